@@ -1,0 +1,102 @@
+"""Every error the reconciler raises on purpose, in one tree.
+
+    ReconcileError                  says what, where and what to do next
+    |-- ConfigError                 reconciler.yaml or the command line
+    |-- ManifestError               all problems of all manifests, reported together
+    |-- ProviderError               a live system answered badly or not at all
+    |   |-- UnreachableError        no connection, no answer in time, TLS
+    |   |-- AccessError             401 or 403: who we are, or what we may
+    |   |-- ConflictError           the object is there already, or changed under us
+    |   |-- AmbiguousWriteError     a write was sent and its answer was lost
+    |   `-- NotConvergedError       the object is not what was asked for after the write
+    |-- StalePlanError              a saved plan no longer fits what is there
+    |-- BuildError                  an image could not be built or pushed
+    `-- SandboxError                the embedded control plane could not start or answer
+
+Only `reconciler.cli` prints these and turns them into exit codes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class ReconcileError(Exception):
+    """An error with words for a person: `what`, `where` (file:line or address) and `fix`."""
+
+    def __init__(self, what: str, *, where: str = "", fix: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.where = where
+        self.fix = fix
+
+    def __str__(self) -> str:
+        head = f"{self.where}: {self.what}" if self.where else self.what
+        return f"{head}\n  {self.fix}" if self.fix else head
+
+
+class ConfigError(ReconcileError):
+    """`reconciler.yaml`, a variable that it names, or a command-line option is wrong."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """One fault in one file. `line` and `column` count from 1; 0 means the whole file."""
+
+    file: str
+    line: int
+    column: int
+    message: str
+    fix: str = ""
+
+    def __str__(self) -> str:
+        where = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        text = f"{where}: {self.message}"
+        return f"{text}\n  {self.fix}" if self.fix else text
+
+
+class ManifestError(ReconcileError):
+    """All problems found in all manifests, sorted by file and position."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(sorted(set(problems)))
+        count = len(self.problems)
+        super().__init__(f"{count} problem{'s' if count != 1 else ''} in the manifests")
+
+    def __str__(self) -> str:
+        return "\n".join(str(problem) for problem in self.problems)
+
+
+class ProviderError(ReconcileError):
+    """A live system answered with an error."""
+
+
+class UnreachableError(ProviderError):
+    """A live system gave no (usable) answer."""
+
+
+class AccessError(ProviderError):
+    """A live system refused our credentials or rights (401, 403)."""
+
+
+class ConflictError(ProviderError):
+    """The object exists already, or is no longer the one that was planned."""
+
+
+class AmbiguousWriteError(ProviderError):
+    """A write was sent, its answer was lost, and reading again did not settle what happened."""
+
+
+class NotConvergedError(ProviderError):
+    """The object differs from what was asked for, after the write was accepted."""
+
+
+class StalePlanError(ReconcileError):
+    """What was reviewed is no longer what would be done."""
+
+
+class BuildError(ReconcileError):
+    """An image could not be built, tagged or pushed."""
+
+
+class SandboxError(ReconcileError):
+    """The embedded control plane could not start, or its database or seed is unusable."""

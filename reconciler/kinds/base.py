@@ -1,0 +1,104 @@
+"""The contract of a kind on the manifest side: an authoring model and its expansion to resources.
+
+A kind turns what a person writes under `metadata` and `spec` into resources whose spec is in the
+kind's canonical form (see `reconciler.resource`). It reads no network; only the variables that the
+context hands to it.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+from reconciler.resource import KindTraits, Resource, Source
+
+ID_PATTERN = r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,126}[A-Za-z0-9])?$"
+
+
+class Strict(BaseModel):
+    """A frozen model that refuses fields it does not know and never repeats input in errors."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, coerce_numbers_to_str=True
+    )
+
+
+class Metadata(Strict):
+    """What every manifest says beside its spec."""
+
+    name: str = Field(min_length=1, max_length=253, description="Name on the live system.")
+    id: str | None = Field(
+        default=None,
+        pattern=ID_PATTERN,
+        description="Address in the stack (KIND.ID); the name by default. Keep it on a rename.",
+    )
+    protect: bool = Field(default=False, description="Refuse to delete or replace the live object.")
+    adopt: bool = Field(
+        default=False, description="Take over an unowned live object of this name and change it."
+    )
+    moved_from: str | None = Field(
+        default=None, pattern=ID_PATTERN, description="The id this resource had before."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a manifest may ask for at most. Memory counts in GiB (2**30 bytes)."""
+
+    max_cpu_cores: float = 32
+    max_memory_gb: float = 256
+    max_gpus: int = 8
+    allowed_scopes: tuple[str, ...] = ("tenant", "cluster", "department", "project")
+
+
+@dataclass(frozen=True, slots=True)
+class LoadContext:
+    """What a kind may know beside the document.
+
+    `variables` holds the environment variables that manifests may read (already filtered by
+    `env_allow`); None means that values are not read at all (`validate`).
+    """
+
+    root: Path
+    stack: str
+    limits: Limits = field(default_factory=Limits)
+    env_allow: tuple[str, ...] = ()
+    variables: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One validated manifest document."""
+
+    metadata: Metadata
+    spec: Any
+    source: Source
+
+
+class Kind(ABC):
+    """One kind of manifest."""
+
+    traits: KindTraits
+    model: type[Strict]
+    """The authoring model of `spec`."""
+
+    @abstractmethod
+    def expand(self, document: Document, context: LoadContext) -> Sequence[Resource]:
+        """The resources one document states: usually one. Raises `FieldError` for a bad field."""
+
+
+class FieldError(Exception):
+    """Faults found after the model was validated: (path below the document, what, fix) each."""
+
+    def __init__(self, *faults: tuple[tuple[str | int, ...], str, str]) -> None:
+        super().__init__(faults[0][1])
+        self.faults = faults
+
+
+def field_fault(what: str, fix: str = "", at: tuple[str | int, ...] = ()) -> PydanticCustomError:
+    """An error for pydantic validators; `at` is a path below the validated value."""
+    return PydanticCustomError("manifest", "{what}", {"what": what, "fix": fix, "at": at})

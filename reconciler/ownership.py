@@ -1,0 +1,99 @@
+"""The mark of ownership in the description of a Run:ai asset: write, read, verify. Pure.
+
+Run:ai assets have no labels, and of their metadata only `description` (1 to 250 characters) is
+free. The mark is a trailer of it, at most 80 characters long:
+
+    ML training with GPUs [reconcile:ml-platform:k3q...:x7f...:p]
+                                     stack       id    check flags
+
+The check digest covers the kind, scope, scope id and name of the object it stands on, besides all
+other parts of the mark, so that a copy made in the web UI, or an object renamed by hand, is seen
+as *detached* instead of ours. This guards against accidents; it is no signature.
+"""
+
+import hashlib
+import re
+from typing import NamedTuple
+
+from reconciler.resource import Mark, base32
+
+TRAILER_LIMIT = 80
+DESCRIPTION_LIMIT = 250
+TRAILER_START = "[reconcile:"
+
+_TRAILER = re.compile(
+    r"(?:(?<=\S) |^)\[reconcile:(?P<stack>[a-z0-9-]{1,32}):(?P<id>[a-z2-7]{12})"
+    r":(?P<check>[a-z2-7]{8})(?::(?P<protect>p?)(?P<secrets>s?)(?:r(?P<deposed>[0-9a-f]{6}))?)?\]$"
+)
+
+
+class Holder(NamedTuple):
+    """The object a mark stands on: what the check digest binds it to."""
+
+    kind: str
+    scope: str
+    scope_id: str
+    name: str
+
+
+class Description(NamedTuple):
+    """A description taken apart: its text, its mark, or why the mark there does not count."""
+
+    text: str
+    mark: Mark | None
+    detached: str | None
+
+
+def write_mark(text: str, mark: Mark, holder: Holder) -> str:
+    """The description to send. `text` must be at most `text_limit(mark)` characters."""
+    trailer = _trailer(mark, holder)
+    return f"{text} {trailer}" if text else trailer
+
+
+def text_limit(mark: Mark) -> int:
+    """How many characters of its own a description may have beside this mark."""
+    longest = Mark(mark.stack, mark.id_hash, mark.protect, mark.secrets, deposed="000000")
+    return DESCRIPTION_LIMIT - len(_trailer(longest, Holder("", "", "", ""))) - 1
+
+
+def read_mark(description: str | None, holder: Holder) -> Description:
+    """Take a description apart and verify its mark against the object it was found on."""
+    text = description or ""
+    found = _TRAILER.search(text)
+    if found is None:
+        if TRAILER_START in text:
+            return Description(text, None, "its ownership mark is damaged")
+        return Description(text, None, None)
+    mark = Mark(
+        stack=found["stack"],
+        id_hash=found["id"],
+        protect=bool(found["protect"]),
+        secrets=bool(found["secrets"]),
+        deposed=found["deposed"],
+    )
+    text = text[: found.start()]
+    if found["check"] != _check(mark, holder):
+        return Description(
+            text,
+            None,
+            f"its ownership mark (stack {mark.stack}) was made for another object: "
+            "this is a copy, or it was renamed or moved by hand",
+        )
+    return Description(text, mark, None)
+
+
+def _trailer(mark: Mark, holder: Holder) -> str:
+    flags = _flags(mark)
+    return f"{TRAILER_START}{mark.stack}:{mark.id_hash}:{_check(mark, holder)}" + (
+        f":{flags}]" if flags else "]"
+    )
+
+
+def _flags(mark: Mark) -> str:
+    deposed = f"r{mark.deposed}" if mark.deposed else ""
+    return ("p" if mark.protect else "") + ("s" if mark.secrets else "") + deposed
+
+
+def _check(mark: Mark, holder: Holder) -> str:
+    parts = (mark.stack, mark.id_hash, _flags(mark), *holder)
+    return base32(hashlib.sha256("\0".join(parts).encode()).digest(), 8)

@@ -1,0 +1,368 @@
+"""Desired and live resources -> the ordered changes between them. Pure.
+
+`make_plan` pairs resources by key (through the ownership mark on the live side) and decides one
+action per pair. It never decides that something must not happen for the sake of safety: that is
+`reconciler.guard`. A plan is a value: it can be rendered, digested, filtered and handed to apply.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from reconciler.diff import FieldChange, diff_specs
+from reconciler.resource import (
+    KindTraits,
+    LiveResource,
+    Mark,
+    Resource,
+    ResourceKey,
+    digest_spec,
+    has_secrets,
+    hash_id,
+)
+
+PLAN_FORMAT = "1.0"
+
+
+class Action(StrEnum):
+    """What a change does to the live system."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    REPLACE = "replace"
+    DELETE = "delete"
+    ADOPT = "adopt"
+    UNCHANGED = "unchanged"
+
+
+class RefusalKind(StrEnum):
+    """Why a wanted change is not carried out."""
+
+    BLOCKED = "blocked"
+    CONFLICT = "conflict"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A wanted change that will not happen, why, and what clears it."""
+
+    kind: RefusalKind
+    reason: str
+    fix: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One planned action on one address.
+
+    `deposed` names (6 hex digits) a leftover of an interrupted replacement of the same address.
+    `used_by` lists what refers to a live object that is to be destroyed.
+    """
+
+    key: ResourceKey
+    action: Action
+    desired: Resource | None = None
+    live: LiveResource | None = None
+    fields: tuple[FieldChange, ...] = ()
+    refusal: Refusal | None = None
+    deposed: str | None = None
+    used_by: tuple[str, ...] = ()
+
+    @property
+    def address(self) -> str:
+        """`KIND.ID`; `KIND.ID (deposed 1a2b3c)` for the leftover of a replacement."""
+        return f"{self.key.address} (deposed {self.deposed})" if self.deposed else self.key.address
+
+    @property
+    def pending(self) -> bool:
+        """Whether apply would carry this change out."""
+        return self.action is not Action.UNCHANGED and self.refusal is None
+
+    @property
+    def destroys(self) -> bool:
+        """Whether the change, if carried out, ends the life of a live object."""
+        return self.action in (Action.DELETE, Action.REPLACE)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadFailure:
+    """A system that could not be read: nothing of these kinds is planned."""
+
+    system: str
+    kinds: tuple[str, ...]
+    reason: str
+    fix: str
+    addresses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unmanaged:
+    """A live object that is listed but never changed; `reason` says why it is not ours."""
+
+    kind: str
+    name: str
+    uid: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All changes, sorted for printing, and what was seen beside them."""
+
+    target: str
+    stack: str
+    changes: tuple[Change, ...]
+    detached: tuple[Unmanaged, ...] = ()
+    failures: tuple[ReadFailure, ...] = ()
+    owned: int = 0
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def pending(self) -> tuple[Change, ...]:
+        """The changes that apply would carry out."""
+        return tuple(change for change in self.changes if change.pending)
+
+    @property
+    def refused(self) -> tuple[Change, ...]:
+        """The changes that are wanted but blocked or in conflict."""
+        return tuple(change for change in self.changes if change.refusal is not None)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every system of the target could be read."""
+        return not self.failures
+
+    def digest(self) -> str:
+        """`sha256:<hex>` over target, format and the sorted (address, action, desired, live)."""
+        rows = sorted(
+            (
+                change.address,
+                change.action.value,
+                _digest_side(change.desired),
+                _digest_side(change.live),
+            )
+            for change in self.changes
+        )
+        text = json.dumps([PLAN_FORMAT, self.target, self.stack, rows], separators=(",", ":"))
+        return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What `make_plan` compares: both sides, who owns, and the traits of every kind."""
+
+    target: str
+    stack: str
+    desired: Sequence[Resource]
+    live: Sequence[LiveResource]
+    kinds: Mapping[str, KindTraits]
+    failures: Sequence[ReadFailure] = ()
+
+
+def make_plan(world: World) -> Plan:
+    """Pair desired and live resources and decide one action for each; see `Action`.
+
+    Resources of a kind that could not be read are left out and named in the failure instead.
+    """
+    unread = {kind for failure in world.failures for kind in failure.kinds}
+    desired = [item for item in world.desired if item.key.kind not in unread]
+    index = _LiveIndex(world)
+    changes: list[Change] = []
+    for resource in desired:
+        changes.extend(_decide(resource, index, world))
+    changes.extend(_deletions(index, {item.key for item in desired}))
+    return Plan(
+        target=world.target,
+        stack=world.stack,
+        changes=tuple(sorted(changes, key=lambda change: _order(change, world.kinds))),
+        detached=tuple(index.detached(changes)),
+        failures=tuple(_name_addresses(world)),
+        owned=index.owned_count,
+        warnings=tuple(
+            f"{item.key.address}: {text}" for item in world.desired for text in item.warnings
+        ),
+    )
+
+
+def desired_mark(resource: Resource, stack: str) -> Mark:
+    """The mark that the live object of this resource has to bear."""
+    return Mark(
+        stack=stack,
+        id_hash=hash_id(resource.key.kind, resource.key.id),
+        protect=resource.protect,
+        secrets=has_secrets(resource.spec),
+    )
+
+
+def select(plan: Plan, changes: Iterable[Change]) -> Plan:
+    """The same plan with these changes only, in the plan's own order."""
+    wanted = {(change.key, change.deposed) for change in changes}
+    kept = tuple(change for change in plan.changes if (change.key, change.deposed) in wanted)
+    return replace(plan, changes=kept)
+
+
+class _LiveIndex:
+    """Live resources by mark and by identity; remembers which of them were paired."""
+
+    def __init__(self, world: World) -> None:
+        self.by_mark: dict[tuple[str, str], list[LiveResource]] = {}
+        self.deposed: list[LiveResource] = []
+        self.foreign: dict[tuple[Any, ...], LiveResource] = {}
+        self.paired: set[int] = set()
+        self.owned_count = 0
+        self._detached: list[LiveResource] = []
+        for item in sorted(world.live, key=lambda live: (live.kind, live.name, live.uid)):
+            mark = item.mark
+            if item.detached:
+                self._detached.append(item)
+            if mark is not None and mark.stack == world.stack:
+                self.owned_count += 1
+                if mark.deposed:
+                    self.deposed.append(item)
+                else:
+                    self.by_mark.setdefault((item.kind, mark.id_hash), []).append(item)
+            else:
+                self.foreign.setdefault(identity_of(item.kind, item.spec, world.kinds), item)
+
+    def owned(self, key: ResourceKey) -> list[LiveResource]:
+        """The live objects of this stack that bear the mark of this key."""
+        found = self.by_mark.get((key.kind, hash_id(key.kind, key.id)), [])
+        self.paired.update(id(item) for item in found)
+        return found
+
+    def detached(self, changes: Sequence[Change]) -> Iterable[Unmanaged]:
+        """Detached objects that no change speaks of."""
+        spoken_of = {id(change.live) for change in changes if change.live is not None}
+        for item in self._detached:
+            if id(item) not in spoken_of:
+                yield Unmanaged(item.kind, item.name, item.uid, item.detached or "")
+
+
+def identity_of(
+    kind: str, spec: Mapping[str, Any], kinds: Mapping[str, KindTraits]
+) -> tuple[Any, ...]:
+    """What no two objects of a live system may share: the kind and its identity fields."""
+    return (kind, *(spec.get(name) for name in kinds[kind].identity))
+
+
+def _decide(resource: Resource, index: _LiveIndex, world: World) -> Iterable[Change]:
+    found = index.owned(resource.key)
+    moved = ResourceKey(resource.key.kind, resource.moved_from) if resource.moved_from else None
+    if not found and moved is not None and moved not in {item.key for item in world.desired}:
+        found = index.owned(moved)
+    if len(found) > 1:
+        ids = " and ".join(item.uid for item in found)
+        yield Change(
+            resource.key,
+            Action.UPDATE,
+            resource,
+            found[0],
+            refusal=Refusal(
+                RefusalKind.CONFLICT,
+                f"two live objects bear the mark of this address: {ids}",
+                "delete the one that should not be there, or remove the mark from its description",
+            ),
+        )
+    elif found:
+        yield _compare(resource, found[0], world)
+    else:
+        yield _create_or_adopt(resource, index, world)
+
+
+def _compare(resource: Resource, live: LiveResource, world: World) -> Change:
+    traits = world.kinds[resource.key.kind]
+    fields = diff_specs(live.spec, resource.spec, traits.immutable)
+    fields += _mark_changes(resource, live, world.stack)
+    if not fields:
+        return Change(resource.key, Action.UNCHANGED, resource, live)
+    replaces = any(field.forces_replacement for field in fields)
+    action = Action.REPLACE if replaces else Action.UPDATE
+    return Change(resource.key, action, resource, live, fields)
+
+
+def _mark_changes(resource: Resource, live: LiveResource, stack: str) -> tuple[FieldChange, ...]:
+    wanted, mark = desired_mark(resource, stack), live.mark
+    if mark is None or mark == wanted:
+        return ()
+    pairs = (
+        ("id", None if mark.id_hash == wanted.id_hash else resource.moved_from, resource.key.id),
+        ("protect", mark.protect, wanted.protect),
+        ("secrets", mark.secrets, wanted.secrets),
+    )
+    return tuple(
+        FieldChange(("metadata", name), before, after)
+        for name, before, after in pairs
+        if before is not None and before != after
+    )
+
+
+def _create_or_adopt(resource: Resource, index: _LiveIndex, world: World) -> Change:
+    kind = resource.key.kind
+    live = index.foreign.get(identity_of(kind, resource.spec, world.kinds))
+    if live is None:
+        return Change(resource.key, Action.CREATE, resource)
+    traits = world.kinds[kind]
+    fields = diff_specs(live.spec, resource.spec, traits.immutable)
+    refusal: Refusal | None = None
+    if live.mark is not None:
+        refusal = Refusal(
+            RefusalKind.CONFLICT,
+            f"an object of this name exists and belongs to stack {live.mark.stack}",
+            "remove it there first, or choose another name here",
+        )
+    elif any(field.forces_replacement for field in fields):
+        names = ", ".join(field.name for field in fields if field.forces_replacement)
+        refusal = Refusal(
+            RefusalKind.CONFLICT,
+            f"an object of this name exists, is not ours, and cannot be changed to this: {names}",
+            "change the manifest to what is there and adopt it first, or choose another name",
+        )
+    elif fields and not resource.adopt:
+        refusal = Refusal(
+            RefusalKind.CONFLICT,
+            "an object of this name exists, is not ours, and differs",
+            "set metadata.adopt: true to take it over and change it, or choose another name",
+        )
+    return Change(resource.key, Action.ADOPT, resource, live, fields, refusal)
+
+
+def _deletions(index: _LiveIndex, keys: set[ResourceKey]) -> Iterable[Change]:
+    for found in index.by_mark.values():
+        for item in found:
+            if id(item) not in index.paired:
+                yield Change(_key_of(item), Action.DELETE, live=item)
+    hashes = {(key.kind, hash_id(key.kind, key.id)): key for key in keys}
+    for item in index.deposed:
+        mark = item.mark
+        assert mark is not None
+        key = hashes.get((item.kind, mark.id_hash)) or _key_of(item)
+        yield Change(key, Action.DELETE, live=item, deposed=mark.deposed)
+
+
+def _key_of(live: LiveResource) -> ResourceKey:
+    """The key of an object whose manifest is gone: its name where that was its id, else a hash."""
+    mark = live.mark
+    assert mark is not None
+    original = live.name.removesuffix(f"-replaced-{mark.deposed}") if mark.deposed else live.name
+    if hash_id(live.kind, original) == mark.id_hash:
+        return ResourceKey(live.kind, original)
+    return ResourceKey(live.kind, f"{original}~{mark.id_hash}")
+
+
+def _name_addresses(world: World) -> Iterable[ReadFailure]:
+    for failure in world.failures:
+        addresses = sorted(
+            item.key.address for item in world.desired if item.key.kind in failure.kinds
+        )
+        yield replace(failure, addresses=tuple(addresses))
+
+
+def _order(change: Change, kinds: Mapping[str, KindTraits]) -> tuple[Any, ...]:
+    return (kinds[change.key.kind].rank, change.key, change.deposed or "")
+
+
+def _digest_side(side: Resource | LiveResource | None) -> str:
+    return "" if side is None else digest_spec(side.spec)

@@ -1,0 +1,207 @@
+"""The values that every stage shares: keys, specs, desired resources and live resources.
+
+A *spec* is a tree of plain JSON values in one canonical form per kind: names in snake_case, every
+field that is absent, null, empty or equal to its documented default left out, quantities in one
+notation, and lists whose order means nothing sorted or turned into mappings by name. Two specs
+mean the same exactly when they are equal. This module only holds values; it reads and writes
+nothing.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeAlias
+
+Spec: TypeAlias = Mapping[str, Any]
+"""Canonical tree: str, int, float, bool, list, dict, and `Secret` or `Reference` as leaves."""
+
+Path: TypeAlias = tuple[str, ...]
+"""The keys from the root of a spec to a field."""
+
+SENSITIVE = "(sensitive value)"
+
+
+class ResourceKey(NamedTuple):
+    """What a resource is called: unique in a stack, needs no network, survives a rename."""
+
+    kind: str
+    id: str
+
+    @property
+    def address(self) -> str:
+        """`KIND.ID`, for example `RunaiEnvironment.ml-training-env`."""
+        return f"{self.kind}.{self.id}"
+
+
+class Source(NamedTuple):
+    """Where a manifest stands: path as shown to people, and 1-based line."""
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+class Secret:
+    """A string that must never be shown. Equal to a plain string of the same text."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """The text itself: only for a request body."""
+        return self._text
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Secret):
+            return self._text == other._text
+        return self._text == other if isinstance(other, str) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __repr__(self) -> str:
+        return SENSITIVE
+
+    __str__ = __repr__
+
+
+class Reference(NamedTuple):
+    """A leaf that stands for a value another resource exports, until `link` puts it in."""
+
+    key: ResourceKey
+
+
+@dataclass(frozen=True, slots=True)
+class KindTraits:
+    """What the core has to know of a kind.
+
+    `immutable` names top-level fields whose change forces a replacement; `identity` names the
+    fields that make two objects of the live system clash; `rank` orders kinds by dependency.
+    """
+
+    name: str
+    immutable: frozenset[str]
+    identity: tuple[str, ...]
+    rank: int
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A validated manifest (desired state). `exports` is what references to it resolve to."""
+
+    key: ResourceKey
+    spec: Spec
+    source: Source
+    protect: bool = False
+    adopt: bool = False
+    moved_from: str | None = None
+    depends_on: tuple[ResourceKey, ...] = ()
+    exports: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The name on the live system; the id where the kind has no name of its own."""
+        return str(self.spec.get("name", self.key.id))
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What a live object says of its owner. `id_hash` is `hash_id(kind, id)`.
+
+    `deposed` is set on an object that was renamed to make room for its replacement.
+    `secrets` says that values on it came from variables and must not be shown.
+    """
+
+    stack: str
+    id_hash: str
+    protect: bool = False
+    secrets: bool = False
+    deposed: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LiveResource:
+    """One object as a provider read it, in the same canonical form as a manifest's spec.
+
+    `uid` is the system's own id. `mark` is None for an object without a mark, and `detached` says
+    why a mark that is there does not count. `raw` is the provider's own, never looked at here.
+    """
+
+    kind: str
+    uid: str
+    name: str
+    spec: Spec
+    mark: Mark | None = None
+    detached: str | None = None
+    unknown_fields: tuple[str, ...] = ()
+    updated_by: str | None = None
+    updated_at: str | None = None
+    notes: tuple[str, ...] = ()
+    raw: Any = field(default=None, compare=False, repr=False)
+
+
+def hash_id(kind: str, resource_id: str) -> str:
+    """12 lower-case base-32 characters (60 bits) that stand for `KIND.ID` on a live object."""
+    digest = hashlib.sha256(f"{kind}.{resource_id}".encode()).digest()
+    return base32(digest, 12)
+
+
+def base32(digest: bytes, length: int) -> str:
+    """The first `length` characters of a digest in lower-case base 32 (5 bits a character)."""
+    number = int.from_bytes(digest, "big") >> (len(digest) * 8 - length * 5)
+    characters = []
+    for _ in range(length):
+        characters.append("abcdefghijklmnopqrstuvwxyz234567"[number & 31])
+        number >>= 5
+    return "".join(reversed(characters))
+
+
+def leaves(spec: Spec, prefix: Path = ()) -> Iterator[tuple[Path, Any]]:
+    """Every field of a spec that is not a mapping, depth first in sorted order."""
+    for name in sorted(spec):
+        value = spec[name]
+        if isinstance(value, Mapping):
+            yield from leaves(value, (*prefix, name))
+        else:
+            yield (*prefix, name), value
+
+
+def has_secrets(spec: Spec) -> bool:
+    """Whether any field of the spec holds a `Secret`."""
+    return any(isinstance(value, Secret) for _, value in leaves(spec))
+
+
+def redact(value: Any) -> Any:
+    """The same tree with every secret replaced by `SENSITIVE`: safe to print, log and store."""
+    if isinstance(value, Secret):
+        return SENSITIVE
+    if isinstance(value, Reference):
+        return f"${{{value.key.address}}}"
+    if isinstance(value, Mapping):
+        return {name: redact(value[name]) for name in sorted(value)}
+    if isinstance(value, list | tuple):
+        return [redact(item) for item in value]
+    return value
+
+
+def digest_spec(spec: Spec) -> str:
+    """`sha256:<hex>` of a spec; secrets do not enter it."""
+    text = json.dumps(redact(spec), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+def dotted(path: Path) -> str:
+    """A path for people: `environment_variables.NCCL_DEBUG`, `context["src/a.py"]`."""
+    text = ""
+    for part in path:
+        if part.replace("_", "a").replace("-", "a").isalnum():
+            text += f".{part}" if text else part
+        else:
+            text += f"[{json.dumps(part)}]"
+    return text
