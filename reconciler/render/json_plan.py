@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from reconciler.diff import FieldChange
 from reconciler.plan import PLAN_FORMAT, Action, Change, Plan
 from reconciler.render.summary import count
 from reconciler.render.text import Header
@@ -116,7 +117,7 @@ def _own(change: Change) -> dict[str, Any]:
     return {
         "action": change.action.value,
         "applyable": change.pending,
-        "fields": [list(field.path) for field in change.fields],
+        "fields": [_field(field) for field in change.fields],
         "source": {"file": source.file, "line": source.line} if source else None,
         "live_id": change.live.uid if change.live is not None else None,
         "desired_digest": _digest(change.desired),
@@ -126,6 +127,16 @@ def _own(change: Change) -> dict[str, Any]:
         else None,
         "used_by": list(change.used_by),
         "unknown_fields": list(change.live.unknown_fields) if change.live is not None else [],
+    }
+
+
+def _field(field: FieldChange) -> dict[str, Any]:
+    return {
+        "path": list(field.path),
+        "before": None if field.sensitive else _values(field.before),
+        "after": None if field.sensitive else _values(field.after),
+        "sensitive": field.sensitive,
+        "forces_replacement": field.forces_replacement,
     }
 
 
