@@ -26,7 +26,6 @@ from reconciler.plan import (
 )
 from reconciler.resource import (
     LiveResource,
-    Path,
     Resource,
     ResourceKey,
     Secret,
@@ -205,7 +204,8 @@ def _change(item: Mapping[str, Any]) -> Change:
 def _field(item: Mapping[str, Any]) -> FieldChange:
     before, after = item["before"], item["after"]
     if item["sensitive"]:
-        before, after = Secret(""), Secret("")
+        before = None if before is None else Secret("")
+        after = None if after is None else Secret("")
     return FieldChange(tuple(item["path"]), before, after, item["forces_replacement"])
 
 

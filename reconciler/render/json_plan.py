@@ -13,7 +13,7 @@ from reconciler.diff import FieldChange
 from reconciler.plan import PLAN_FORMAT, Action, Change, Plan
 from reconciler.render.summary import count
 from reconciler.render.text import Header
-from reconciler.resource import LiveResource, Resource, Secret, Spec, digest_spec
+from reconciler.resource import SENSITIVE, LiveResource, Resource, Secret, Spec, digest_spec, redact
 
 _ACTIONS = {
     Action.CREATE: ["create"],
@@ -131,10 +131,11 @@ def _own(change: Change) -> dict[str, Any]:
 
 
 def _field(field: FieldChange) -> dict[str, Any]:
+    hidden = field.sensitive
     return {
         "path": list(field.path),
-        "before": None if field.sensitive else _values(field.before),
-        "after": None if field.sensitive else _values(field.after),
+        "before": SENSITIVE if hidden and field.before is not None else redact(field.before),
+        "after": SENSITIVE if hidden and field.after is not None else redact(field.after),
         "sensitive": field.sensitive,
         "forces_replacement": field.forces_replacement,
     }
