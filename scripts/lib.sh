@@ -64,3 +64,16 @@ apt_install() {
 engine_answers() {
   have docker && timeout 10 docker version --format '{{.Server.Version}}' >/dev/null 2>&1
 }
+
+# is_running PID NAME: is PID a live program of that name? A pid from before a reboot or a kill
+# may belong to anyone now, or to a zombie that nobody has reaped.
+is_running() {
+  local name state
+  [ -n "$1" ] && read -r _ name state _ 2>/dev/null <"/proc/$1/stat" &&
+    [ "$name" = "($2)" ] && [ "$state" != Z ]
+}
+
+# started_at PID: the moment a process began, which with its pid names it for good.
+started_at() {
+  cut -d ' ' -f 22 "/proc/$1/stat" 2>/dev/null
+}
