@@ -164,7 +164,13 @@ def resource_id(document: Document) -> str:
     return document.metadata.id or document.metadata.name
 
 
-def asset_resource(kind: str, document: Document, spec: Mapping[str, Any]) -> Resource:
+def asset_resource(
+    kind: str,
+    document: Document,
+    spec: Mapping[str, Any],
+    depends_on: tuple[ResourceKey, ...] = (),
+    warnings: tuple[str, ...] = (),
+) -> Resource:
     """The resource of one asset, with what `metadata` says of it."""
     metadata = document.metadata
     return Resource(
@@ -174,6 +180,8 @@ def asset_resource(kind: str, document: Document, spec: Mapping[str, Any]) -> Re
         protect=metadata.protect,
         adopt=metadata.adopt,
         moved_from=metadata.moved_from,
+        depends_on=depends_on,
+        warnings=warnings,
     )
 
 

@@ -68,7 +68,7 @@ def cores_fault(cores: float, limits: Limits) -> tuple[str, str] | None:
 def memory_fault(memory: str, limits: Limits) -> tuple[str, str] | None:
     """What is wrong with an amount of memory above the limit, which counts in 2^30 bytes."""
     amount = parse_bytes(memory)
-    if amount is None or amount <= Fraction(limits.max_memory_gb) * 2**30:
+    if amount is None or amount <= limits.max_memory_gb * 2**30:
         return None
     what = f"memory ({memory}) exceeds maximum allowed ({limits.max_memory_gb:g}Gi)"
     return what, _LIMIT_FIX.format("max_memory_gb")

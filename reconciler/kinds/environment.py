@@ -9,7 +9,6 @@ are sorted.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PlainValidator, StrictInt
@@ -189,14 +188,14 @@ class RunaiEnvironment(Kind):
         faults: list[Fault] = []
         meta = expand_meta(document, context, faults)
         spec = {**meta, **_canonical_environment(document.spec, context, faults)}
-        check_description(document, context, has_secrets(spec), faults)
+        check_description(
+            document, context, has_secrets(spec.get("environment_variables", {})), faults
+        )
         compute = _expand_compute(document.spec.compute, context, faults)
         if faults:
             raise FieldError(*faults)
-        environment = replace(
-            asset_resource(ENVIRONMENT.name, document, spec),
-            depends_on=_references(spec["image"]),
-            warnings=tuple(_warnings(spec)),
+        environment = asset_resource(
+            ENVIRONMENT.name, document, spec, _references(spec["image"]), _warnings(spec)
         )
         if compute is None:
             return (environment,)
@@ -269,12 +268,12 @@ def _references(image: str | Reference) -> tuple[ResourceKey, ...]:
     return (image.key,) if isinstance(image, Reference) else ()
 
 
-def _warnings(spec: Mapping[str, Any]) -> Sequence[str]:
+def _warnings(spec: Mapping[str, Any]) -> tuple[str, ...]:
     """What the API accepts but, by its description, does not use."""
     if spec.get("uid_gid_source") == "custom":
         return ()
-    return [
+    return tuple(
         f"{name} is used only with uid_gid_source: custom"
         for name in ("run_as_uid", "run_as_gid", "supplemental_groups")
         if name in spec
-    ]
+    )
