@@ -6,12 +6,12 @@ validator when the loader hands its `LoadContext` to pydantic, so that a limit i
 every other fault, and on expansion, so that no caller can forget them.
 """
 
-import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     Field,
     StrictBool,
@@ -20,18 +20,15 @@ from pydantic import (
     model_validator,
 )
 
-from reconciler.kinds.base import ID_PATTERN, Document, LoadContext, Strict, field_fault
-from reconciler.kinds.suggestion import closest, one_of
+from reconciler.kinds.base import Document, LoadContext, Strict, field_fault
+from reconciler.kinds.suggestion import closest
 from reconciler.ownership import TRAILER_START, text_limit
 from reconciler.resource import Mark, Resource, ResourceKey
 
 Fault = tuple[tuple[str | int, ...], str, str]
 """Path below the document, what is wrong, how to fix it."""
 
-SCOPES = ("tenant", "cluster", "department", "project")
-FRAMEWORKS = ("MPI", "PyTorch", "TF", "XGBoost")
 WORKLOAD_TYPES = ("workspace", "training", "inference", "distributed")
-_ID = re.compile(ID_PATTERN)
 ASSET_IDENTITY = ("name", "scope", "scope_id")
 ASSET_IMMUTABLE = frozenset({"scope", "scope_id", "workload_types"})
 
@@ -47,28 +44,20 @@ def scope_fault(scope: str, allowed: tuple[str, ...]) -> tuple[str, str] | None:
         return None
     return (
         f"scope {scope!r} is not in the allowed list: {', '.join(allowed)}",
-        "Choose one of these, or allow it under limits.allowed_scopes in reconciler.yaml.",
+        "choose one of these, or allow it under limits.allowed_scopes in reconciler.yaml",
     )
 
 
-def _check_scope(value: Any, info: ValidationInfo) -> Any:
-    if not isinstance(value, str):
-        return value
-    if value not in SCOPES:
-        raise field_fault(f"there is no scope {value!r}", closest(value, SCOPES))
+def _check_scope(scope: str, info: ValidationInfo) -> str:
     context = context_of(info)
-    fault = scope_fault(value, context.limits.allowed_scopes) if context else None
-    if fault:
+    if context and (fault := scope_fault(scope, context.limits.allowed_scopes)):
         raise field_fault(*fault)
-    return value
+    return scope
 
 
-def _check_framework(value: Any) -> Any:
+def _spell_framework(value: Any) -> Any:
     """`TensorFlow`, as the Run:ai guide spells it, is `TF` to the API."""
-    return "TF" if value == "TensorFlow" else _FRAMEWORK(value)
-
-
-_FRAMEWORK = one_of("distributed framework", (*FRAMEWORKS, "TensorFlow"))
+    return "TF" if value == "TensorFlow" else value
 
 
 class WorkloadTypes(Strict):
@@ -81,7 +70,7 @@ class WorkloadTypes(Strict):
     distFramework: Annotated[  # noqa: N815  (the Run:ai guide's and the API's own spelling)
         Literal["MPI", "PyTorch", "TF", "XGBoost"] | None,
         BeforeValidator(
-            _check_framework,
+            _spell_framework,
             json_schema_input_type=Literal["MPI", "PyTorch", "TF", "TensorFlow", "XGBoost"],
         ),
     ] = Field(default=None, description="Needed with `distributed: true`.", examples=["PyTorch"])
@@ -91,14 +80,14 @@ class WorkloadTypes(Strict):
         if self.distributed and self.distFramework is None:
             raise field_fault(
                 "distributed workloads need a framework",
-                "Write workload_types as a mapping with distributed: true and "
-                "distFramework: PyTorch (or MPI, TF, XGBoost).",
+                "write workload_types as a mapping with distributed: true and "
+                "distFramework: PyTorch (or MPI, TF, XGBoost)",
                 ("distributed",),
             )
         if self.distFramework is not None and not self.distributed:
             raise field_fault(
                 "distFramework has a meaning only with distributed: true",
-                "Add distributed: true, or remove distFramework.",
+                "add distributed: true, or remove distFramework",
                 ("distFramework",),
             )
         return self
@@ -133,7 +122,7 @@ class AssetSpec(Strict):
         default=None, description="May repeat metadata.name; a different name is an error."
     )
     scope: Annotated[
-        Literal["tenant", "cluster", "department", "project"], BeforeValidator(_check_scope)
+        Literal["tenant", "cluster", "department", "project"], AfterValidator(_check_scope)
     ] = Field(description="Who can use the asset.", examples=["cluster"])
     scope_id: str | None = Field(
         default=None,
@@ -211,21 +200,18 @@ def _canonical_types(types: WorkloadTypes) -> dict[str, Any]:
 def _check_meta(document: Document, context: LoadContext, faults: list[Fault]) -> None:
     spec: AssetSpec = document.spec
     name = document.metadata.name
-    if document.metadata.id is None and _ID.fullmatch(name) is None:
-        fix = "Give metadata.id beside it: letters, digits, dots, dashes and underscores."
-        faults.append((("metadata", "name"), f"the name {name!r} cannot be an address", fix))
     if spec.name is not None and spec.name != name:
         what = f"spec.name is {spec.name!r}, but metadata.name is {name!r}"
-        faults.append((("spec", "name"), what, "Remove spec.name: metadata.name is what counts."))
+        faults.append((("spec", "name"), what, "remove spec.name: metadata.name is what counts"))
     fault = scope_fault(spec.scope, context.limits.allowed_scopes)
     if fault:
         faults.append((("spec", "scope"), *fault))
     if spec.scope == "tenant" and spec.scope_id is not None:
-        fix = "Remove scope_id, or choose another scope."
+        fix = "remove scope_id, or choose another scope"
         faults.append((("spec", "scope_id"), "scope tenant takes no scope_id", fix))
     if spec.scope in ("department", "project") and spec.scope_id is None:
         what = f"scope {spec.scope} needs a scope_id"
-        fix = f"Add scope_id: the name or id of the {spec.scope}."
+        fix = f"add scope_id: the name or id of the {spec.scope}"
         faults.append((("spec", "scope"), what, fix))
 
 
@@ -239,10 +225,10 @@ def check_description(
     limit = _room(context.stack, document.metadata.protect, secrets)
     if len(text) > limit:
         what = f"the description has {len(text)} characters; {limit} fit beside the ownership mark"
-        faults.append((("spec", "description"), what, f"Shorten it by {len(text) - limit}."))
+        faults.append((("spec", "description"), what, f"shorten it by {len(text) - limit}"))
     if TRAILER_START in text:
         what = f"the description holds {TRAILER_START!r}, which starts the ownership mark"
-        faults.append((("spec", "description"), what, "Remove it: the mark is added on apply."))
+        faults.append((("spec", "description"), what, "remove it: the mark is added on apply"))
 
 
 @lru_cache(maxsize=64)

@@ -54,7 +54,7 @@ def _check_capabilities(value: Any) -> Any:
         for index, item in enumerate(value):
             if isinstance(item, str) and item not in CAPABILITIES:
                 word = item.upper().removeprefix("CAP_")
-                fix = f"Write {word}." if word in CAPABILITIES else closest(word, CAPABILITIES)
+                fix = f"write {word}" if word in CAPABILITIES else closest(word, CAPABILITIES)
                 raise field_fault(f"there is no capability {item!r}", fix, (index,))
     return value
 

@@ -45,7 +45,6 @@ from reconciler.kinds.quantity import (
     parse_bytes,
     suggest_memory,
 )
-from reconciler.kinds.suggestion import one_of
 from reconciler.resource import KindTraits, Resource
 
 COMPUTE = KindTraits("RunaiCompute", ASSET_IMMUTABLE, ASSET_IDENTITY, 10)
@@ -54,7 +53,7 @@ _CPU_FIELDS = ("cpu_core_request", "cpu_core_limit")
 _CPU_MEMORY_FIELDS = ("cpu_memory_request", "cpu_memory_limit")
 _MEMORY_FIELDS = (*_CPU_MEMORY_FIELDS, "gpu_memory_request", "gpu_memory_limit")
 _PORTION_FIELDS = ("gpu_portion_request", "gpu_portion_limit")
-_LIMIT_FIX = "Ask for less, or raise limits.{} in reconciler.yaml."
+_LIMIT_FIX = "ask for less, or raise limits.{} in reconciler.yaml"
 
 
 def cores_fault(cores: float, limits: Limits) -> tuple[str, str] | None:
@@ -112,7 +111,7 @@ def _check_memory(value: Any) -> Any:
         raise field_fault(f"{text!r} is no amount of memory", suggest_memory(text))
     if amount and amount < 2**20 and text.strip()[-1:].isdigit():
         raise field_fault(
-            f"{text} without a unit means {text} bytes", f"Add one, such as {text.strip()}Gi."
+            f"{text} without a unit means {text} bytes", f"add one, such as {text.strip()}Gi"
         )
     return text.strip()
 
@@ -123,8 +122,8 @@ def _check_gpus(value: Any) -> Any:
             return int(value)
         raise field_fault(
             "GPUs are counted in whole devices",
-            "For a part of one write a RunaiCompute with gpu_devices_request: 1, "
-            f"gpu_request_type: portion and gpu_portion_request: {value:g}.",
+            "for a part of one write a RunaiCompute with gpu_devices_request: 1, "
+            f"gpu_request_type: portion and gpu_portion_request: {value:g}",
         )
     return value
 
@@ -132,19 +131,19 @@ def _check_gpus(value: Any) -> Any:
 def _check_quantity(value: Any) -> Any:
     text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
     if isinstance(text, str) and parse_bytes(text.strip()) is None:
-        raise field_fault(f"{text!r} is no quantity", "Write a number such as 2 or 500m.")
+        raise field_fault(f"{text!r} is no quantity", "write a number such as 2 or 500m")
     return text.strip() if isinstance(text, str) else text
 
 
 _FINITE = Field(ge=0, allow_inf_nan=False)
-Cores = Annotated[StrictInt | StrictFloat, _FINITE, AfterValidator(_within_cores)]
+Cores = Annotated[StrictFloat, _FINITE, AfterValidator(_within_cores)]
 AnyMemory = Annotated[
     str,
     BeforeValidator(_check_memory, json_schema_input_type=Annotated[str, Field(pattern=PATTERN)]),
 ]
 Memory = Annotated[AnyMemory, AfterValidator(_within_memory)]
 Gpus = Annotated[StrictInt, Field(ge=0), BeforeValidator(_check_gpus), AfterValidator(_within_gpus)]
-Portion = Annotated[StrictInt | StrictFloat, Field(ge=0, le=1, allow_inf_nan=False)]
+Portion = Annotated[StrictFloat, Field(ge=0, le=1, allow_inf_nan=False)]
 
 
 class Quantity(Strict):
@@ -174,10 +173,7 @@ class ComputeFields(Strict):
     )
     cpu_memory_limit: Memory | None = Field(default=None, description="Memory to use at most.")
     gpu_devices_request: Gpus | None = Field(default=None, description="Whole GPU devices.")
-    gpu_request_type: Annotated[
-        Literal["portion", "memory"] | None,
-        BeforeValidator(one_of("GPU request type", ("portion", "memory"))),
-    ] = Field(
+    gpu_request_type: Literal["portion", "memory"] | None = Field(
         default=None, description="Whether a part of a GPU is stated as portion or as memory."
     )
     gpu_portion_request: Portion | None = Field(
@@ -289,12 +285,12 @@ def _consistency_faults(spec: dict[str, Any]) -> list[Fault]:
     kind = spec.get("gpu_request_type")
     for wanted, field in (("portion", "gpu_portion_request"), ("memory", "gpu_memory_request")):
         if kind == wanted and field not in spec:
-            add("gpu_request_type", f"gpu_request_type {wanted} needs {field}", f"Add {field}.")
+            add("gpu_request_type", f"gpu_request_type {wanted} needs {field}", f"add {field}")
         if kind != wanted and field in spec:
-            fix = f"Set gpu_request_type: {wanted}, or remove {field}."
+            fix = f"set gpu_request_type: {wanted}, or remove {field}"
             add(field, f"{field} needs gpu_request_type {wanted}", fix)
     if spec.get("gpu_devices_request", 0) > 1 and kind == "memory":
-        fix = "Ask for one device, or use gpu_request_type: portion."
+        fix = "ask for one device, or use gpu_request_type: portion"
         add("gpu_request_type", "several GPU devices cannot be asked for by memory", fix)
     for request, limit in zip(
         ("cpu_core_request", "gpu_portion_request", "cpu_memory_request", "gpu_memory_request"),
@@ -302,7 +298,7 @@ def _consistency_faults(spec: dict[str, Any]) -> list[Fault]:
         strict=True,
     ):
         if request in spec and limit in spec and _amount(spec[limit]) < _amount(spec[request]):
-            add(limit, f"{limit} is below {request}", f"Raise it to {spec[request]} or more.")
+            add(limit, f"{limit} is below {request}", f"raise it to {spec[request]} or more")
     return faults
 
 

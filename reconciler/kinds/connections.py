@@ -17,21 +17,9 @@ from pydantic import BeforeValidator, Field, StrictBool, StrictInt, model_valida
 
 from reconciler.kinds.asset import Fault
 from reconciler.kinds.base import Strict, field_fault
-from reconciler.kinds.suggestion import closest, one_of
+from reconciler.kinds.suggestion import closest
 
-INTERNAL_TOOLS = (
-    "jupyter-notebook",
-    "pycharm",
-    "visual-studio-code",
-    "tensorboard",
-    "rstudio",
-    "mlflow",
-    "custom",
-    "matlab",
-    "chatbot-ui",
-)
 EXTERNAL_TOOLS = ("wandb", "comet")
-CONNECTION_TYPES = ("LoadBalancer", "NodePort", "ExternalUrl", "ServingPort")
 
 
 class Tool(NamedTuple):
@@ -67,26 +55,22 @@ _WITHOUT_PORT = ("pycharm", "matlab", "custom", "chatbot-ui")
 class Connection(Strict):
     """A port of the container with its tool, or a link to a tool outside."""
 
-    tool_type: Annotated[
-        Literal[
-            "jupyter-notebook",
-            "pycharm",
-            "visual-studio-code",
-            "tensorboard",
-            "rstudio",
-            "mlflow",
-            "custom",
-            "matlab",
-            "chatbot-ui",
-            "wandb",
-            "comet",
-        ],
-        BeforeValidator(one_of("tool type", (*INTERNAL_TOOLS, *EXTERNAL_TOOLS))),
+    tool_type: Literal[
+        "jupyter-notebook",
+        "pycharm",
+        "visual-studio-code",
+        "tensorboard",
+        "rstudio",
+        "mlflow",
+        "custom",
+        "matlab",
+        "chatbot-ui",
+        "wandb",
+        "comet",
     ] = Field(description="The tool; wandb and comet run outside the container.")
-    connection_type: Annotated[
-        Literal["LoadBalancer", "NodePort", "ExternalUrl", "ServingPort"] | None,
-        BeforeValidator(one_of("connection type", CONNECTION_TYPES)),
-    ] = Field(default=None, description="How the port is exposed; ExternalUrl by default.")
+    connection_type: Literal["LoadBalancer", "NodePort", "ExternalUrl", "ServingPort"] | None = (
+        Field(default=None, description="How the port is exposed; ExternalUrl by default.")
+    )
     container_port: Annotated[StrictInt, Field(ge=1, le=65535)] | None = Field(
         default=None, description="Port in the container.", examples=[8888]
     )
@@ -114,19 +98,19 @@ class Connection(Strict):
 
     def _check_external(self) -> None:
         if self.external_url is None:
-            fix = "Add external_url."
+            fix = "add external_url"
             raise field_fault(f"{self.tool_type} runs outside and needs its URL", fix)
         extra = sorted(self.model_fields_set - {"tool_type", "external_url"})
         if extra:
             raise field_fault(
                 f"{self.tool_type} runs outside the container and has no {', '.join(extra)}",
-                "Keep tool_type and external_url only.",
+                "keep tool_type and external_url only",
                 (extra[0],),
             )
 
     def _check_internal(self) -> None:
         if self.container_port is None:
-            raise field_fault("a connection needs its port", "Add container_port, such as 8888.")
+            raise field_fault("a connection needs its port", "add container_port, such as 8888")
         kind = self.connection_type or "ExternalUrl"
         for field, belongs_to in (
             ("is_custom_url", "ExternalUrl"),
@@ -135,7 +119,7 @@ class Connection(Strict):
             ("protocol", "ServingPort"),
         ):
             if getattr(self, field) and kind != belongs_to:
-                fix = f"Remove it, or set connection_type: {belongs_to}."
+                fix = f"remove it, or set connection_type: {belongs_to}"
                 raise field_fault(f"{field} has no meaning for {kind}", fix, (field,))
 
 
@@ -148,14 +132,14 @@ def _check_tools(value: Any) -> Any:
         if item in _WITHOUT_PORT:
             raise field_fault(
                 f"the port of {item} is not known",
-                f"Write it under connections: {{{item}: {{tool_type: {item}, "
-                "container_port: PORT}}.",
+                f"write it under connections: {{{item}: {{tool_type: {item}, "
+                "container_port: PORT}}",
                 (index,),
             )
         if item in EXTERNAL_TOOLS:
             raise field_fault(
                 f"{item} runs outside and needs its URL",
-                f"Write it under connections: {{{item}: {{tool_type: {item}, external_url: URL}}}}",
+                f"write it under connections: {{{item}: {{tool_type: {item}, external_url: URL}}}}",
                 (index,),
             )
         raise field_fault(f"there is no tool {item!r}", closest(item, TOOLS), (index,))
@@ -201,7 +185,7 @@ def expand_connections(
     for name, connection in (connections or {}).items():
         if name in canonical:
             what = f"a connection named {name} is there already: tools makes one"
-            fix = "Remove the tool, or name the connection differently."
+            fix = "remove the tool, or name the connection differently"
             faults.append((("spec", "connections", name), what, fix))
         canonical[name] = _canonical(connection)
     return canonical

@@ -11,7 +11,7 @@ are sorted.
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, PlainValidator, StrictInt
+from pydantic import Field, PlainValidator, StrictInt
 
 from reconciler.kinds.asset import (
     ASSET_IDENTITY,
@@ -36,17 +36,14 @@ from reconciler.kinds.capabilities import Capabilities
 from reconciler.kinds.compute import COMPUTE, Cores, Gpus, Memory, limit_faults
 from reconciler.kinds.connections import Connections, Tools, expand_connections
 from reconciler.kinds.probes import Probes, canonical_probes
-from reconciler.kinds.pull_policy import PULL_POLICIES, default_pull_policy
+from reconciler.kinds.pull_policy import default_pull_policy
 from reconciler.kinds.quantity import MEMORY_FORMAT, canonical_memory
-from reconciler.kinds.suggestion import one_of
 from reconciler.kinds.variables import Variables, expand_variables
 from reconciler.resource import KindTraits, Reference, Resource, ResourceKey, has_secrets
 
 ENVIRONMENT = KindTraits("RunaiEnvironment", ASSET_IMMUTABLE, ASSET_IDENTITY, 20)
 IMAGE_KIND = "RayfineImage"
 
-SECCOMP_PROFILES = ("RuntimeDefault", "Unconfined", "Localhost")
-UID_GID_SOURCES = ("fromTheImage", "fromIdpToken", "custom")
 
 _TEXTS = ("args", "command", "working_dir", "supplemental_groups")
 _KEPT_AS_WRITTEN = (
@@ -78,13 +75,13 @@ def _read_image(value: Any) -> str | Reference:
     if isinstance(value, Mapping):
         return _read_reference(value)
     if not isinstance(value, str):
-        fix = "Write it like nvcr.io/nvidia/pytorch:24.01-py3, or {from: RayfineImage.ID}."
+        fix = "write it like nvcr.io/nvidia/pytorch:24.01-py3, or {from: RayfineImage.ID}"
         raise field_fault("an image is text, or a reference to a RayfineImage", fix)
     image = value.strip()
     if not image or any(character.isspace() for character in image):
         raise field_fault(
             f"{value!r} is no image name" if image else "the image is empty",
-            "Write it like nvcr.io/nvidia/pytorch:24.01-py3.",
+            "write it like nvcr.io/nvidia/pytorch:24.01-py3",
         )
     return image
 
@@ -92,11 +89,11 @@ def _read_image(value: Any) -> str | Reference:
 def _read_reference(value: Mapping[str, Any]) -> Reference:
     address = value.get("from")
     if set(value) != {"from"} or not isinstance(address, str):
-        fix = f"Write {{from: {IMAGE_KIND}.ID}}."
+        fix = f"write {{from: {IMAGE_KIND}.ID}}"
         raise field_fault("a reference to an image has exactly one field, from", fix)
     kind, _, name = address.partition(".")
     if kind != IMAGE_KIND or not name:
-        fix = f"Write {{from: {IMAGE_KIND}.ID}}."
+        fix = f"write {{from: {IMAGE_KIND}.ID}}"
         raise field_fault(f"{address!r} is not the address of a {IMAGE_KIND}", fix, ("from",))
     return Reference(ResourceKey(kind, name))
 
@@ -120,10 +117,7 @@ class RunaiEnvironmentSpec(AssetSpec):
         description="Image name, or {from: RayfineImage.ID} for one of this repository.",
         examples=["nvcr.io/nvidia/pytorch:24.01-py3", {"from": "RayfineImage.affine"}],
     )
-    image_pull_policy: Annotated[
-        Literal["Always", "Never", "IfNotPresent"] | None,
-        BeforeValidator(one_of("pull policy", PULL_POLICIES)),
-    ] = Field(
+    image_pull_policy: Literal["Always", "Never", "IfNotPresent"] | None = Field(
         default=None, description="Always for a latest tag, otherwise IfNotPresent, by default."
     )
     environment_variables: Variables = None
@@ -139,10 +133,9 @@ class RunaiEnvironmentSpec(AssetSpec):
     working_dir: str | None = Field(
         default=None, description="Working directory.", examples=["/home/myfolder"]
     )
-    uid_gid_source: Annotated[
-        Literal["fromTheImage", "fromIdpToken", "custom"] | None,
-        BeforeValidator(one_of("uid_gid_source", UID_GID_SOURCES)),
-    ] = Field(default=None, description="Where user and group come from; the image by default.")
+    uid_gid_source: Literal["fromTheImage", "fromIdpToken", "custom"] | None = Field(
+        default=None, description="Where user and group come from; the image by default."
+    )
     run_as_uid: StrictInt | None = Field(
         default=None, description="User id, with uid_gid_source: custom.", examples=[500]
     )
@@ -169,10 +162,9 @@ class RunaiEnvironmentSpec(AssetSpec):
         default=None, description="Mount the root file system read-only."
     )
     run_as_non_root: Flag = Field(default=None, description="Refuse to run as root.")
-    seccomp_profile_type: Annotated[
-        Literal["RuntimeDefault", "Unconfined", "Localhost"] | None,
-        BeforeValidator(one_of("seccomp profile", SECCOMP_PROFILES)),
-    ] = Field(default=None, description="Seccomp profile; Run:ai does not support Localhost yet.")
+    seccomp_profile_type: Literal["RuntimeDefault", "Unconfined", "Localhost"] | None = Field(
+        default=None, description="Seccomp profile; Run:ai does not support Localhost yet."
+    )
     stdin: Flag = Field(default=None, description="Keep standard input open.")
     tty: Flag = Field(default=None, description="Allocate a terminal; needs stdin.")
 
@@ -232,7 +224,7 @@ def _canonical_environment(
     if fields.probes is not None:
         spec["probes"] = canonical_probes(fields.probes)
     if fields.tty and not fields.stdin:
-        faults.append((("spec", "tty"), "tty needs stdin", "Add stdin: true."))
+        faults.append((("spec", "tty"), "tty needs stdin", "add stdin: true"))
     return {name: value for name, value in spec.items() if value not in (None, "", {})}
 
 
@@ -252,7 +244,7 @@ def _expand_compute(
     if fields.memory is not None:
         spec["cpu_memory_request"] = canonical_memory(fields.memory)
     if not spec:
-        fix = "State gpu, cpu_cores or memory, or remove compute."
+        fix = "state gpu, cpu_cores or memory, or remove compute"
         faults.append((("spec", "compute"), "compute asks for nothing", fix))
     words = {
         "gpu_devices_request": "gpu",

@@ -2,10 +2,9 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, StrictInt
+from pydantic import Field, StrictInt
 
 from reconciler.kinds.base import Strict
-from reconciler.kinds.suggestion import one_of
 
 Positive = Annotated[StrictInt, Field(ge=1)]
 
@@ -20,9 +19,7 @@ class HttpGet(Strict):
         default=None, description="Port in the container.", examples=[8888]
     )
     host: str | None = Field(default=None, min_length=1, description="Host; the pod by default.")
-    scheme: Annotated[
-        Literal["HTTP", "HTTPS"] | None, BeforeValidator(one_of("scheme", ("HTTP", "HTTPS")))
-    ] = Field(default=None, description="HTTP by default.")
+    scheme: Literal["HTTP", "HTTPS"] | None = Field(default=None, description="HTTP by default.")
 
 
 class Handler(Strict):

@@ -6,8 +6,6 @@ otherwise it is `IfNotPresent`"; an image without a tag means `:latest`.
 
 from reconciler.resource import Reference
 
-PULL_POLICIES = ("Always", "Never", "IfNotPresent")
-
 
 def default_pull_policy(image: str | Reference) -> str:
     """`Always` for `:latest` or no tag; a digest counts as a tag, and a reference is pinned."""

@@ -56,9 +56,9 @@ def suggest_memory(text: str) -> str:
     """What the writer of a bad amount probably meant, in words; the accepted forms otherwise."""
     match = _SLOPPY.fullmatch(text)
     if match is None:
-        return f"Write it like {MEMORY_FORMAT}."
+        return f"write it like {MEMORY_FORMAT}"
     number, letter = match["number"], match["letter"].upper()
     decimal, binary = f"{number}{'k' if letter == 'K' else letter}", f"{number}{letter}i"
     if match["i"]:
-        return f"Write {binary}."
-    return f"Write {decimal} (powers of 1000) or {binary} (powers of 1024)."
+        return f"write {binary}"
+    return f"write {decimal} (powers of 1000) or {binary} (powers of 1024)"

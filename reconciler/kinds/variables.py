@@ -61,11 +61,11 @@ class Variable(Strict):
         if len(given) > 1:
             raise field_fault(
                 f"a variable has one source, but this has {' and '.join(given)}",
-                "Keep one of them.",
+                "keep one of them",
             )
         if not given and not self.exclude:
             raise field_fault(
-                "this variable has no value", f"Give one of {', '.join(SOURCES)}, or exclude: true."
+                "this variable has no value", f"give one of {', '.join(SOURCES)}, or exclude: true"
             )
         return self
 
@@ -83,7 +83,7 @@ def _text_to_mapping(value: Any) -> Any:
     if isinstance(value, float):
         raise field_fault(
             "an environment variable is text, and this number may not be kept as it is written",
-            "Put it in quotes.",
+            "put it in quotes",
         )
     if value is None:
         raise field_fault("this variable has no value", 'Write "" for an empty one.')
@@ -92,7 +92,7 @@ def _text_to_mapping(value: Any) -> Any:
 
 def _check_name(name: str) -> str:
     if "=" in name or "\0" in name:
-        raise field_fault(f"{name!r} cannot be a variable's name", "Remove the '='.")
+        raise field_fault(f"{name!r} cannot be a variable's name", "remove the '='")
     return name
 
 
@@ -161,14 +161,14 @@ def _read(
             (
                 at,
                 f"manifests may not read the variable {name}",
-                f"env_allow in reconciler.yaml permits {allowed}; rename it, or add it there.",
+                f"env_allow in reconciler.yaml permits {allowed}; rename it, or add it there",
             )
         )
         return Secret("")
     if context.variables is None:
         return Secret("")
     if name not in context.variables:
-        fix = "Set it where reconcile runs, or remove the reference."
+        fix = "set it where reconcile runs, or remove the reference"
         faults.append((at, f"the variable {name} is not set", fix))
         return Secret("")
     return Secret(context.variables[name])
