@@ -119,7 +119,7 @@ class RunaiSection(Section):
     server_defaults: Mapping[Literal["RunaiEnvironment", "RunaiCompute"], Mapping[str, Any]] = (
         Field(
             default_factory=dict,
-            description="By kind and field, values that this server fills in and that count as absent.",
+            description="By kind and field: values this server fills in, which count as absent.",
             examples=[{"RunaiEnvironment": {"image_pull_policy": "IfNotPresent"}}],
         )
     )
