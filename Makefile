@@ -44,7 +44,7 @@ static: venv # Format, lint, types, layers
 	@$(PHASE) "Layers" $(BIN)/lint-imports
 
 bench: venv ## Run the benchmarks and print ratios with the peers
-	@$(PHASE) "Benchmarks" $(BIN)/python benchmarks/run.py
+	@$(PHASE) "Benchmarks" $(BIN)/python -m benchmarks
 
 lock: ## Resolve the locked requirements anew (UPGRADE=1 takes newer versions)
 	@scripts/lock $(if $(UPGRADE),--upgrade)

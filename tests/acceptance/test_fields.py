@@ -99,7 +99,7 @@ def _change_and_back(
     if name != "description":
         fields = world.fields(address)
         assert all(field == path or field.startswith(f"{path}.") for field in fields), fields
-    if name not in ("image",):
+    if name != "image":
         world.write(document())
         for field in world.fields(address):
             assert field == path or field.startswith(f"{path}."), field

@@ -1,10 +1,12 @@
 """The main job over real HTTP: plan, apply, plan again, with each sandbox switch."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from reconciler.ownership import TRAILER_START
+from reconciler.sandbox import Behaviour
 from tests.acceptance.live_side import (
     assets,
     call,
@@ -13,7 +15,7 @@ from tests.acceptance.live_side import (
     edit_live,
     named,
 )
-from tests.acceptance.project import Project, environment
+from tests.acceptance.project import Project, environment, project
 
 ADDRESS = "RunaiEnvironment.train"
 FULL = {
@@ -226,10 +228,9 @@ def test_mass_deletes_need_their_number(world: Project) -> None:
     assert len(assets(world)) == 1
 
 
-def test_fields_of_a_newer_server_survive(tmp_path, capsys) -> None:  # type: ignore[no-untyped-def]
-    from reconciler.sandbox import Behaviour
-    from tests.acceptance.project import project
-
+def test_fields_of_a_newer_server_survive(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with project(tmp_path, capsys, Behaviour(unknown_fields="keep")) as world:
         world.write(environment())
         world.apply()
