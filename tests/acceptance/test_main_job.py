@@ -38,7 +38,7 @@ def test_plan_apply_plan(any_world: Project) -> None:
     dry = world.reconcile("apply")
     assert dry.code == 0
     assert "dry run" in dry.err
-    assert world.server.requests.writes() == []
+    assert not world.server.requests.writes()
     applied = world.reconcile("apply", "--apply")
     assert applied.code == 0, applied.out + applied.err
     assert applied.last_line == "Apply complete! Resources: 3 added, 0 changed, 0 destroyed."
