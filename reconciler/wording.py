@@ -213,11 +213,12 @@ def _fault(detail: _Detail, data: Any, model: type[BaseModel], above: DataPath) 
     if kind in ("literal_error", "enum"):
         known = re.findall(r"'([^']*)'", str(context.get("expected", "")))
         value = _value_at(data, detail.path)
-        fix = did_you_mean(value, known, "it may be") if isinstance(value, str) else ""
+        meant = nearest(value, known) if isinstance(value, str) else None
+        fix = f"did you mean `{meant}`?" if meant else "choose one of them"
         return Fault(path, f"{name} must be one of {', '.join(known)}", fix)
     say = _BOUNDS.get(kind)
     if say is not None:
-        fix = _example(detail.path, model) if kind == "string_pattern_mismatch" else ""
+        fix = _example(detail.path, model) if kind.startswith("string") else ""
         return Fault(path, f"{name} {say(context)}", fix, detail.is_key)
     message = str(context["error"]) if kind == "value_error" else str(detail.item["msg"])
     return Fault(path, f"{name}: {message}", "", detail.is_key)
@@ -270,13 +271,13 @@ def _fix_shape(value: Any, shapes: Sequence[str]) -> str:
         return f'quote it: "{str(value).lower()}"'
     if "a list" in shapes and isinstance(value, str):
         return "put it in square brackets: [...]"
-    if "true or false" in shapes and isinstance(value, str):
+    if "true or false" in shapes and isinstance(value, str | int):
         return "write true or false, in lower case and without quotes"
     if isinstance(value, str) and any("number" in shape for shape in shapes):
         return "write a plain decimal number without quotes or a unit"
     if "a mapping" in shapes:
         return "write `key: value`, one on a line and indented below it"
-    return ""
+    return f"write {shapes[0]}"
 
 
 _BOUNDS: dict[str, Callable[[Mapping[str, Any]], str]] = {

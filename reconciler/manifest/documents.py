@@ -19,6 +19,7 @@ from reconciler.wording import (
     Fault,
     did_you_mean,
     explain,
+    field_names,
     missing_field,
     nearest,
     shorten,
@@ -135,8 +136,9 @@ def _check_envelope(data: Any, kinds: Mapping[str, Kind]) -> list[Fault]:
         faults.append(Fault(("apiVersion",), "this apiVersion is not known", fix))
     if "kind" in data:
         faults += _check_kind(data["kind"], kinds)
+    fields = {name for kind in kinds.values() for name in field_names(kind.model)}
     for name in data.keys() - _ENVELOPE_KEYS:
-        meant = nearest(name, absent)
+        meant = None if name in fields else nearest(name, absent)
         fix = f"did you mean `{meant}`?" if meant else "put the fields of the object under `spec:`"
         faults.append(Fault((name,), f"unknown field `{shorten(name)}`", fix, at_key=True))
     return without_misspelt(faults)
