@@ -17,6 +17,8 @@ DataPath = tuple[str | int, ...]
 """Keys and list indices from the root of a document to a value."""
 
 _LONGEST_NAME = 64
+_MOST_FAULTS = 50
+"""What is worded of one model: looking for the nearest name is not cheap."""
 
 
 class Fault(NamedTuple):
@@ -68,6 +70,16 @@ def explain(
 ) -> list[Fault]:
     """What pydantic found wrong with `data`; `above` is the path of `data` in its document."""
     details = error.errors(include_url=False, include_input=False)
+    more = len(details) - _MOST_FAULTS
+    if more > 0:
+        rest = Fault(above, f"{more} more problems in here", "correct the others first")
+        return [*_explain(details[:_MOST_FAULTS], data, model, above), rest]
+    return _explain(details, data, model, above)
+
+
+def _explain(
+    details: Sequence[Any], data: Any, model: type[BaseModel], above: DataPath
+) -> list[Fault]:
     found = [_Detail(*_locate(item["loc"], item["type"], data), item) for item in details]
     kept = list(_collapse(found))
     below = {detail.path[:-1] for detail in kept}

@@ -12,7 +12,7 @@ from reconciler.kinds.base import ID_PATTERN, Document, FieldError, Kind, LoadCo
 from reconciler.kinds.registry import KINDS
 from reconciler.manifest.checks import check_together
 from reconciler.manifest.files import ManifestFile, read_directory
-from reconciler.manifest.report import Place, Report
+from reconciler.manifest.report import MAX_PROBLEMS_PER_FILE, Place, Report
 from reconciler.resource import Resource, ResourceKey, Source
 from reconciler.strict_yaml import load as load_yaml
 from reconciler.wording import (
@@ -137,7 +137,8 @@ def _check_envelope(data: Any, kinds: Mapping[str, Kind]) -> list[Fault]:
     if "kind" in data:
         faults += _check_kind(data["kind"], kinds)
     fields = {name for kind in kinds.values() for name in field_names(kind.model)}
-    for name in data.keys() - _ENVELOPE_KEYS:
+    unknown = [name for name in data if name not in _ENVELOPE_KEYS]
+    for name in unknown[:MAX_PROBLEMS_PER_FILE]:
         meant = None if name in fields else nearest(name, absent)
         fix = f"did you mean `{meant}`?" if meant else "put the fields of the object under `spec:`"
         faults.append(Fault((name,), f"unknown field `{shorten(name)}`", fix, at_key=True))
