@@ -69,7 +69,7 @@ class Assets:
         """One asset."""
         extras = self._extras(query)
         asset = self._store.get(self._kind, asset_id.lower())
-        return self._answer(asset.name, asset.body, extras)
+        return self._answer(asset.first_name, asset.body, extras)
 
     def list(self, query: Query) -> str:
         """The assets that the filters leave, in the order of creation."""
@@ -77,12 +77,14 @@ class Assets:
         found = self._store.find(self._kind, self._filter(query))
         return f'{{"entries":[{",".join([self._answer(*each, extras) for each in found])}]}}'
 
-    def _answer(self, name: str, body: str, extras: tuple[dict[str, str] | None, bool]) -> str:
+    def _answer(
+        self, first_name: str, body: str, extras: tuple[dict[str, str] | None, bool]
+    ) -> str:
         """Add `usedBy` and `status` to the text of an asset, before its closing brace."""
         usage, with_status = extras
         text = self._render(body)
         if usage is not None:
-            text = f'{text[:-1]},"usedBy":{usage.get(name, NO_USAGE)}}}'
+            text = f'{text[:-1]},"usedBy":{usage.get(first_name, NO_USAGE)}}}'
         if with_status:
             text = f'{text[:-1]},"status":{_STATUS}}}'
         return text
@@ -145,7 +147,8 @@ class Assets:
         meta["updateCount"] = 0
         scope_id = str(meta[_SCOPE_FIELDS[scope]]) if scope in _SCOPE_FIELDS else ""
         text = dump({"meta": meta, "spec": body.spec})
-        return Asset(asset_id, self._kind, meta["name"], scope, scope_id, text)
+        name = meta["name"]
+        return Asset(asset_id, self._kind, name, scope, scope_id, name, text)
 
 
 def _check_scope_ids(meta: dict[str, Any]) -> None:
