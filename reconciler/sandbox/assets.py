@@ -18,7 +18,7 @@ from reconciler.sandbox.asset_store import Asset, AssetFilter, AssetStore, Place
 from reconciler.sandbox.behaviour import Behaviour
 from reconciler.sandbox.database import CLIENT_ID, Database
 from reconciler.sandbox.org_units import TENANT_ID, TENANT_WIDE, OrgUnits, ScopeIds
-from reconciler.sandbox.queries import read_flag, read_integer
+from reconciler.sandbox.queries import read_choice, read_flag, read_integer
 from reconciler.sandbox.rendering import make_renderer
 from reconciler.sandbox.schema import refuse
 from reconciler.sandbox.usage import NO_USAGE, read_usage
@@ -28,6 +28,7 @@ Query = Mapping[str, str]
 
 _SCOPE_FIELDS = {"cluster": "clusterId", "department": "departmentId", "project": "projectId"}
 _STATUS = dump({"status": "No issues found", "issues": []})
+_WORKLOAD_TYPES = ("Workspace", "Training", "Distributed", "Inference")
 _TYPE_FILTERS = {
     "isTraining": "training",
     "isWorkspace": "workspace",
@@ -90,21 +91,24 @@ class Assets:
         return text
 
     def _extras(self, query: Query) -> tuple[dict[str, str] | None, bool]:
-        """The usage by asset name, if it is asked for, and whether the status is."""
+        """The usage by asset name, if it is asked for, and whether the status is.
+
+        Compliance with a project's policies is not answered, since a sandbox has no policies.
+        """
+        read_integer(query, "complyToProject")
+        read_choice(query, "complyToWorkloadType", _WORKLOAD_TYPES)
+        read_choice(query, "complyToReplicaType", ("Worker", "Master"))
         usage = read_usage(self._database, self._kind) if read_flag(query, "usageInfo") else None
         wants_status = read_flag(query, "statusInfo") or read_flag(query, "includeStatus")
         return usage, bool(wants_status) and self._kind == "environment"
 
     def _filter(self, query: Query) -> AssetFilter:
-        scope = query.get("scope")
-        if scope is not None and scope not in ("tenant", *_SCOPE_FIELDS):
-            raise ApiError(400, "scope must be one of tenant, cluster, department, project.")
         partial = self._behaviour.name_filter == "partial"
         types = ((name, read_flag(query, flag)) for flag, name in _TYPE_FILTERS.items())
         return AssetFilter(
             name=None if partial else query.get("name"),
             name_part=query.get("name") if partial else None,
-            scope=scope,
+            scope=read_choice(query, "scope", ("tenant", *_SCOPE_FIELDS)),
             places=self._places(query),
             supports=tuple((name, wanted) for name, wanted in types if wanted is not None),
             framework=query.get("distributedFramework"),
