@@ -314,45 +314,57 @@ COMPUTE_FIELDS: Sequence[Field] = (
     Field("extended_resources", "extendedResources", _read_resources, _write_resources),
 )
 
-Shape = Mapping[str, Any]
-"""API names that are known: None for a value, a shape for an object, (key, shape) for a list."""
 
-_VARIABLE_SHAPE: Shape = {
-    "name": None,
-    "value": None,
-    "credential": {"assetId": None, "key": None},
-    "configMap": {"name": None, "key": None},
-    "podFieldRef": {"path": None},
-    "exclude": None,
-    "description": None,
-}
-_CONNECTION_SHAPE: Shape = {
-    "name": None,
-    "isExternal": None,
-    "internalToolInfo": {
-        "toolType": None,
-        "connectionType": None,
-        "containerPort": None,
-        "nodePortInfo": {"isCustomPort": None},
-        "externalUrlInfo": {"isCustomUrl": None, "externalUrl": None},
-        "servingPortInfo": {"protocol": None},
-    },
-    "externalToolInfo": {"toolType": None, "externalUrl": None},
-}
-_PROBES_SHAPE: Shape = {
-    "readiness": {
-        **{api_name: None for api_name, _ in _PROBE_NAMES},
-        "handler": {"httpGet": dict.fromkeys(_HTTP_NAMES)},
-    }
-}
-_NESTED: Shape = {
-    "environmentVariables": ("name", _VARIABLE_SHAPE),
-    "connections": ("name", _CONNECTION_SHAPE),
-    "probes": _PROBES_SHAPE,
-    "extendedResources": ("resource", {"resource": None, "quantity": None, "exclude": None}),
-}
+class Shape(NamedTuple):
+    """Which names of the API are known in an object.
+
+    `inside` lists those that hold more: (name, shape, "") for an object, and for a list of
+    objects (name, shape of each, the field that names each).
+    """
+
+    names: frozenset[str]
+    inside: tuple[tuple[str, Any, str], ...] = ()
+
+
+def _shape(*names: str, **objects: Shape) -> Shape:
+    inside = tuple((name, shape, "") for name, shape in objects.items())
+    return Shape(frozenset({*names, *objects}), inside)
+
+
+_VARIABLE = _shape(
+    "name",
+    "value",
+    "exclude",
+    "description",
+    credential=_shape("assetId", "key"),
+    configMap=_shape("name", "key"),
+    podFieldRef=_shape("path"),
+)
+_CONNECTION = _shape(
+    "name",
+    "isExternal",
+    internalToolInfo=_shape(
+        "toolType",
+        "connectionType",
+        "containerPort",
+        nodePortInfo=_shape("isCustomPort"),
+        externalUrlInfo=_shape("isCustomUrl", "externalUrl"),
+        servingPortInfo=_shape("protocol"),
+    ),
+    externalToolInfo=_shape("toolType", "externalUrl"),
+)
+_PROBE = _shape(
+    *(api_name for api_name, _ in _PROBE_NAMES), handler=_shape(httpGet=_shape(*_HTTP_NAMES))
+)
+_INSIDE: tuple[tuple[str, Shape, str], ...] = (
+    ("environmentVariables", _VARIABLE, "name"),
+    ("connections", _CONNECTION, "name"),
+    ("probes", _shape(readiness=_PROBE), ""),
+    ("extendedResources", _shape("resource", "quantity", "exclude"), "resource"),
+)
 
 
 def shape_of(fields: Sequence[Field]) -> Shape:
     """Every name of the API that these fields know, at any depth."""
-    return {field.api_name: _NESTED.get(field.api_name) for field in fields}
+    names = frozenset(field.api_name for field in fields)
+    return Shape(names, tuple(item for item in _INSIDE if item[0] in names))

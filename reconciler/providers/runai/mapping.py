@@ -76,7 +76,7 @@ class AssetMapping:
             spec=spec,
             mark=mark,
             detached=found.detached,
-            unknown_fields=tuple(unknown_fields(raw, self.shape)),
+            unknown_fields=unknown_fields(raw, self.shape),
             updated_by=meta.get("updatedBy"),
             updated_at=meta.get("updatedAt"),
             raw=entry,
