@@ -4,7 +4,7 @@ The rules are judged when the plan is made, so that a pull request goes red. The
 override: an approval names addresses, or the exact number of objects that may be destroyed.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
 from reconciler.plan import Action, Change, Plan, Refusal, RefusalKind
@@ -144,27 +144,27 @@ def _approved(change: Change, approval: Approval) -> bool:
 def refuse_dependents(plan: Plan) -> Plan:
     """Block every change that depends, directly or not, on one that will not be made."""
     unread = {address for failure in plan.failures for address in failure.addresses}
-    missing = {change.key: "it is refused" for change in plan.refused if change.desired}
+    refused = {change.key for change in plan.refused if change.desired}
     changes = list(plan.changes)
     settled = False
     while not settled:
         settled = True
         for position, change in enumerate(changes):
-            reason = _missing_dependency(change, missing, unread) if change.pending else None
+            reason = _missing_dependency(change, refused, unread) if change.pending else None
             if reason is not None:
                 refusal = Refusal(RefusalKind.BLOCKED, reason, "clear that one first")
                 changes[position] = replace(change, refusal=refusal)
-                missing[change.key] = "it is refused"
+                refused.add(change.key)
                 settled = False
     return replace(plan, changes=tuple(changes))
 
 
 def _missing_dependency(
-    change: Change, missing: dict[ResourceKey, str], unread: Iterable[str]
+    change: Change, refused: Collection[ResourceKey], unread: Collection[str]
 ) -> str | None:
     for key in change.desired.depends_on if change.desired else ():
-        if key in missing:
-            return f"it depends on {key.address}, and {missing[key]}"
+        if key in refused:
+            return f"it depends on {key.address}, which is refused"
         if key.address in unread:
             return f"it depends on {key.address}, whose system could not be read"
     return None

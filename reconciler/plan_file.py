@@ -184,6 +184,7 @@ def _change(item: Mapping[str, Any]) -> Change:
             key.id,
             before,
             unknown_fields=tuple(own["unknown_fields"]),
+            notes=tuple(own["notes"]),
             raw=own["live_digest"],
         )
     refusal = own["refusal"]

@@ -126,6 +126,7 @@ def _own(change: Change) -> dict[str, Any]:
         if refusal
         else None,
         "used_by": list(change.used_by),
+        "notes": list(change.live.notes) if change.live is not None else [],
         "unknown_fields": list(change.live.unknown_fields) if change.live is not None else [],
     }
 

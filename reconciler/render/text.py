@@ -32,6 +32,8 @@ _VERBS = {
     Action.REPLACE: "must be replaced",
     Action.ADOPT: "will be imported",
 }
+_MOST_ELEMENTS = 40
+"""A longer mapping that appears or goes as a whole is told by its length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +160,9 @@ def _tree(spec: Spec, symbol: str, indent: int, style: Style) -> list[str]:
     width = max((len(literal_name(name)) for name in spec), default=0)
     for name in sorted(spec):
         value, label = spec[name], literal_name(name).ljust(width)
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and len(value) > _MOST_ELEMENTS:
+            lines.append(f"{pad}{mark} {label} = ({len(value)} elements)")
+        elif isinstance(value, Mapping):
             lines.append(f"{pad}{mark} {label} = {{")
             lines += _tree(value, symbol, indent + 4, style)
             lines.append(f"{pad}  }}")

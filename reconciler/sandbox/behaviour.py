@@ -137,3 +137,13 @@ def _wrong(name: str, value: object, fix: str) -> SandboxError:
 _PARSERS: Mapping[str, Callable[[str, str], object]] = MappingProxyType(
     {"bool": _switch, "float": _seconds}
 )
+
+
+def settings_help() -> str:
+    """One line for each setting, with its choices and default: the body of a help text."""
+    lines = []
+    for each in fields(Behaviour):
+        choices = "|".join(each.metadata["choices"]) or str(each.type).replace("float", "SECONDS")
+        name = f"{each.name.replace('_', '-')}={choices}".replace("=bool", "=true|false")
+        lines.append(f"  {name}\n      {each.metadata['help']} (default: {each.default})")
+    return "\n".join(lines)

@@ -1,4 +1,3 @@
-from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -135,6 +134,7 @@ def test_what_depends_on_a_refused_change_is_blocked_too() -> None:
                 resource("RunaiEnvironment.b", depends_on=["RayfineImage.a"]),
                 resource("RunaiEnvironment.c", depends_on=["RunaiEnvironment.b"]),
                 resource("RunaiEnvironment.d"),
+                resource("RunaiEnvironment.e", depends_on=["RunaiEnvironment.d"]),
             ],
             [live("RayfineImage.a", {"tag": "a:1"}, owner=None)],
         ),
@@ -146,6 +146,7 @@ def test_what_depends_on_a_refused_change_is_blocked_too() -> None:
         "RunaiEnvironment.b": "blocked create",
         "RunaiEnvironment.c": "blocked create",
         "RunaiEnvironment.d": "create",
+        "RunaiEnvironment.e": "create",
     }
 
 

@@ -237,3 +237,9 @@ def test_refused_changes_are_not_pending() -> None:
     plan = plan_of([resource(ENV, {"image": "b"})], [live(ENV, owner=None)])
     assert plan.pending == ()
     assert len(plan.refused) == 1
+
+
+def test_a_field_that_says_it_all_hides_the_flag() -> None:
+    plan = plan_of([resource(ENV, {"v": {"secret": "new"}})], [live(ENV, {"v": "old"})])
+    (change,) = plan.changes
+    assert [field.name for field in change.fields] == ["v"]
