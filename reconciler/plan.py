@@ -275,7 +275,7 @@ def _decide(resource: Resource, index: _LiveIndex, world: World) -> Iterable[Cha
 def _compare(resource: Resource, live: LiveResource, world: World) -> Change:
     traits = world.kinds[resource.key.kind]
     fields = diff_specs(live.spec, resource.spec, traits.immutable)
-    fields += _mark_changes(resource, live, world.stack)
+    fields += _mark_changes(resource, live, world.stack, alone=not fields)
     if not fields:
         return Change(resource.key, Action.UNCHANGED, resource, live)
     replaces = any(field.forces_replacement for field in fields)
@@ -283,14 +283,17 @@ def _compare(resource: Resource, live: LiveResource, world: World) -> Change:
     return Change(resource.key, action, resource, live, fields)
 
 
-def _mark_changes(resource: Resource, live: LiveResource, stack: str) -> tuple[FieldChange, ...]:
+def _mark_changes(
+    resource: Resource, live: LiveResource, stack: str, *, alone: bool
+) -> tuple[FieldChange, ...]:
+    """What the mark must say differently; `secrets` only where no field says it already."""
     wanted, mark = desired_mark(resource, stack), live.mark
     if mark is None or mark == wanted:
         return ()
     pairs = (
         ("id", None if mark.id_hash == wanted.id_hash else resource.moved_from, resource.key.id),
         ("protect", mark.protect, wanted.protect),
-        ("secrets", mark.secrets, wanted.secrets),
+        ("secrets", mark.secrets if alone else wanted.secrets, wanted.secrets),
     )
     return tuple(
         FieldChange(("metadata", name), before, after)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 from pydantic_core import PydanticCustomError
 
 from reconciler.resource import KindTraits, Resource, Source
@@ -30,18 +30,29 @@ class Strict(BaseModel):
 class Metadata(Strict):
     """What every manifest says beside its spec."""
 
-    name: str = Field(min_length=1, max_length=253, description="Name on the live system.")
+    name: str = Field(
+        min_length=1,
+        max_length=253,
+        description="Name on the live system.",
+        examples=["ml-training-env"],
+    )
     id: str | None = Field(
         default=None,
         pattern=ID_PATTERN,
         description="Address in the stack (KIND.ID); the name by default. Keep it on a rename.",
+        examples=["ml-training-env"],
     )
-    protect: bool = Field(default=False, description="Refuse to delete or replace the live object.")
-    adopt: bool = Field(
+    protect: StrictBool = Field(
+        default=False, description="Refuse to delete or replace the live object."
+    )
+    adopt: StrictBool = Field(
         default=False, description="Take over an unowned live object of this name and change it."
     )
     moved_from: str | None = Field(
-        default=None, pattern=ID_PATTERN, description="The id this resource had before."
+        default=None,
+        pattern=ID_PATTERN,
+        description="The id this resource had before.",
+        examples=["old-training-env"],
     )
 
 
@@ -59,8 +70,9 @@ class Limits:
 class LoadContext:
     """What a kind may know beside the document.
 
-    `variables` holds the environment variables that manifests may read (already filtered by
-    `env_allow`); None means that values are not read at all (`validate`).
+    A kind's model gets it as pydantic's validation context, too. `variables` holds the environment
+    variables that manifests may read (already filtered by `env_allow`); None means that values are
+    not read at all (`validate`).
     """
 
     root: Path

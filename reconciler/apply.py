@@ -1,0 +1,250 @@
+"""A plan -> ordered waves of writes -> one outcome per change.
+
+Creates, updates, adoptions and replacements come first, in waves by dependency; then, only if
+every one of them succeeded, the deletes in the reverse order of kinds. After each wave the written
+objects are compared with what was asked. Every pending change ends with exactly one outcome, on an
+interrupt as well.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Protocol
+
+from reconciler.errors import AmbiguousWriteError, ReconcileError
+from reconciler.executor import Executor
+from reconciler.live import Providers
+from reconciler.plan import Action, Change, Plan
+from reconciler.resource import ResourceKey
+
+log = logging.getLogger(__name__)
+
+
+class Status(StrEnum):
+    """What became of one change."""
+
+    APPLIED = "applied"
+    FAILED = "failed"
+    SKIPPED_DEPENDENCY = "skipped_dependency"
+    NOT_ATTEMPTED = "not_attempted"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The end of one change. `seconds` is how long its write took; `uid` the object's id."""
+
+    change: Change
+    status: Status
+    message: str = ""
+    fix: str = ""
+    uid: str = ""
+    seconds: float = 0.0
+
+
+class Observer(Protocol):
+    """Is told what happens while a plan is applied; may be called from several threads."""
+
+    def started(self, change: Change) -> None:
+        """The write of this change begins."""
+        ...
+
+    def progressed(self, change: Change, line: str) -> None:
+        """A line of news about a running write."""
+        ...
+
+    def finished(self, outcome: Outcome) -> None:
+        """This change has its outcome."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """Who carries a plan out. Once `stop` is set no further write begins."""
+
+    providers: Providers
+    executor: Executor
+    observer: Observer
+    stop: threading.Event = field(default_factory=threading.Event)
+
+
+def apply_plan(plan: Plan, crew: Crew) -> tuple[Outcome, ...]:
+    """Carry out every pending change of the plan. The outcomes come in the plan's order."""
+    run = _Run(crew)
+    pending = plan.pending
+    for wave in _waves([change for change in pending if change.action is not Action.DELETE]):
+        run.write_wave(wave)
+    deletes = [change for change in pending if change.action is Action.DELETE]
+    if run.all_applied:
+        for wave in _delete_waves(deletes, crew.providers):
+            run.write_wave(wave)
+    else:
+        for change in deletes:
+            run.record(_not_attempted(change, "an earlier write failed, so nothing is deleted"))
+    return tuple(run.outcomes[(change.key, change.deposed)] for change in pending)
+
+
+class _Run:
+    """The outcomes of one apply so far."""
+
+    def __init__(self, crew: Crew) -> None:
+        self.crew = crew
+        self.outcomes: dict[tuple[ResourceKey, str | None], Outcome] = {}
+
+    @property
+    def all_applied(self) -> bool:
+        return all(item.status is Status.APPLIED for item in self.outcomes.values())
+
+    def record(self, outcome: Outcome) -> None:
+        self.outcomes[(outcome.change.key, outcome.change.deposed)] = outcome
+        self.crew.observer.finished(outcome)
+
+    def write_wave(self, wave: Sequence[Change]) -> None:
+        """Write these changes side by side, confirm them, and record an outcome for each."""
+        ready = []
+        for change in wave:
+            missing = self._failed_dependency(change)
+            if missing is None:
+                ready.append(change)
+            else:
+                text = f"{missing.address} was not applied"
+                self.record(Outcome(change, Status.SKIPPED_DEPENDENCY, text))
+        tasks = [self._task(change) for change in ready]
+        written: list[Outcome] = []
+        for _, outcome in self.crew.executor.run(tasks) if tasks else ():
+            if outcome.status is Status.APPLIED:
+                written.append(outcome)
+            else:
+                self.record(outcome)
+        for outcome in self._confirm(written):
+            self.record(outcome)
+
+    def _failed_dependency(self, change: Change) -> ResourceKey | None:
+        for key in change.desired.depends_on if change.desired else ():
+            outcome = self.outcomes.get((key, None))
+            if outcome is not None and outcome.status is not Status.APPLIED:
+                return key
+        return None
+
+    def _task(self, change: Change) -> Callable[[], Outcome]:
+        def write() -> Outcome:
+            if self.crew.stop.is_set():
+                return _not_attempted(change, "interrupted before it began")
+            self.crew.observer.started(change)
+            return self._guarded(change, lambda: self._write(change))
+
+        return write
+
+    def _write(self, change: Change) -> Outcome:
+        begin = time.monotonic()
+        provider = self.crew.providers[change.key.kind]
+        uid = provider.write(change, lambda line: self.crew.observer.progressed(change, line))
+        return Outcome(change, Status.APPLIED, uid=uid, seconds=time.monotonic() - begin)
+
+    def _guarded(self, change: Change, action: Callable[[], Outcome]) -> Outcome:
+        begin = time.monotonic()
+        try:
+            return action()
+        except AmbiguousWriteError as error:
+            return Outcome(
+                change, Status.UNKNOWN, error.what, error.fix, seconds=time.monotonic() - begin
+            )
+        except ReconcileError as error:
+            what = f"{error.where}: {error.what}" if error.where else error.what
+            return Outcome(change, Status.FAILED, what, error.fix, seconds=time.monotonic() - begin)
+        except Exception as error:  # law 10: a defect of ours must not swallow an outcome either
+            log.exception("writing %s failed unexpectedly", change.address)
+            what = f"unexpected {type(error).__name__}: {error}"
+            return Outcome(
+                change,
+                Status.UNKNOWN,
+                what,
+                "run plan to see what is there; please report this with --debug output",
+                seconds=time.monotonic() - begin,
+            )
+
+    def _confirm(self, written: Sequence[Outcome]) -> Iterable[Outcome]:
+        """Compare each kind once with what was asked; then finish the replacements."""
+        by_kind: dict[str, list[Outcome]] = {}
+        for outcome in written:
+            by_kind.setdefault(outcome.change.key.kind, []).append(outcome)
+        for kind, outcomes in by_kind.items():
+            wrong = self._settle(kind, outcomes)
+            confirmed = []
+            for outcome in outcomes:
+                problem = wrong.get(outcome.change.address)
+                if problem is None:
+                    confirmed.append(outcome)
+                else:
+                    yield replace(outcome, status=Status.FAILED, message=problem)
+            yield from self._finish(confirmed)
+
+    def _settle(self, kind: str, outcomes: Sequence[Outcome]) -> Mapping[str, str]:
+        changes = [outcome.change for outcome in outcomes]
+        uids = {outcome.change.address: outcome.uid for outcome in outcomes}
+        try:
+            return self.crew.providers[kind].settle(changes, uids)
+        except ReconcileError as error:
+            text = f"written, but reading it back failed: {error.what}"
+            return {change.address: text for change in changes}
+
+    def _finish(self, confirmed: Sequence[Outcome]) -> Iterable[Outcome]:
+        """Delete what a confirmed replacement has replaced: the last step of the same change."""
+        replaced = [item for item in confirmed if item.change.action is Action.REPLACE]
+        yield from (item for item in confirmed if item.change.action is not Action.REPLACE)
+        tasks = [self._removal(item) for item in replaced]
+        for _, outcome in self.crew.executor.run(tasks) if tasks else ():
+            yield outcome
+
+    def _removal(self, outcome: Outcome) -> Callable[[], Outcome]:
+        change = outcome.change
+        removal = replace(change, action=Action.DELETE, desired=None, fields=())
+
+        def remove() -> Outcome:
+            done = self._guarded(change, lambda: self._write(removal))
+            if done.status is Status.APPLIED:
+                return replace(outcome, seconds=outcome.seconds + done.seconds)
+            text = (
+                f"the replacement is there, but the old object could not be deleted: {done.message}"
+            )
+            return replace(done, change=change, message=text, uid=outcome.uid)
+
+        return remove
+
+
+def _not_attempted(change: Change, why: str) -> Outcome:
+    return Outcome(change, Status.NOT_ATTEMPTED, why)
+
+
+def _waves(changes: Sequence[Change]) -> Iterable[list[Change]]:
+    """Group changes so that each comes after what it depends on."""
+    keys = {change.key for change in changes}
+    level: dict[ResourceKey, int] = {}
+    needs = {
+        change.key: [
+            key for key in (change.desired.depends_on if change.desired else ()) if key in keys
+        ]
+        for change in changes
+    }
+    waiting = list(changes)
+    depth = 0
+    while waiting:
+        wave = [change for change in waiting if all(key in level for key in needs[change.key])]
+        if not wave:  # a circle: manifests cannot state one, so this is a defect of ours
+            addresses = ", ".join(change.address for change in waiting)
+            raise ReconcileError(f"these changes depend on one another: {addresses}")
+        for change in wave:
+            level[change.key] = depth
+        waiting = [change for change in waiting if change.key not in level]
+        depth += 1
+        yield wave
+
+
+def _delete_waves(changes: Sequence[Change], providers: Providers) -> Iterable[list[Change]]:
+    """One wave per kind, the kinds that depend on others first."""
+    ranks = {kind: provider.traits.rank for kind, provider in providers.items()}
+    for kind in sorted({change.key.kind for change in changes}, key=lambda kind: -ranks[kind]):
+        yield [change for change in changes if change.key.kind == kind]

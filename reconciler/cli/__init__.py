@@ -1,0 +1,1 @@
+"""The command line: arguments, wiring, exit codes. The only part that knows every stage."""

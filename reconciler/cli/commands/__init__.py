@@ -1,0 +1,1 @@
+"""One command a file, each exporting `command`; imported only when it is run."""

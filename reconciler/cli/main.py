@@ -1,0 +1,176 @@
+"""`reconcile`: the root command, its global options, and how errors become words and exit codes."""
+
+import gc
+import importlib
+import logging
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from reconciler import __version__
+from reconciler.cli.exit_codes import ExitCode
+from reconciler.errors import ReconcileError, StalePlanError
+
+_COMMANDS = {
+    "validate": ("Check manifests and configuration: no network, no credentials.", "validate"),
+    "plan": ("Show what apply would change.", "plan"),
+    "apply": ("Show the plan and, only with --apply, carry it out.", "apply"),
+    "show": ("Print a saved plan again.", "show"),
+    "schema": ("Print the JSON Schema of manifests, configuration or plans.", "schema"),
+    "lock": ("Pin base images to their digests in reconciler.lock.", "lock"),
+    "sandbox": ("Run the embedded Run:ai control plane.", "sandbox"),
+    "doctor": ("Say what is reachable, which versions, and what is missing.", "doctor"),
+    "completion": ("Print a shell completion script.", "completion"),
+    "version": ("Print the versions of reconcile and of what it uses.", "version"),
+}
+"""Name -> (short help, module in `reconciler.cli`): nothing is imported for `--help`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Globals:
+    """Options of the root command."""
+
+    directory: Path
+    config: Path | None
+    colour: bool | None
+
+    def colour_for(self, stream: object) -> bool:
+        """Whether to colour what goes to this stream (`--no-color`, `NO_COLOR`, a terminal)."""
+        if self.colour is not None:
+            return self.colour
+        if os.environ.get("NO_COLOR"):
+            return False
+        return bool(getattr(stream, "isatty", lambda: False)())
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are run."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  (click's signature)
+        """The commands in the order in which people meet them."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import the command's module and take its `command`."""
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f"reconciler.cli.commands.{_COMMANDS[cmd_name][1]}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """List the commands with their short helps, importing none of them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (text, _) in _COMMANDS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Say which command was probably meant."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            from difflib import get_close_matches  # noqa: PLC0415  (only for a mistake)
+
+            close = get_close_matches(args[0], _COMMANDS, n=1)
+            if not close or "did you mean" in error.message.lower():
+                raise
+            hint = f"{error.message} Did you mean {close[0]!r}?"
+            raise click.UsageError(hint, ctx) from error
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Start here:\n\n\b\n"
+    "  reconcile validate\n"
+    "  reconcile plan --target sandbox\n"
+    "  reconcile apply --target sandbox            # a dry run: says what it would do\n"
+    "  reconcile apply --target sandbox --apply    # does it\n\n"
+    "Exit codes: 0 success or no changes, 1 error, 2 changes pending (--detailed-exitcode), "
+    "3 stale plan, 4 blocked, conflict or refused by a guard, 5 partial apply.",
+)
+@click.option(
+    "-C",
+    "directory",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default=Path(),
+    metavar="DIR",
+    help="Run as if started in DIR.",
+)
+@click.option(
+    "--config",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Configuration file; default: reconciler.yaml in the directory.",
+)
+@click.option("--no-color", is_flag=True, help="No colours (as does the variable NO_COLOR).")
+@click.option("--debug", is_flag=True, help="Log what happens to standard error (never secrets).")
+@click.version_option(__version__, "--version", message="reconcile %(version)s")
+@click.pass_context
+def root(
+    ctx: click.Context, directory: Path, config: Path | None, no_color: bool, debug: bool
+) -> None:
+    """Keep NVIDIA Run:ai environments and rayfine images equal to what Git says.
+
+    A directory of manifests is compared with the live systems of a target. The difference is
+    shown as a plan; nothing is changed unless `apply` is run with --apply.
+    """
+    logging.basicConfig(
+        level=logging.DEBUG if debug else logging.WARNING,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+    for noisy in ("urllib3", "docker", "asyncio"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    ctx.obj = Globals(directory, config, colour=False if no_color else None)
+
+
+def main() -> NoReturn:
+    """Run the command line and end the process with a documented exit code."""
+    gc.disable()  # a command is short and builds large trees: collecting would cost 10 to 20 %
+    sys.exit(_finish(run(sys.argv[1:])))
+
+
+def run(arguments: list[str]) -> ExitCode:
+    """Run one command; print what went wrong to standard error; return the exit code."""
+    try:
+        code = root.main(args=arguments, prog_name="reconcile", standalone_mode=False)
+        return code if isinstance(code, ExitCode) else ExitCode.OK
+    except click.ClickException as error:
+        error.show()
+    except click.exceptions.Exit as error:  # --help and --version end this way
+        return ExitCode(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        _say("Interrupted: nothing more was done.")
+    except ReconcileError as error:
+        _say(f"Error: {_escaped(str(error))}")
+        if isinstance(error, StalePlanError):
+            return ExitCode.STALE
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115  (until exit)
+    return ExitCode.ERROR
+
+
+def _finish(code: ExitCode) -> int:
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.ERROR
+    sys.stderr.flush()
+    return int(code)
+
+
+def _escaped(text: str) -> str:
+    from reconciler.render.escape import printable  # noqa: PLC0415  (only for an error)
+
+    return "\n".join(printable(line) for line in text.split("\n"))
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)

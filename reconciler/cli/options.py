@@ -1,0 +1,166 @@
+"""Options that several commands share, and what they add up to."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from reconciler.cli.main import Globals
+from reconciler.guard import Approval
+from reconciler.selection import Selection
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+FORMATS = ("text", "json")
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One `-o FORMAT[=PATH]`; no path means standard output."""
+
+    format: str
+    path: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class PlanOptions:
+    """What `plan` and `apply` have in common."""
+
+    place: Globals
+    target: str | None
+    selection: Selection
+    approval: Approval
+    parallelism: int
+    outputs: tuple[Output, ...]
+    detailed_exitcode: bool
+
+
+class OutputType(click.ParamType):
+    """`text`, `json`, `json=plan.json`."""
+
+    name = "FORMAT[=PATH]"
+
+    def convert(
+        self,
+        value: Any,
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> Output:
+        """Split the format from the path; an unknown format is a usage error."""
+        if isinstance(value, Output):
+            return value
+        form, _, path = str(value).partition("=")
+        if form not in FORMATS:
+            self.fail(f"{form!r} is not one of {', '.join(FORMATS)}", param, ctx)
+        return Output(form, Path(path) if path else None)
+
+
+class DeletesType(click.ParamType):
+    """A positive number of objects."""
+
+    name = "N"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read the number; anything else is a usage error that says what is meant."""
+        text = str(value)
+        if not text.isascii() or not text.isdecimal() or int(text) < 1:
+            self.fail(f"{text!r} is not the number of objects to be destroyed", param, ctx)
+        return int(text)
+
+
+def complete_target(
+    ctx: click.Context,
+    param: click.Parameter,  # noqa: ARG001  (click's signature)
+    incomplete: str,
+) -> list[str]:
+    """The names of targets in reconciler.yaml, for shell completion."""
+    from reconciler.config import find_config, load_config  # noqa: PLC0415  (only on TAB)
+    from reconciler.errors import ReconcileError  # noqa: PLC0415
+
+    root = ctx.find_root()
+    directory = root.params.get("directory") or Path()
+    try:
+        config = load_config(root.params.get("config") or find_config(directory))
+    except ReconcileError:
+        return []
+    return sorted(name for name in config.targets if name.startswith(incomplete))
+
+
+def target_option(command: Command) -> Command:
+    """`--target NAME`."""
+    return click.option(
+        "--target",
+        metavar="NAME",
+        shell_complete=complete_target,
+        help="Target of reconciler.yaml; default: its default_target.",
+    )(command)
+
+
+def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of `PlanOptions` and hand them to the command as one `options`."""
+
+    @click.option(
+        "--only",
+        multiple=True,
+        metavar="ADDRESS",
+        help="Only these addresses and what they need; globs allowed, repeatable. Naming an "
+        "address in full also approves its deletion.",
+    )
+    @click.option(
+        "--exclude", multiple=True, metavar="ADDRESS", help="All but these; globs, repeatable."
+    )
+    @click.option(
+        "--allow-deletes",
+        type=DeletesType(),
+        help="Approve a plan that destroys exactly N objects, more than the guards allow.",
+    )
+    @click.option(
+        "--allow-destroy",
+        multiple=True,
+        metavar="ADDRESS",
+        help="Approve deleting or replacing this address; repeatable.",
+    )
+    @click.option(
+        "--parallelism",
+        type=click.IntRange(1, 256),
+        default=10,
+        show_default=True,
+        metavar="N",
+        help="Requests and builds at the same time.",
+    )
+    @click.option(
+        "-o",
+        "--output",
+        "outputs",
+        type=OutputType(),
+        multiple=True,
+        help="text or json, to standard output or to PATH; repeatable.  [default: text]",
+    )
+    @click.option(
+        "--detailed-exitcode",
+        is_flag=True,
+        help="Exit with 2 when there are changes to make.",
+    )
+    @target_option
+    @click.pass_context
+    def wrapped(ctx: click.Context, **given: Any) -> Any:
+        options = PlanOptions(
+            place=ctx.obj,
+            target=given.pop("target"),
+            selection=Selection(given.pop("only"), given.pop("exclude")),
+            approval=Approval(frozenset(given.pop("allow_destroy")), given.pop("allow_deletes")),
+            parallelism=given.pop("parallelism"),
+            outputs=given.pop("outputs") or (Output("text", None),),
+            detailed_exitcode=given.pop("detailed_exitcode"),
+        )
+        return ctx.invoke(command, options=options, **given)
+
+    wrapped.__name__ = command.__name__
+    wrapped.__doc__ = command.__doc__
+    wrapped.__click_params__ = [  # type: ignore[attr-defined]
+        *getattr(command, "__click_params__", []),
+        *getattr(wrapped, "__click_params__", []),
+    ]
+    return wrapped

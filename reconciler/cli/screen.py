@@ -1,0 +1,65 @@
+"""Standard error as a screen: a live display on a terminal, plain lines elsewhere."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.cli.main import Globals
+from reconciler.render.progress import Screen
+
+if TYPE_CHECKING:
+    from rich.live import Live
+
+
+class PlainScreen:
+    """One line after another: for logs, files and pipes."""
+
+    def line(self, text: str) -> None:
+        """See `Screen`."""
+        click.echo(text, err=True)
+
+    def running(self, texts: list[str]) -> None:
+        """Plain output is not repainted."""
+
+
+class LiveScreen:
+    """Lines scroll above a small list of what is running now."""
+
+    def __init__(self, live: "Live") -> None:
+        self._live = live
+
+    def line(self, text: str) -> None:
+        """See `Screen`."""
+        from rich.text import Text  # noqa: PLC0415  (rich is only needed on a terminal)
+
+        self._live.console.print(Text(text), soft_wrap=True)
+
+    def running(self, texts: list[str]) -> None:
+        """See `Screen`."""
+        from rich.text import Text  # noqa: PLC0415  (rich is only needed on a terminal)
+
+        shown = texts[:_MOST_LINES]
+        if len(texts) > _MOST_LINES:
+            shown.append(f"... and {len(texts) - _MOST_LINES} more")
+        self._live.update(Text("\n".join(shown), style="dim", no_wrap=True, overflow="ellipsis"))
+
+
+_MOST_LINES = 8
+
+
+@contextmanager
+def open_screen(place: Globals) -> Iterator[Screen]:
+    """The screen that fits standard error: live only on a terminal that can repaint."""
+    stream = click.get_text_stream("stderr")
+    if not stream.isatty() or os.environ.get("TERM", "dumb") == "dumb" or os.environ.get("CI"):
+        yield PlainScreen()
+        return
+    from rich.console import Console  # noqa: PLC0415  (rich is only needed on a terminal)
+    from rich.live import Live  # noqa: PLC0415
+
+    console = Console(file=stream, no_color=not place.colour_for(stream), highlight=False)
+    with Live(console=console, transient=True, refresh_per_second=8) as live:
+        yield LiveScreen(live)

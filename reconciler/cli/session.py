@@ -1,0 +1,117 @@
+"""Configuration, manifests, providers and the plan they add up to: the wiring of a command."""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from reconciler.cli.main import Globals
+from reconciler.cli.options import PlanOptions
+from reconciler.config import (
+    Config,
+    Target,
+    find_config,
+    load_config,
+    resolve_target,
+    variables_for_manifests,
+)
+from reconciler.errors import ConfigError
+from reconciler.executor import ThreadExecutor
+from reconciler.git.head import head_commit
+from reconciler.guard import guard
+from reconciler.kinds.base import LoadContext
+from reconciler.live import Providers, add_usage, read_all
+from reconciler.manifest import load_manifests
+from reconciler.plan import Plan, World, make_plan
+from reconciler.providers.registry import KIND_TRAITS, describe_target, open_providers
+from reconciler.render.text import Header
+from reconciler.resource import Resource
+from reconciler.selection import apply_selection, exact_addresses
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """An open target: what `plan` and `apply` work with."""
+
+    config: Config
+    target: Target
+    resources: tuple[Resource, ...]
+    providers: Providers
+    executor: ThreadExecutor
+    header: Header
+
+
+def read_config(place: Globals) -> Config:
+    """The configuration of the directory, or the file that `--config` names."""
+    return load_config(place.config or find_config(place.directory))
+
+
+def read_manifests(config: Config, target: Target | None) -> tuple[Resource, ...]:
+    """Every resource of the manifests; values of variables only where a target is in use."""
+    context = LoadContext(
+        root=config.root,
+        stack=target.stack if target else config.stack,
+        limits=config.limits,
+        env_allow=config.env_allow,
+        variables=variables_for_manifests(config, os.environ) if target else None,
+    )
+    return tuple(load_manifests(config.manifests, context))
+
+
+@contextmanager
+def open_session(options: PlanOptions) -> Iterator[Session]:
+    """Open the target that was asked for; its connections end with the block."""
+    config = read_config(options.place)
+    target = resolve_target(config, options.target, os.environ)
+    resources = read_manifests(config, target)
+    _require_systems(resources, target, config)
+    executor = ThreadExecutor(options.parallelism)
+    header = Header(target.name, describe_target(target, config.root), short_commit(config.root))
+    with open_providers(target, config.root, options.parallelism) as providers:
+        yield Session(config, target, resources, providers, executor, header)
+
+
+def plan_session(session: Session, options: PlanOptions) -> Plan:
+    """Read the live side and make the guarded plan of what was selected."""
+    reading = read_all(session.resources, session.providers, session.executor)
+    plan = make_plan(
+        World(
+            target=session.target.name,
+            stack=session.target.stack,
+            desired=reading.desired,
+            live=reading.live,
+            kinds=KIND_TRAITS,
+            failures=reading.failures,
+        )
+    )
+    approval = replace(
+        options.approval,
+        addresses=options.approval.addresses | exact_addresses(plan, options.selection),
+    )
+    plan = apply_selection(plan, options.selection)
+    return guard(add_usage(plan, session.providers), session.config.guards, approval)
+
+
+def short_commit(root: Path) -> str:
+    """The commit the manifests stand in, abbreviated to 7 digits; empty outside a repository."""
+    commit = head_commit(root)
+    return commit[:7] if commit else ""
+
+
+def _require_systems(resources: Sequence[Resource], target: Target, config: Config) -> None:
+    """Refuse resources for a system that the target does not have."""
+    have = {"docker": target.docker is not None, "runai": target.runai is not None}
+    for system, kinds in (
+        ("docker", ("RayfineImage",)),
+        ("runai", ("RunaiCompute", "RunaiEnvironment")),
+    ):
+        strays = [item for item in resources if item.key.kind in kinds]
+        if strays and not have[system]:
+            addresses = ", ".join(item.key.address for item in strays[:5])
+            raise ConfigError(
+                f"target {target.name!r} has no `{system}`, which {addresses} needs",
+                where=str(strays[0].source),
+                fix=f"add `{system}:` to the target in {config.file.name}, or choose another "
+                "target with --target",
+            )

@@ -1,0 +1,30 @@
+"""`reconciler.yaml` -> `Config`, and one of its targets -> `Target` with its variables filled in.
+
+Nothing is read from the environment when the file is loaded: the variables that a target names are
+resolved only for the target in use. Nothing here ever chooses the sandbox by itself.
+"""
+
+from reconciler.config.load import (
+    CONFIG_NAME,
+    Config,
+    find_config,
+    load_config,
+    variables_for_manifests,
+)
+from reconciler.config.target import DockerTarget, RunaiTarget, Target, resolve_target
+from reconciler.guard import GuardRules
+from reconciler.kinds.base import Limits
+
+__all__ = [
+    "CONFIG_NAME",
+    "Config",
+    "DockerTarget",
+    "GuardRules",
+    "Limits",
+    "RunaiTarget",
+    "Target",
+    "find_config",
+    "load_config",
+    "resolve_target",
+    "variables_for_manifests",
+]

@@ -1,0 +1,28 @@
+"""When two targets mean one control plane, as far as the file or a URL tells. Pure."""
+
+import os
+from urllib.parse import urlsplit
+
+from reconciler.config.file import RunaiSection, Variable
+
+
+def control_plane(runai: RunaiSection) -> str:
+    """What tells two control planes apart, as far as the file itself says."""
+    if runai.sandbox is not None:
+        value = runai.sandbox
+        return f"env {value.env}" if isinstance(value, Variable) else os.path.normpath(value)
+    url = runai.base_url
+    return f"env {url.env}" if isinstance(url, Variable) else normal_url(url or "")
+
+
+def normal_url(url: str) -> str:
+    """Host, port and path: the scheme and a closing slash make no other control plane."""
+    parts = urlsplit(url)
+    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    return f"{parts.hostname}:{port}{parts.path.rstrip('/')}"
+
+
+def twin_words(name: str, twin: str, stack: str) -> tuple[str, str]:
+    """What is wrong with two targets that are one, and how to fix it."""
+    what = f"targets {twin} and {name} are one control plane under one stack, {stack}"
+    return f"{what}: each would delete what the other makes", "give one a `stack` of its own"

@@ -1,0 +1,274 @@
+"""The authoring models of `reconciler.yaml`: what may be written there, field by field."""
+
+import re
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, SecretStr, StrictBool, model_validator
+
+from reconciler.kinds.base import Strict, field_fault
+
+Scope = Literal["tenant", "cluster", "department", "project"]
+_LOOPBACK = re.compile(r"localhost|127(\.[0-9]{1,3}){3}|::1")
+
+
+class Variable(Strict):
+    """`{env: NAME}`: the text is taken from an environment variable when the target is used."""
+
+    env: str = Field(
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]*$",
+        description="Name of the environment variable.",
+        examples=["RUNAI_CLIENT_SECRET"],
+    )
+
+
+def _check_url(value: str | Variable) -> str | Variable:
+    if isinstance(value, Variable):
+        return value
+    try:
+        parts = urlsplit(value)
+        _ = parts.port
+    except ValueError:
+        raise field_fault("it is not a URL", _URL_FORM) from None
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise field_fault("it is not a URL", _URL_FORM)
+    if parts.username or parts.password:
+        fix = "use client_id and client_secret"
+        raise field_fault("a user or password in it is not accepted", fix)
+    if parts.query or parts.fragment:
+        raise field_fault("it must not have a `?` or `#` part", "delete that part")
+    return value
+
+
+def _check_proxy(value: str | Variable) -> str | Variable:
+    if not isinstance(value, Variable) and not re.match(r"https?://[^/\s]", value):
+        raise field_fault("it is not the URL of a proxy", "write http://HOST:PORT")
+    return value
+
+
+def _check_host(value: str | Variable) -> str | Variable:
+    schemes = ("unix://", "tcp://", "ssh://", "http://", "https://", "npipe://")
+    if not isinstance(value, Variable) and not value.startswith(schemes):
+        fix = "write unix:///PATH, tcp://HOST:PORT or ssh://USER@HOST; without it, the context"
+        raise field_fault("it is not the address of a Docker engine", fix)
+    return value
+
+
+def _check_directory(value: str) -> str:
+    path = PurePosixPath(value)
+    if path.is_absolute() or ".." in path.parts or "\0" in value:
+        raise field_fault("it must lie in the directory of reconciler.yaml", "write a path in it")
+    return value
+
+
+def _check_pattern(value: str) -> str:
+    if not re.search(r"[A-Za-z0-9]", re.sub(r"\[[^]]*\]", "", value)):
+        raise field_fault("it would match any variable", 'write a prefix: "RECONCILE_VAR_*"')
+    return value
+
+
+_URL_FORM = "write https://HOST"
+Written = Annotated[str, Field(min_length=1)]
+Text = Written | Variable
+SecretText = Annotated[SecretStr, Field(min_length=1)] | Variable
+Url = Annotated[Text, AfterValidator(_check_url)]
+Stack = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,32}$", examples=["ml-platform"])]
+
+
+class Section(Strict):
+    """A part of a target: its texts may come from variables."""
+
+    def written(self) -> dict[str, Any]:
+        """The fields that were stated, as they are."""
+        return {name: getattr(self, name) for name in self.model_fields_set}
+
+
+class RunaiSection(Section):
+    """A Run:ai control plane: the sandbox, or a URL with credentials."""
+
+    sandbox: Text | None = Field(
+        default=None,
+        description="The embedded control plane, kept in this file and started on demand.",
+        examples=[".reconcile/sandbox.db"],
+    )
+    base_url: Url | None = Field(
+        default=None,
+        description="URL of the control plane.",
+        examples=["https://example.run.ai", {"env": "RUNAI_BASE_URL"}],
+    )
+    client_id: Text | None = Field(
+        default=None,
+        description="Of the service account (application).",
+        examples=[{"env": "RUNAI_CLIENT_ID"}],
+    )
+    client_secret: SecretText | None = Field(
+        default=None,
+        description="Of the service account.",
+        examples=[{"env": "RUNAI_CLIENT_SECRET"}],
+    )
+    token: SecretText | None = Field(
+        default=None,
+        description="A bearer token, instead of client_id and client_secret.",
+        examples=[{"env": "RUNAI_TOKEN"}],
+    )
+    allow_http: StrictBool = Field(
+        default=False, description="Permit http:// to another host: credentials go unencrypted."
+    )
+    server_defaults: Mapping[Literal["RunaiEnvironment", "RunaiCompute"], Mapping[str, Any]] = (
+        Field(
+            default_factory=dict,
+            description="By kind and field, values that this server fills in and that count as absent.",
+            examples=[{"RunaiEnvironment": {"image_pull_policy": "IfNotPresent"}}],
+        )
+    )
+
+    @model_validator(mode="after")
+    def _check_endpoint(self) -> "RunaiSection":
+        credentials = ("base_url", "client_id", "client_secret", "token")
+        stated = [name for name in credentials if getattr(self, name) is not None]
+        if self.sandbox is not None:
+            if stated:
+                fix = "keep `sandbox`, or the others"
+                raise field_fault(
+                    f"sandbox does not go with {', '.join(stated)}", fix, ("sandbox",)
+                )
+            return self
+        if self.base_url is None:
+            fix = "add `base_url: https://HOST`, or `sandbox: .reconcile/sandbox.db`"
+            raise field_fault("it needs a base_url or a sandbox", fix)
+        pair = [name for name in ("client_id", "client_secret") if name in stated]
+        if self.token is not None and pair:
+            raise field_fault(
+                f"token does not go with {' and '.join(pair)}", "keep one", ("token",)
+            )
+        if self.token is None and len(pair) < 2:
+            fix = "add client_id and client_secret, for example as {env: RUNAI_CLIENT_ID}, or token"
+            raise field_fault("it needs client_id and client_secret, or a token", fix)
+        self._check_encrypted()
+        return self
+
+    def _check_encrypted(self) -> None:
+        if isinstance(self.base_url, Variable) or self.base_url is None or self.allow_http:
+            return
+        parts = urlsplit(self.base_url)
+        if parts.scheme == "http" and not _LOOPBACK.fullmatch(parts.hostname or ""):
+            raise field_fault(
+                "http:// would send credentials unencrypted",
+                "write https://, or add `allow_http: true` beside it if that is really meant",
+                ("base_url",),
+            )
+
+
+class DockerSection(Section):
+    """A Docker engine; `{}` is the ordinary Docker context."""
+
+    host: Annotated[Text, AfterValidator(_check_host)] | None = Field(
+        default=None,
+        description="Address of the engine.",
+        examples=["unix:///var/run/docker.sock", {"env": "DOCKER_HOST"}],
+    )
+    base_image: Text | None = Field(
+        default=None,
+        description="Base of images whose manifest states none, instead of rayproject/ray:latest.",
+        examples=["rayproject/ray:2.49.0-py311"],
+    )
+
+
+class TargetSection(Section):
+    """A named pair of endpoints. Without `docker` it has no engine."""
+
+    runai: RunaiSection | None = Field(default=None, description="The Run:ai control plane.")
+    docker: DockerSection | None = Field(
+        default=None, description="The Docker engine; {} is the ordinary Docker context."
+    )
+    stack: Stack | None = Field(default=None, description="A stack of its own for this target.")
+    ca_bundle: Text | None = Field(
+        default=None,
+        description="PEM file of certificate authorities, relative to this file.",
+        examples=["certificates/company-ca.pem"],
+    )
+    proxy: Annotated[Text, AfterValidator(_check_proxy)] | None = Field(
+        default=None,
+        description="Proxy for the control plane; proxy variables are not read.",
+        examples=["http://proxy.example.com:3128"],
+    )
+    timeout: Annotated[float, Field(strict=True, gt=0, le=3600)] = Field(
+        default=30.0, description="Seconds to wait for each answer.", examples=[30]
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _check_not_empty(cls, data: Any) -> Any:
+        if isinstance(data, dict):
+            if "docker" in data and data["docker"] is None:
+                fix = "write `docker: {}` for the ordinary Docker context, or delete the line"
+                raise field_fault("docker is empty", fix, ("docker",))
+            if not {"runai", "docker"} & data.keys():
+                fix = "add `runai:`, `docker:` or both"
+                raise field_fault("this target has no system", fix)
+        return data
+
+
+class LimitsSection(Strict):
+    """What manifests may ask for at most."""
+
+    max_cpu_cores: Annotated[float, Field(strict=True, gt=0)] = Field(
+        default=32, description="CPU cores."
+    )
+    max_memory_gb: Annotated[float, Field(strict=True, gt=0)] = Field(
+        default=256, description="CPU memory in GiB (2^30 bytes)."
+    )
+    max_gpus: Annotated[int, Field(strict=True, ge=0)] = Field(default=8, description="GPUs.")
+    allowed_scopes: tuple[Scope, ...] = Field(
+        default=("tenant", "cluster", "department", "project"),
+        min_length=1,
+        description="Scopes that manifests may use.",
+    )
+
+
+class GuardsSection(Strict):
+    """How much one apply may destroy."""
+
+    max_deletes: Annotated[int, Field(strict=True, ge=0)] = Field(
+        default=10, description="More destroyed objects than this are refused."
+    )
+    max_delete_percent: Annotated[float, Field(strict=True, ge=0, le=100)] = Field(
+        default=30, description="So are more than this part of the owned objects ..."
+    )
+    free_deletes: Annotated[int, Field(strict=True, ge=0)] = Field(
+        default=2, description="... as long as they are more than this many."
+    )
+
+
+class ConfigFile(Strict):
+    """reconciler.yaml: where the manifests are, and which systems they are applied to."""
+
+    apiVersion: Literal["reconciler/v1"] = Field(  # noqa: N815  (as in the manifests)
+        description="Always reconciler/v1."
+    )
+    stack: Stack = Field(
+        description="Ownership namespace of this repository, written on every object it owns."
+    )
+    manifests: Annotated[Written, AfterValidator(_check_directory)] = Field(
+        default="manifests", description="Directory of the manifests, relative to this file."
+    )
+    default_target: str | None = Field(
+        default=None, description="Target without --target.", examples=["sandbox"]
+    )
+    targets: Annotated[
+        dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")], TargetSection],
+        Field(min_length=1),
+    ] = Field(description="Named pairs of a Run:ai control plane and a Docker engine.")
+    limits: LimitsSection = Field(
+        default_factory=LimitsSection, description="What manifests may ask for at most."
+    )
+    guards: GuardsSection = Field(
+        default_factory=GuardsSection, description="How much one apply may destroy."
+    )
+    env_allow: tuple[Annotated[Written, AfterValidator(_check_pattern)], ...] = Field(
+        default=(),
+        description="Patterns of the only environment variables that manifests may read.",
+        examples=[["RECONCILE_VAR_*"]],
+    )

@@ -1,0 +1,155 @@
+"""`reconciler.yaml` -> `Config`. Nothing is read from the environment here."""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from pydantic import SecretStr, ValidationError
+
+from reconciler.config.control_plane import control_plane, twin_words
+from reconciler.config.file import ConfigFile, RunaiSection, TargetSection, Variable
+from reconciler.config.report import fault_error, problem_error
+from reconciler.errors import ConfigError, ManifestError
+from reconciler.guard import GuardRules
+from reconciler.kinds.base import Limits
+from reconciler.strict_yaml import Positions
+from reconciler.strict_yaml import load as load_yaml
+from reconciler.wording import DataPath, Fault, explain, nearest
+
+CONFIG_NAME = "reconciler.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What `reconciler.yaml` says. `root` is the directory that it lies in.
+
+    `sections` holds the targets as written, `data` the bytes of the file, to find positions in.
+    """
+
+    path: Path
+    root: Path
+    stack: str
+    manifests: Path
+    default_target: str | None
+    sections: Mapping[str, TargetSection] = field(repr=False)
+    limits: Limits = field(default_factory=Limits)
+    guards: GuardRules = field(default_factory=GuardRules)
+    env_allow: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    data: bytes = field(default=b"", repr=False)
+
+
+def find_config(start: Path) -> Path:
+    """The `reconciler.yaml` in a directory; never one further up. Raises `ConfigError`."""
+    path = start / CONFIG_NAME
+    if path.is_file():
+        return path
+    other = path.with_suffix(".yml")
+    fix = (
+        f"rename {other.name} to {CONFIG_NAME}"
+        if other.is_file()
+        else "go to the directory that holds it, or use -C DIR or --config FILE"
+    )
+    raise ConfigError(f"there is no {CONFIG_NAME} here", where=str(start), fix=fix)
+
+
+def load_config(path: Path) -> Config:
+    """Read and check a configuration file. Raises `ConfigError` that names all that is wrong."""
+    name = path.name
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        fix = "name another file with --config"
+        raise ConfigError(
+            f"it cannot be read: {error.strerror}", where=str(path), fix=fix
+        ) from None
+    try:
+        documents = [document for document in load_yaml(data, name) if document.data is not None]
+    except ManifestError as error:
+        raise problem_error(error.problems) from None
+    if len(documents) != 1:
+        fix = "start it with `apiVersion: reconciler/v1`; it holds one YAML document"
+        raise ConfigError(f"there are {len(documents)} documents in it", where=name, fix=fix)
+    content = documents[0].data
+    try:
+        file = ConfigFile.model_validate(content)
+    except ValidationError as error:
+        raise fault_error(name, data, explain(error, content, ConfigFile)) from None
+    faults = list(_check_file(file))
+    if faults:
+        raise fault_error(name, data, faults)
+    return _config(path, data, file)
+
+
+def variables_for_manifests(config: Config, environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment variables that manifests may read: those that `env_allow` matches."""
+    return {
+        name: value
+        for name, value in environ.items()
+        if any(fnmatchcase(name, pattern) for pattern in config.env_allow)
+    }
+
+
+def _config(path: Path, data: bytes, file: ConfigFile) -> Config:
+    root = Path(os.path.abspath(path)).parent  # noqa: PTH100  (links stay as they are written)
+    positions = Positions(data)
+    warnings = []
+    for keys in _written_secrets(file):
+        line, _ = positions.at(0, keys)
+        warnings.append(
+            f"{path.name}:{line}: a secret is written into the file; "
+            f"write `{keys[-1]}: {{env: NAME}}` instead"
+        )
+    return Config(
+        path=path,
+        root=root,
+        stack=file.stack,
+        manifests=root / file.manifests,
+        default_target=file.default_target,
+        sections=file.targets,
+        limits=Limits(**file.limits.model_dump()),
+        guards=GuardRules(**file.guards.model_dump()),
+        env_allow=file.env_allow,
+        warnings=tuple(warnings),
+        data=data,
+    )
+
+
+def _written_secrets(file: ConfigFile) -> Iterator[DataPath]:
+    for name, section in file.targets.items():
+        runai = section.runai
+        for secret in ("client_secret", "token"):
+            if runai is not None and isinstance(getattr(runai, secret), SecretStr):
+                yield ("targets", name, "runai", secret)
+
+
+def _check_file(file: ConfigFile) -> Iterator[Fault]:
+    """What single fields cannot know."""
+    if file.default_target is not None and file.default_target not in file.targets:
+        meant = nearest(file.default_target, file.targets)
+        fix = f"did you mean `{meant}`?" if meant else f"it may be: {', '.join(file.targets)}"
+        yield Fault(("default_target",), "there is no target of this name", fix)
+    seen: dict[tuple[str, str], str] = {}
+    for name, section in file.targets.items():
+        if section.runai is None:
+            continue
+        stack = section.stack or file.stack
+        twin = seen.setdefault((control_plane(section.runai), stack), name)
+        if twin != name:
+            yield Fault(("targets", name), *twin_words(name, twin, stack))
+        yield from _check_variables(name, section.runai, file.env_allow)
+
+
+def _check_variables(name: str, runai: RunaiSection, env_allow: tuple[str, ...]) -> Iterator[Fault]:
+    """Manifests must not be able to read the credentials of a target."""
+    for secret in ("client_id", "client_secret", "token"):
+        value = getattr(runai, secret)
+        if not isinstance(value, Variable):
+            continue
+        for index, pattern in enumerate(env_allow):
+            if fnmatchcase(value.env, pattern):
+                message = f"{value.env}, the {secret} of target {name}, could be read by manifests"
+                fix = f"write patterns that do not match {value.env}"
+                yield Fault(("env_allow", index), message, fix)

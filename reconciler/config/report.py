@@ -1,0 +1,25 @@
+"""Faults in `reconciler.yaml` -> one `ConfigError` with positions."""
+
+from collections.abc import Iterable
+
+from reconciler.errors import ConfigError, Problem
+from reconciler.strict_yaml import Positions
+from reconciler.wording import Fault
+
+
+def fault_error(name: str, data: bytes, faults: Iterable[Fault]) -> ConfigError:
+    """The error for faults in a configuration file of this name and content."""
+    positions = Positions(data)
+    return problem_error(
+        Problem(name, *positions.at(0, fault.path, key=fault.at_key), fault.message, fault.fix)
+        for fault in faults
+    )
+
+
+def problem_error(problems: Iterable[Problem]) -> ConfigError:
+    """One error for all problems; a single one keeps its parts."""
+    ordered = sorted(set(problems))
+    if len(ordered) == 1:
+        (one,) = ordered
+        return ConfigError(one.message, where=f"{one.file}:{one.line}:{one.column}", fix=one.fix)
+    return ConfigError("\n".join(str(problem) for problem in ordered))

@@ -1,0 +1,172 @@
+"""A section of `reconciler.yaml` -> a `Target` that is ready for use, its variables filled in."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr, ValidationError
+
+from reconciler.config.control_plane import normal_url, twin_words
+from reconciler.config.file import RunaiSection, TargetSection, Variable
+from reconciler.config.load import Config
+from reconciler.config.report import fault_error
+from reconciler.errors import ConfigError
+from reconciler.wording import DataPath, Fault, explain, nearest
+
+
+@dataclass(frozen=True, slots=True)
+class RunaiTarget:
+    """A Run:ai control plane: the sandbox kept in a file, or one at a URL with its credentials.
+
+    `token` is a bearer token. `server_defaults` gives, by kind and canonical field, the value
+    that counts as absent on this server.
+    """
+
+    sandbox: Path | None = None
+    base_url: str | None = None
+    client_id: str | None = None
+    client_secret: SecretStr | None = None
+    token: SecretStr | None = None
+    server_defaults: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class DockerTarget:
+    """A Docker engine. `host` None is the ordinary Docker context.
+
+    `base_image` is what manifests that state no base build on, instead of rayproject/ray:latest.
+    """
+
+    host: str | None = None
+    base_image: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A named pair of endpoints, ready for use. `timeout` is in seconds, for each request."""
+
+    name: str
+    stack: str
+    runai: RunaiTarget | None = None
+    docker: DockerTarget | None = None
+    ca_bundle: Path | None = None
+    proxy: str | None = field(default=None, repr=False)
+    timeout: float = 30.0
+
+    @property
+    def is_sandbox(self) -> bool:
+        """Whether its control plane is the embedded one."""
+        return self.runai is not None and self.runai.sandbox is not None
+
+
+def resolve_target(config: Config, name: str | None, environ: Mapping[str, str]) -> Target:
+    """The target of this name, or the default one, with every variable that it names filled in.
+
+    Raises `ConfigError` for an unknown name, for variables that are not set (all of them at once),
+    and with `CI=true` for a sandbox that was not named.
+    """
+    chosen = name or config.default_target
+    known = ", ".join(config.sections)
+    if chosen is None:
+        fix = f"name one with --target, or set default_target: {known}"
+        raise ConfigError("no target is chosen", where=config.path.name, fix=fix)
+    section = config.sections.get(chosen)
+    if section is None:
+        meant = nearest(chosen, config.sections)
+        fix = f"did you mean {meant}?" if meant else f"the targets are: {known}"
+        raise ConfigError(f"there is no target {chosen}", where=config.path.name, fix=fix)
+    is_sandbox = section.runai is not None and section.runai.sandbox is not None
+    if name is None and is_sandbox and environ.get("CI", "").lower() in ("true", "1"):
+        fix = f"pass --target {chosen} if the sandbox is really meant"
+        raise ConfigError(f"with CI=true the sandbox target {chosen} must be named", fix=fix)
+    target = _Resolution(config, chosen, environ).resolve(section)
+    _check_no_twin(config, target, environ)
+    return target
+
+
+def _check_no_twin(config: Config, target: Target, environ: Mapping[str, str]) -> None:
+    """The same rule as in `_check_file`, now that the target in use has a URL."""
+    mine = target.runai
+    if mine is None or mine.base_url is None:
+        return
+    for name, section in config.sections.items():
+        stack = section.stack or config.stack
+        url = section.runai.base_url if section.runai is not None else None
+        if name == target.name or stack != target.stack or url is None:
+            continue
+        value = environ.get(url.env, "") if isinstance(url, Variable) else url
+        if value and normal_url(value) == normal_url(mine.base_url):
+            what, fix = twin_words(target.name, name, stack)
+            raise ConfigError(what, where=config.path.name, fix=fix)
+
+
+class _Resolution:
+    """Fills in the variables of one target; remembers all that is wrong with them."""
+
+    def __init__(self, config: Config, name: str, environ: Mapping[str, str]) -> None:
+        self.config = config
+        self.name = name
+        self.environ = environ
+        self.faults: list[Fault] = []
+
+    def resolve(self, section: TargetSection) -> Target:
+        """The target. Raises `ConfigError`."""
+        ca_bundle = self.text(section, "ca_bundle")
+        target = Target(
+            name=self.name,
+            stack=section.stack or self.config.stack,
+            runai=self._runai(section.runai) if section.runai is not None else None,
+            docker=None
+            if section.docker is None
+            else DockerTarget(
+                self.text(section.docker, "host", "docker"),
+                self.text(section.docker, "base_image", "docker"),
+            ),
+            ca_bundle=None if ca_bundle is None else self.config.root / ca_bundle,
+            proxy=self.text(section, "proxy"),
+            timeout=section.timeout,
+        )
+        if target.ca_bundle is not None and not target.ca_bundle.is_file():
+            fault = f"there is no file {target.ca_bundle}"
+            self._add(("ca_bundle",), fault, "name a PEM file, relative to reconciler.yaml")
+        if self.faults:
+            raise fault_error(self.config.path.name, self.config.data, self.faults)
+        return target
+
+    def _runai(self, section: RunaiSection) -> RunaiTarget:
+        sandbox = self.text(section, "sandbox", "runai")
+        base_url = self.text(section, "base_url", "runai")
+        secret = self.text(section, "client_secret", "runai")
+        token = self.text(section, "token", "runai")
+        return RunaiTarget(
+            sandbox=None if sandbox is None else self.config.root / sandbox,
+            base_url=None if base_url is None else base_url.rstrip("/"),
+            client_id=self.text(section, "client_id", "runai"),
+            client_secret=None if secret is None else SecretStr(secret),
+            token=None if token is None else SecretStr(token),
+            server_defaults={str(kind): value for kind, value in section.server_defaults.items()},
+        )
+
+    def text(self, section: Any, name: str, *above: str) -> str | None:
+        """The text of a field, from its variable if it names one, checked like a written one."""
+        value = getattr(section, name)
+        if isinstance(value, SecretStr):
+            return value.get_secret_value()
+        if not isinstance(value, Variable):
+            return None if value is None else str(value)
+        text = self.environ.get(value.env, "")
+        if not text:
+            problem = f"the environment variable {value.env} is not set, which target {self.name}"
+            fix = f"set {value.env}, or choose another target"
+            self._add((*above, name), f"{problem} takes its {name} from", fix)
+            return None
+        try:
+            type(section).model_validate({**section.written(), name: text})
+        except ValidationError as error:
+            for fault in explain(error, {name: text}, type(section)):
+                self._add((*above, name), f"{value.env}: {fault.message}", fault.fix)
+        return text
+
+    def _add(self, path: DataPath, message: str, fix: str) -> None:
+        self.faults.append(Fault(("targets", self.name, *path), message, fix))

@@ -1,0 +1,1 @@
+"""What Git knows of the manifests. Repositories are only ever read."""

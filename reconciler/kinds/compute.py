@@ -1,0 +1,306 @@
+"""RunaiCompute: a compute asset of Run:ai. Authoring model -> canonical spec.
+
+Fields are those of the API in snake_case. Canonical: whole numbers as int, memory in its shortest
+notation, `extended_resources` a mapping from the resource to its quantity (or to a mapping with
+`quantity` and `exclude`), zero GPU devices and `large_shm_request: false` left out.
+"""
+
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    ValidationInfo,
+)
+
+from reconciler.kinds.asset import (
+    ASSET_IDENTITY,
+    ASSET_IMMUTABLE,
+    AssetSpec,
+    Fault,
+    asset_resource,
+    check_description,
+    context_of,
+    expand_meta,
+)
+from reconciler.kinds.base import (
+    Document,
+    FieldError,
+    Kind,
+    Limits,
+    LoadContext,
+    Strict,
+    field_fault,
+)
+from reconciler.kinds.quantity import (
+    MEMORY_FORMAT,
+    PATTERN,
+    canonical_memory,
+    parse_bytes,
+    suggest_memory,
+)
+from reconciler.resource import KindTraits, Resource
+
+COMPUTE = KindTraits("RunaiCompute", ASSET_IMMUTABLE, ASSET_IDENTITY, 10)
+
+_CPU_FIELDS = ("cpu_core_request", "cpu_core_limit")
+_CPU_MEMORY_FIELDS = ("cpu_memory_request", "cpu_memory_limit")
+_MEMORY_FIELDS = (*_CPU_MEMORY_FIELDS, "gpu_memory_request", "gpu_memory_limit")
+_PORTION_FIELDS = ("gpu_portion_request", "gpu_portion_limit")
+_LIMIT_FIX = "ask for less, or raise limits.{} in reconciler.yaml"
+
+
+def cores_fault(cores: float, limits: Limits) -> tuple[str, str] | None:
+    """What is wrong with a number of CPU cores above the limit."""
+    if cores <= limits.max_cpu_cores:
+        return None
+    what = f"CPU core count ({cores:g}) exceeds maximum allowed ({limits.max_cpu_cores:g})"
+    return what, _LIMIT_FIX.format("max_cpu_cores")
+
+
+def memory_fault(memory: str, limits: Limits) -> tuple[str, str] | None:
+    """What is wrong with an amount of memory above the limit, which counts in 2^30 bytes."""
+    amount = parse_bytes(memory)
+    if amount is None or amount <= limits.max_memory_gb * 2**30:
+        return None
+    what = f"memory ({memory}) exceeds maximum allowed ({limits.max_memory_gb:g}Gi)"
+    return what, _LIMIT_FIX.format("max_memory_gb")
+
+
+def gpus_fault(gpus: int, limits: Limits) -> tuple[str, str] | None:
+    """What is wrong with a number of GPUs above the limit."""
+    if gpus <= limits.max_gpus:
+        return None
+    what = f"GPU count ({gpus}) exceeds maximum allowed ({limits.max_gpus})"
+    return what, _LIMIT_FIX.format("max_gpus")
+
+
+def _within_cores(cores: float, info: ValidationInfo) -> float:
+    context = context_of(info)
+    if context and (fault := cores_fault(cores, context.limits)):
+        raise field_fault(*fault)
+    return int(cores) if cores == int(cores) else cores
+
+
+def _within_memory(memory: str, info: ValidationInfo) -> str:
+    context = context_of(info)
+    if context and (fault := memory_fault(memory, context.limits)):
+        raise field_fault(*fault)
+    return memory
+
+
+def _within_gpus(gpus: int, info: ValidationInfo) -> int:
+    context = context_of(info)
+    if context and (fault := gpus_fault(gpus, context.limits)):
+        raise field_fault(*fault)
+    return gpus
+
+
+def _check_memory(value: Any) -> Any:
+    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    if not isinstance(text, str):
+        return value
+    amount = parse_bytes(text.strip())
+    if amount is None:
+        raise field_fault(f"{text!r} is no amount of memory", suggest_memory(text))
+    if amount and amount < 2**20 and text.strip()[-1:].isdigit():
+        raise field_fault(
+            f"{text} without a unit means {text} bytes", f"add one, such as {text.strip()}Gi"
+        )
+    return text.strip()
+
+
+def _check_gpus(value: Any) -> Any:
+    if isinstance(value, float):
+        if value == int(value):
+            return int(value)
+        raise field_fault(
+            "GPUs are counted in whole devices",
+            "for a part of one write a RunaiCompute with gpu_devices_request: 1, "
+            f"gpu_request_type: portion and gpu_portion_request: {value:g}",
+        )
+    return value
+
+
+def _check_quantity(value: Any) -> Any:
+    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    if isinstance(text, str) and parse_bytes(text.strip()) is None:
+        raise field_fault(f"{text!r} is no quantity", "write a number such as 2 or 500m")
+    return text.strip() if isinstance(text, str) else text
+
+
+_FINITE = Field(ge=0, allow_inf_nan=False)
+Cores = Annotated[StrictFloat, _FINITE, AfterValidator(_within_cores)]
+AnyMemory = Annotated[
+    str,
+    BeforeValidator(_check_memory, json_schema_input_type=Annotated[str, Field(pattern=PATTERN)]),
+]
+Memory = Annotated[AnyMemory, AfterValidator(_within_memory)]
+Gpus = Annotated[StrictInt, Field(ge=0), BeforeValidator(_check_gpus), AfterValidator(_within_gpus)]
+Portion = Annotated[StrictFloat, Field(ge=0, le=1, allow_inf_nan=False)]
+
+
+class Quantity(Strict):
+    """How much of an extended resource."""
+
+    quantity: Annotated[str | None, BeforeValidator(_check_quantity)] = Field(
+        default=None, description="Amount.", examples=["2"]
+    )
+    exclude: StrictBool = Field(
+        default=False, description="Leave out a resource that a policy sets by default."
+    )
+
+
+def _to_quantity(value: Any) -> Any:
+    return value if isinstance(value, dict) else {"quantity": value}
+
+
+class ComputeFields(Strict):
+    """The fields of a compute asset's own spec."""
+
+    cpu_core_request: Cores | None = Field(
+        default=None, description="CPU cores to reserve.", examples=[4, 0.5]
+    )
+    cpu_core_limit: Cores | None = Field(default=None, description="CPU cores to use at most.")
+    cpu_memory_request: Memory | None = Field(
+        default=None, description=f"Memory to reserve: {MEMORY_FORMAT}.", examples=["64Gi"]
+    )
+    cpu_memory_limit: Memory | None = Field(default=None, description="Memory to use at most.")
+    gpu_devices_request: Gpus | None = Field(default=None, description="Whole GPU devices.")
+    gpu_request_type: Literal["portion", "memory"] | None = Field(
+        default=None, description="Whether a part of a GPU is stated as portion or as memory."
+    )
+    gpu_portion_request: Portion | None = Field(
+        default=None, description="Part of each GPU, 0 to 1.", examples=[0.5]
+    )
+    gpu_portion_limit: Portion | None = Field(
+        default=None, description="Part of each GPU to use at most."
+    )
+    gpu_memory_request: AnyMemory | None = Field(
+        default=None, description="Memory of each GPU.", examples=["20Gi"]
+    )
+    gpu_memory_limit: AnyMemory | None = Field(
+        default=None, description="Memory of each GPU to use at most."
+    )
+    large_shm_request: StrictBool | None = Field(
+        default=None, description="Mount a large /dev/shm."
+    )
+    extended_resources: (
+        dict[
+            Annotated[str, Field(min_length=1)],
+            Annotated[
+                Quantity,
+                BeforeValidator(_to_quantity, json_schema_input_type=str | int | Quantity),
+            ],
+        ]
+        | None
+    ) = Field(
+        default=None,
+        description="Quantity by resource name.",
+        examples=[{"hardware-vendor.example/foo": "2"}],
+    )
+
+
+class RunaiComputeSpec(AssetSpec, ComputeFields):
+    """A compute asset: what a workload that uses it asks for."""
+
+
+class RunaiCompute(Kind):
+    """Compute assets of a Run:ai control plane."""
+
+    traits = COMPUTE
+    model = RunaiComputeSpec
+
+    def expand(self, document: Document, context: LoadContext) -> Sequence[Resource]:
+        """One resource. Raises `FieldError` with everything that is wrong."""
+        faults: list[Fault] = []
+        spec = expand_meta(document, context, faults)
+        spec.update(canonical_compute(document.spec))
+        check_description(document, context, secrets=False, faults=faults)
+        faults += limit_faults(spec, context.limits, ("spec",))
+        faults += _consistency_faults(spec)
+        if faults:
+            raise FieldError(*faults)
+        return (asset_resource(COMPUTE.name, document, spec),)
+
+
+def canonical_compute(fields: ComputeFields) -> dict[str, Any]:
+    """The fields of a compute spec in canonical form."""
+    spec: dict[str, Any] = {}
+    for name in (*_CPU_FIELDS, *_PORTION_FIELDS, "gpu_request_type"):
+        value = getattr(fields, name)
+        if value is not None:
+            spec[name] = int(value) if isinstance(value, float) and value.is_integer() else value
+    for name in _MEMORY_FIELDS:
+        value = getattr(fields, name)
+        if value is not None:
+            spec[name] = canonical_memory(value)
+    if fields.gpu_devices_request:
+        spec["gpu_devices_request"] = fields.gpu_devices_request
+    if fields.large_shm_request:
+        spec["large_shm_request"] = True
+    if fields.extended_resources:
+        spec["extended_resources"] = {
+            name: _canonical_quantity(item) for name, item in fields.extended_resources.items()
+        }
+    return spec
+
+
+def _canonical_quantity(item: Quantity) -> str | dict[str, Any]:
+    quantity = canonical_memory(item.quantity) if item.quantity is not None else None
+    if not item.exclude:
+        return quantity or "0"
+    return {"quantity": quantity, "exclude": True} if quantity else {"exclude": True}
+
+
+def limit_faults(spec: dict[str, Any], limits: Limits, at: tuple[str, ...]) -> list[Fault]:
+    """What of a canonical compute spec exceeds the limits; requests and limits alike."""
+    faults: list[Fault] = []
+    for names, check in (
+        (_CPU_FIELDS, cores_fault),
+        (_CPU_MEMORY_FIELDS, memory_fault),
+        (("gpu_devices_request",), gpus_fault),
+    ):
+        faults += [
+            ((*at, name), *fault)
+            for name in names
+            if name in spec and (fault := check(spec[name], limits))
+        ]
+    return faults
+
+
+def _consistency_faults(spec: dict[str, Any]) -> list[Fault]:
+    """Rules between fields, from the descriptions in the API's specification."""
+    faults: list[Fault] = []
+
+    def add(name: str, what: str, fix: str) -> None:
+        faults.append((("spec", name), what, fix))
+
+    kind = spec.get("gpu_request_type")
+    for wanted, field in (("portion", "gpu_portion_request"), ("memory", "gpu_memory_request")):
+        if kind == wanted and field not in spec:
+            add("gpu_request_type", f"gpu_request_type {wanted} needs {field}", f"add {field}")
+        if kind != wanted and field in spec:
+            fix = f"set gpu_request_type: {wanted}, or remove {field}"
+            add(field, f"{field} needs gpu_request_type {wanted}", fix)
+    if spec.get("gpu_devices_request", 0) > 1 and kind == "memory":
+        fix = "ask for one device, or use gpu_request_type: portion"
+        add("gpu_request_type", "several GPU devices cannot be asked for by memory", fix)
+    for request, limit in zip(
+        ("cpu_core_request", "gpu_portion_request", "cpu_memory_request", "gpu_memory_request"),
+        ("cpu_core_limit", "gpu_portion_limit", "cpu_memory_limit", "gpu_memory_limit"),
+        strict=True,
+    ):
+        if request in spec and limit in spec and _amount(spec[limit]) < _amount(spec[request]):
+            add(limit, f"{limit} is below {request}", f"raise it to {spec[request]} or more")
+    return faults
+
+
+def _amount(value: str | float) -> Fraction:
+    return (parse_bytes(value) or Fraction(0)) if isinstance(value, str) else Fraction(value)

@@ -1,0 +1,206 @@
+"""Tools and connections of an environment asset: what a person writes -> canonical form.
+
+A connection exposes a port of the container for a tool that runs in it, or links to a tool outside
+of it. In canonical form it is a flat mapping under its name:
+
+    Jupyter: {tool_type: jupyter-notebook, connection_type: ExternalUrl, container_port: 8888}
+    Runs:    {tool_type: wandb, external_url: "https://wandb.ai/team"}
+
+with `is_custom_url`, `external_url` (ExternalUrl), `is_custom_port` (NodePort) and `protocol`
+(ServingPort) where they differ from their documented default. The ports are the tools' usual ones.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import BeforeValidator, Field, StrictBool, StrictInt, model_validator
+
+from reconciler.kinds.asset import Fault
+from reconciler.kinds.base import Strict, field_fault
+from reconciler.kinds.suggestion import closest
+
+EXTERNAL_TOOLS = ("wandb", "comet")
+
+
+class Tool(NamedTuple):
+    """A connection that `tools: [...]` stands for."""
+
+    name: str
+    tool_type: str
+    port: int
+
+
+_JUPYTER = Tool("Jupyter", "jupyter-notebook", 8888)
+_VSCODE = Tool("VSCode", "visual-studio-code", 8080)
+_TENSORBOARD = Tool("TensorBoard", "tensorboard", 6006)
+_RSTUDIO = Tool("RStudio", "rstudio", 8787)
+_MLFLOW = Tool("MLflow", "mlflow", 5000)
+TOOLS: Mapping[str, Tool] = {
+    "jupyter": _JUPYTER,
+    "vscode": _VSCODE,
+    "tensorboard": _TENSORBOARD,
+    "rstudio": _RSTUDIO,
+    "mlflow": _MLFLOW,
+}
+_OTHER_NAMES: Mapping[str, Tool] = {
+    "jupyter-notebook": _JUPYTER,
+    "jupyter-lab": _JUPYTER,
+    "jupyterlab": _JUPYTER,
+    "visual-studio-code": _VSCODE,
+    "code-server": _VSCODE,
+}
+_WITHOUT_PORT = ("pycharm", "matlab", "custom", "chatbot-ui")
+
+
+class Connection(Strict):
+    """A port of the container with its tool, or a link to a tool outside."""
+
+    tool_type: Literal[
+        "jupyter-notebook",
+        "pycharm",
+        "visual-studio-code",
+        "tensorboard",
+        "rstudio",
+        "mlflow",
+        "custom",
+        "matlab",
+        "chatbot-ui",
+        "wandb",
+        "comet",
+    ] = Field(description="The tool; wandb and comet run outside the container.")
+    connection_type: Literal["LoadBalancer", "NodePort", "ExternalUrl", "ServingPort"] | None = (
+        Field(default=None, description="How the port is exposed; ExternalUrl by default.")
+    )
+    container_port: Annotated[StrictInt, Field(ge=1, le=65535)] | None = Field(
+        default=None, description="Port in the container.", examples=[8888]
+    )
+    is_custom_url: StrictBool = Field(
+        default=False, description="ExternalUrl: the URL is stated with each workspace."
+    )
+    external_url: str | None = Field(
+        default=None,
+        min_length=1,
+        description="ExternalUrl: its default. An outside tool: its URL, which may hold ${NAME}.",
+        examples=["https://wandb.ai/my-team/${PROJECT_NAME}"],
+    )
+    is_custom_port: StrictBool = Field(
+        default=False, description="NodePort: the port is stated with each workspace."
+    )
+    protocol: Literal["grpc", "http"] | None = Field(default=None, description="ServingPort only.")
+
+    @model_validator(mode="after")
+    def _check(self) -> "Connection":
+        if self.tool_type in EXTERNAL_TOOLS:
+            self._check_external()
+        else:
+            self._check_internal()
+        return self
+
+    def _check_external(self) -> None:
+        if self.external_url is None:
+            fix = "add external_url"
+            raise field_fault(f"{self.tool_type} runs outside and needs its URL", fix)
+        extra = sorted(self.model_fields_set - {"tool_type", "external_url"})
+        if extra:
+            raise field_fault(
+                f"{self.tool_type} runs outside the container and has no {', '.join(extra)}",
+                "keep tool_type and external_url only",
+                (extra[0],),
+            )
+
+    def _check_internal(self) -> None:
+        if self.container_port is None:
+            raise field_fault("a connection needs its port", "add container_port, such as 8888")
+        kind = self.connection_type or "ExternalUrl"
+        for field, belongs_to in (
+            ("is_custom_url", "ExternalUrl"),
+            ("external_url", "ExternalUrl"),
+            ("is_custom_port", "NodePort"),
+            ("protocol", "ServingPort"),
+        ):
+            if getattr(self, field) and kind != belongs_to:
+                fix = f"remove it, or set connection_type: {belongs_to}"
+                raise field_fault(f"{field} has no meaning for {kind}", fix, (field,))
+
+
+def _check_tools(value: Any) -> Any:
+    if not isinstance(value, list):
+        return value
+    for index, item in enumerate(value):
+        if not isinstance(item, str) or item in TOOLS or item in _OTHER_NAMES:
+            continue
+        if item in _WITHOUT_PORT:
+            raise field_fault(
+                f"the port of {item} is not known",
+                f"write it under connections: {{{item}: {{tool_type: {item}, "
+                "container_port: PORT}}",
+                (index,),
+            )
+        if item in EXTERNAL_TOOLS:
+            raise field_fault(
+                f"{item} runs outside and needs its URL",
+                f"write it under connections: {{{item}: {{tool_type: {item}, external_url: URL}}}}",
+                (index,),
+            )
+        raise field_fault(f"there is no tool {item!r}", closest(item, TOOLS), (index,))
+    return value
+
+
+Tools = Annotated[
+    list[str] | None,
+    BeforeValidator(
+        _check_tools,
+        json_schema_input_type=list[
+            Literal["jupyter", "vscode", "tensorboard", "rstudio", "mlflow"]
+        ],
+    ),
+    Field(
+        description="Tools in the image, each made a connection with its usual port.",
+        examples=[["jupyter", "tensorboard"]],
+    ),
+]
+Connections = Annotated[
+    dict[Annotated[str, Field(min_length=1)], Connection] | None,
+    Field(
+        description="Connections by name, beyond those that `tools` makes.",
+        examples=[{"UI": {"tool_type": "custom", "container_port": 8080}}],
+    ),
+]
+
+
+def expand_connections(
+    tools: Sequence[str] | None,
+    connections: Mapping[str, Connection] | None,
+    faults: list[Fault],
+) -> dict[str, Any]:
+    """The canonical mapping of both."""
+    canonical: dict[str, Any] = {}
+    for word in tools or ():
+        tool = TOOLS.get(word) or _OTHER_NAMES[word]
+        canonical[tool.name] = {
+            "tool_type": tool.tool_type,
+            "connection_type": "ExternalUrl",
+            "container_port": tool.port,
+        }
+    for name, connection in (connections or {}).items():
+        if name in canonical:
+            what = f"a connection named {name} is there already: tools makes one"
+            fix = "remove the tool, or name the connection differently"
+            faults.append((("spec", "connections", name), what, fix))
+        canonical[name] = _canonical(connection)
+    return canonical
+
+
+def _canonical(connection: Connection) -> dict[str, Any]:
+    if connection.tool_type in EXTERNAL_TOOLS:
+        return {"tool_type": connection.tool_type, "external_url": connection.external_url}
+    canonical: dict[str, Any] = {
+        "tool_type": connection.tool_type,
+        "connection_type": connection.connection_type or "ExternalUrl",
+        "container_port": connection.container_port,
+    }
+    for field in ("is_custom_url", "external_url", "is_custom_port", "protocol"):
+        value = getattr(connection, field)
+        if value:
+            canonical[field] = value
+    return canonical

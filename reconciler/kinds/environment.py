@@ -1,0 +1,271 @@
+"""RunaiEnvironment: an environment asset of Run:ai. Authoring model -> canonical specs.
+
+The `env_spec` fields of the Run:ai environment guide are accepted as they are; everything else
+that the API's environment asset has is there under its name in snake_case. `compute` becomes a
+`RunaiCompute` resource of the same id, name and scope, `tools` become connections. In canonical
+form an absent field equals its documented default: `image_pull_policy` is left out where it is
+what the image's tag implies, `host_ipc: false` and its like are left out, lists without an order
+are sorted.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, PlainValidator, StrictInt
+
+from reconciler.kinds.asset import (
+    ASSET_IDENTITY,
+    ASSET_IMMUTABLE,
+    AssetSpec,
+    Fault,
+    Flag,
+    asset_resource,
+    check_description,
+    expand_meta,
+)
+from reconciler.kinds.base import (
+    ID_PATTERN,
+    Document,
+    FieldError,
+    Kind,
+    LoadContext,
+    Strict,
+    field_fault,
+)
+from reconciler.kinds.capabilities import Capabilities
+from reconciler.kinds.compute import COMPUTE, Cores, Gpus, Memory, limit_faults
+from reconciler.kinds.connections import Connections, Tools, expand_connections
+from reconciler.kinds.probes import Probes, canonical_probes
+from reconciler.kinds.pull_policy import default_pull_policy
+from reconciler.kinds.quantity import MEMORY_FORMAT, canonical_memory
+from reconciler.kinds.variables import Variables, expand_variables
+from reconciler.resource import KindTraits, Reference, Resource, ResourceKey, has_secrets
+
+ENVIRONMENT = KindTraits("RunaiEnvironment", ASSET_IMMUTABLE, ASSET_IDENTITY, 20)
+IMAGE_KIND = "RayfineImage"
+
+
+_TEXTS = ("args", "command", "working_dir", "supplemental_groups")
+_KEPT_AS_WRITTEN = (
+    "allow_privilege_escalation",
+    "create_home_dir",
+    "read_only_root_filesystem",
+    "run_as_gid",
+    "run_as_non_root",
+    "run_as_uid",
+    "seccomp_profile_type",
+    "stdin",
+    "tty",
+)
+_FALSE_BY_DEFAULT = ("host_ipc", "host_network", "override_uid_gid_in_workspace")
+
+
+class ImageReference(Strict):
+    """An image that a manifest of this repository builds."""
+
+    from_: str = Field(
+        alias="from",
+        pattern=rf"^{IMAGE_KIND}\.{ID_PATTERN[1:]}",
+        description="Address of the image; it is built first and pinned to its content.",
+        examples=["RayfineImage.affine"],
+    )
+
+
+def _read_image(value: Any) -> str | Reference:
+    if isinstance(value, Mapping):
+        return _read_reference(value)
+    if not isinstance(value, str):
+        fix = "write it like nvcr.io/nvidia/pytorch:24.01-py3, or {from: RayfineImage.ID}"
+        raise field_fault("an image is text, or a reference to a RayfineImage", fix)
+    image = value.strip()
+    if not image or any(character.isspace() for character in image):
+        raise field_fault(
+            f"{value!r} is no image name" if image else "the image is empty",
+            "write it like nvcr.io/nvidia/pytorch:24.01-py3",
+        )
+    return image
+
+
+def _read_reference(value: Mapping[str, Any]) -> Reference:
+    address = value.get("from")
+    if set(value) != {"from"} or not isinstance(address, str):
+        fix = f"write {{from: {IMAGE_KIND}.ID}}"
+        raise field_fault("a reference to an image has exactly one field, from", fix)
+    kind, _, name = address.partition(".")
+    if kind != IMAGE_KIND or not name:
+        fix = f"write {{from: {IMAGE_KIND}.ID}}"
+        raise field_fault(f"{address!r} is not the address of a {IMAGE_KIND}", fix, ("from",))
+    return Reference(ResourceKey(kind, name))
+
+
+class ComputeShorthand(Strict):
+    """The compute asset beside an environment, in the Run:ai guide's words."""
+
+    gpu: Gpus | None = Field(default=None, description="Whole GPUs.", examples=[1])
+    cpu_cores: Cores | None = Field(default=None, description="CPU cores.", examples=[8])
+    memory: Memory | None = Field(
+        default=None, description=f"Memory: {MEMORY_FORMAT}.", examples=["64Gi"]
+    )
+
+
+class RunaiEnvironmentSpec(AssetSpec):
+    """An environment asset: image, variables, tools and security of a workload's container."""
+
+    image: Annotated[
+        Any, PlainValidator(_read_image, json_schema_input_type=str | ImageReference)
+    ] = Field(
+        description="Image name, or {from: RayfineImage.ID} for one of this repository.",
+        examples=["nvcr.io/nvidia/pytorch:24.01-py3", {"from": "RayfineImage.affine"}],
+    )
+    image_pull_policy: Literal["Always", "Never", "IfNotPresent"] | None = Field(
+        default=None, description="Always for a latest tag, otherwise IfNotPresent, by default."
+    )
+    environment_variables: Variables = None
+    compute: ComputeShorthand | None = Field(
+        default=None, description="Makes a compute asset of the same name and scope beside it."
+    )
+    tools: Tools = None
+    connections: Connections = None
+    command: str | None = Field(default=None, description="Entry point.", examples=["python"])
+    args: str | None = Field(
+        default=None, description="Arguments of the command.", examples=["-x my-script.py"]
+    )
+    working_dir: str | None = Field(
+        default=None, description="Working directory.", examples=["/home/myfolder"]
+    )
+    uid_gid_source: Literal["fromTheImage", "fromIdpToken", "custom"] | None = Field(
+        default=None, description="Where user and group come from; the image by default."
+    )
+    run_as_uid: StrictInt | None = Field(
+        default=None, description="User id, with uid_gid_source: custom.", examples=[500]
+    )
+    run_as_gid: StrictInt | None = Field(
+        default=None, description="Group id, with uid_gid_source: custom.", examples=[30]
+    )
+    supplemental_groups: str | None = Field(
+        default=None, description="More group ids, separated by commas.", examples=["2,3,5,8"]
+    )
+    override_uid_gid_in_workspace: Flag = Field(
+        default=None, description="Let a workspace state its own uid and gid."
+    )
+    allow_privilege_escalation: Flag = Field(
+        default=None, description="Let processes gain more privileges."
+    )
+    capabilities: Capabilities = None
+    create_home_dir: Flag = Field(default=None, description="Make a home directory.")
+    host_ipc: Flag = Field(default=None, description="Use the host's IPC; false by default.")
+    host_network: Flag = Field(
+        default=None, description="Use the host's network; false by default."
+    )
+    probes: Probes | None = Field(default=None, description="Checks of the container's health.")
+    read_only_root_filesystem: Flag = Field(
+        default=None, description="Mount the root file system read-only."
+    )
+    run_as_non_root: Flag = Field(default=None, description="Refuse to run as root.")
+    seccomp_profile_type: Literal["RuntimeDefault", "Unconfined", "Localhost"] | None = Field(
+        default=None, description="Seccomp profile; Run:ai does not support Localhost yet."
+    )
+    stdin: Flag = Field(default=None, description="Keep standard input open.")
+    tty: Flag = Field(default=None, description="Allocate a terminal; needs stdin.")
+
+
+class RunaiEnvironment(Kind):
+    """Environment assets of a Run:ai control plane."""
+
+    traits = ENVIRONMENT
+    model = RunaiEnvironmentSpec
+
+    def expand(self, document: Document, context: LoadContext) -> Sequence[Resource]:
+        """The environment, and the compute asset it states. Raises `FieldError`."""
+        faults: list[Fault] = []
+        meta = expand_meta(document, context, faults)
+        spec = {**meta, **_canonical_environment(document.spec, context, faults)}
+        check_description(
+            document, context, has_secrets(spec.get("environment_variables", {})), faults
+        )
+        compute = _expand_compute(document.spec.compute, context, faults)
+        if faults:
+            raise FieldError(*faults)
+        environment = asset_resource(
+            ENVIRONMENT.name, document, spec, _references(spec["image"]), _warnings(spec)
+        )
+        if compute is None:
+            return (environment,)
+        for name in ASSET_IDENTITY:
+            if name in meta:
+                compute[name] = meta[name]
+        return (asset_resource(COMPUTE.name, document, compute), environment)
+
+
+def _canonical_environment(
+    fields: RunaiEnvironmentSpec, context: LoadContext, faults: list[Fault]
+) -> dict[str, Any]:
+    spec: dict[str, Any] = {"image": fields.image}
+    given = fields.model_fields_set
+    for name in given.intersection(_KEPT_AS_WRITTEN):
+        spec[name] = getattr(fields, name)
+    for name in given.intersection(_TEXTS):
+        spec[name] = (getattr(fields, name) or "").strip()
+    for name in given.intersection(_FALSE_BY_DEFAULT):
+        spec[name] = getattr(fields, name) or None
+    policy = fields.image_pull_policy
+    if policy is not None and policy != default_pull_policy(fields.image):
+        spec["image_pull_policy"] = policy
+    if fields.uid_gid_source != "fromTheImage":
+        spec["uid_gid_source"] = fields.uid_gid_source
+    if fields.capabilities:
+        spec["capabilities"] = sorted(set(fields.capabilities))
+    if fields.environment_variables:
+        spec["environment_variables"] = expand_variables(
+            fields.environment_variables, context, faults
+        )
+    if fields.tools or fields.connections:
+        spec["connections"] = expand_connections(fields.tools, fields.connections, faults)
+    if fields.probes is not None:
+        spec["probes"] = canonical_probes(fields.probes)
+    if fields.tty and not fields.stdin:
+        faults.append((("spec", "tty"), "tty needs stdin", "add stdin: true"))
+    return {name: value for name, value in spec.items() if value not in (None, "", {})}
+
+
+def _expand_compute(
+    fields: ComputeShorthand | None, context: LoadContext, faults: list[Fault]
+) -> dict[str, Any] | None:
+    if fields is None:
+        return None
+    spec: dict[str, Any] = {}
+    if fields.gpu:
+        spec["gpu_devices_request"] = fields.gpu
+    if fields.gpu == 1:
+        spec["gpu_request_type"] = "portion"
+        spec["gpu_portion_request"] = 1
+    if fields.cpu_cores is not None:
+        spec["cpu_core_request"] = fields.cpu_cores
+    if fields.memory is not None:
+        spec["cpu_memory_request"] = canonical_memory(fields.memory)
+    if not spec:
+        fix = "state gpu, cpu_cores or memory, or remove compute"
+        faults.append((("spec", "compute"), "compute asks for nothing", fix))
+    words = {
+        "gpu_devices_request": "gpu",
+        "cpu_core_request": "cpu_cores",
+        "cpu_memory_request": "memory",
+    }
+    for path, what, fix in limit_faults(spec, context.limits, ()):
+        faults.append((("spec", "compute", words[str(path[0])]), what, fix))
+    return spec
+
+
+def _references(image: str | Reference) -> tuple[ResourceKey, ...]:
+    return (image.key,) if isinstance(image, Reference) else ()
+
+
+def _warnings(spec: Mapping[str, Any]) -> tuple[str, ...]:
+    """What the API accepts but, by its description, does not use."""
+    if spec.get("uid_gid_source") == "custom":
+        return ()
+    return tuple(
+        f"{name} is used only with uid_gid_source: custom"
+        for name in ("run_as_uid", "run_as_gid", "supplemental_groups")
+        if name in spec
+    )

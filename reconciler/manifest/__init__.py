@@ -1,0 +1,10 @@
+"""A directory of YAML manifests -> resources with file and line, or all that is wrong with them.
+
+Every fault of every file is reported in one `ManifestError`. No network, no credentials, no code
+of the manifests' authors is touched; `env.py` files are only looked for.
+"""
+
+from reconciler.manifest.documents import load, load_files
+from reconciler.manifest.files import ManifestFile, read_directory
+
+__all__ = ["ManifestFile", "load", "load_files", "read_directory"]

@@ -1,0 +1,1 @@
+"""A plan or its outcomes -> characters: text, JSON."""

@@ -1,0 +1,177 @@
+"""A plan -> JSON with Terraform's field names, so that consumers of `terraform show -json` work.
+
+What Terraform has no name for stands under the one key `reconciler`. The published JSON Schema is
+`docs/schema/plan.schema.json`. No secret value enters: it is null, and named in `*_sensitive`.
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from reconciler.diff import FieldChange
+from reconciler.plan import PLAN_FORMAT, Action, Change, Plan
+from reconciler.render.summary import count
+from reconciler.render.text import Header
+from reconciler.resource import SENSITIVE, LiveResource, Resource, Secret, Spec, digest_spec, redact
+
+_ACTIONS = {
+    Action.CREATE: ["create"],
+    Action.UPDATE: ["update"],
+    Action.REPLACE: ["create", "delete"],
+    Action.DELETE: ["delete"],
+    Action.ADOPT: ["no-op"],
+    Action.UNCHANGED: ["no-op"],
+}
+
+
+def render_json(plan: Plan, header: Header, made_at: datetime, version: str) -> str:
+    """The plan as one JSON document, ending in a newline. `made_at` is in UTC."""
+    return json.dumps(plan_document(plan, header, made_at, version), indent=2) + "\n"
+
+
+def plan_document(plan: Plan, header: Header, made_at: datetime, version: str) -> dict[str, Any]:
+    """The JSON plan as plain values."""
+    counts = count(plan.changes)
+    return {
+        "format_version": PLAN_FORMAT,
+        "timestamp": made_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "applyable": plan.complete and bool(plan.pending),
+        "complete": plan.complete and not plan.refused,
+        "errored": not plan.complete,
+        "resource_changes": [_change(change) for change in plan.changes],
+        "resource_drift": [],
+        "reconciler": {
+            "version": version,
+            "target": plan.target,
+            "target_description": header.description,
+            "stack": plan.stack,
+            "commit": header.commit or None,
+            "digest": plan.digest(),
+            "owned": plan.owned,
+            "summary": {
+                "import": counts.imports,
+                "add": counts.adds,
+                "change": counts.changes,
+                "destroy": counts.destroys,
+                "unchanged": counts.unchanged,
+                "blocked": counts.blocked,
+                "conflict": counts.conflicts,
+            },
+            "detached": [
+                {"type": item.kind, "name": item.name, "id": item.uid, "reason": item.reason}
+                for item in plan.detached
+            ],
+            "failures": [
+                {
+                    "system": failure.system,
+                    "types": list(failure.kinds),
+                    "reason": failure.reason,
+                    "fix": failure.fix,
+                    "addresses": list(failure.addresses),
+                }
+                for failure in plan.failures
+            ],
+            "warnings": list(plan.warnings),
+        },
+    }
+
+
+def _change(change: Change) -> dict[str, Any]:
+    before = change.live.spec if change.live is not None else None
+    after = change.desired.spec if change.desired is not None else None
+    actions = _ACTIONS[change.action]
+    if change.action is Action.ADOPT and change.fields:
+        actions = ["update"]
+    body: dict[str, Any] = {
+        "actions": actions,
+        "before": _values(before),
+        "after": _values(after),
+        "after_unknown": {"id": True} if "create" in actions else {},
+        "before_sensitive": _sensitive(before) if before is not None else False,
+        "after_sensitive": _sensitive(after) if after is not None else False,
+    }
+    forcing = [list(field.path) for field in change.fields if field.forces_replacement]
+    if change.action is Action.REPLACE:
+        body["replace_paths"] = forcing
+    if change.action is Action.ADOPT and change.live is not None:
+        body["importing"] = {"id": change.live.uid}
+    answer: dict[str, Any] = {
+        "address": change.key.address,
+        "mode": "managed",
+        "type": change.key.kind,
+        "name": change.key.id,
+        "change": body,
+    }
+    if change.deposed:
+        answer["deposed"] = change.deposed
+    reason = _reason(change)
+    if reason:
+        answer["action_reason"] = reason
+    return answer | {"reconciler": _own(change)}
+
+
+def _own(change: Change) -> dict[str, Any]:
+    refusal = change.refusal
+    source = change.desired.source if change.desired is not None else None
+    return {
+        "action": change.action.value,
+        "applyable": change.pending,
+        "fields": [_field(field) for field in change.fields],
+        "source": {"file": source.file, "line": source.line} if source else None,
+        "live_id": change.live.uid if change.live is not None else None,
+        "desired_digest": _digest(change.desired),
+        "live_digest": _digest(change.live),
+        "refusal": {"kind": refusal.kind.value, "reason": refusal.reason, "fix": refusal.fix}
+        if refusal
+        else None,
+        "used_by": list(change.used_by),
+        "notes": list(change.live.notes) if change.live is not None else [],
+        "unknown_fields": list(change.live.unknown_fields) if change.live is not None else [],
+    }
+
+
+def _field(field: FieldChange) -> dict[str, Any]:
+    hidden = field.sensitive
+    return {
+        "path": list(field.path),
+        "before": SENSITIVE if hidden and field.before is not None else redact(field.before),
+        "after": SENSITIVE if hidden and field.after is not None else redact(field.after),
+        "sensitive": field.sensitive,
+        "forces_replacement": field.forces_replacement,
+    }
+
+
+def _reason(change: Change) -> str | None:
+    if change.action is Action.REPLACE:
+        return "replace_because_cannot_update"
+    if change.action is Action.DELETE and not change.deposed:
+        return "delete_because_no_resource_config"
+    return None
+
+
+def _digest(side: Resource | LiveResource | None) -> str | None:
+    return digest_spec(side.spec) if side is not None else None
+
+
+def _values(value: Any) -> Any:
+    if isinstance(value, Secret):
+        return None
+    if isinstance(value, Mapping):
+        return {name: _values(value[name]) for name in sorted(value)}
+    if isinstance(value, list | tuple):
+        return [_values(item) for item in value]
+    return value
+
+
+def _sensitive(spec: Spec) -> dict[str, Any]:
+    """A tree of `true` at every secret, as in Terraform; branches without one are left out."""
+    found: dict[str, Any] = {}
+    for name, value in spec.items():
+        if isinstance(value, Secret):
+            found[name] = True
+        elif isinstance(value, Mapping):
+            below = _sensitive(value)
+            if below:
+                found[name] = below
+    return found

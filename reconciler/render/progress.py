@@ -1,0 +1,112 @@
+"""What happens during an apply -> lines as Terraform prints them, or a live display."""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from reconciler.apply import Outcome, Status
+from reconciler.plan import Action, Change
+from reconciler.render.escape import printable
+
+_DOING = {
+    Action.CREATE: "Creating",
+    Action.UPDATE: "Modifying",
+    Action.DELETE: "Destroying",
+    Action.REPLACE: "Replacing",
+    Action.ADOPT: "Importing",
+    Action.UNCHANGED: "Reading",
+}
+_DONE = {
+    Action.CREATE: "Creation",
+    Action.UPDATE: "Modifications",
+    Action.DELETE: "Destruction",
+    Action.REPLACE: "Replacement",
+    Action.ADOPT: "Import",
+    Action.UNCHANGED: "Read",
+}
+
+
+class Screen(Protocol):
+    """Where progress lines go, and the lines of what is still running."""
+
+    def line(self, text: str) -> None:
+        """Print one line for good."""
+        ...
+
+    def running(self, texts: list[str]) -> None:
+        """Show what is running now, in place of what was shown before; may do nothing."""
+        ...
+
+
+class Progress:
+    """Observes an apply. Call `tick` about once a second for `Still creating...` lines."""
+
+    def __init__(self, screen: Screen, clock: Callable[[], float] = time.monotonic) -> None:
+        self._screen = screen
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._begun: dict[str, tuple[Change, float]] = {}
+        self._news: dict[str, str] = {}
+        self._told: dict[str, int] = {}
+
+    def started(self, change: Change) -> None:
+        """See `reconciler.apply.Observer`."""
+        with self._lock:
+            self._begun[change.address] = (change, self._clock())
+            self._screen.line(f"{_subject(change)}: {_DOING[change.action]}...")
+
+    def progressed(self, change: Change, line: str) -> None:
+        """See `reconciler.apply.Observer`."""
+        with self._lock:
+            self._news[change.address] = line
+            self._screen.line(f"{_subject(change)}: {printable(line)}")
+
+    def finished(self, outcome: Outcome) -> None:
+        """See `reconciler.apply.Observer`."""
+        with self._lock:
+            self._begun.pop(outcome.change.address, None)
+            for text in _ending(outcome):
+                self._screen.line(text)
+
+    def tick(self) -> None:
+        """Tell of changes that have been running for another ten seconds."""
+        with self._lock:
+            now = self._clock()
+            for address, (change, begun) in self._begun.items():
+                tens = int(now - begun) // 10
+                if tens > self._told.get(address, 0):
+                    self._told[address] = tens
+                    doing = _DOING[change.action].lower()
+                    self._screen.line(
+                        f"{_subject(change)}: Still {doing}... [{tens * 10}s elapsed]"
+                    )
+            self._screen.running(
+                [
+                    f"{_subject(change)}: {_DOING[change.action].lower()} {now - begun:.0f}s "
+                    f"{printable(self._news.get(address, ''))}".rstrip()
+                    for address, (change, begun) in self._begun.items()
+                ]
+            )
+
+
+def _subject(change: Change) -> str:
+    return printable(change.address)
+
+
+def _ending(outcome: Outcome) -> list[str]:
+    subject = _subject(outcome.change)
+    if outcome.status is Status.APPLIED:
+        done = _DONE[outcome.change.action]
+        uid = f" [id={printable(outcome.uid)}]" if outcome.uid else ""
+        return [f"{subject}: {done} complete after {outcome.seconds:.0f}s{uid}"]
+    words = {
+        Status.FAILED: "Failed",
+        Status.UNKNOWN: "Outcome unknown",
+        Status.SKIPPED_DEPENDENCY: "Skipped",
+        Status.NOT_ATTEMPTED: "Not attempted",
+    }[outcome.status]
+    lines = [f"{subject}: {words}: {printable(outcome.message)}"]
+    if outcome.fix:
+        lines.append(f"  {printable(outcome.fix)}")
+    return lines

@@ -1,0 +1,91 @@
+"""Counts and the summary lines of a plan and of an apply, in Terraform's words."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from reconciler.apply import Outcome, Status
+from reconciler.plan import Action, Change, Plan, RefusalKind
+
+NO_CHANGES = "No changes. Your infrastructure matches the configuration."
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What changes add up to: a replacement is one add and one destroy; refused ones are apart."""
+
+    imports: int = 0
+    adds: int = 0
+    changes: int = 0
+    destroys: int = 0
+    unchanged: int = 0
+    blocked: int = 0
+    conflicts: int = 0
+
+
+def count(changes: Iterable[Change]) -> Counts:
+    """Count the changes of a plan, or those of it that were applied."""
+    tally = dict.fromkeys(("imports", "adds", "changes", "destroys", "unchanged"), 0)
+    refused = dict.fromkeys(RefusalKind, 0)
+    for change in changes:
+        if change.refusal is not None:
+            refused[change.refusal.kind] += 1
+            continue
+        for name in _COUNTED[change.action]:
+            tally[name] += 1
+        if change.action is Action.ADOPT and change.fields:
+            tally["changes"] += 1
+    return Counts(
+        **tally, blocked=refused[RefusalKind.BLOCKED], conflicts=refused[RefusalKind.CONFLICT]
+    )
+
+
+_COUNTED: dict[Action, tuple[str, ...]] = {
+    Action.CREATE: ("adds",),
+    Action.UPDATE: ("changes",),
+    Action.REPLACE: ("adds", "destroys"),
+    Action.DELETE: ("destroys",),
+    Action.ADOPT: ("imports",),
+    Action.UNCHANGED: ("unchanged",),
+}
+
+
+def plan_line(plan: Plan) -> str:
+    """`Plan: 2 to add, 1 to change, 0 to destroy.` or the line that says there is nothing to do."""
+    if plan.complete and not plan.pending and not plan.refused:
+        return NO_CHANGES
+    counts = count(plan.changes)
+    imports = f"{counts.imports} to import, " if counts.imports else ""
+    return (
+        f"Plan: {imports}{counts.adds} to add, {counts.changes} to change, "
+        f"{counts.destroys} to destroy."
+    )
+
+
+def plan_details(plan: Plan) -> list[str]:
+    """The lines below the summary: unchanged, refused, not ours."""
+    counts = count(plan.changes)
+    lines = []
+    if counts.unchanged:
+        lines.append(f"{counts.unchanged} unchanged.")
+    refused = []
+    if counts.blocked:
+        refused.append(f"{counts.blocked} blocked")
+    if counts.conflicts:
+        refused.append(f"{counts.conflicts} in conflict")
+    if refused:
+        lines.append(f"{', '.join(refused)}: not applied until cleared (see above).")
+    return lines
+
+
+def apply_line(outcomes: Sequence[Outcome]) -> str:
+    """`Apply complete! Resources: 2 added, 1 changed, 0 destroyed.`, or what is missing to it."""
+    counts = count(item.change for item in outcomes if item.status is Status.APPLIED)
+    imports = f"{counts.imports} imported, " if counts.imports else ""
+    resources = (
+        f"Resources: {imports}{counts.adds} added, {counts.changes} changed, "
+        f"{counts.destroys} destroyed."
+    )
+    missing = sum(item.status is not Status.APPLIED for item in outcomes)
+    if missing:
+        return f"Apply incomplete: {missing} of {len(outcomes)} changes not applied. {resources}"
+    return f"Apply complete! {resources}"

@@ -1,0 +1,256 @@
+"""A plan -> text in Terraform's shape. The summary strings are stable; data is always escaped."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from reconciler.diff import FieldChange
+from reconciler.plan import Action, Change, Plan, ReadFailure
+from reconciler.render.escape import literal, literal_name, printable
+from reconciler.render.style import Style
+from reconciler.render.summary import NO_CHANGES, plan_details, plan_line
+from reconciler.resource import SENSITIVE, Secret, Spec
+
+_SYMBOLS = {
+    Action.CREATE: "+",
+    Action.UPDATE: "~",
+    Action.DELETE: "-",
+    Action.REPLACE: "+/-",
+    Action.ADOPT: " ",
+}
+_LEGEND = {
+    Action.CREATE: "create",
+    Action.UPDATE: "update in-place",
+    Action.DELETE: "destroy",
+    Action.REPLACE: "create replacement and then destroy",
+}
+_COLOURS = {"+": "green", "-": "red", "~": "yellow", "+/-": "yellow"}
+_VERBS = {
+    Action.CREATE: "will be created",
+    Action.UPDATE: "will be updated in-place",
+    Action.DELETE: "will be destroyed",
+    Action.REPLACE: "must be replaced",
+    Action.ADOPT: "will be imported",
+}
+_MOST_ELEMENTS = 40
+"""A longer mapping that appears or goes as a whole is told by its length."""
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What the plan is about, in words; shown first and no part of the plan's digest."""
+
+    target: str
+    description: str = ""
+    commit: str = ""
+
+
+def render_plan(plan: Plan, header: Header, style: Style) -> str:
+    """The whole plan, ending in a newline."""
+    blocks = [_header(plan, header)]
+    shown = [change for change in plan.changes if change.action is not Action.UNCHANGED]
+    legend = _legend(shown, style)
+    if legend:
+        blocks.append(legend)
+    blocks += [_change(change, style) for change in shown]
+    blocks += [_failure(failure, style) for failure in plan.failures]
+    blocks += _detached(plan)
+    blocks += [f"Warning: {printable(text)}" for text in plan.warnings]
+    line = plan_line(plan)
+    blocks.append(
+        "\n".join(
+            [
+                style.paint(line, "bold", "green" if line == NO_CHANGES else "bold"),
+                *plan_details(plan),
+            ]
+        )
+    )
+    if plan.failures:
+        blocks.append(style.paint("This plan is incomplete and cannot be applied.", "red"))
+    return "\n\n".join(blocks) + "\n"
+
+
+def _header(plan: Plan, header: Header) -> str:
+    target = f"{header.target} ({header.description})" if header.description else header.target
+    parts = [f"Target: {target}", f"stack {plan.stack}"]
+    if header.commit:
+        parts.append(f"commit {header.commit}")
+    return printable(" · ".join(parts))
+
+
+def _legend(shown: Iterable[Change], style: Style) -> str:
+    used = {change.action for change in shown}
+    lines = [
+        f"{style.paint(_SYMBOLS[action].rjust(3), _COLOURS[_SYMBOLS[action]])} {words}"
+        for action, words in _LEGEND.items()
+        if action in used
+    ]
+    if not lines:
+        return ""
+    head = "Resource actions are indicated with the following symbols:"
+    return "\n".join([head, *lines])
+
+
+def _change(change: Change, style: Style) -> str:
+    symbol = _SYMBOLS[change.action]
+    mark = style.paint(symbol, _COLOURS[symbol]) if symbol in _COLOURS else symbol
+    kind, name = literal(change.key.kind), literal(change.key.id)
+    lines = [
+        *_comments(change, style),
+        f"{' ' * (3 - len(symbol))}{mark} resource {kind} {name} {{",
+    ]
+    match change.action:
+        case Action.CREATE:
+            assert change.desired is not None
+            lines += _tree(change.desired.spec, "+", 6, style)
+        case Action.DELETE:
+            assert change.live is not None
+            lines += _tree(change.live.spec, "-", 6, style)
+        case Action.UPDATE | Action.REPLACE | Action.ADOPT | Action.UNCHANGED:
+            assert change.live is not None
+            assert change.desired is not None
+            lines += _fields(change.fields, change.desired.spec, style)
+    return "\n".join([*lines, "    }"])
+
+
+def _comments(change: Change, style: Style) -> list[str]:
+    verb = _VERBS[change.action]
+    if change.action is Action.ADOPT and change.fields:
+        verb = "will be imported and updated in-place"
+    if change.refusal is not None:
+        verb = f"{change.refusal.kind.value}: {_WANTED[change.action]}"
+    address = printable(change.address)
+    lines = [style.paint(f"  # {address} {verb}", "bold")]
+    if change.refusal is not None:
+        lines.append(style.paint(f"  # {printable(change.refusal.reason)}", "red"))
+        lines.append(f"  # to clear it: {printable(change.refusal.fix)}")
+    elif change.action is Action.DELETE:
+        lines.append(
+            "  # (left over from an interrupted replacement)"
+            if change.deposed
+            else f"  # (because {address} is not in the manifests)"
+        )
+    if change.desired is not None:
+        lines.append(f"  # ({printable(str(change.desired.source))})")
+    if change.live is not None and change.action is Action.ADOPT:
+        lines.append(f"  # (existing object {literal(change.live.uid)})")
+    lines += [f"  # used by {printable(user)}" for user in change.used_by]
+    if change.live is not None:
+        lines += [f"  # {printable(note)}" for note in change.live.notes]
+        if change.live.unknown_fields:
+            names = ", ".join(change.live.unknown_fields)
+            lines.append(f"  # (kept as they are, unknown to this version: {printable(names)})")
+    return lines
+
+
+_WANTED = {
+    Action.CREATE: "would be created",
+    Action.UPDATE: "would be updated in-place",
+    Action.DELETE: "would be destroyed",
+    Action.REPLACE: "would be replaced",
+    Action.ADOPT: "would be imported",
+    Action.UNCHANGED: "unchanged",
+}
+
+
+def _tree(spec: Spec, symbol: str, indent: int, style: Style) -> list[str]:
+    """Every field of a spec that appears (`+`) or goes (`-`)."""
+    lines = []
+    pad, mark = " " * indent, style.paint(symbol, _COLOURS[symbol])
+    width = max((len(literal_name(name)) for name in spec), default=0)
+    for name in sorted(spec):
+        value, label = spec[name], literal_name(name).ljust(width)
+        if isinstance(value, Mapping) and len(value) > _MOST_ELEMENTS:
+            lines.append(f"{pad}{mark} {label} = ({len(value)} elements)")
+        elif isinstance(value, Mapping):
+            lines.append(f"{pad}{mark} {label} = {{")
+            lines += _tree(value, symbol, indent + 4, style)
+            lines.append(f"{pad}  }}")
+        else:
+            gone = " -> null" if symbol == "-" else ""
+            lines.append(f"{pad}{mark} {label} = {_shown(value)}{gone}")
+    return lines
+
+
+def _fields(fields: tuple[FieldChange, ...], desired: Spec, style: Style) -> list[str]:
+    """The changed fields, nested as in the spec, with a count of what is hidden."""
+    nested: dict[str, Any] = {}
+    for field in fields:
+        node = nested
+        for part in field.path[:-1]:
+            node = node.setdefault(part, {})
+        node[field.path[-1]] = field
+    return _nested(nested, desired, 6, style)
+
+
+def _nested(node: Mapping[str, Any], desired: Any, indent: int, style: Style) -> list[str]:
+    lines = []
+    pad = " " * indent
+    width = max((len(literal_name(name)) for name in node), default=0)
+    for name in sorted(node):
+        item, label = node[name], literal_name(name).ljust(width)
+        if isinstance(item, FieldChange):
+            lines.append(f"{pad}{_field(item, label, style)}")
+        else:
+            below = desired.get(name) if isinstance(desired, Mapping) else None
+            lines.append(f"{pad}{style.paint('~', 'yellow')} {label} = {{")
+            lines += _nested(item, below, indent + 4, style)
+            lines.append(f"{pad}  }}")
+    hidden = len(desired.keys() - node.keys()) if isinstance(desired, Mapping) else 0
+    if hidden:
+        noun = "attribute" if indent == 6 else "element"
+        plural = "" if hidden == 1 else "s"
+        lines.append(f"{pad}  # ({hidden} unchanged {noun}{plural} hidden)")
+    return lines
+
+
+def _field(field: FieldChange, label: str, style: Style) -> str:
+    note = " # forces replacement" if field.forces_replacement else ""
+    if field.sensitive:
+        symbol = "~" if None not in (field.before, field.after) else "+"
+        if field.after is None:
+            symbol = "-"
+        value = f"{SENSITIVE[:-1]}, changed)" if symbol == "~" else SENSITIVE
+    elif field.before is None:
+        symbol, value = "+", _shown(field.after)
+    elif field.after is None:
+        symbol, value = "-", f"{_shown(field.before)} -> null"
+    else:
+        symbol, value = "~", f"{_shown(field.before)} -> {_shown(field.after)}"
+    return f"{style.paint(symbol, _COLOURS[symbol])} {label} = {value}{note}"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, Secret):
+        return SENSITIVE
+    if isinstance(value, Mapping):
+        return literal({name: _plain(item) for name, item in value.items()})
+    return literal(value)
+
+
+def _plain(value: Any) -> Any:
+    return SENSITIVE if isinstance(value, Secret) else value
+
+
+def _failure(failure: ReadFailure, style: Style) -> str:
+    lines = [
+        style.paint(f"Error: cannot read the {printable(failure.system)}", "bold", "red"),
+        f"  {printable(failure.reason)}",
+    ]
+    if failure.fix:
+        lines.append(f"  {printable(failure.fix)}")
+    if failure.addresses:
+        lines.append("  Not planned:")
+        lines += [f"    {printable(address)}" for address in failure.addresses]
+    return "\n".join(lines)
+
+
+def _detached(plan: Plan) -> list[str]:
+    if not plan.detached:
+        return []
+    lines = ["Not ours although marked (never changed):"]
+    lines += [
+        f"  {item.kind} {literal(item.name)} [id={printable(item.uid)}]: {printable(item.reason)}"
+        for item in plan.detached
+    ]
+    return ["\n".join(lines)]

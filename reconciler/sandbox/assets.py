@@ -1,0 +1,178 @@
+"""Environment and compute assets: create, read, replace, delete.
+
+Works on bytes and query values and gives JSON text, so that it knows nothing of HTTP; app.py
+carries both over the network.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from reconciler.sandbox.answers import ApiError, dump
+from reconciler.sandbox.asset_store import Asset, AssetFilter, AssetStore, Place
+from reconciler.sandbox.behaviour import Behaviour
+from reconciler.sandbox.database import CLIENT_ID, Database
+from reconciler.sandbox.org_units import TENANT_ID, TENANT_WIDE, OrgUnits, ScopeIds
+from reconciler.sandbox.queries import read_flag, read_integer
+from reconciler.sandbox.rendering import make_renderer
+from reconciler.sandbox.schema import refuse
+from reconciler.sandbox.usage import NO_USAGE, read_usage
+from reconciler.sandbox.validation import Body, read_creation, read_update
+
+Query = Mapping[str, str]
+
+_SCOPE_FIELDS = {"cluster": "clusterId", "department": "departmentId", "project": "projectId"}
+_STATUS = dump({"status": "No issues found", "issues": []})
+_TYPE_FILTERS = {
+    "isTraining": "training",
+    "isWorkspace": "workspace",
+    "isInference": "inference",
+    "isDistributed": "distributed",
+}
+
+
+class Assets:
+    """The assets of one kind, `environment` or `compute`."""
+
+    def __init__(self, kind: str, database: Database, behaviour: Behaviour) -> None:
+        self._kind = kind
+        self._database = database
+        self._behaviour = behaviour
+        self._store = AssetStore(database, behaviour.visibility_lag)
+        self._units = OrgUnits(database)
+        self._render = make_renderer(behaviour, kind)
+
+    def create(self, raw: bytes) -> str:
+        """Store a new asset from the body of a POST; the answer is the whole asset."""
+        body = read_creation(raw, self._kind, self._behaviour.unknown_fields)
+        asset = self._place(body)
+        self._store.add(asset)
+        return self._render(asset.body)
+
+    def update(self, asset_id: str, raw: bytes) -> str:
+        """Replace spec, name and description; the answer is the whole asset."""
+        body = read_update(raw, self._kind, self._behaviour.unknown_fields)
+        asset = self._store.change(self._kind, asset_id.lower(), lambda asset: _edit(asset, body))
+        return self._render(asset.body)
+
+    def delete(self, asset_id: str) -> str:
+        """Delete an asset, in use or not."""
+        self._store.remove(self._kind, asset_id.lower(), _check_changeable)
+        return dump({"code": 202, "message": "Request has been accepted."})
+
+    def get(self, asset_id: str, query: Query) -> str:
+        """One asset."""
+        extras = self._extras(query)
+        asset = self._store.get(self._kind, asset_id.lower())
+        return self._answer(asset.name, asset.body, extras)
+
+    def list(self, query: Query) -> str:
+        """The assets that the filters leave, in the order of creation."""
+        extras = self._extras(query)
+        found = self._store.find(self._kind, self._filter(query))
+        return f'{{"entries":[{",".join([self._answer(*each, extras) for each in found])}]}}'
+
+    def _answer(self, name: str, body: str, extras: tuple[dict[str, str] | None, bool]) -> str:
+        """Add `usedBy` and `status` to the text of an asset, before its closing brace."""
+        usage, with_status = extras
+        text = self._render(body)
+        if usage is not None:
+            text = f'{text[:-1]},"usedBy":{usage.get(name, NO_USAGE)}}}'
+        if with_status:
+            text = f'{text[:-1]},"status":{_STATUS}}}'
+        return text
+
+    def _extras(self, query: Query) -> tuple[dict[str, str] | None, bool]:
+        """The usage by asset name, if it is asked for, and whether the status is."""
+        usage = read_usage(self._database, self._kind) if read_flag(query, "usageInfo") else None
+        wants_status = read_flag(query, "statusInfo") or read_flag(query, "includeStatus")
+        return usage, bool(wants_status) and self._kind == "environment"
+
+    def _filter(self, query: Query) -> AssetFilter:
+        scope = query.get("scope")
+        if scope is not None and scope not in ("tenant", *_SCOPE_FIELDS):
+            raise ApiError(400, "scope must be one of tenant, cluster, department, project.")
+        partial = self._behaviour.name_filter == "partial"
+        types = ((name, read_flag(query, flag)) for flag, name in _TYPE_FILTERS.items())
+        return AssetFilter(
+            name=None if partial else query.get("name"),
+            name_part=query.get("name") if partial else None,
+            scope=scope,
+            places=self._places(query),
+            supports=tuple((name, wanted) for name, wanted in types if wanted is not None),
+            framework=query.get("distributedFramework"),
+        )
+
+    def _places(self, query: Query) -> tuple[Place, ...] | None:
+        """The places that the scope ids of a list select; None for everywhere."""
+        descend = read_flag(query, "includeDescendants")
+        if descend and "scope" in query:
+            raise ApiError(400, "includeDescendants and scope are mutually exclusive.")
+        branch = self._units.branch(
+            ScopeIds(
+                query.get("clusterId"), query.get("departmentId"), read_integer(query, "projectId")
+            )
+        )
+        if branch is None:
+            if self._behaviour.unfiltered_list == "refuse" and "scope" not in query:
+                raise ApiError(400, "A list needs a scope or the id of one.")
+            return None
+        below = self._units.places_below(branch) if descend else ()
+        return (*TENANT_WIDE, *branch.places(), *below)
+
+    def _place(self, body: Body) -> Asset:
+        """Complete meta of a new asset, after a check that its scope exists."""
+        meta = body.meta
+        scope = meta["scope"]
+        if scope == "system":
+            raise refuse("meta.scope", "system is for internal use; choose tenant or below")
+        _check_scope_ids(meta)
+        ids = ScopeIds(meta.get("clusterId"), meta.get("departmentId"), meta.get("projectId"))
+        branch = self._units.branch(ids)
+        if branch and branch.project:
+            meta["projectName"] = branch.project.name
+        if "clusterId" in meta:
+            meta["clusterId"] = meta["clusterId"].lower()
+        asset_id = str(uuid.uuid4())
+        now = _now()
+        meta |= {"id": asset_id, "kind": self._kind, "tenantId": TENANT_ID}
+        meta |= {"createdBy": CLIENT_ID, "createdAt": now, "updatedBy": CLIENT_ID, "updatedAt": now}
+        meta["updateCount"] = 0
+        scope_id = str(meta[_SCOPE_FIELDS[scope]]) if scope in _SCOPE_FIELDS else ""
+        text = dump({"meta": meta, "spec": body.spec})
+        return Asset(asset_id, self._kind, meta["name"], scope, scope_id, text)
+
+
+def _check_scope_ids(meta: dict[str, Any]) -> None:
+    """The id of the scope itself is required; ids of scopes below it make no sense."""
+    scopes = ["tenant", *_SCOPE_FIELDS]
+    depth = scopes.index(meta["scope"])
+    own = _SCOPE_FIELDS.get(meta["scope"])
+    if own is not None and own not in meta:
+        raise refuse(f"meta.{own}", f"is required for scope {meta['scope']}")
+    for scope in scopes[depth + 1 :]:
+        if _SCOPE_FIELDS[scope] in meta:
+            raise refuse(f"meta.{_SCOPE_FIELDS[scope]}", f"does not apply to {meta['scope']} scope")
+
+
+def _edit(asset: Asset, body: Body) -> Asset:
+    _check_changeable(asset)
+    meta = json.loads(asset.body)["meta"]
+    meta.pop("description", None)
+    meta |= body.meta
+    meta |= {"updatedBy": CLIENT_ID, "updatedAt": _now(), "updateCount": meta["updateCount"] + 1}
+    return replace(asset, name=meta["name"], body=dump({"meta": meta, "spec": body.spec}))
+
+
+def _check_changeable(asset: Asset) -> None:
+    if asset.scope == "system":
+        raise ApiError(403, f"{asset.name} is a built-in asset; it cannot be changed or deleted.")
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -1,0 +1,194 @@
+"""Puts a seed into a database, in one transaction, so that it is there whole or not at all.
+
+Planting again changes nothing that is there: units and credentials are added by name, and only the
+usage is replaced. What a later seed leaves out stays, since assets may refer to it.
+"""
+# ruff: noqa: S608 -- statements are put together from constants here; values are always bound
+
+from __future__ import annotations
+
+import sqlite3
+import uuid
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any, Final
+
+from reconciler.errors import SandboxError
+from reconciler.sandbox.answers import dump
+from reconciler.sandbox.asset_store import Place, insert_builtin
+from reconciler.sandbox.builtin_assets import NAMESPACE, builtin_assets
+from reconciler.sandbox.database import CLIENT_ID, Database
+from reconciler.sandbox.org_units import TENANT_ID
+from reconciler.sandbox.seed import (
+    DEFAULT_SEED,
+    ClusterSeed,
+    CredentialSeed,
+    DepartmentSeed,
+    ProjectSeed,
+    Seed,
+    UsageSeed,
+)
+from reconciler.sandbox.usage import WORKLOADS
+
+CREDENTIAL_KINDS: Final = MappingProxyType(
+    {
+        "generic-secret": "genericSecret",
+        "password": "password",
+        "access-key": "accessKey",
+        "docker-registry": "dockerRegistry",
+        "ngc-api-key": "ngcApiKey",
+    }
+)
+"""The type in the API's path, and the kind in an asset's meta."""
+
+_KEY_ID = 1  # of the encryption key; the API's models require one
+
+
+def plant(database: Database, seed: Seed | None) -> None:
+    """Plant a seed; without one, the default organisation, if there is none yet."""
+    with database.write() as connection:
+        planting = _Planting(connection)
+        if connection.execute("SELECT 1 FROM asset WHERE scope = 'system'").fetchone() is None:
+            for asset in builtin_assets():
+                insert_builtin(connection, asset)
+        if seed is not None:
+            planting.plant(seed)
+        if connection.execute("SELECT 1 FROM cluster").fetchone() is None:
+            planting.plant(DEFAULT_SEED)
+
+
+class _Planting:
+    """One transaction; `units` collects the ids of every unit that a credential may name."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+    def plant(self, seed: Seed) -> None:
+        for cluster in seed.clusters:
+            uuid_ = self._plant_cluster(cluster)
+            for department in cluster.departments:
+                id_ = self._plant_department(department, cluster.name, uuid_)
+                for project in department.projects:
+                    self._plant_project(project, id_)
+        for credential in seed.credentials:
+            self._plant_credential(credential)
+        if seed.usage:
+            self._connection.execute("DELETE FROM usage")
+        for usage in seed.usage:
+            self._plant_usage(usage)
+
+    def _plant_cluster(self, seed: ClusterSeed) -> str:
+        wanted = str(seed.uuid or uuid.uuid5(NAMESPACE, f"cluster/{seed.name}"))
+        return str(
+            self._plant_unit(
+                "cluster", {"name": seed.name}, {"uuid": wanted}, fixed=seed.uuid is not None
+            )
+        )
+
+    def _plant_department(self, seed: DepartmentSeed, cluster: str, cluster_uuid: str) -> str:
+        wanted = seed.id or str(uuid.uuid5(NAMESPACE, f"department/{cluster}/{seed.name}"))
+        key = {"name": seed.name, "cluster_uuid": cluster_uuid}
+        return str(self._plant_unit("department", key, {"id": wanted}, fixed=seed.id is not None))
+
+    def _plant_project(self, seed: ProjectSeed, department_id: str) -> None:
+        key = {"name": seed.name, "department_id": department_id}
+        (following,) = self._connection.execute(
+            "SELECT coalesce(max(id), 0) + 1 FROM project"
+        ).fetchone()
+        self._plant_unit("project", key, {"id": seed.id or following}, fixed=seed.id is not None)
+
+    def _plant_unit(
+        self, table: str, key: dict[str, str], wanted: dict[str, Any], *, fixed: bool
+    ) -> object:
+        """Add a unit if its name is new; its id, which must be the given one if it is `fixed`."""
+        ((column, value),) = wanted.items()
+        condition = " AND ".join(f"{name} = :{name}" for name in key)
+        query = f"SELECT {column} FROM {table} WHERE {condition}"
+        row = self._connection.execute(query, key).fetchone()
+        if row is not None:
+            if fixed and row[0] != value:
+                raise SandboxError(
+                    f"{table} {key['name']} has the {column} {row[0]} already, not {value}",
+                    fix="Leave the id out of the seed, or use a new sandbox database.",
+                )
+            found: object = row[0]
+            return found
+        columns = {**key, **wanted, "created_at": self._now}
+        try:
+            self._connection.execute(
+                f"INSERT INTO {table} ({', '.join(columns)}) "
+                f"VALUES ({', '.join(f':{name}' for name in columns)})",
+                columns,
+            )
+        except sqlite3.IntegrityError as error:
+            raise SandboxError(
+                f"{table} {key['name']}: another {table} has the {column} {value}",
+                fix="Give each its own id in the seed, or leave the ids out.",
+            ) from error
+        return value
+
+    def _plant_credential(self, seed: CredentialSeed) -> None:
+        scope, scope_id = self._place(seed)
+        id_ = str(uuid.uuid5(NAMESPACE, f"credential/{seed.type}/{scope}/{scope_id}/{seed.name}"))
+        meta: dict[str, object] = {"name": seed.name, "scope": scope}
+        if scope != "tenant":
+            meta[f"{scope}Id"] = int(scope_id) if scope == "project" else scope_id
+        meta |= {"id": id_, "kind": CREDENTIAL_KINDS[seed.type], "tenantId": TENANT_ID}
+        meta |= {"createdBy": CLIENT_ID, "createdAt": self._now}
+        meta |= {"updatedBy": CLIENT_ID, "updatedAt": self._now, "updateCount": 0}
+        spec: dict[str, object] = {"keyId": _KEY_ID}
+        if seed.type == "generic-secret":
+            spec["keyValuePairs"] = [{"key": key} for key in seed.keys]
+        self._connection.execute(
+            "INSERT OR IGNORE INTO credential VALUES (?, ?, ?, ?, ?, ?)",
+            (id_, seed.type, seed.name, scope, scope_id, dump({"meta": meta, "spec": spec})),
+        )
+
+    def _place(self, seed: CredentialSeed) -> Place:
+        if seed.unit is None:
+            return ("tenant", "")
+        cluster, _, name = seed.unit.rpartition("/")
+        rows = self._connection.execute(
+            _UNITS[seed.scope], {"name": name, "cluster": cluster}
+        ).fetchall()
+        if len(rows) != 1:
+            raise SandboxError(
+                f"credential {seed.name}: {len(rows)} {seed.scope}s are named {seed.unit}",
+                fix=f"Name a {seed.scope} of the seed, as CLUSTER/NAME if there are several.",
+            )
+        return (seed.scope, str(rows[0][0]))
+
+    def _plant_usage(self, seed: UsageSeed) -> None:
+        path = f"{seed.kind}/{seed.name}"
+        body: dict[str, object] = {
+            field: [
+                {
+                    "id": str(uuid.uuid5(NAMESPACE, f"{path}/{field}/{workload.name}")),
+                    "name": workload.name,
+                    "status": workload.status,
+                }
+                for workload in getattr(seed, field)
+            ]
+            for field in WORKLOADS
+        }
+        body["templates"] = [
+            {"id": str(uuid.uuid5(NAMESPACE, f"{path}/templates/{name}")), "name": name}
+            for name in seed.templates
+        ]
+        self._connection.execute(
+            "INSERT OR REPLACE INTO usage VALUES (?, ?, ?)", (seed.kind, seed.name, dump(body))
+        )
+
+
+_IN_CLUSTER = "WHERE unit.name = :name AND :cluster IN ('', cluster.name)"
+_UNITS: Final = MappingProxyType(
+    {
+        "cluster": "SELECT uuid FROM cluster WHERE name = :name AND :cluster = ''",
+        "department": "SELECT unit.id FROM department AS unit "
+        f"JOIN cluster ON cluster.uuid = cluster_uuid {_IN_CLUSTER}",
+        "project": "SELECT unit.id FROM project AS unit "
+        "JOIN department ON department.id = department_id "
+        f"JOIN cluster ON cluster.uuid = cluster_uuid {_IN_CLUSTER}",
+    }
+)

@@ -1,0 +1,177 @@
+"""What a sandbox holds from the start: organisation units, credentials and usage.
+
+Reads a YAML file into frozen models, strictly and with every problem in one error; planting.py puts
+them into a database. The form:
+
+    clusters:
+      - name: main
+        departments:
+          - name: default
+            projects: [team-a, {name: team-b, id: 33}]
+    credentials:
+      - {name: hf-token, type: generic-secret, scope: project, project: team-a, keys: [TOKEN]}
+    usage:
+      - {kind: environment, name: jupyter, workspaces: [notebook-1], templates: [starter]}
+
+Ids may be given (`uuid` of a cluster, `id` of a department or project); otherwise they follow from
+the names, projects aside, which are counted. A unit is named by its name, or by CLUSTER/NAME where
+the name alone is ambiguous. Credentials have no values: the API never returns any.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from uuid import UUID
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from reconciler.errors import SandboxError
+
+Name = Annotated[str, Field(min_length=1, max_length=250)]
+CredentialType = Literal[
+    "generic-secret", "password", "access-key", "docker-registry", "ngc-api-key"
+]
+
+
+def _name_alone(value: object) -> object:
+    return {"name": value} if isinstance(value, str) else value
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class ProjectSeed(_Model):
+    """A project; its id is a positive number of 32 bits."""
+
+    name: Name
+    id: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
+
+
+class DepartmentSeed(_Model):
+    """A department with its projects."""
+
+    name: Name
+    id: Name | None = None
+    projects: tuple[Annotated[ProjectSeed, BeforeValidator(_name_alone)], ...] = ()
+
+
+class ClusterSeed(_Model):
+    """A cluster with its departments."""
+
+    name: Name
+    uuid: Annotated[UUID, Field(strict=False)] | None = None
+    departments: tuple[DepartmentSeed, ...] = ()
+
+
+class CredentialSeed(_Model):
+    """A credential asset; the unit of its scope by name."""
+
+    name: Name
+    type: CredentialType
+    scope: Literal["tenant", "cluster", "department", "project"] = "tenant"
+    cluster: Name | None = None
+    department: Name | None = None
+    project: Name | None = None
+    keys: tuple[Name, ...] = ()
+
+    @model_validator(mode="after")
+    def _check_unit(self) -> Self:
+        for scope in ("cluster", "department", "project"):
+            given = getattr(self, scope) is not None
+            if given != (self.scope == scope):
+                raise ValueError(
+                    f"needs `{scope}: NAME`" if not given else f"`{scope}` is for scope {scope}"
+                )
+        return self
+
+    @property
+    def unit(self) -> str | None:
+        """The name of the unit of the scope; None for the tenant."""
+        return self.cluster or self.department or self.project
+
+
+class WorkloadSeed(_Model):
+    """A workload that uses an asset."""
+
+    name: Name
+    status: Name = "Running"
+
+
+Workloads = tuple[Annotated[WorkloadSeed, BeforeValidator(_name_alone)], ...]
+
+
+class UsageSeed(_Model):
+    """What uses the assets of one kind and name, in whatever scope."""
+
+    kind: Literal["environment", "compute"]
+    name: Name
+    workspaces: Workloads = ()
+    trainings: Workloads = ()
+    distributed: Workloads = ()
+    inferences: Workloads = ()
+    templates: tuple[Name, ...] = ()
+
+
+class Seed(_Model):
+    """The whole content of a seed file."""
+
+    clusters: tuple[ClusterSeed, ...] = ()
+    credentials: tuple[CredentialSeed, ...] = ()
+    usage: tuple[UsageSeed, ...] = ()
+
+
+DEFAULT_SEED = Seed(
+    clusters=(
+        ClusterSeed(
+            name="main",
+            departments=(
+                DepartmentSeed(
+                    name="default",
+                    projects=(ProjectSeed(name="team-a"), ProjectSeed(name="team-b")),
+                ),
+            ),
+        ),
+    )
+)
+
+
+def load_seed(path: Path) -> Seed:
+    """Read a seed file; a SandboxError lists all that is wrong with it."""
+    try:
+        content: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SandboxError(
+            f"the seed file cannot be read: {error.strerror}",
+            where=str(path),
+            fix="Name an existing YAML file.",
+        ) from error
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        raise SandboxError(
+            f"the seed file is not valid YAML: {error}", where=str(path), fix="Correct its syntax."
+        ) from error
+    try:
+        return Seed.model_validate(_with_tuples({} if content is None else content))
+    except ValidationError as error:
+        raise SandboxError(
+            "; ".join(f"{_place(each['loc'])}: {each['msg']}" for each in error.errors()),
+            where=str(path),
+            fix="A seed file has clusters, credentials and usage; see `reconcile sandbox --help`.",
+        ) from error
+
+
+def _with_tuples(value: object) -> object:
+    """Turn lists into tuples, which is what strict validation of frozen models wants."""
+    if isinstance(value, list):
+        return tuple(_with_tuples(each) for each in value)
+    if isinstance(value, dict):
+        return {name: _with_tuples(each) for name, each in value.items()}
+    return value
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    """`clusters[0].name` from pydantic's location."""
+    text = "".join(f"[{each}]" if isinstance(each, int) else f".{each}" for each in location)
+    return text.removeprefix(".") or "the file"

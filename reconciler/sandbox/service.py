@@ -1,0 +1,70 @@
+"""One server's life in an event loop: open the database, listen, announce, stop."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import logging
+from collections.abc import Callable
+
+from aiohttp import web
+from pydantic import SecretStr
+
+from reconciler.errors import SandboxError
+from reconciler.sandbox.app import make_app
+from reconciler.sandbox.database import Database
+from reconciler.sandbox.endpoint import Endpoint, Setup
+from reconciler.sandbox.planting import plant
+from reconciler.sandbox.request_log import RequestLog
+from reconciler.sandbox.seed import load_seed
+
+_GRACE_SECONDS = 5.0
+_LOG = logging.getLogger(__name__)
+
+
+async def run_service(
+    setup: Setup, log: RequestLog, stop: asyncio.Event, announce: Callable[[Endpoint], None]
+) -> None:
+    """Serve until `stop` is set; `announce` is called once, when it listens.
+
+    A SandboxError says why the database, the seed or the port cannot be used.
+    """
+    seed = load_seed(setup.seed) if setup.seed else None
+    database = Database(setup.database)
+    try:
+        plant(database, seed)
+        app = make_app(database, setup.behaviour, log)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=_GRACE_SECONDS)
+        await runner.setup()
+        try:
+            base_url = await _listen(runner, setup.host, setup.port)
+            client_id = database.setting("client_id")
+            client_secret = SecretStr(database.setting("client_secret"))
+            announce(Endpoint(base_url, client_id, client_secret))
+            await stop.wait()
+        finally:
+            await runner.cleanup()
+    finally:
+        database.close()
+
+
+async def _listen(runner: web.AppRunner, host: str, port: int) -> str:
+    """Start to listen; the address as a base URL."""
+    if not _is_loopback(host):
+        _LOG.warning("the sandbox listens on %s, where others can reach it, without TLS", host)
+    try:
+        await web.TCPSite(runner, host, port).start()
+    except OSError as error:
+        raise SandboxError(
+            f"the sandbox cannot listen on {host}:{port}: {error.strerror}",
+            fix="Choose another port (0 for any free one) or an address of this machine.",
+        ) from error
+    name = f"[{host}]" if ":" in host else host
+    return f"http://{name}:{runner.addresses[0][1]}"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

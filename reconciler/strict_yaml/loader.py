@@ -1,0 +1,214 @@
+"""The events of one YAML text -> plain data, with every refusal at its place."""
+
+import re
+from typing import Any, NamedTuple, NoReturn, Self
+
+import yaml
+from yaml.events import (
+    DocumentEndEvent,
+    DocumentStartEvent,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+    StreamEndEvent,
+    StreamStartEvent,
+)
+
+from reconciler.errors import ManifestError, Problem
+from reconciler.strict_yaml.source import (
+    MAX_DEPTH,
+    MAX_EVENTS,
+    Fault,
+    SourceError,
+    decode,
+    explain_syntax,
+    open_parser,
+)
+
+_MAX_FAULTS = 20
+_CONSTANTS: dict[str, Any] = {"true": True, "false": False, "null": None, "~": None, "": None}
+_NUMBER = re.compile(r"(?:0|-?[1-9][0-9]{0,17})|-?(?:0|[1-9][0-9]{0,17})(\.[0-9]{1,17})")
+_NUMBER_START = frozenset("-0123456789")
+_NO_KEY: Any = object()
+
+
+class YamlDocument(NamedTuple):
+    """One document: its data, and the 1-based line on which its content starts."""
+
+    data: Any
+    line: int
+
+
+class WrittenFloat(float):
+    """A number that remembers how it was written, since `1.10` may be meant as a version."""
+
+    __slots__ = ("text",)
+    text: str
+
+    def __new__(cls, text: str) -> Self:
+        number = super().__new__(cls, text)
+        number.text = text
+        return number
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def load(data: bytes, file: str) -> list[YamlDocument]:
+    """All documents of a file, empty ones (as None) included, so that their index can be located.
+
+    Raises `ManifestError` with every fault that was found before the parser had to stop; `file`
+    is what the faults call the file.
+    """
+    faults: list[Fault] = []
+    documents: list[YamlDocument] = []
+    try:
+        documents = _Construction(decode(data), faults).run()
+    except SourceError as stop:
+        faults.append(stop.fault)
+    if faults:
+        raise ManifestError([Problem(file, *fault) for fault in faults])
+    return documents
+
+
+class _Construction:
+    """One pass over the events of a text.
+
+    `faults` collects what is not accepted but leaves the parser going; such a text is refused in
+    the end, so what is constructed of it does not matter.
+    """
+
+    def __init__(self, text: str, faults: list[Fault]) -> None:
+        self.text = text
+        self.faults = faults
+        self.documents: list[YamlDocument] = []
+
+    def run(self) -> list[YamlDocument]:
+        """All documents. Raises `SourceError` where reading has to stop."""
+        try:
+            self._read()
+        except yaml.YAMLError as error:
+            raise SourceError(explain_syntax(error, self.text)) from error
+        except (ValueError, OverflowError) as error:  # Python's scanner, on "\UFFFFFFFF"
+            fix = "delete it, or use single quotes"
+            raise SourceError(Fault(1, 1, "an escape names no character", fix)) from error
+        return self.documents
+
+    def _read(self) -> None:  # noqa: C901, PLR0912, PLR0915  (one loop: calls would double its cost)
+        next_event = open_parser(self.text)
+        stack: list[tuple[Any, Any]] = []
+        holder: Any = None
+        key: Any = _NO_KEY
+        line = 0
+        root: Any = None
+        for _ in range(MAX_EVENTS):
+            event = next_event()
+            kind = type(event)
+            if kind is ScalarEvent:
+                if event.anchor is not None or event.tag is not None:
+                    self._refuse_decoration(event)
+                value = event.value
+                style = event.style
+                if style == '"' and not _is_sound(value):
+                    self._refuse(event, "the text contains a NUL or half a character", "remove it")
+                if key is _NO_KEY and type(holder) is dict:
+                    if value in holder or (not style and value in ("<<", "")):
+                        self._refuse_key(event)
+                    key = value
+                    continue
+                if not style:
+                    if value in _CONSTANTS:
+                        value = _CONSTANTS[value]
+                    elif value[0] in _NUMBER_START:
+                        value = _number(value)
+            elif kind is MappingStartEvent or kind is SequenceStartEvent:
+                if event.anchor is not None or event.tag is not None:
+                    self._refuse_decoration(event)
+                value = {} if kind is MappingStartEvent else []
+                if key is _NO_KEY and type(holder) is dict:
+                    self._refuse(event, "a key must be plain text", "write `key: value`")
+                    key = ""
+                if holder is None:
+                    line, root = event.start_mark.line, value
+                elif type(holder) is dict:
+                    holder[key] = value
+                else:
+                    holder.append(value)
+                stack.append((holder, _NO_KEY))
+                if len(stack) > MAX_DEPTH:
+                    self._stop(event, f"it is nested more than {MAX_DEPTH} levels deep")
+                holder, key = value, _NO_KEY
+                continue
+            elif kind is MappingEndEvent or kind is SequenceEndEvent:
+                holder, key = stack.pop()
+                continue
+            elif kind is DocumentStartEvent:
+                holder, key, root, line = None, _NO_KEY, None, event.start_mark.line
+                continue
+            elif kind is DocumentEndEvent:
+                self.documents.append(YamlDocument(root, line + 1))
+                continue
+            elif kind is StreamStartEvent:
+                continue
+            elif kind is StreamEndEvent:
+                return
+            else:
+                self._refuse(event, "an alias (`*name`) is not accepted", _WRITE_OUT)
+                value = None
+                if key is _NO_KEY and type(holder) is dict:
+                    key = ""
+                    continue
+            if type(holder) is dict:
+                holder[key] = value
+                key = _NO_KEY
+            elif holder is None:
+                line, root = event.start_mark.line, value
+            else:
+                holder.append(value)
+        self._stop(event, f"the file has more than {MAX_EVENTS:,} YAML events")
+
+    def _refuse_key(self, event: Any) -> None:
+        if event.value == "":
+            self._refuse(event, "a key is missing before the colon", "write `key: value`")
+        elif event.value == "<<" and not event.style:
+            self._refuse(event, "a merge key (`<<`) is not accepted", _WRITE_OUT)
+        else:
+            name = event.value if len(event.value) <= 80 else event.value[:77] + "..."
+            self._refuse(event, f"the key `{name}` is there twice", "delete one of the two")
+
+    def _refuse_decoration(self, event: Any) -> None:
+        if event.anchor is not None:
+            self._refuse(event, "an anchor (`&name`) is not accepted", _WRITE_OUT)
+        else:
+            fix = "delete it; quote the value if it is text that starts with `!`"
+            self._refuse(event, "a tag (`!name`) is not accepted", fix)
+
+    def _refuse(self, event: Any, message: str, fix: str) -> None:
+        mark = event.start_mark
+        self.faults.append(Fault(mark.line + 1, mark.column + 1, message, fix))
+        if len(self.faults) >= _MAX_FAULTS:
+            self._stop(event, "there are too many faults to go on")
+
+    def _stop(self, event: Any, message: str) -> NoReturn:
+        mark = event.start_mark
+        fix = "split or simplify the file"
+        raise SourceError(Fault(mark.line + 1, mark.column + 1, message, fix))
+
+
+_WRITE_OUT = "write the value out where it is meant"
+
+
+def _number(text: str) -> Any:
+    found = _NUMBER.fullmatch(text)
+    if found is None:
+        return text
+    return int(text) if found[1] is None else WrittenFloat(text)
+
+
+def _is_sound(text: str) -> bool:
+    """Whether a text with escapes in it holds neither NUL nor a lone surrogate."""
+    return "\0" not in text and (
+        text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
+    )

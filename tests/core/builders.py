@@ -1,0 +1,85 @@
+"""Short ways to state resources, live objects and worlds in tests of the pure core."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from reconciler.plan import Plan, ReadFailure, World, make_plan
+from reconciler.resource import (
+    KindTraits,
+    LiveResource,
+    Mark,
+    Reference,
+    Resource,
+    ResourceKey,
+    Secret,
+    Source,
+    hash_id,
+)
+
+STACK = "ml"
+IMMUTABLE = frozenset({"scope", "scope_id", "workload_types"})
+KINDS = {
+    "RayfineImage": KindTraits("RayfineImage", frozenset(), ("tag",), 0),
+    "RunaiCompute": KindTraits("RunaiCompute", IMMUTABLE, ("name", "scope", "scope_id"), 10),
+    "RunaiEnvironment": KindTraits(
+        "RunaiEnvironment", IMMUTABLE, ("name", "scope", "scope_id"), 20
+    ),
+}
+
+
+def key(address: str) -> ResourceKey:
+    kind, _, resource_id = address.partition(".")
+    return ResourceKey(kind, resource_id)
+
+
+def tree(value: Any) -> Any:
+    """`{secret: TEXT}` and `{reference: ADDRESS}` in test data become leaves."""
+    if isinstance(value, Mapping):
+        if value.keys() == {"secret"}:
+            return Secret(value["secret"])
+        if value.keys() == {"reference"}:
+            return Reference(key(value["reference"]))
+        return {name: tree(item) for name, item in value.items()}
+    return value
+
+
+def resource(address: str, spec: Mapping[str, Any] | None = None, **rest: Any) -> Resource:
+    k = key(address)
+    spec = {"name": k.id, "scope": "tenant", "image": "busybox", **tree(spec or {})}
+    rest["depends_on"] = tuple(key(item) for item in rest.get("depends_on", ()))
+    line = rest.pop("line", 1)
+    return Resource(k, spec, Source("manifests/all.yaml", line), **rest)
+
+
+def live(
+    address: str,
+    spec: Mapping[str, Any] | None = None,
+    *,
+    owner: str | None = STACK,
+    uid: str = "",
+    mark: Mapping[str, Any] | None = None,
+    **rest: Any,
+) -> LiveResource:
+    k = key(address)
+    spec = {"name": k.id, "scope": "tenant", "image": "busybox", **tree(spec or {})}
+    own = Mark(owner, hash_id(*k), **(mark or {})) if owner else None
+    return LiveResource(k.kind, uid or f"uid-{k.id}", spec["name"], spec, mark=own, **rest)
+
+
+def plan_of(
+    desired: Sequence[Resource],
+    live_resources: Sequence[LiveResource] = (),
+    failures: Sequence[ReadFailure] = (),
+) -> Plan:
+    return make_plan(World("test", STACK, desired, live_resources, KINDS, failures))
+
+
+def actions(plan: Plan) -> dict[str, str]:
+    return {
+        change.address: (
+            f"{change.refusal.kind.value} {change.action.value}"
+            if change.refusal
+            else change.action.value
+        )
+        for change in plan.changes
+    }

@@ -1,0 +1,217 @@
+import threading
+from collections.abc import Mapping
+
+import pytest
+
+from reconciler.apply import Crew, Outcome, Status, apply_plan
+from reconciler.errors import AmbiguousWriteError, ProviderError, ReconcileError
+from reconciler.executor import ThreadExecutor
+from reconciler.plan import Change, Plan
+from tests.core.builders import live, plan_of, resource
+from tests.core.fake_provider import MemoryProvider
+
+
+class Diary:
+    """Writes down what an observer is told."""
+
+    def __init__(self, stop_after: str = "", stop: threading.Event | None = None) -> None:
+        self.lines: list[str] = []
+        self.stop_after, self.stop = stop_after, stop
+
+    def started(self, change: Change) -> None:
+        self.lines.append(f"started {change.address}")
+
+    def progressed(self, change: Change, line: str) -> None:
+        self.lines.append(f"{change.address} {line}")
+
+    def finished(self, outcome: Outcome) -> None:
+        self.lines.append(f"{outcome.status.value} {outcome.change.address}")
+
+    def crew(self, providers: Mapping[str, MemoryProvider], parallelism: int = 1) -> Crew:
+        stop = self.stop or threading.Event()
+        return Crew(providers, ThreadExecutor(parallelism), self, stop)
+
+
+@pytest.fixture
+def environments() -> MemoryProvider:
+    return MemoryProvider()
+
+
+def run(plan: Plan, *providers: MemoryProvider, parallelism: int = 1) -> dict[str, Outcome]:
+    crew = Diary().crew({item.traits.name: item for item in providers}, parallelism)
+    outcomes = apply_plan(plan, crew)
+    assert [o.change for o in outcomes] == list(plan.pending)
+    return {outcome.change.address: outcome for outcome in outcomes}
+
+
+def statuses(outcomes: Mapping[str, Outcome]) -> dict[str, str]:
+    return {address: outcome.status.value for address, outcome in outcomes.items()}
+
+
+def test_writes_come_before_deletes_and_each_kind_is_settled_once(
+    environments: MemoryProvider,
+) -> None:
+    plan = plan_of(
+        [resource("RunaiEnvironment.a"), resource("RunaiEnvironment.b")],
+        [live("RunaiEnvironment.a", {"image": "old"}), live("RunaiEnvironment.z")],
+    )
+    outcomes = run(plan, environments)
+    assert set(statuses(outcomes).values()) == {"applied"}
+    assert environments.calls == [
+        "update RunaiEnvironment.a",
+        "create RunaiEnvironment.b",
+        "settle RunaiEnvironment.a RunaiEnvironment.b",
+        "delete RunaiEnvironment.z",
+        "settle RunaiEnvironment.z",
+    ]
+
+
+def test_dependencies_come_first_and_deletes_go_in_reverse() -> None:
+    images, environments = MemoryProvider("RayfineImage"), MemoryProvider()
+    log: list[str] = []
+    images.calls = environments.calls = log
+    plan = plan_of(
+        [
+            resource("RunaiEnvironment.a", depends_on=["RayfineImage.i"]),
+            resource("RayfineImage.i", {"tag": "i"}),
+        ],
+        [live("RayfineImage.old", {"tag": "o"}), live("RunaiEnvironment.old")],
+    )
+    run(plan, images, environments)
+    assert [line for line in log if not line.startswith("settle")] == [
+        "create RayfineImage.i",
+        "create RunaiEnvironment.a",
+        "delete RunaiEnvironment.old",
+        "delete RayfineImage.old",
+    ]
+
+
+def test_a_failure_skips_what_depends_on_it_and_every_plain_delete() -> None:
+    images, environments = MemoryProvider("RayfineImage"), MemoryProvider()
+    images.broken["create RayfineImage.i"] = ProviderError("boom", where="there", fix="mend it")
+    plan = plan_of(
+        [
+            resource("RunaiEnvironment.a", depends_on=["RayfineImage.i"]),
+            resource("RunaiEnvironment.b", depends_on=["RunaiEnvironment.a"]),
+            resource("RunaiEnvironment.free"),
+            resource("RayfineImage.i", {"tag": "i"}),
+        ],
+        [live("RunaiEnvironment.old")],
+    )
+    outcomes = run(plan, images, environments)
+    assert statuses(outcomes) == {
+        "RayfineImage.i": "failed",
+        "RunaiEnvironment.a": "skipped_dependency",
+        "RunaiEnvironment.b": "skipped_dependency",
+        "RunaiEnvironment.free": "applied",
+        "RunaiEnvironment.old": "not_attempted",
+    }
+    assert outcomes["RayfineImage.i"].message == "there: boom"
+    assert outcomes["RayfineImage.i"].fix == "mend it"
+
+
+def test_a_replacement_deletes_the_old_object_once_the_new_one_is_confirmed(
+    environments: MemoryProvider,
+) -> None:
+    plan = plan_of(
+        [resource("RunaiEnvironment.a", {"scope": "cluster"})], [live("RunaiEnvironment.a")]
+    )
+    assert statuses(run(plan, environments)) == {"RunaiEnvironment.a": "applied"}
+    assert environments.calls == [
+        "replace RunaiEnvironment.a",
+        "settle RunaiEnvironment.a",
+        "delete RunaiEnvironment.a",
+    ]
+
+
+def test_a_replacement_that_did_not_converge_keeps_the_old_object(
+    environments: MemoryProvider,
+) -> None:
+    environments.wrong["RunaiEnvironment.a"] = "not converged: image"
+    plan = plan_of(
+        [resource("RunaiEnvironment.a", {"scope": "cluster"})], [live("RunaiEnvironment.a")]
+    )
+    outcomes = run(plan, environments)
+    assert outcomes["RunaiEnvironment.a"].message == "not converged: image"
+    assert "delete RunaiEnvironment.a" not in environments.calls
+
+
+def test_an_old_object_that_cannot_be_deleted_is_said(environments: MemoryProvider) -> None:
+    environments.broken["delete RunaiEnvironment.a"] = ProviderError("denied")
+    plan = plan_of(
+        [resource("RunaiEnvironment.a", {"scope": "cluster"})], [live("RunaiEnvironment.a")]
+    )
+    outcome = run(plan, environments)["RunaiEnvironment.a"]
+    assert outcome.status is Status.FAILED
+    assert "the replacement is there" in outcome.message
+    assert "denied" in outcome.message
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (AmbiguousWriteError("lost", fix="look"), Status.UNKNOWN),
+        (ProviderError("no"), Status.FAILED),
+        (KeyError("defect"), Status.UNKNOWN),
+    ],
+)
+def test_every_error_becomes_an_outcome(
+    environments: MemoryProvider, error: Exception, status: Status
+) -> None:
+    environments.broken["create RunaiEnvironment.a"] = error
+    outcomes = run(plan_of([resource("RunaiEnvironment.a")]), environments)
+    assert outcomes["RunaiEnvironment.a"].status is status
+
+
+def test_a_read_back_that_fails_is_a_failure(environments: MemoryProvider) -> None:
+    environments.unsettled = ProviderError("gone away")
+    outcomes = run(plan_of([resource("RunaiEnvironment.a")]), environments)
+    assert outcomes["RunaiEnvironment.a"].status is Status.FAILED
+    assert "gone away" in outcomes["RunaiEnvironment.a"].message
+
+
+class Interrupting(Diary):
+    """Asks to stop as soon as the first change begins."""
+
+    def started(self, change: Change) -> None:
+        super().started(change)
+        assert self.stop is not None
+        self.stop.set()
+
+
+def test_an_interrupt_finishes_what_runs_and_records_the_rest(
+    environments: MemoryProvider,
+) -> None:
+    diary = Interrupting(stop=threading.Event())
+    plan = plan_of(
+        [resource(f"RunaiEnvironment.{name}") for name in "abc"], [live("RunaiEnvironment.old")]
+    )
+    outcomes = apply_plan(plan, diary.crew({"RunaiEnvironment": environments}))
+    assert [outcome.status.value for outcome in outcomes] == [
+        "applied",
+        "not_attempted",
+        "not_attempted",
+        "not_attempted",
+    ]
+    assert len([line for line in diary.lines if "not_attempted" in line]) == 3
+
+
+@pytest.mark.parametrize("parallelism", [1, 4])
+def test_every_change_has_one_outcome_at_any_parallelism(
+    environments: MemoryProvider, parallelism: int
+) -> None:
+    plan = plan_of([resource(f"RunaiEnvironment.e{n}") for n in range(20)])
+    outcomes = run(plan, environments, parallelism=parallelism)
+    assert len(outcomes) == 20
+    assert len(environments.calls) == 21
+
+
+def test_a_circle_is_a_defect_that_is_named(environments: MemoryProvider) -> None:
+    plan = plan_of(
+        [
+            resource("RunaiEnvironment.a", depends_on=["RunaiEnvironment.b"]),
+            resource("RunaiEnvironment.b", depends_on=["RunaiEnvironment.a"]),
+        ]
+    )
+    with pytest.raises(ReconcileError, match="depend on one another"):
+        run(plan, environments)

@@ -1,0 +1,188 @@
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciler.guard import Approval, GuardRules, guard
+from reconciler.plan import Action, Plan, ReadFailure
+from reconciler.resource import LiveResource
+from tests.core.builders import actions, live, plan_of, resource
+
+RULES = GuardRules()
+NOTHING = Approval()
+KEEP = resource("RunaiEnvironment.keep")
+KEPT = live("RunaiEnvironment.keep")
+
+
+def orphans(count: int) -> list[LiveResource]:
+    return [live(f"RunaiEnvironment.e{n:03}") for n in range(count)]
+
+
+def owned(count: int) -> tuple[list[object], list[LiveResource]]:
+    names = [f"RunaiEnvironment.k{n:03}" for n in range(count)]
+    return [resource(name) for name in names], [live(name) for name in names]
+
+
+def plan_with(destroys: int, others: int) -> Plan:
+    names = [f"RunaiEnvironment.k{n:03}" for n in range(others)]
+    return plan_of(
+        [resource(name) for name in names], [live(name) for name in names] + orphans(destroys)
+    )
+
+
+def refused(plan: Plan) -> int:
+    return len(plan.refused)
+
+
+@pytest.mark.parametrize(
+    ("destroys", "others", "stopped"),
+    [
+        (2, 1, False),  # the free deletes
+        (3, 3, True),  # half of them
+        (3, 7, False),  # 30 % is still allowed
+        (3, 6, True),
+        (10, 90, False),
+        (11, 990, True),  # more than max_deletes
+        (9, 1, True),  # octoDNS lets 9 of 9 go
+    ],
+)
+def test_mass_destruction(destroys: int, others: int, stopped: bool) -> None:
+    plan = guard(plan_with(destroys, others), RULES, NOTHING)
+    assert refused(plan) == (destroys if stopped else 0)
+    for change in plan.refused:
+        assert change.refusal is not None
+        assert f"--allow-deletes={destroys}" in change.refusal.fix
+
+
+def test_an_approval_names_the_exact_number() -> None:
+    plan = plan_with(12, 100)
+    assert refused(guard(plan, RULES, Approval(deletes=12))) == 0
+    wrong = guard(plan, RULES, Approval(deletes=13))
+    assert refused(wrong) == 12
+    assert "13 were allowed" in wrong.refused[0].refusal.reason  # type: ignore[union-attr]
+
+
+def test_an_address_named_in_full_is_approved_and_not_counted() -> None:
+    plan = plan_with(3, 1)
+    names = frozenset(change.address for change in plan.changes if change.destroys)
+    assert refused(guard(plan, RULES, Approval(names))) == 0
+    one = frozenset(list(names)[:1])
+    assert refused(guard(plan, RULES, Approval(one))) == 0  # two are left, which are free
+
+
+def test_an_empty_manifest_set_never_prunes() -> None:
+    plan = guard(plan_of([], orphans(1)), RULES, NOTHING)
+    assert refused(plan) == 1
+    assert refused(guard(plan_of([], orphans(1)), RULES, Approval(deletes=1))) == 1
+    named = Approval(frozenset({"RunaiEnvironment.e000"}))
+    assert refused(guard(plan_of([], orphans(1)), RULES, named)) == 0
+
+
+def test_nothing_owned_and_nothing_destroyed_is_fine() -> None:
+    assert refused(guard(plan_of([KEEP]), RULES, NOTHING)) == 0
+    assert refused(guard(plan_of([]), RULES, NOTHING)) == 0
+    strict = GuardRules(max_deletes=10, max_delete_percent=0, free_deletes=0)
+    stray = plan_of([KEEP], orphans(1))
+    assert refused(guard(replace(stray, owned=0), strict, NOTHING)) == 0
+
+
+def test_protection_outlives_the_manifest() -> None:
+    item = live("RunaiEnvironment.gone", mark={"protect": True})
+    plan = guard(plan_of([KEEP], [KEPT, item]), RULES, NOTHING)
+    assert actions(plan)["RunaiEnvironment.gone"] == "blocked delete"
+    assert "metadata.protect: false" in plan.refused[0].refusal.fix  # type: ignore[union-attr]
+
+
+def test_a_protected_replacement_is_blocked_until_the_manifest_lifts_it() -> None:
+    item = live("RunaiEnvironment.x", mark={"protect": True})
+    moved = {"scope": "cluster", "scope_id": "c"}
+    still = plan_of([resource("RunaiEnvironment.x", moved, protect=True)], [item])
+    assert actions(guard(still, RULES, NOTHING)) == {"RunaiEnvironment.x": "blocked replace"}
+    lifted = plan_of([resource("RunaiEnvironment.x", moved)], [item])
+    assert actions(guard(lifted, RULES, NOTHING)) == {"RunaiEnvironment.x": "replace"}
+
+
+def test_a_protected_object_may_still_be_updated() -> None:
+    item = live("RunaiEnvironment.x", mark={"protect": True})
+    plan = plan_of([resource("RunaiEnvironment.x", {"image": "b"}, protect=True)], [item])
+    assert actions(guard(plan, RULES, NOTHING)) == {"RunaiEnvironment.x": "update"}
+
+
+def test_replacing_what_templates_use_needs_its_address() -> None:
+    plan = plan_of(
+        [resource("RunaiEnvironment.x", {"scope": "cluster", "scope_id": "c"})],
+        [live("RunaiEnvironment.x")],
+    )
+    used = replace(
+        plan, changes=(replace(plan.changes[0], used_by=("template t1", "workspace w")),)
+    )
+    blocked = guard(used, RULES, NOTHING)
+    assert actions(blocked) == {"RunaiEnvironment.x": "blocked replace"}
+    assert "template t1" in blocked.refused[0].refusal.reason  # type: ignore[union-attr]
+    allowed = Approval(frozenset({"RunaiEnvironment.x"}))
+    assert actions(guard(used, RULES, allowed)) == {"RunaiEnvironment.x": "replace"}
+    workspace = replace(plan, changes=(replace(plan.changes[0], used_by=("workspace w",)),))
+    assert refused(guard(workspace, RULES, NOTHING)) == 0
+
+
+def test_what_depends_on_a_refused_change_is_blocked_too() -> None:
+    plan = guard(
+        plan_of(
+            [
+                resource("RayfineImage.a", {"tag": "a:1", "digest": "new"}),
+                resource("RunaiEnvironment.b", depends_on=["RayfineImage.a"]),
+                resource("RunaiEnvironment.c", depends_on=["RunaiEnvironment.b"]),
+                resource("RunaiEnvironment.d"),
+                resource("RunaiEnvironment.e", depends_on=["RunaiEnvironment.d"]),
+            ],
+            [live("RayfineImage.a", {"tag": "a:1"}, owner=None)],
+        ),
+        RULES,
+        NOTHING,
+    )
+    assert actions(plan) == {
+        "RayfineImage.a": "conflict adopt",
+        "RunaiEnvironment.b": "blocked create",
+        "RunaiEnvironment.c": "blocked create",
+        "RunaiEnvironment.d": "create",
+        "RunaiEnvironment.e": "create",
+    }
+
+
+def test_what_depends_on_an_unread_system_is_blocked() -> None:
+    failure = ReadFailure("Docker engine", ("RayfineImage",), "down", "start it")
+    plan = plan_of(
+        [
+            resource("RayfineImage.a", {"tag": "a:1"}),
+            resource("RunaiEnvironment.b", depends_on=["RayfineImage.a"]),
+        ],
+        failures=[failure],
+    )
+    assert actions(guard(plan, RULES, NOTHING)) == {"RunaiEnvironment.b": "blocked create"}
+
+
+@given(
+    st.integers(0, 30),
+    st.integers(0, 30),
+    st.builds(
+        GuardRules,
+        st.integers(0, 20),
+        st.floats(0, 100, allow_nan=False),
+        st.integers(0, 5),
+    ),
+)
+def test_never_more_is_destroyed_than_the_rules_allow(
+    destroys: int, others: int, rules: GuardRules
+) -> None:
+    plan = guard(plan_with(destroys, others), rules, NOTHING)
+    left = sum(change.destroys for change in plan.pending)
+    assert left in (0, destroys)
+    if others == 0:
+        assert left == 0
+    if left:
+        assert left <= rules.max_deletes
+        assert (
+            left <= rules.free_deletes or left * 100 <= rules.max_delete_percent * plan.owned + 1e-6
+        )
+    assert all(change.action is not Action.UNCHANGED for change in plan.refused)

@@ -1,0 +1,245 @@
+import itertools
+import random
+from typing import Any
+
+import pytest
+
+from reconciler.plan import Action, ReadFailure, RefusalKind, desired_mark, select
+from reconciler.resource import LiveResource, Resource, hash_id
+from tests.core.builders import STACK, actions, live, plan_of, resource
+
+ENV = "RunaiEnvironment.train"
+GONE = ReadFailure("Docker engine", ("RayfineImage",), "no answer", "start it")
+
+
+def test_create_unchanged_update_replace_delete() -> None:
+    plan = plan_of(
+        [
+            resource("RunaiEnvironment.new"),
+            resource("RunaiEnvironment.same"),
+            resource("RunaiEnvironment.edited", {"image": "b"}),
+            resource("RunaiEnvironment.moved", {"scope": "cluster", "scope_id": "c1"}),
+        ],
+        [
+            live("RunaiEnvironment.same"),
+            live("RunaiEnvironment.edited"),
+            live("RunaiEnvironment.moved"),
+            live("RunaiEnvironment.old"),
+            live("RunaiEnvironment.other", owner="them"),
+            live("RunaiEnvironment.nobody", owner=None),
+        ],
+    )
+    assert actions(plan) == {
+        "RunaiEnvironment.edited": "update",
+        "RunaiEnvironment.moved": "replace",
+        "RunaiEnvironment.new": "create",
+        "RunaiEnvironment.old": "delete",
+        "RunaiEnvironment.same": "unchanged",
+    }
+    assert plan.owned == 4
+    assert plan.complete
+    assert len(plan.pending) == 4
+    assert [change.address for change in plan.changes if change.destroys] == [
+        "RunaiEnvironment.moved",
+        "RunaiEnvironment.old",
+    ]
+    edited = next(change for change in plan.changes if change.action is Action.UPDATE)
+    assert [field.name for field in edited.fields] == ["image"]
+
+
+def test_the_plan_does_not_depend_on_any_order() -> None:
+    desired = [resource(f"RunaiEnvironment.e{n}", {"image": f"i{n % 2}"}) for n in range(6)]
+    found = [live(f"RunaiEnvironment.e{n}") for n in range(3, 9)]
+    first = plan_of(desired, found)
+    for seed in range(20):
+        mixed: tuple[list[Resource], list[LiveResource]] = (desired[:], found[:])
+        random.Random(seed).shuffle(mixed[0])
+        random.Random(seed + 1).shuffle(mixed[1])
+        again = plan_of(*mixed)
+        assert again == first
+        assert again.digest() == first.digest()
+
+
+def test_kinds_are_ordered_by_dependency() -> None:
+    plan = plan_of(
+        [
+            resource("RunaiEnvironment.a"),
+            resource("RunaiCompute.a"),
+            resource("RayfineImage.z", {"tag": "z:1"}),
+        ]
+    )
+    assert [change.key.kind for change in plan.changes] == [
+        "RayfineImage",
+        "RunaiCompute",
+        "RunaiEnvironment",
+    ]
+
+
+def test_a_rename_keeps_the_address() -> None:
+    plan = plan_of([resource(ENV, {"name": "new"})], [live(ENV, {"name": "old"})])
+    (change,) = plan.changes
+    assert change.action is Action.UPDATE
+    assert [field.name for field in change.fields] == ["name"]
+
+
+def test_moved_from_is_an_update_of_the_id() -> None:
+    plan = plan_of(
+        [resource("RunaiEnvironment.new", {"name": "n"}, moved_from="old")],
+        [live("RunaiEnvironment.old", {"name": "n"})],
+    )
+    (change,) = plan.changes
+    assert change.action is Action.UPDATE
+    assert [(f.name, f.before, f.after) for f in change.fields] == [("metadata.id", "old", "new")]
+
+
+def test_moved_from_is_done_once_the_new_mark_is_there() -> None:
+    plan = plan_of(
+        [resource("RunaiEnvironment.new", moved_from="old")], [live("RunaiEnvironment.new")]
+    )
+    assert actions(plan) == {"RunaiEnvironment.new": "unchanged"}
+
+
+def test_moved_from_leaves_an_existing_resource_alone() -> None:
+    plan = plan_of(
+        [resource("RunaiEnvironment.new", moved_from="old"), resource("RunaiEnvironment.old")],
+        [live("RunaiEnvironment.old")],
+    )
+    assert actions(plan) == {
+        "RunaiEnvironment.new": "create",
+        "RunaiEnvironment.old": "unchanged",
+    }
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_protection_is_written_to_the_mark(wanted: bool) -> None:
+    plan = plan_of([resource(ENV, protect=wanted)], [live(ENV, mark={"protect": not wanted})])
+    (change,) = plan.changes
+    assert change.action is Action.UPDATE
+    assert [(f.name, f.before, f.after) for f in change.fields] == [
+        ("metadata.protect", not wanted, wanted)
+    ]
+
+
+def test_a_first_secret_changes_the_mark_too() -> None:
+    desired = resource(ENV, {"v": {"secret": "s"}})
+    plan = plan_of([desired], [live(ENV, {"v": "s"})])
+    (change,) = plan.changes
+    assert [field.name for field in change.fields] == ["metadata.secrets"]
+    assert desired_mark(desired, STACK).secrets
+
+
+@pytest.mark.parametrize(
+    ("spec", "adopt", "expected"),
+    [
+        ({}, False, "adopt"),
+        ({"image": "b"}, False, "conflict adopt"),
+        ({"image": "b"}, True, "adopt"),
+    ],
+)
+def test_an_unowned_object_of_the_same_name(spec: Any, adopt: bool, expected: str) -> None:
+    plan = plan_of([resource(ENV, spec, adopt=adopt)], [live(ENV, owner=None)])
+    assert actions(plan) == {ENV: expected}
+
+
+def test_an_unowned_object_that_would_need_a_replacement_is_a_conflict() -> None:
+    plan = plan_of(
+        [resource(ENV, {"workload_types": {"training": True}}, adopt=True)],
+        [live(ENV, {"workload_types": {"workspace": True}}, owner=None)],
+    )
+    (change,) = plan.changes
+    assert change.refusal is not None
+    assert "workload_types.training" in change.refusal.reason
+
+
+def test_an_object_of_another_stack_is_never_adopted() -> None:
+    plan = plan_of([resource(ENV, adopt=True)], [live(ENV, owner="them")])
+    (change,) = plan.changes
+    assert change.refusal is not None
+    assert change.refusal.kind is RefusalKind.CONFLICT
+    assert "stack them" in change.refusal.reason
+
+
+def test_the_same_name_in_another_scope_is_somebody_elses() -> None:
+    plan = plan_of([resource(ENV)], [live(ENV, {"scope": "project", "scope_id": "1"}, owner=None)])
+    assert actions(plan) == {ENV: "create"}
+
+
+def test_two_objects_with_one_mark_are_a_conflict_that_names_both() -> None:
+    plan = plan_of([resource(ENV)], [live(ENV, uid="one"), live(ENV, uid="two")])
+    (change,) = plan.changes
+    assert change.refusal is not None
+    assert "one and two" in change.refusal.reason
+
+
+def test_detached_objects_are_listed_and_left_alone() -> None:
+    copy = live("RunaiEnvironment.copy", owner=None, detached="a copy")
+    plan = plan_of([resource(ENV)], [live(ENV), copy])
+    assert actions(plan) == {ENV: "unchanged"}
+    assert [(item.name, item.reason) for item in plan.detached] == [("copy", "a copy")]
+
+
+def test_a_detached_object_in_the_way_is_adopted_like_any_other() -> None:
+    plan = plan_of([resource(ENV)], [live(ENV, owner=None, detached="mark damaged")])
+    assert actions(plan) == {ENV: "adopt"}
+    assert plan.detached == ()
+
+
+def test_a_leftover_of_a_replacement_is_deleted_under_its_address() -> None:
+    leftover = live(ENV, {"name": "train-replaced-0a1b2c"}, uid="old", mark={"deposed": "0a1b2c"})
+    plan = plan_of([resource(ENV)], [live(ENV, uid="new"), leftover])
+    assert actions(plan) == {
+        ENV: "unchanged",
+        f"{ENV} (deposed 0a1b2c)": "delete",
+    }
+    interrupted = plan_of([resource(ENV)], [leftover])
+    assert actions(interrupted) == {ENV: "create", f"{ENV} (deposed 0a1b2c)": "delete"}
+    forgotten = plan_of([resource("RunaiEnvironment.x")], [leftover])
+    assert f"{ENV} (deposed 0a1b2c)" in actions(forgotten)
+
+
+def test_an_orphan_whose_id_was_not_its_name_is_named_by_hash() -> None:
+    plan = plan_of([], [live("RunaiEnvironment.team-a-train", {"name": "train"})])
+    digest = hash_id("RunaiEnvironment", "team-a-train")
+    assert actions(plan) == {f"RunaiEnvironment.train~{digest}": "delete"}
+
+
+def test_a_kind_that_could_not_be_read_is_not_planned() -> None:
+    image = resource("RayfineImage.affine", {"tag": "affine:latest"}, warnings=("unpinned",))
+    plan = plan_of([image, resource(ENV)], [], [GONE])
+    assert actions(plan) == {ENV: "create"}
+    assert not plan.complete
+    assert plan.failures[0].addresses == ("RayfineImage.affine",)
+    assert plan.warnings == ("RayfineImage.affine: unpinned",)
+
+
+def test_the_digest_covers_address_action_and_both_sides() -> None:
+    plans = [
+        plan_of([resource(ENV)]),
+        plan_of([resource(ENV)], [live(ENV)]),
+        plan_of([resource(ENV)], [live(ENV, {"image": "b"})]),
+        plan_of([resource(ENV, {"image": "c"})], [live(ENV)]),
+        plan_of([resource("RunaiEnvironment.b")]),
+        plan_of([]),
+    ]
+    for one, two in itertools.combinations(plans, 2):
+        assert one.digest() != two.digest()
+    moved = plan_of([resource(ENV, line=99)])
+    assert moved.digest() == plans[0].digest()
+
+
+def test_select_keeps_the_order() -> None:
+    plan = plan_of([resource(f"RunaiEnvironment.e{n}") for n in range(4)])
+    chosen = select(plan, [plan.changes[2], plan.changes[0]])
+    assert [change.key.id for change in chosen.changes] == ["e0", "e2"]
+
+
+def test_refused_changes_are_not_pending() -> None:
+    plan = plan_of([resource(ENV, {"image": "b"})], [live(ENV, owner=None)])
+    assert plan.pending == ()
+    assert len(plan.refused) == 1
+
+
+def test_a_field_that_says_it_all_hides_the_flag() -> None:
+    plan = plan_of([resource(ENV, {"v": {"secret": "new"}})], [live(ENV, {"v": "old"})])
+    (change,) = plan.changes
+    assert [field.name for field in change.fields] == ["v"]

@@ -1,0 +1,68 @@
+import pytest
+
+from reconciler.errors import ConfigError
+from reconciler.guard import refuse_dependents
+from reconciler.plan import Plan, ReadFailure
+from reconciler.selection import Selection, apply_selection, exact_addresses
+from tests.core.builders import actions, live, plan_of, resource
+
+
+@pytest.fixture
+def plan() -> Plan:
+    return plan_of(
+        [
+            resource("RayfineImage.affine", {"tag": "affine:1"}),
+            resource("RunaiEnvironment.uses-it", depends_on=["RayfineImage.affine"]),
+            resource("RunaiEnvironment.alone"),
+        ],
+        [live("RunaiEnvironment.team-a-old", {"name": "old"})],
+    )
+
+
+def test_everything_without_patterns(plan: Plan) -> None:
+    assert apply_selection(plan, Selection()) == plan
+
+
+def test_only_brings_what_is_needed(plan: Plan) -> None:
+    chosen = apply_selection(plan, Selection(only=("*.uses-it",)))
+    assert set(actions(chosen)) == {"RayfineImage.affine", "RunaiEnvironment.uses-it"}
+
+
+def test_exclude_refuses_what_waits_for_it(plan: Plan) -> None:
+    chosen = refuse_dependents(apply_selection(plan, Selection(exclude=("RayfineImage.*",))))
+    assert actions(chosen)["RunaiEnvironment.uses-it"] == "blocked create"
+    assert actions(chosen)["RunaiEnvironment.alone"] == "create"
+
+
+def test_an_orphan_is_found_by_the_id_it_had(plan: Plan) -> None:
+    selection = Selection(only=("RunaiEnvironment.team-a-old",))
+    chosen = apply_selection(plan, selection)
+    (address,) = actions(chosen)
+    assert address.startswith("RunaiEnvironment.old~")
+    assert exact_addresses(plan, selection) == {address}
+
+
+def test_globs_approve_nothing(plan: Plan) -> None:
+    assert exact_addresses(plan, Selection(only=("RunaiEnvironment.*",))) == frozenset()
+    assert exact_addresses(plan, Selection(only=("RunaiEnvironment.alone",))) == {
+        "RunaiEnvironment.alone"
+    }
+
+
+def test_a_pattern_without_a_match_is_an_error_with_a_hint(plan: Plan) -> None:
+    with pytest.raises(ConfigError, match="no address matches") as caught:
+        apply_selection(plan, Selection(only=("RunaiEnvironment.alon",)))
+    assert "RunaiEnvironment.alone" in caught.value.fix
+    with pytest.raises(ConfigError) as caught:
+        apply_selection(plan, Selection(exclude=("zzz",)))
+    assert "KIND.ID" in caught.value.fix
+
+
+def test_addresses_of_an_unread_system_can_be_chosen() -> None:
+    failure = ReadFailure("Docker engine", ("RayfineImage",), "down", "start it")
+    plan = plan_of(
+        [resource("RayfineImage.a", {"tag": "a:1"}), resource("RayfineImage.b", {"tag": "b:1"})],
+        failures=[failure],
+    )
+    chosen = apply_selection(plan, Selection(only=("RayfineImage.a",), exclude=("RayfineImage.b",)))
+    assert chosen.failures[0].addresses == ("RayfineImage.a",)

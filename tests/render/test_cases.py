@@ -1,0 +1,69 @@
+"""Each folder of `cases/` is one plan: `world.yaml` in, `plan.txt` and `plan.json` out.
+
+A new case is a new folder with a `world.yaml`; `RECONCILE_UPDATE_CASES=1 pytest tests/render`
+writes what is printed, for a person to read before it is committed.
+"""
+
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from reconciler.guard import Approval, GuardRules, guard
+from reconciler.plan import Plan, ReadFailure
+from reconciler.plan_file import read_plan_file, require_same
+from reconciler.render.json_plan import render_json
+from reconciler.render.style import Style
+from reconciler.render.text import Header, render_plan
+from tests.core.builders import live, plan_of, resource
+
+CASES = sorted(path for path in (Path(__file__).parent / "cases").iterdir() if path.is_dir())
+HEADER = Header("test", "embedded Run:ai control plane, .reconcile/test.db", "3fa2b1c")
+MADE_AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+def load(case: Path) -> Plan:
+    world: dict[str, Any] = yaml.safe_load((case / "world.yaml").read_text())
+    desired = [resource(**item) for item in world.get("desired", ())]
+    found = [live(**_tuples(item)) for item in world.get("live", ())]
+    failures = [
+        ReadFailure(item["system"], tuple(item["kinds"]), item["reason"], item["fix"])
+        for item in world.get("failures", ())
+    ]
+    return guard(plan_of(desired, found, failures), GuardRules(), Approval())
+
+
+def _tuples(item: dict[str, Any]) -> dict[str, Any]:
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in item.items()}
+
+
+def expect(path: Path, text: str) -> None:
+    if os.environ.get("RECONCILE_UPDATE_CASES"):
+        path.write_text(text)
+    assert text == path.read_text()
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda path: path.name)
+def test_text(case: Path) -> None:
+    expect(case / "plan.txt", render_plan(load(case), HEADER, Style()))
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda path: path.name)
+def test_json(case: Path) -> None:
+    expect(case / "plan.json", render_json(load(case), HEADER, MADE_AT, "0.0.0"))
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda path: path.name)
+def test_a_saved_plan_prints_the_same(case: Path, tmp_path: Path) -> None:
+    file = tmp_path / "plan.json"
+    file.write_text((case / "plan.json").read_text())
+    saved = read_plan_file(file)
+    header = Header(saved.plan.target, saved.description, saved.commit)
+    assert render_plan(saved.plan, header, Style()) == (case / "plan.txt").read_text()
+    require_same(saved, load(case))
+    again = json.loads(render_json(saved.plan, header, MADE_AT, "0.0.0"))
+    assert again["reconciler"]["summary"] == json.loads(file.read_text())["reconciler"]["summary"]
