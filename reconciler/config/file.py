@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr, StrictBool, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, SecretStr, StrictBool, model_validator
 
 from reconciler.kinds.base import Strict, field_fault
 
@@ -88,6 +88,10 @@ class Section(Strict):
 class RunaiSection(Section):
     """A Run:ai control plane: the sandbox, or a URL with credentials."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"oneOf": [{"required": ["sandbox"]}, {"required": ["base_url"]}]}
+    )
+
     sandbox: Text | None = Field(
         default=None,
         description="The embedded control plane, kept in this file and started on demand.",
@@ -119,7 +123,8 @@ class RunaiSection(Section):
     server_defaults: Mapping[Literal["RunaiEnvironment", "RunaiCompute"], Mapping[str, Any]] = (
         Field(
             default_factory=dict,
-            description="By kind and field, values that this server fills in and that count as absent.",
+            description="By kind and field, values that this server fills in: they count as "
+            "absent.",
             examples=[{"RunaiEnvironment": {"image_pull_policy": "IfNotPresent"}}],
         )
     )
@@ -178,6 +183,10 @@ class DockerSection(Section):
 
 class TargetSection(Section):
     """A named pair of endpoints. Without `docker` it has no engine."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"anyOf": [{"required": ["runai"]}, {"required": ["docker"]}]}
+    )
 
     runai: RunaiSection | None = Field(default=None, description="The Run:ai control plane.")
     docker: DockerSection | None = Field(

@@ -96,7 +96,11 @@ def _check_label(name: str) -> str:
 
 
 _FORM = "write it as REPOSITORY:TAG in lower case, for example `affine:latest`"
-InnerPath = Annotated[str, StringConstraints(min_length=1), AfterValidator(_check_inner_path)]
+InnerPath = Annotated[
+    str,
+    Field(min_length=1, json_schema_extra={"pattern": r"^(?!/)(?!(.*/)?\.\.(/|$))"}),
+    AfterValidator(_check_inner_path),
+]
 
 
 class RayfineImageSpec(Strict):
@@ -107,6 +111,7 @@ class RayfineImageSpec(Strict):
         examples=["environments/affine"],
     )
     tag: Annotated[str, AfterValidator(_check_tag)] = Field(
+        json_schema_extra={"pattern": r"^[^@\s]+$"},
         description="Name and tag of the image; `latest` if no tag is given.",
         examples=["affine:latest", "registry.example.com/ml/affine:v1"],
     )
