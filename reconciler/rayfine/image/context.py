@@ -58,8 +58,8 @@ def read_context(root: Path, cache_directory: Path | None = None) -> Context:
     rules = IgnoreRules(_read_ignore_file(real))
     cache = HashCache(cache_directory, real)
     entries = []
-    for item in _walk(real, rules):
-        entries.append(_entry(real, item, cache))
+    for path, item in _walk(real, rules):
+        entries.append(_entry(real, path, item, cache))
         if len(entries) > MAX_FILES:
             raise BuildError(
                 f"the build context has more than {MAX_FILES} files",
@@ -127,8 +127,8 @@ def _read_ignore_file(root: Path) -> str:
         raise BuildError("not UTF-8 text", where=str(path), fix="save it as UTF-8") from error
 
 
-def _walk(root: Path, rules: IgnoreRules) -> Iterator[os.DirEntry[str]]:
-    """Everything below `root` that is sent, directories aside."""
+def _walk(root: Path, rules: IgnoreRules) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """Everything below `root` that is sent, directories aside, with its relative path."""
     pending: list[tuple[str, str, Verdict | None]] = [(str(root), "", None)]
     while pending:
         directory, prefix, parent = pending.pop()
@@ -144,50 +144,49 @@ def _walk(root: Path, rules: IgnoreRules) -> Iterator[os.DirEntry[str]]:
                 if not verdict.ignored or rules.may_hold_exceptions(path):
                     pending.append((item.path, f"{path}/", verdict))
             elif not verdict.ignored:
-                yield item
+                yield path, item
 
 
-def _entry(root: Path, item: os.DirEntry[str], cache: HashCache) -> Entry:
-    path = item.path[len(str(root)) + 1 :] if str(root) != "/" else item.path[1:]
-    full = Path(item.path)
-    _check_name(path, full)
+def _entry(root: Path, path: str, item: os.DirEntry[str], cache: HashCache) -> Entry:
+    _check_name(path, item.path)
     try:
         found = item.stat(follow_symlinks=False)
         if stat.S_ISLNK(found.st_mode):
-            return _link(root, path, full)
+            return _link(root, path)
         if not stat.S_ISREG(found.st_mode):
             raise BuildError(
                 f"{_special(found.st_mode)} cannot be part of an image",
-                where=str(full),
+                where=item.path,
                 fix=f"remove it, or leave it out with a {IGNORE_FILE}",
             )
         digest = cache.look_up(path, found)
         if digest is None:
-            found, digest = hash_file(full)
+            found, digest = hash_file(Path(item.path))
             cache.store(path, found, digest)
     except OSError as error:
-        raise _unreadable(full, error) from error
+        raise _unreadable(Path(item.path), error) from error
     mode = "755" if found.st_mode & stat.S_IXUSR else "644"
     return Entry(path, mode, found.st_size, digest)
 
 
-def _check_name(path: str, full: Path) -> None:
+def _check_name(path: str, full: str) -> None:
     try:
         length = len(path.encode())
     except UnicodeEncodeError as error:
         raise BuildError(
-            "a file name that is not UTF-8", where=repr(str(full)), fix="rename the file"
+            "a file name that is not UTF-8", where=repr(full), fix="rename the file"
         ) from error
     if length > MAX_PATH:
         raise BuildError(
             f"a path of more than {MAX_PATH} bytes in the build context",
-            where=f"{str(full)[:100]}...",
+            where=f"{full[:100]}...",
             fix="use shorter names, or leave it out with a " + IGNORE_FILE,
         )
 
 
-def _link(root: Path, path: str, full: Path) -> Entry:
+def _link(root: Path, path: str) -> Entry:
     """A link is kept as a link, if neither its text nor what it leads to is outside."""
+    full = root / path
     target = str(full.readlink())
     lexical = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
     inside = os.path.realpath(full)
@@ -202,7 +201,7 @@ def _link(root: Path, path: str, full: Path) -> Entry:
             where=str(full),
             fix=f"copy the file there, link with a relative path, or use a {IGNORE_FILE}",
         )
-    _check_name(target, full)
+    _check_name(target, str(full))
     content = target.encode()
     return Entry(path, "link", 0, hashlib.sha256(content).hexdigest(), target)
 

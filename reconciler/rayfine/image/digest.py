@@ -7,7 +7,6 @@ tags of one repository must not claim one such name.
 
 import hashlib
 import json
-import posixpath
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -22,6 +21,9 @@ SHORT = 12
 
 TABLE_LIMIT = 48 * 1024
 """Estimated bytes of a compressed context table; 64 KiB in base 64."""
+
+_ROW = 10
+"""Bytes of a row beside its name, compressed: the digest (6), the mode, the punctuation."""
 
 
 def content_digest(inputs: Mapping[str, Any], entries: Sequence[Entry]) -> str:
@@ -48,28 +50,31 @@ def context_table(entries: Sequence[Entry]) -> dict[str, str]:
     comparison are reduced alike. A reduced directory reads `DIRECTORY/: N files:short digest`.
     """
     rows = {entry.path: f"{entry.mode}:{entry.digest[:SHORT]}" for entry in entries}
-    if _cost(rows) <= TABLE_LIMIT:
+    costs: Counter[str] = Counter()
+    for path in rows:
+        directory, _, name = path.rpartition("/")
+        costs[directory] += len(name) + _ROW
+    total = costs.total() + sum(map(len, costs))
+    if total <= TABLE_LIMIT:
         return rows
-    counts = Counter(posixpath.dirname(path) for path in rows)
-    table, collapsed = rows, set()
-    for directory, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
-        collapsed.add(directory)
-        if len(collapsed) & (len(collapsed) - 1) == 0 or len(collapsed) == len(counts):
-            table = _collapse(rows, {name: name for name in collapsed})
-            if _cost(table) <= TABLE_LIMIT:
-                return table
-    depth = max(name.count("/") for name in counts) + 1
-    while _cost(table) > TABLE_LIMIT and depth:
-        depth -= 1
-        table = _collapse(rows, {name: "/".join(name.split("/")[:depth]) for name in counts})
-    return table
+    groups: dict[str, str] = {}
+    for directory, cost in sorted(costs.items(), key=lambda item: (-item[1], item[0])):
+        groups[directory] = directory
+        total -= cost - _ROW
+        if total <= TABLE_LIMIT:
+            return _collapse(rows, groups)
+    for depth in range(max(name.count("/") for name in costs), -1, -1):
+        groups = {name: "/".join(name.split("/")[:depth]) for name in costs}
+        if sum(len(name) + _ROW for name in set(groups.values())) <= TABLE_LIMIT:
+            break
+    return _collapse(rows, groups)
 
 
 def _collapse(rows: Mapping[str, str], groups: Mapping[str, str]) -> dict[str, str]:
     table: dict[str, str] = {}
     members: dict[str, list[str]] = {}
     for path, value in rows.items():
-        group = groups.get(posixpath.dirname(path))
+        group = groups.get(path.rpartition("/")[0])
         if group is None:
             table[path] = value
         else:
@@ -78,13 +83,3 @@ def _collapse(rows: Mapping[str, str], groups: Mapping[str, str]) -> dict[str, s
         name = f"{group}/" if group else "./"
         table[name] = f"{len(items)} files:{short_digest(''.join(items).encode())}"
     return dict(sorted(table.items()))
-
-
-def _cost(table: Mapping[str, str]) -> int:
-    """About how many bytes a table takes compressed: digests do not, repeated paths do."""
-    total, previous = 0, ""
-    for path in table:
-        shared = len(posixpath.commonprefix((path, previous)))
-        total += 10 + len(path.encode()) - shared
-        previous = path
-    return total
