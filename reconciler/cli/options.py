@@ -37,7 +37,7 @@ class PlanOptions:
     detailed_exitcode: bool
 
 
-class OutputType(click.ParamType):
+class OutputType(click.ParamType[Output]):
     """`text`, `json`, `json=plan.json`."""
 
     name = "FORMAT[=PATH]"
@@ -57,7 +57,7 @@ class OutputType(click.ParamType):
         return Output(form, Path(path) if path else None)
 
 
-class DeletesType(click.ParamType):
+class DeletesType(click.ParamType[int]):
     """A positive number of objects."""
 
     name = "N"
@@ -85,7 +85,7 @@ def complete_target(
         config = load_config(root.params.get("config") or find_config(directory))
     except ReconcileError:
         return []
-    return sorted(name for name in config.targets if name.startswith(incomplete))
+    return sorted(name for name in config.sections if name.startswith(incomplete))
 
 
 def target_option(command: Command) -> Command:
@@ -145,7 +145,7 @@ def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
     )
     @target_option
     @click.pass_context
-    def wrapped(ctx: click.Context, **given: Any) -> Any:
+    def wrapped(ctx: click.Context, /, **given: Any) -> Any:
         options = PlanOptions(
             place=ctx.obj,
             target=given.pop("target"),

@@ -1,5 +1,6 @@
 """Where rendered plans go, and which exit code a plan or an apply stands for."""
 
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -43,12 +44,12 @@ def save(plan: Plan, header: Header, path: Path) -> None:
 
 def show(text: str) -> None:
     """Print to standard output as it is."""
-    click.get_text_stream("stdout").write(text)
+    sys.stdout.write(text)
 
 
 def style_of(place: Globals) -> Style:
     """The style for standard output."""
-    return Style(colour=place.colour_for(click.get_text_stream("stdout")))
+    return Style(colour=place.colour_for(sys.stdout))
 
 
 def plan_exit_code(plan: Plan, *, detailed: bool) -> ExitCode:

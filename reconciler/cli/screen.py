@@ -1,6 +1,7 @@
 """Standard error as a screen: a live display on a terminal, plain lines elsewhere."""
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -53,7 +54,7 @@ _MOST_LINES = 8
 @contextmanager
 def open_screen(place: Globals) -> Iterator[Screen]:
     """The screen that fits standard error: live only on a terminal that can repaint."""
-    stream = click.get_text_stream("stderr")
+    stream = sys.stderr
     if not stream.isatty() or os.environ.get("TERM", "dumb") == "dumb" or os.environ.get("CI"):
         yield PlainScreen()
         return

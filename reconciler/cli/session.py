@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from reconciler import manifest
 from reconciler.cli.main import Globals
 from reconciler.cli.options import PlanOptions
 from reconciler.config import (
@@ -22,7 +23,6 @@ from reconciler.git.head import head_commit
 from reconciler.guard import guard
 from reconciler.kinds.base import LoadContext
 from reconciler.live import Providers, add_usage, read_all
-from reconciler.manifest import load_manifests
 from reconciler.plan import Plan, World, make_plan
 from reconciler.providers.registry import KIND_TRAITS, describe_target, open_providers
 from reconciler.render.text import Header
@@ -56,7 +56,7 @@ def read_manifests(config: Config, target: Target | None) -> tuple[Resource, ...
         env_allow=config.env_allow,
         variables=variables_for_manifests(config, os.environ) if target else None,
     )
-    return tuple(load_manifests(config.manifests, context))
+    return tuple(manifest.load(config.manifests, context))
 
 
 @contextmanager
@@ -112,6 +112,6 @@ def _require_systems(resources: Sequence[Resource], target: Target, config: Conf
             raise ConfigError(
                 f"target {target.name!r} has no `{system}`, which {addresses} needs",
                 where=str(strays[0].source),
-                fix=f"add `{system}:` to the target in {config.file.name}, or choose another "
+                fix=f"add `{system}:` to the target in {config.path.name}, or choose another "
                 "target with --target",
             )

@@ -42,6 +42,7 @@ class Project:
     server: SandboxServer
     endpoint: Endpoint
     capture: pytest.CaptureFixture[str]
+    lag: float = 0.0
     target: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -117,7 +118,7 @@ def project(
     """A project against a sandbox of its own."""
     server = SandboxServer(directory / "sandbox.db", behaviour=behaviour)
     with server as endpoint:
-        yield Project(directory / "project", server, endpoint, capture)
+        yield Project(directory / "project", server, endpoint, capture, behaviour.visibility_lag)
 
 
 def environment(name: str = "train", **spec: Any) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
+from jsonschema import Draft202012Validator
 
 from reconciler.guard import Approval, GuardRules, guard
 from reconciler.plan import Plan, ReadFailure
@@ -21,6 +22,7 @@ from reconciler.render.style import Style
 from reconciler.render.text import Header, render_plan
 from tests.core.builders import live, plan_of, resource
 
+ROOT = Path(__file__).parents[2]
 CASES = sorted(path for path in (Path(__file__).parent / "cases").iterdir() if path.is_dir())
 HEADER = Header("test", "embedded Run:ai control plane, .reconcile/test.db", "3fa2b1c")
 MADE_AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -67,3 +69,20 @@ def test_a_saved_plan_prints_the_same(case: Path, tmp_path: Path) -> None:
     require_same(saved, load(case))
     again = json.loads(render_json(saved.plan, header, MADE_AT, "0.0.0"))
     assert again["reconciler"]["summary"] == json.loads(file.read_text())["reconciler"]["summary"]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda path: path.name)
+def test_the_json_plan_fits_its_published_schema(case: Path) -> None:
+    schema = json.loads((ROOT / "docs" / "schema" / "plan.schema.json").read_text())
+    Draft202012Validator.check_schema(schema)
+    Draft202012Validator(schema).validate(json.loads((case / "plan.json").read_text()))
+
+
+def test_the_packaged_schema_is_the_published_one() -> None:
+    published = (ROOT / "docs" / "schema" / "plan.schema.json").read_text()
+    assert (ROOT / "reconciler" / "render" / "plan.schema.json").read_text() == published
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda path: path.name)
+def test_no_secret_value_is_printed(case: Path) -> None:
+    assert "canary" not in (case / "plan.txt").read_text() + (case / "plan.json").read_text()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from pathlib import Path
 
 import click
@@ -45,9 +46,10 @@ _DATABASE = Path(".reconcile/sandbox.db")
     "--set", "settings", multiple=True, metavar="NAME=VALUE", help="A switch; repeatable."
 )
 @click.option("--json", "as_json", is_flag=True, help="Announce the endpoint as one JSON line.")
-@click.pass_obj
+@click.pass_context
 def command(
-    place: Globals,
+    ctx: click.Context,
+    /,
     database: Path | None,
     seed: Path | None,
     settings: tuple[str, ...],
@@ -61,6 +63,7 @@ def command(
     to point a client at it. By default it holds cluster `main`, department `default` and projects
     `team-a` and `team-b`.
     """
+    place: Globals = ctx.obj
     serve(
         database or place.directory / _DATABASE,
         seed=seed,
@@ -93,7 +96,7 @@ def _announce(endpoint: Endpoint) -> None:
         "    client_secret: {env: RUNAI_CLIENT_SECRET}\n\n"
         "Stop it with Ctrl-C."
     )
-    click.get_text_stream("stdout").flush()
+    sys.stdout.flush()
 
 
 def _announce_json(endpoint: Endpoint) -> None:
@@ -106,4 +109,4 @@ def _announce_json(endpoint: Endpoint) -> None:
             }
         )
     )
-    click.get_text_stream("stdout").flush()
+    sys.stdout.flush()

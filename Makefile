@@ -1,0 +1,65 @@
+# Everything here does its own set-up: a Python 3.11 or later, make and git are enough to start.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+BIN := .venv/bin
+PHASE := scripts/phase
+# The pure core: every branch of it is tested.
+CORE := resource diff plan guard ownership
+CORE_FILES := $(shell echo $(foreach m,$(CORE),reconciler/$(m).py,reconciler/$(m)/*) | tr ' ' ',')
+# More arguments for pytest, for example: make test PYTEST_ARGS='-x -k sandbox'
+PYTEST_ARGS ?=
+
+help: ## Show this help
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+demo: venv ## Plan, apply, edit and remove the sample manifests on real systems
+	@scripts/demo
+
+test: export RECONCILE_REQUIRE_ALL := 1
+test: export PATH := $(CURDIR)/$(BIN):$(PATH)
+test: venv ## Run everything: static checks and all tests, with Docker; nothing may be skipped
+	@$(PHASE) "Docker engine" scripts/ensure-engine
+	@$(PHASE) "Base images" scripts/ensure-base-image
+	@$(PHASE) "Registry" scripts/ensure-registry
+	@$(MAKE) --no-print-directory static
+	@rm -f .coverage .coverage.*
+	@$(PHASE) "All tests" $(BIN)/pytest --cov --cov-report= --durations=15 $(PYTEST_ARGS)
+	@$(PHASE) "Coverage of the package, at least 90 %" \
+	  $(BIN)/coverage report --skip-covered --fail-under=90
+	@$(PHASE) "Coverage of the core, 100 %" \
+	  $(BIN)/coverage report --include='$(CORE_FILES)' --show-missing --fail-under=100
+
+check: export PATH := $(CURDIR)/$(BIN):$(PATH)
+check: venv ## Run the quick part: static checks, and the tests without Docker
+	@$(MAKE) --no-print-directory static
+	@$(PHASE) "Quick tests" $(BIN)/pytest -q -m "not docker and not slow" $(PYTEST_ARGS)
+
+static: venv # Format, lint, types, layers
+	@$(PHASE) "Format" $(BIN)/ruff format --check .
+	@$(PHASE) "Lint" $(BIN)/ruff check .
+	@$(PHASE) "Shell scripts" scripts/check-shell
+	@$(PHASE) "Types" $(BIN)/mypy --explicit-package-bases reconciler tests
+	@$(PHASE) "Layers" $(BIN)/lint-imports
+
+bench: venv ## Run the benchmarks and print ratios with the peers
+	@$(PHASE) "Benchmarks" $(BIN)/python -m benchmarks
+
+lock: ## Resolve the locked requirements anew (UPGRADE=1 takes newer versions)
+	@scripts/lock $(if $(UPGRADE),--upgrade)
+
+format: venv ## Format the code and apply the linter's safe fixes
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix-only .
+
+clean: ## Remove .venv and caches, stop an engine of ours; images and containers stay
+	@scripts/stop-engine
+	rm -rf .venv .cache .reconcile .coverage .coverage.* htmlcov dist build \
+	  .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+venv: # Not a file: the script looks by itself whether anything has changed
+	@scripts/bootstrap-python
+
+.PHONY: help demo test check static bench lock format clean venv

@@ -1,0 +1,50 @@
+"""Every provider, in the order of dependency. A new kind is one line in `_OPENERS`."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from reconciler.config import Target
+from reconciler.kinds.registry import KINDS
+from reconciler.live import Providers
+from reconciler.providers.base import Provider
+from reconciler.resource import KindTraits
+
+KIND_TRAITS: dict[str, KindTraits] = {kind.traits.name: kind.traits for kind in KINDS}
+
+
+@contextmanager
+def open_providers(target: Target, root: Path, parallelism: int) -> Iterator[Providers]:
+    """The providers of the systems that a target has, by kind in order of rank.
+
+    Nothing is connected before the first call of a provider; what was opened ends with the block.
+    """
+    providers: dict[str, Provider] = {}
+    with ExitStack() as stack:
+        if target.docker is not None:
+            from reconciler.providers.docker import open_docker  # noqa: PLC0415  (heavy SDK)
+
+            for provider in stack.enter_context(open_docker(target, root, parallelism)):
+                providers[provider.traits.name] = provider
+        if target.runai is not None:
+            from reconciler.providers.runai import open_runai  # noqa: PLC0415  (heavy SDK)
+
+            for provider in stack.enter_context(open_runai(target, parallelism)):
+                providers[provider.traits.name] = provider
+        yield dict(sorted(providers.items(), key=lambda item: item[1].traits.rank))
+
+
+def describe_target(target: Target, root: Path) -> str:
+    """The systems of a target in words, for the head of a plan."""
+    parts = []
+    if target.runai is not None and target.runai.sandbox is not None:
+        path = target.runai.sandbox
+        shown = path.relative_to(root) if path.is_relative_to(root) else path
+        parts.append(f"embedded Run:ai control plane, {shown}")
+    elif target.runai is not None:
+        parts.append(f"Run:ai control plane {target.runai.base_url}")
+    if target.docker is not None:
+        parts.append(
+            f"Docker engine {target.docker.host}" if target.docker.host else "Docker engine"
+        )
+    return "; ".join(parts)
