@@ -77,7 +77,7 @@ def _text_to_mapping(value: Any) -> Any:
     if isinstance(value, bool):
         raise field_fault(
             f"an environment variable is text, not {str(value).lower()}",
-            f'Put it in quotes: "{str(value).lower()}".',
+            f'put it in quotes: "{str(value).lower()}".',
         )
     if isinstance(value, int):
         return {"value": str(value)}

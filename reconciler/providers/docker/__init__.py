@@ -1,0 +1,33 @@
+"""Docker engines and image registries. No SDK is imported before the first call of a provider."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from reconciler.config import Target
+from reconciler.providers.base import Provider
+from reconciler.providers.docker.image import ImageProvider, ImageSettings
+from reconciler.providers.docker.registry import Registries
+from reconciler.providers.docker.registry_http import Connection
+from reconciler.rayfine.docker.engine import Engine
+from reconciler.rayfine.image.hashcache import user_cache
+from reconciler.rayfine.image.inputs import Surroundings
+from reconciler.rayfine.image.lockfile import LOCK_FILE, read_lock
+
+
+@contextmanager
+def open_docker(target: Target, root: Path, parallelism: int) -> Iterator[Sequence[Provider]]:
+    """The providers of a target's Docker engine; their connections end with the block."""
+    assert target.docker is not None
+    around = Surroundings(
+        lock=read_lock(root / LOCK_FILE),
+        default_base=target.docker.base_image or "",
+        cache_directory=user_cache(),
+    )
+    settings = ImageSettings(root, target.stack, around, parallelism=parallelism)
+    connection = Connection(target.ca_bundle, target.proxy, target.timeout)
+    with (
+        closing(Engine(target.docker.host, target.timeout)) as engine,
+        closing(Registries(connection)) as registries,
+    ):
+        yield (ImageProvider(settings, engine, registries),)

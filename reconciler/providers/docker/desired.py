@@ -1,0 +1,90 @@
+"""Manifests of images -> resolved resources and their prepared builds, from the disk alone."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from reconciler.errors import BuildError, ManifestError, Problem
+from reconciler.rayfine.docker.builder import refuse_buildkit
+from reconciler.rayfine.image.inputs import (
+    DEFAULT_PLATFORM,
+    BuildInput,
+    ImageSource,
+    Surroundings,
+    prepare,
+)
+from reconciler.resource import Resource, ResourceKey
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """A resolved image. Its `exports` are `image`, the `:src-` tag, and `digest`."""
+
+    resource: Resource
+    build: BuildInput
+
+
+def resolve_images(
+    resources: Sequence[Resource], root: Path, around: Surroundings
+) -> Mapping[ResourceKey, Desired]:
+    """Prepare every image. Raises one `ManifestError` with the faults of all of them."""
+    problems: list[Problem] = []
+    found: dict[ResourceKey, Desired] = {}
+    tags: dict[str, Resource] = {}
+    for resource in resources:
+        with _collected(resource, problems):
+            build = prepare(image_source(resource, root), around)
+            refuse_buildkit(build)
+            other = tags.setdefault(build.tag, resource)
+            if other is not resource:
+                raise BuildError(
+                    f"{other.key.address} has the tag {build.tag} already",
+                    fix="give each image a tag of its own",
+                )
+            found[resource.key] = Desired(_resolved(resource, build), build)
+    if problems:
+        raise ManifestError(problems)
+    return found
+
+
+def image_source(resource: Resource, root: Path) -> ImageSource:
+    """What an unresolved resource states. Raises `BuildError` for a path that leads outwards."""
+    spec = resource.spec
+    directory = root / spec["path"]
+    real, inside = os.path.realpath(directory), os.path.realpath(root)
+    if real != inside and not real.startswith(f"{inside.rstrip('/')}/"):
+        raise BuildError(
+            f"the path {spec['path']} leads out of the directory of reconciler.yaml",
+            fix="move the environment into the repository",
+        )
+    return ImageSource(
+        path=directory,
+        tag=spec["tag"],
+        base_image=spec.get("base_image", ""),
+        dockerfile=spec.get("dockerfile", ""),
+        platform=spec.get("platform", DEFAULT_PLATFORM),
+        build_args=spec.get("build_args", {}),
+        labels=spec.get("labels", {}),
+    )
+
+
+def _resolved(resource: Resource, build: BuildInput) -> Resource:
+    push = {"push": True} if resource.spec.get("push") else {}
+    return replace(
+        resource,
+        spec={**build.spec, **push},
+        exports={"image": build.source_tag, "digest": build.digest},
+        warnings=(*resource.warnings, *build.warnings),
+    )
+
+
+@contextmanager
+def _collected(resource: Resource, problems: list[Problem]) -> Iterator[None]:
+    try:
+        yield
+    except BuildError as error:
+        what = f"{error.where}: {error.what}" if error.where else error.what
+        place = resource.source
+        problems.append(Problem(place.file, place.line, 1, what, error.fix))

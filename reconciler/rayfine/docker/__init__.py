@@ -1,0 +1,1 @@
+"""A Docker engine and what is built on it; enters the Docker SDK, lazily, in one place."""

@@ -1,0 +1,267 @@
+"""One Docker engine: the calls we need, and its errors in our words. Enters the Docker SDK.
+
+The SDK is imported when the first call is made. Every thread has its own connection; a build or a
+push has one of its own, whose end, however it comes about, makes the engine stop the work.
+"""
+
+import math
+import os
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from reconciler.errors import (
+    AccessError,
+    BuildError,
+    ConflictError,
+    ProviderError,
+    UnreachableError,
+)
+from reconciler.rayfine.docker.build_log import BuildLog, Progress
+from reconciler.rayfine.image.reference import parse_reference
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+SYSTEM = "Docker engine"
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSummary:
+    """One line of the engine's image list. `created` is in seconds since 1970."""
+
+    id: str
+    tags: tuple[str, ...]
+    labels: Mapping[str, str]
+    created: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class BuildRequest:
+    """A build: the archive as it is streamed, and what the engine is told beside it."""
+
+    archive: Iterator[bytes]
+    dockerfile: str
+    labels: Mapping[str, str]
+    arguments: Mapping[str, str] = field(default_factory=dict)
+    platform: str = ""
+    nocache: bool = False
+
+
+class Engine:
+    """A Docker engine. `host` None is the ordinary one: DOCKER_HOST, or the Docker context."""
+
+    def __init__(self, host: str | None = None, timeout: float = 30.0) -> None:
+        """Nothing is connected yet. `timeout` is in seconds, for each answer."""
+        self._host = host
+        self._timeout = timeout
+        self._local = threading.local()
+        self._lock = threading.Lock()
+        self._version: str | None = None
+        self._platform: str | None = None
+        self._open: list[APIClient] = []
+
+    def close(self) -> None:
+        """Close every connection."""
+        with self._lock:
+            clients, self._open = self._open, []
+        for client in clients:
+            client.close()
+
+    @property
+    def name(self) -> str:
+        """Where the engine is, in words."""
+        return self._host or os.environ.get("DOCKER_HOST") or "the ordinary Docker context"
+
+    def list_images(self, filters: Mapping[str, Sequence[str]]) -> list[ImageSummary]:
+        """Tagged images that fit all filters, in one call."""
+        with self._translated():
+            found = self._client().images(filters={name: list(v) for name, v in filters.items()})
+        return [
+            ImageSummary(
+                id=item["Id"],
+                tags=tuple(tag for tag in item.get("RepoTags") or () if tag != "<none>:<none>"),
+                labels=item.get("Labels") or {},
+                created=item.get("Created") or 0,
+            )
+            for item in found
+        ]
+
+    def inspect(self, name: str) -> dict[str, Any] | None:
+        """An image by tag or id, None if there is none."""
+        from docker.errors import ImageNotFound, NotFound  # noqa: PLC0415
+
+        with self._translated():
+            try:
+                client: Any = self._client()
+                found: dict[str, Any] = client.inspect_image(name)
+            except (ImageNotFound, NotFound):
+                return None
+            return found
+
+    def containers(self) -> list[tuple[str, str]]:
+        """Image id and `NAME (state)` of every container, stopped ones as well, in one call."""
+        with self._translated():
+            found = self._client().containers(all=True)
+        return [
+            (item["ImageID"], f"{_container_name(item)} ({item.get('State', 'unknown')})")
+            for item in found
+        ]
+
+    def tag(self, image_id: str, tag: str) -> None:
+        """Give an image this tag, whoever had it before."""
+        reference = parse_reference(tag)
+        with self._translated():
+            self._client().tag(image_id, reference.repository, reference.tag)
+
+    def untag(self, tag: str) -> None:
+        """Remove a tag, and the image if it was the last one; never by force."""
+        with self._translated():
+            self._client().remove_image(tag, force=False, noprune=False)
+
+    def platform(self) -> str:
+        """`OS/ARCHITECTURE` of the engine."""
+        if self._platform is None:
+            with self._translated():
+                version = self._client().version()
+            self._platform = f"{version.get('Os')}/{version.get('Arch')}"
+        return self._platform
+
+    def build(self, request: BuildRequest, progress: Progress) -> str:
+        """Build an image and return its id; it has no tag yet.
+
+        Raises `BuildError` with the failing step and the last lines of its output.
+        """
+        platform = request.platform if request.platform != self.platform() else None
+        log = BuildLog(progress)
+        archive: Any = request.archive  # any iterator of bytes is sent in chunks
+        with self._translated(), closing(self._connect()) as client:
+            events = client.build(
+                fileobj=archive,
+                custom_context=True,
+                dockerfile=request.dockerfile,
+                buildargs=dict(request.arguments),
+                labels=dict(request.labels),
+                platform=platform or None,
+                nocache=request.nocache,
+                use_config_proxy=True,
+                rm=True,
+                forcerm=True,
+                decode=True,
+                timeout=_NO_LIMIT,
+            )
+            for event in events:
+                log.add(event)
+        return log.image_id()
+
+    def push(self, tag: str, progress: Progress) -> None:
+        """Push one tag to its registry, with the login that Docker has for it."""
+        reference = parse_reference(tag)
+        with self._translated(), closing(self._connect()) as client:
+            events = client.push(reference.repository, reference.tag, stream=True, decode=True)
+            for event in events:
+                if event.get("error"):
+                    raise BuildError(
+                        f"the push was refused: {event['error']}",
+                        where=tag,
+                        fix=f"log in with `docker login {reference.host}`, and check your rights",
+                    )
+                if event.get("status") and not event.get("progressDetail"):
+                    progress(f"push: {event.get('id', '')} {event['status']}".replace("  ", " "))
+
+    def _client(self) -> "APIClient":
+        client: APIClient | None = getattr(self._local, "client", None)
+        if client is None or client not in self._open:
+            client = self._local.client = self._connect()
+            with self._lock:
+                self._open.append(client)
+        return client
+
+    def _connect(self) -> "APIClient":
+        from docker import APIClient  # noqa: PLC0415
+        from docker.utils import kwargs_from_env  # noqa: PLC0415
+
+        settings: dict[str, Any] = {}
+        if not self._host and not os.environ.get("DOCKER_HOST"):
+            settings = _from_context()
+        settings = settings or {**kwargs_from_env()}
+        if self._host:
+            settings["base_url"] = self._host
+        remote = str(settings.get("base_url", ""))
+        client = APIClient(
+            **settings,
+            version=self._version or "auto",
+            timeout=math.ceil(self._timeout),
+            use_ssh_client=remote.startswith("ssh://"),
+        )
+        self._version = client.api_version
+        return client
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Turn errors of the SDK into ours."""
+        from docker.errors import APIError, DockerException  # noqa: PLC0415
+        from requests.exceptions import RequestException  # noqa: PLC0415
+        from urllib3.exceptions import HTTPError  # noqa: PLC0415
+
+        try:
+            yield
+        except APIError as error:
+            raise self._refused(error.status_code, error.explanation or str(error)) from error
+        except (DockerException, RequestException, HTTPError, OSError) as error:
+            raise self._unreachable(error) from error
+
+    def _refused(self, status: int | None, text: str) -> ProviderError:
+        if status in (401, 403):
+            return AccessError(text, where=self.name, fix="ask for the right to use this engine")
+        if status == 409:
+            return ConflictError(text, where=self.name, fix="remove what uses it, then run again")
+        return ProviderError(text, where=self.name, fix="see the engine's own log for more")
+
+    def _unreachable(self, error: Exception) -> UnreachableError:
+        reason = str(error)
+        fix = "start Docker, or set `docker.host` of the target or DOCKER_HOST"
+        if "Permission denied" in reason or "PermissionError" in reason:
+            fix = "join the group `docker`, or use a rootless engine"
+        elif "timed out" in reason.lower():
+            fix = "check that the engine is well, or raise `timeout` of the target"
+        return UnreachableError(f"no answer: {_innermost(error)}", where=self.name, fix=fix)
+
+
+_NO_LIMIT: Any = None
+"""A build step may be silent for as long as it takes."""
+
+
+def _from_context() -> dict[str, Any]:
+    """Address and TLS of the Docker context in use; empty for the one called `default`."""
+    from docker.context import ContextAPI  # noqa: PLC0415
+    from docker.context.config import get_current_context_name  # noqa: PLC0415
+
+    name = os.environ.get("DOCKER_CONTEXT") or get_current_context_name()
+    context: Any = ContextAPI.get_context(name) if name != "default" else None
+    if context is None:
+        if name != "default":
+            raise UnreachableError(
+                f"there is no Docker context {name!r}",
+                where=SYSTEM,
+                fix="see `docker context ls`, or set `docker.host` of the target",
+            )
+        return {}
+    found = {"base_url": context.Host}
+    return {**found, "tls": context.TLSConfig} if context.TLSConfig else found
+
+
+def _container_name(item: Mapping[str, Any]) -> str:
+    names = item.get("Names") or [item["Id"][:12]]
+    return f"container {str(names[0]).removeprefix('/')}"
+
+
+def _innermost(error: BaseException) -> str:
+    """The first cause, whose words name the reason instead of the library."""
+    while error.__cause__ or error.__context__:
+        inner = error.__cause__ or error.__context__
+        assert inner is not None
+        error = inner
+    return str(error) or type(error).__name__
