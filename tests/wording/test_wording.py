@@ -107,6 +107,9 @@ def test_an_ambiguous_union_names_the_unknown_field_only() -> None:
 
     (fault,) = faults_of({"either": {"bta": "x"}}, Both)
     assert (fault.message, fault.fix) == ("unknown field `spec.either.bta`", "did you mean `beta`?")
+    (fault,) = faults_of({"either": {"alpha": "x", "beta": "y"}}, Both)
+    assert fault.message.startswith("unknown field")
+    assert fault.fix == "it does not go with the other fields here"
     (fault,) = faults_of({"either": {}}, Both)
     assert fault.message == "`spec.either.alpha` is missing"
 
