@@ -16,8 +16,8 @@ from typing import Protocol
 
 from reconciler.errors import AmbiguousWriteError, ReconcileError
 from reconciler.executor import Executor
-from reconciler.live import Providers
 from reconciler.plan import Action, Change, Plan
+from reconciler.providers.base import Providers
 from reconciler.resource import ResourceKey
 
 log = logging.getLogger(__name__)
