@@ -6,8 +6,7 @@ from pathlib import Path
 
 from reconciler.config import Target
 from reconciler.kinds.registry import KINDS
-from reconciler.live import Providers
-from reconciler.providers.base import Provider
+from reconciler.providers.base import Provider, Providers
 from reconciler.resource import KindTraits
 
 KIND_TRAITS: dict[str, KindTraits] = {kind.traits.name: kind.traits for kind in KINDS}

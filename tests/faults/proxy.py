@@ -255,7 +255,9 @@ def _forward(
 ) -> _Answer:
     connection = http.client.HTTPConnection(*upstream, timeout=60)
     try:
-        kept = {name: value for name, value in headers.items() if name not in ("host", "connection")}
+        kept = {
+            name: value for name, value in headers.items() if name not in ("host", "connection")
+        }
         connection.request(method, target, body or None, kept)
         response = connection.getresponse()
         data = response.read()

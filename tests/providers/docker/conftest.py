@@ -68,9 +68,7 @@ class Bench:
         return f"{self.prefix}-{name}:{tag}"
 
     def image(self, name: str = "env", resource_id: str = "", **spec: Any) -> Resource:
-        meta = {
-            key: spec.pop(key) for key in ("protect", "adopt", "moved_from") if key in spec
-        }
+        meta = {key: spec.pop(key) for key in ("protect", "adopt", "moved_from") if key in spec}
         return Resource(
             key=ResourceKey(KIND, resource_id or name),
             spec={"path": name, "tag": self.tag(name), **spec},
@@ -87,9 +85,7 @@ class Bench:
         reading = read_all(resources, {KIND: provider}, ThreadExecutor(4))
         assert not reading.failures, reading.failures
         live = [item for item in reading.live if self.prefix in str((item.spec, item.raw))]
-        plan = make_plan(
-            World("t", self.stack, reading.desired, tuple(live), {KIND: TRAITS}, ())
-        )
+        plan = make_plan(World("t", self.stack, reading.desired, tuple(live), {KIND: TRAITS}, ()))
         return add_usage(plan, {KIND: provider}), provider
 
     def apply(self, *resources: Resource) -> tuple[Outcome, ...]:
@@ -115,7 +111,11 @@ class Bench:
         environment = {**os.environ, "DOCKER_BUILDKIT": "0"}
         done = subprocess.run(
             ["docker", *words],
-            capture_output=True, check=False, text=True, input=stdin, env=environment,
+            capture_output=True,
+            check=False,
+            text=True,
+            input=stdin,
+            env=environment,
         )
         assert not check or done.returncode == 0, done.stderr
         return done.stdout.strip()

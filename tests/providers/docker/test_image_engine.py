@@ -10,7 +10,11 @@ pytestmark = pytest.mark.docker
 
 
 def applied(outcomes):
-    assert [(item.status, item.message, item.fix) for item in outcomes if item.status is not Status.APPLIED] == []
+    assert [
+        (item.status, item.message, item.fix)
+        for item in outcomes
+        if item.status is not Status.APPLIED
+    ] == []
     return outcomes
 
 
