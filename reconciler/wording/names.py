@@ -16,7 +16,7 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     if len(name) > _LONGEST_NAME:
         return None
     by_lower = {candidate.lower().replace("-", "_"): candidate for candidate in known}
-    close = get_close_matches(name.lower().replace("-", "_"), by_lower, n=1, cutoff=0.6)
+    close = get_close_matches(name.lower().replace("-", "_"), by_lower, n=1, cutoff=0.65)
     return by_lower[close[0]] if close else None
 
 
