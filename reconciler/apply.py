@@ -196,15 +196,38 @@ class _Run:
         replaced = [item for item in confirmed if item.change.action is Action.REPLACE]
         yield from (item for item in confirmed if item.change.action is not Action.REPLACE)
         tasks = [self._removal(item) for item in replaced]
+        removed = []
         for _, outcome in self.crew.executor.run(tasks) if tasks else ():
-            yield outcome
+            if outcome.status is Status.APPLIED:
+                removed.append(outcome)
+            else:
+                yield outcome
+        yield from self._confirm_removals(removed)
+
+    def _confirm_removals(self, removed: Sequence[Outcome]) -> Iterable[Outcome]:
+        """Wait until the old objects are gone: an accepted delete may show later."""
+        by_kind: dict[str, list[Outcome]] = {}
+        for outcome in removed:
+            by_kind.setdefault(outcome.change.key.kind, []).append(outcome)
+        for kind, outcomes in by_kind.items():
+            deletes = [
+                Outcome(_removal(item.change), Status.APPLIED, uid=_live_uid(item.change))
+                for item in outcomes
+            ]
+            wrong = self._settle(kind, deletes)
+            for item in outcomes:
+                problem = wrong.get(item.change.address)
+                if problem is None:
+                    yield item
+                else:
+                    text = f"the replacement is there, but the old object is: {problem}"
+                    yield replace(item, status=Status.FAILED, message=text)
 
     def _removal(self, outcome: Outcome) -> Callable[[], Outcome]:
         change = outcome.change
-        removal = replace(change, action=Action.DELETE, desired=None, fields=())
 
         def remove() -> Outcome:
-            done = self._guarded(change, lambda: self._write(removal))
+            done = self._guarded(change, lambda: self._write(_removal(change)))
             if done.status is Status.APPLIED:
                 return replace(outcome, seconds=outcome.seconds + done.seconds)
             text = (
@@ -213,6 +236,15 @@ class _Run:
             return replace(done, change=change, message=text, uid=outcome.uid)
 
         return remove
+
+
+def _removal(change: Change) -> Change:
+    """The delete that ends a replacement."""
+    return replace(change, action=Action.DELETE, desired=None, fields=())
+
+
+def _live_uid(change: Change) -> str:
+    return change.live.uid if change.live is not None else ""
 
 
 def _not_attempted(change: Change, why: str) -> Outcome:
