@@ -121,6 +121,7 @@ def test_a_replacement_deletes_the_old_object_once_the_new_one_is_confirmed(
         "replace RunaiEnvironment.a",
         "settle RunaiEnvironment.a",
         "delete RunaiEnvironment.a",
+        "settle RunaiEnvironment.a",
     ]
 
 
