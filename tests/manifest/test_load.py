@@ -202,7 +202,7 @@ leaves = (
     | st.sampled_from(
         ["reconciler/v1", "RunaiEnvironment", "RunaiCompute", "RayfineImage", "cluster", "a:b", ""]
     )
-    | st.text(st.characters(exclude_categories=("Cs",)), max_size=8)
+    | st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 )
 trees = st.recursive(
     leaves, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=6)
