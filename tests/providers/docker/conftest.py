@@ -125,7 +125,7 @@ class Bench:
 
     def tags(self) -> set[str]:
         lines = self.docker("images", "--format", "{{.Repository}}:{{.Tag}}").splitlines()
-        return {line for line in lines if self.prefix in line}
+        return {line for line in lines if self.prefix in line and "<none>" not in line}
 
     def clean_up(self) -> None:
         names = self.docker("ps", "-aq", "--filter", f"name={self.prefix}").split()
@@ -133,6 +133,10 @@ class Bench:
             self.docker("rm", "-f", *names)
         if tags := self.tags():
             self.docker("rmi", "-f", *tags)
+        names = self.docker("images", "--format", "{{.Repository}} {{.ID}}").splitlines()
+        untagged = {line.split()[1] for line in names if self.prefix in line}
+        if untagged:
+            self.docker("rmi", "-f", *untagged)
 
 
 @pytest.fixture
