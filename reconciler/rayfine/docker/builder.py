@@ -13,7 +13,7 @@ from reconciler.rayfine.docker.engine import BuildRequest, Engine
 from reconciler.rayfine.docker.labels import DIGEST, content_labels, mark_fits
 from reconciler.rayfine.image.archive import stream_tar
 from reconciler.rayfine.image.context import Context
-from reconciler.rayfine.image.dockerignore import IgnoreRules
+from reconciler.rayfine.image.dockerignore import IGNORE_FILE
 from reconciler.rayfine.image.inputs import BuildInput
 
 
@@ -47,7 +47,7 @@ def make_image(engine: Engine, build: BuildInput, making: Making) -> str:
     image_id = None if making.nocache else _existing(engine, build, replace(making, labels=labels))
     if image_id is None:
         request = BuildRequest(
-            archive=stream_tar(build.context, {build.dockerfile_path: build.dockerfile}),
+            archive=stream_tar(build.context, _extra_files(build)),
             dockerfile=build.dockerfile_path,
             labels=labels,
             arguments=build.build_args,
@@ -57,6 +57,17 @@ def make_image(engine: Engine, build: BuildInput, making: Making) -> str:
         image_id = engine.build(request, making.progress)
     engine.tag(image_id, build.source_tag)
     return image_id
+
+
+def _extra_files(build: BuildInput) -> dict[str, bytes]:
+    """The Dockerfile, and a .dockerignore that leaves itself out.
+
+    The engine reads both, and then drops from the context what the latter says.
+    """
+    files = {build.dockerfile_path: build.dockerfile}
+    if build.context.ignore_file and build.context.find(IGNORE_FILE) is None:
+        files[IGNORE_FILE] = build.context.ignore_file
+    return files
 
 
 def _existing(engine: Engine, build: BuildInput, making: Making) -> str | None:
@@ -71,7 +82,7 @@ def _existing(engine: Engine, build: BuildInput, making: Making) -> str | None:
     if settings.get("OnBuild"):
         return None  # FROM would carry these instructions out
     making.progress(f"the content is there as {build.source_tag}: only its labels are changed")
-    nothing = Context(build.context.root, (), IgnoreRules())
+    nothing = Context(build.context.root, ())
     request = BuildRequest(
         archive=stream_tar(nothing, {"Dockerfile": f"FROM {found['Id']}\n".encode()}),
         dockerfile="Dockerfile",

@@ -53,7 +53,7 @@ def test_a_build_log_gives_whole_lines_and_the_id():
     ):
         log.add(event)
     assert log.image_id() == ID
-    assert lines == ["Step 1/2 : FROM x", "partial", "nextlayer Pull complete"]
+    assert lines == ["Step 1/2 : FROM x", "partial", "next", "layer Pull complete"]
 
 
 def test_a_failed_build_names_the_step_and_keeps_the_last_lines():

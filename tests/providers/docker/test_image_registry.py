@@ -17,6 +17,7 @@ from reconciler.providers.docker.login import Login
 from reconciler.providers.docker.registry import Registries
 from reconciler.providers.docker.registry_http import Connection
 from reconciler.rayfine.docker.engine import Engine
+from reconciler.rayfine.image.inputs import Surroundings
 from reconciler.rayfine.image.lockfile import LockFile
 from reconciler.rayfine.image.reference import parse_reference
 from tests.providers.docker.conftest import running_registry
@@ -116,7 +117,7 @@ def test_a_tag_moved_in_the_registry(bench, pushed):
     image = pushed()
     good(bench.apply(image))
     tag = image.spec["tag"]
-    bench.docker("build", "-t", tag, "-", stdin="FROM scratch\nLABEL mine=1\n")
+    bench.docker("build", "-t", tag, "-", stdin=f"FROM scratch\nLABEL mine={bench.prefix}\n")
     bench.docker("push", tag)
     assert bench.changes(image)["RayfineImage.env"][::2] == ("adopt", "conflict")
     adopting = pushed(adopt=True)
@@ -219,19 +220,46 @@ def test_a_credential_helper_is_asked(bench, tmp_path, monkeypatch):
 
 def test_lock_pins_what_the_registry_has(bench, registry):
     reference = f"{registry}/{bench.prefix}/base:v1"
-    bench.docker("build", "-t", reference, "-", stdin="FROM scratch\nLABEL base=1\n")
+    bench.docker(
+        "build", "-t", reference, "-", stdin=f"FROM scratch\nLABEL base=1 of={bench.prefix}\n"
+    )
     bench.docker("push", reference)
     digest = resolve_reference(reference, bench.registries)
     lock = update_lock(LockFile(), [reference], bench.registries)
     assert lock.bases == {reference: digest}
     assert check_lock(lock, [reference], bench.registries) == ()
-    bench.docker("build", "-t", reference, "-", stdin="FROM scratch\nLABEL base=2\n")
+    bench.docker(
+        "build", "-t", reference, "-", stdin=f"FROM scratch\nLABEL base=2 of={bench.prefix}\n"
+    )
     bench.docker("push", reference)
     (change,) = check_lock(lock, [reference], bench.registries)
     assert (change.reference, change.before) == (reference, digest)
     assert change.after != digest
     with pytest.raises(Exception, match="no digest to lock"):
         resolve_reference(f"{registry}/{bench.prefix}/none:v1", bench.registries)
+
+
+def test_a_locked_base_is_built_on_by_its_digest(bench, registry):
+    reference = f"{registry}/{bench.prefix}/base:v1"
+    bench.docker(
+        "build", "-t", reference, "-", stdin=f"FROM scratch\nLABEL base=1 of={bench.prefix}\n"
+    )
+    bench.docker("push", reference)
+    lock = update_lock(LockFile(), [reference], bench.registries)
+    bench.docker(
+        "build", "-t", reference, "-", stdin=f"FROM scratch\nLABEL base=2 of={bench.prefix}\n"
+    )
+    bench.docker("push", reference)
+    bench.around = Surroundings(lock=lock)
+    bench.environment(Dockerfile=f"FROM {reference}\nCOPY . /app/\n")
+    image = bench.image()
+    good(bench.apply(image))
+    text = bench.docker("image", "inspect", "-f", "{{json .Config.Labels}}", bench.tag())
+    labels = json.loads(text)
+    assert labels["base"] == "1"
+    assert labels["org.opencontainers.image.base.digest"] == lock.bases[reference]
+    bench.around = Surroundings(lock=update_lock(lock, [reference], bench.registries))
+    assert bench.changes(image) == {"RayfineImage.env": ("update", ["base"], None)}
 
 
 class TokenRegistry(http.server.BaseHTTPRequestHandler):
@@ -286,7 +314,8 @@ def second_engine(tmp_path_factory):
     place = tmp_path_factory.mktemp("engine")
     address = f"unix://{place}/docker.sock"
     words = [
-        "dockerd", "--host", address, "--data-root", f"{place}/data", "--exec-root", f"{place}/exec",
+        "dockerd", "--host", address,
+        "--data-root", f"{place}/data", "--exec-root", f"{place}/exec",
         "--pidfile", f"{place}/pid", "--bridge=none", "--iptables=false", "--ip6tables=false",
         "--storage-driver=vfs", "--log-level=error",
     ]  # fmt: skip
@@ -294,7 +323,10 @@ def second_engine(tmp_path_factory):
         process = subprocess.Popen(words, stdout=log, stderr=log)
     try:
         for _ in range(300):
-            with contextlib.suppress(UnreachableError), contextlib.closing(Engine(address)) as engine:
+            with (
+                contextlib.suppress(UnreachableError),
+                contextlib.closing(Engine(address)) as engine,
+            ):
                 engine.platform()
                 break
             assert process.poll() is None, (place / "log").read_text()
