@@ -5,7 +5,6 @@ and, for the last row, a Docker engine; a peer that is missing is said and its r
 """
 
 import argparse
-import os
 import shutil
 import subprocess
 import tempfile
@@ -13,7 +12,16 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from benchmarks.measure import RECONCILE, Measured, Row, limit_row, measure, print_report, ratio_row
+from benchmarks.measure import (
+    RECONCILE,
+    Measured,
+    Row,
+    environment,
+    limit_row,
+    measure,
+    print_report,
+    ratio_row,
+)
 from benchmarks.worlds import (
     octodns_python,
     running_sandbox,
@@ -43,7 +51,7 @@ def _noop(work: Path, count: int) -> tuple[Measured, list[str]]:
         subprocess.run(
             apply,
             cwd=project,
-            env={**os.environ, **env},
+            env=environment(env),
             check=True,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -53,7 +61,7 @@ def _noop(work: Path, count: int) -> tuple[Measured, list[str]]:
         debug = subprocess.run(
             [*RECONCILE, "--debug", "plan"],
             cwd=project,
-            env={**os.environ, **env},
+            env=environment(env),
             capture_output=True,
             text=True,
             check=True,

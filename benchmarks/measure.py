@@ -38,7 +38,7 @@ def measure(
         process = subprocess.Popen(
             command,
             cwd=cwd,
-            env={**os.environ, **(env or {})},
+            env=environment(env),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
         )
@@ -54,6 +54,12 @@ def measure(
             )
         runs.append(Measured(seconds, usage.ru_maxrss * 1024 / 1e6))
     return min(runs, key=lambda run: run.seconds)
+
+
+def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The variables of a measured process: byte code is kept, as it is for an installed package."""
+    kept = {name: text for name, text in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**kept, **(extra or {})}
 
 
 @dataclass(frozen=True)

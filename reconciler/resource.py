@@ -7,14 +7,17 @@ mean the same exactly when they are equal. This module only holds values; it rea
 nothing.
 """
 
+import base64
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
 Spec: TypeAlias = Mapping[str, Any]
-"""Canonical tree: str, int, float, bool, list, dict, and `Secret` or `Reference` as leaves."""
+"""Canonical tree: str, int, float, bool, list, dict, and `Secret` or `Reference` as leaves.
+Branches are plain dicts."""
 
 Path: TypeAlias = tuple[str, ...]
 """The keys from the root of a spec to a field."""
@@ -146,6 +149,7 @@ class LiveResource:
     raw: Any = field(default=None, compare=False, repr=False)
 
 
+@lru_cache(maxsize=65536)
 def hash_id(kind: str, resource_id: str) -> str:
     """12 lower-case base-32 characters (60 bits) that stand for `KIND.ID` on a live object."""
     digest = hashlib.sha256(f"{kind}.{resource_id}".encode()).digest()
@@ -154,12 +158,8 @@ def hash_id(kind: str, resource_id: str) -> str:
 
 def base32(digest: bytes, length: int) -> str:
     """The first `length` characters of a digest in lower-case base 32 (5 bits a character)."""
-    number = int.from_bytes(digest, "big") >> (len(digest) * 8 - length * 5)
-    characters = []
-    for _ in range(length):
-        characters.append("abcdefghijklmnopqrstuvwxyz234567"[number & 31])
-        number >>= 5
-    return "".join(reversed(characters))
+    whole_groups = -(-length // 8) * 5
+    return base64.b32encode(digest[:whole_groups])[:length].decode("ascii").lower()
 
 
 def leaves(spec: Spec, prefix: Path = ()) -> Iterator[tuple[Path, Any]]:
@@ -174,7 +174,10 @@ def leaves(spec: Spec, prefix: Path = ()) -> Iterator[tuple[Path, Any]]:
 
 def has_secrets(spec: Spec) -> bool:
     """Whether any field of the spec holds a `Secret`."""
-    return any(isinstance(value, Secret) for _, value in leaves(spec))
+    return any(
+        isinstance(value, Secret) or (isinstance(value, dict) and has_secrets(value))
+        for value in spec.values()
+    )
 
 
 def redact(value: Any) -> Any:

@@ -71,11 +71,32 @@ def explain(
     found = [_Detail(*_locate(item["loc"], item["type"], data), item) for item in details]
     kept = list(_collapse(found))
     below = {detail.path[:-1] for detail in kept}
-    return [
+    faults = [
         _fault(detail, data, model, above)
         for detail in kept
         if detail.item["type"] != "too_short" or detail.path not in below  # faulty items count not
     ]
+    return without_misspelt(faults)
+
+
+def without_misspelt(faults: list[Fault]) -> list[Fault]:
+    """The same faults but for fields that are missing only because their name is misspelt."""
+    meant = {
+        (fault.path[:-1], _missing(label((*fault.path[:-1], name))))
+        for fault in faults
+        if fault.at_key
+        for name in re.findall(r"^did you mean `(.*)`\?$", fault.fix)
+    }
+    return [fault for fault in faults if (fault.path, fault.message) not in meant]
+
+
+def missing_field(path: DataPath, fix: str) -> Fault:
+    """A field that has to be there and is not."""
+    return Fault(path[:-1], _missing(label(path)), fix)
+
+
+def _missing(name: str) -> str:
+    return f"`{name}` is missing"
 
 
 class _Detail(NamedTuple):
@@ -182,7 +203,7 @@ def _fault(detail: _Detail, data: Any, model: type[BaseModel], above: DataPath) 
         path = (*path, *context["at"])
         return Fault(path, _with_label(context["what"], path), context["fix"], detail.is_key)
     if kind == "missing":
-        return Fault(path[:-1], f"`{label(path)}` is missing", f"add `{detail.path[-1]}: ...`")
+        return missing_field(path, f"add `{detail.path[-1]}: ...`")
     if kind == "extra_forbidden":
         fix = _fix_unknown(detail.path, model)
         return Fault(path, f"unknown field `{label(path)}`", fix, at_key=True)

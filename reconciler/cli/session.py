@@ -22,8 +22,9 @@ from reconciler.executor import ThreadExecutor
 from reconciler.git.head import head_commit
 from reconciler.guard import guard
 from reconciler.kinds.base import LoadContext
-from reconciler.live import Providers, add_usage, read_all
+from reconciler.live import add_usage, read_all
 from reconciler.plan import Plan, World, make_plan
+from reconciler.providers.base import Providers
 from reconciler.providers.registry import KIND_TRAITS, describe_target, open_providers
 from reconciler.render.text import Header
 from reconciler.resource import Resource

@@ -21,9 +21,9 @@ from pydantic import (
 )
 
 from reconciler.kinds.base import Document, LoadContext, Strict, field_fault
-from reconciler.kinds.suggestion import closest
 from reconciler.ownership import TRAILER_START, text_limit
 from reconciler.resource import Mark, Resource, ResourceKey
+from reconciler.wording import did_you_mean
 
 Fault = tuple[tuple[str | int, ...], str, str]
 """Path below the document, what is wrong, how to fix it."""
@@ -99,7 +99,9 @@ def _list_to_mapping(value: Any) -> Any:
     for index, item in enumerate(value):
         if item not in WORKLOAD_TYPES:
             raise field_fault(
-                f"there is no workload type {item!r}", closest(str(item), WORKLOAD_TYPES), (index,)
+                f"there is no workload type {item!r}",
+                did_you_mean(str(item), WORKLOAD_TYPES, "it may be"),
+                (index,),
             )
     return dict.fromkeys(value, True)
 

@@ -23,7 +23,11 @@ class Strict(BaseModel):
     """A frozen model that refuses fields it does not know and never repeats input in errors."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", hide_input_in_errors=True, coerce_numbers_to_str=True
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        coerce_numbers_to_str=True,
+        defer_build=True,
     )
 
 

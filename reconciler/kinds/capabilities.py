@@ -1,11 +1,11 @@
 """The POSIX capabilities that an environment asset may add, as the API's description lists them."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, Field
 
 from reconciler.kinds.base import field_fault
-from reconciler.kinds.suggestion import closest
+from reconciler.wording import did_you_mean
 
 CAPABILITIES = (
     "AUDIT_CONTROL",
@@ -49,23 +49,24 @@ CAPABILITIES = (
 )
 
 
-def _check_capabilities(value: Any) -> Any:
-    if isinstance(value, list):
-        for index, item in enumerate(value):
-            if isinstance(item, str) and item not in CAPABILITIES:
-                word = item.upper().removeprefix("CAP_")
-                fix = f"write {word}" if word in CAPABILITIES else closest(word, CAPABILITIES)
-                raise field_fault(f"there is no capability {item!r}", fix, (index,))
-    return value
+def _check_capability(name: str) -> str:
+    if name not in CAPABILITIES:
+        word = name.upper().removeprefix("CAP_")
+        known = did_you_mean(word, CAPABILITIES, "it may be")
+        raise field_fault(
+            f"there is no capability {name!r}", f"write {word}" if word in CAPABILITIES else known
+        )
+    return name
 
 
 Capabilities = Annotated[
-    list[str] | None,
-    BeforeValidator(
-        _check_capabilities,
-        json_schema_input_type=list[
-            Annotated[str, Field(json_schema_extra={"enum": list(CAPABILITIES)})]
-        ],
-    ),
+    list[
+        Annotated[
+            str,
+            Field(json_schema_extra={"enum": list(CAPABILITIES)}),
+            AfterValidator(_check_capability),
+        ]
+    ]
+    | None,
     Field(description="POSIX capabilities to add.", examples=[["NET_ADMIN"]]),
 ]

@@ -13,11 +13,11 @@ with `is_custom_url`, `external_url` (ExternalUrl), `is_custom_port` (NodePort) 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import BeforeValidator, Field, StrictBool, StrictInt, model_validator
+from pydantic import AfterValidator, Field, StrictBool, StrictInt, model_validator
 
 from reconciler.kinds.asset import Fault
 from reconciler.kinds.base import Strict, field_fault
-from reconciler.kinds.suggestion import closest
+from reconciler.wording import did_you_mean
 
 EXTERNAL_TOOLS = ("wandb", "comet")
 
@@ -123,37 +123,26 @@ class Connection(Strict):
                 raise field_fault(f"{field} has no meaning for {kind}", fix, (field,))
 
 
-def _check_tools(value: Any) -> Any:
-    if not isinstance(value, list):
-        return value
-    for index, item in enumerate(value):
-        if not isinstance(item, str) or item in TOOLS or item in _OTHER_NAMES:
-            continue
-        if item in _WITHOUT_PORT:
-            raise field_fault(
-                f"the port of {item} is not known",
-                f"write it under connections: {{{item}: {{tool_type: {item}, "
-                "container_port: PORT}}",
-                (index,),
-            )
-        if item in EXTERNAL_TOOLS:
-            raise field_fault(
-                f"{item} runs outside and needs its URL",
-                f"write it under connections: {{{item}: {{tool_type: {item}, external_url: URL}}}}",
-                (index,),
-            )
-        raise field_fault(f"there is no tool {item!r}", closest(item, TOOLS), (index,))
-    return value
+def _check_tool(word: str) -> str:
+    if word in TOOLS or word in _OTHER_NAMES:
+        return word
+    if word in _WITHOUT_PORT or word in EXTERNAL_TOOLS:
+        outside = word in EXTERNAL_TOOLS
+        what, need = ("runs outside and needs its URL", "external_url: URL")
+        if not outside:
+            what, need = ("has no usual port", "container_port: PORT")
+        raise field_fault(
+            f"{word} {what}",
+            f"write it under connections: {{{word}: {{tool_type: {word}, {need}}}}}",
+        )
+    raise field_fault(f"there is no tool {word!r}", did_you_mean(word, list(TOOLS), "it may be"))
 
 
 Tools = Annotated[
-    list[str] | None,
-    BeforeValidator(
-        _check_tools,
-        json_schema_input_type=list[
-            Literal["jupyter", "vscode", "tensorboard", "rstudio", "mlflow"]
-        ],
-    ),
+    list[
+        Annotated[str, Field(json_schema_extra={"enum": list(TOOLS)}), AfterValidator(_check_tool)]
+    ]
+    | None,
     Field(
         description="Tools in the image, each made a connection with its usual port.",
         examples=[["jupyter", "tensorboard"]],

@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, Field, StrictBool, model_validator
 from reconciler.kinds.asset import Fault
 from reconciler.kinds.base import LoadContext, Strict, field_fault
 from reconciler.resource import Secret
+from reconciler.strict_yaml import WrittenFloat
 
 SOURCES = ("value", "credential", "config_map", "pod_field", "env")
 
@@ -76,10 +77,12 @@ def _text_to_mapping(value: Any) -> Any:
     if isinstance(value, bool):
         raise field_fault(
             f"an environment variable is text, not {str(value).lower()}",
-            f'Put it in quotes: "{str(value).lower()}".',
+            f'put it in quotes: "{str(value).lower()}".',
         )
     if isinstance(value, int):
         return {"value": str(value)}
+    if isinstance(value, WrittenFloat):
+        return {"value": value.text}
     if isinstance(value, float):
         raise field_fault(
             "an environment variable is text, and this number may not be kept as it is written",

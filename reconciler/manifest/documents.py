@@ -15,7 +15,15 @@ from reconciler.manifest.files import ManifestFile, read_directory
 from reconciler.manifest.report import Place, Report
 from reconciler.resource import Resource, ResourceKey, Source
 from reconciler.strict_yaml import load as load_yaml
-from reconciler.wording import Fault, did_you_mean, explain, nearest, shorten
+from reconciler.wording import (
+    Fault,
+    did_you_mean,
+    explain,
+    missing_field,
+    nearest,
+    shorten,
+    without_misspelt,
+)
 
 API_VERSION = "reconciler/v1"
 _ENVELOPE = ("apiVersion", "kind", "metadata", "spec")
@@ -121,7 +129,7 @@ def _check_envelope(data: Any, kinds: Mapping[str, Kind]) -> list[Fault]:
     if data.keys() == _ENVELOPE_KEYS and data["apiVersion"] == API_VERSION:
         return _check_kind(data["kind"], kinds)
     absent = [name for name in _ENVELOPE if name not in data]
-    faults = [Fault((), f"`{name}` is missing", _envelope_fix(name, kinds)) for name in absent]
+    faults = [missing_field((name,), _envelope_fix(name, kinds)) for name in absent]
     if "apiVersion" in data and data["apiVersion"] != API_VERSION:
         fix = f"write `apiVersion: {API_VERSION}`"
         faults.append(Fault(("apiVersion",), "this apiVersion is not known", fix))
@@ -129,14 +137,9 @@ def _check_envelope(data: Any, kinds: Mapping[str, Kind]) -> list[Fault]:
         faults += _check_kind(data["kind"], kinds)
     for name in data.keys() - _ENVELOPE_KEYS:
         meant = nearest(name, absent)
-        if meant is None and "spec" in absent:
-            fix = "put the fields of the object under `spec:`"
-        elif meant is None:
-            fix = f"a manifest has {', '.join(_ENVELOPE)}; put fields of the object under `spec:`"
-        else:
-            fix = f"did you mean `{meant}`?"
+        fix = f"did you mean `{meant}`?" if meant else "put the fields of the object under `spec:`"
         faults.append(Fault((name,), f"unknown field `{shorten(name)}`", fix, at_key=True))
-    return faults
+    return without_misspelt(faults)
 
 
 def _envelope_fix(name: str, kinds: Mapping[str, Kind]) -> str:

@@ -61,6 +61,9 @@ def _make_guard(tokens: Tokens, latency: float, log: RequestLog) -> Middleware:
         except sqlite3.OperationalError:
             _LOG.exception("the sandbox database did not answer")
             response = _json(ApiError(503, "The database is busy; please try again.").body(), 503)
+        except Exception:  # noqa: BLE001 -- whatever it is, the client gets the contract's 500
+            _LOG.exception("%s %s failed", request.method, request.path)
+            response = _json(ApiError(500, "Something went wrong.").body(), 500)
         log.add(Request(request.method, request.path, request.query_string, response.status))
         return response
 

@@ -19,14 +19,14 @@ from reconciler.sandbox.database import Database
 Place = tuple[str, str]
 """A scope and the id in it; the id is "" for system and tenant."""
 
-_COLUMNS = "id, kind, name, scope, scope_id, body"
+_COLUMNS = "id, kind, name, scope, scope_id, first_name, body"
 _TYPES = "$.meta.workloadSupportedTypes"
 _ALL_TYPES = f"json_extract(body, '{_TYPES}') IS NULL"
-_SHOWN = """
-  SELECT seq, id, kind, name, scope, scope_id, body FROM asset
+_SHOWN = f"""
+  SELECT seq, {_COLUMNS} FROM asset
   WHERE id NOT IN (SELECT id FROM outdated WHERE until > :now)
   UNION ALL
-  SELECT seq, id, kind, name, scope, scope_id, body FROM outdated AS shown
+  SELECT seq, {_COLUMNS} FROM outdated AS shown
   WHERE body IS NOT NULL AND rowid = (
     SELECT rowid FROM outdated WHERE id = shown.id AND until > :now ORDER BY until, rowid LIMIT 1
   )
@@ -35,13 +35,14 @@ _SHOWN = """
 
 @dataclass(frozen=True)
 class Asset:
-    """One asset; `body` is `{"meta": ..., "spec": ...}` as JSON text."""
+    """One asset; `first_name` is its name at creation, `body` `{"meta", "spec"}` as text."""
 
     id: str
     kind: str
     name: str
     scope: str
     scope_id: str
+    first_name: str
     body: str
 
 
@@ -108,10 +109,10 @@ class AssetStore:
         return Asset(*row)
 
     def find(self, kind: str, wanted: AssetFilter) -> list[tuple[str, str]]:
-        """Name and body of every asset that reads show, in the order of creation."""
+        """First name and body of every asset that reads show, in the order of creation."""
         conditions, arguments = _conditions(wanted)
         query = (
-            f"SELECT name, body FROM ({self._shown()}) "
+            f"SELECT first_name, body FROM ({self._shown()}) "
             f"WHERE {' AND '.join(['kind = :kind', *conditions])} ORDER BY seq"
         )
         arguments |= {"kind": kind, "now": time.time()}
@@ -132,8 +133,7 @@ class AssetStore:
         now = time.time()
         connection.execute("DELETE FROM outdated WHERE until <= ?", (now,))
         connection.execute(
-            "INSERT INTO outdated (until, seq, id, kind, name, scope, scope_id, body) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            f"INSERT INTO outdated (until, seq, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (now + self._lag, sequence, *astuple(asset)[:-1], asset.body if shown else None),
         )
 
@@ -144,10 +144,9 @@ def insert_builtin(connection: sqlite3.Connection, asset: Asset) -> None:
 
 
 def _insert(connection: sqlite3.Connection, asset: Asset) -> int:
-    query = f"INSERT INTO asset ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)"
-    values = (asset.id, asset.kind, asset.name, asset.scope, asset.scope_id, asset.body)
+    query = f"INSERT INTO asset ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"
     try:
-        sequence = connection.execute(query, values).lastrowid
+        sequence = connection.execute(query, astuple(asset)).lastrowid
     except sqlite3.IntegrityError as error:
         raise _taken(asset) from error
     assert sequence is not None
@@ -203,5 +202,5 @@ def _taken(asset: Asset) -> ApiError:
     return ApiError(
         409,
         "Resource with this name already exists",
-        f"There is a {asset.kind} asset named {asset.name!r} in {place} already.",
+        f"The {place} has another {asset.kind} asset named {asset.name!r}.",
     )

@@ -18,7 +18,7 @@ from reconciler.sandbox.asset_store import Asset, AssetFilter, AssetStore, Place
 from reconciler.sandbox.behaviour import Behaviour
 from reconciler.sandbox.database import CLIENT_ID, Database
 from reconciler.sandbox.org_units import TENANT_ID, TENANT_WIDE, OrgUnits, ScopeIds
-from reconciler.sandbox.queries import read_flag, read_integer
+from reconciler.sandbox.queries import read_choice, read_flag, read_integer
 from reconciler.sandbox.rendering import make_renderer
 from reconciler.sandbox.schema import refuse
 from reconciler.sandbox.usage import NO_USAGE, read_usage
@@ -28,6 +28,7 @@ Query = Mapping[str, str]
 
 _SCOPE_FIELDS = {"cluster": "clusterId", "department": "departmentId", "project": "projectId"}
 _STATUS = dump({"status": "No issues found", "issues": []})
+_WORKLOAD_TYPES = ("Workspace", "Training", "Distributed", "Inference")
 _TYPE_FILTERS = {
     "isTraining": "training",
     "isWorkspace": "workspace",
@@ -69,7 +70,7 @@ class Assets:
         """One asset."""
         extras = self._extras(query)
         asset = self._store.get(self._kind, asset_id.lower())
-        return self._answer(asset.name, asset.body, extras)
+        return self._answer(asset.first_name, asset.body, extras)
 
     def list(self, query: Query) -> str:
         """The assets that the filters leave, in the order of creation."""
@@ -77,32 +78,37 @@ class Assets:
         found = self._store.find(self._kind, self._filter(query))
         return f'{{"entries":[{",".join([self._answer(*each, extras) for each in found])}]}}'
 
-    def _answer(self, name: str, body: str, extras: tuple[dict[str, str] | None, bool]) -> str:
+    def _answer(
+        self, first_name: str, body: str, extras: tuple[dict[str, str] | None, bool]
+    ) -> str:
         """Add `usedBy` and `status` to the text of an asset, before its closing brace."""
         usage, with_status = extras
         text = self._render(body)
         if usage is not None:
-            text = f'{text[:-1]},"usedBy":{usage.get(name, NO_USAGE)}}}'
+            text = f'{text[:-1]},"usedBy":{usage.get(first_name, NO_USAGE)}}}'
         if with_status:
             text = f'{text[:-1]},"status":{_STATUS}}}'
         return text
 
     def _extras(self, query: Query) -> tuple[dict[str, str] | None, bool]:
-        """The usage by asset name, if it is asked for, and whether the status is."""
+        """The usage by asset name, if it is asked for, and whether the status is.
+
+        Compliance with a project's policies is not answered, since a sandbox has no policies.
+        """
+        read_integer(query, "complyToProject")
+        read_choice(query, "complyToWorkloadType", _WORKLOAD_TYPES)
+        read_choice(query, "complyToReplicaType", ("Worker", "Master"))
         usage = read_usage(self._database, self._kind) if read_flag(query, "usageInfo") else None
         wants_status = read_flag(query, "statusInfo") or read_flag(query, "includeStatus")
         return usage, bool(wants_status) and self._kind == "environment"
 
     def _filter(self, query: Query) -> AssetFilter:
-        scope = query.get("scope")
-        if scope is not None and scope not in ("tenant", *_SCOPE_FIELDS):
-            raise ApiError(400, "scope must be one of tenant, cluster, department, project.")
         partial = self._behaviour.name_filter == "partial"
         types = ((name, read_flag(query, flag)) for flag, name in _TYPE_FILTERS.items())
         return AssetFilter(
             name=None if partial else query.get("name"),
             name_part=query.get("name") if partial else None,
-            scope=scope,
+            scope=read_choice(query, "scope", ("tenant", *_SCOPE_FIELDS)),
             places=self._places(query),
             supports=tuple((name, wanted) for name, wanted in types if wanted is not None),
             framework=query.get("distributedFramework"),
@@ -145,7 +151,8 @@ class Assets:
         meta["updateCount"] = 0
         scope_id = str(meta[_SCOPE_FIELDS[scope]]) if scope in _SCOPE_FIELDS else ""
         text = dump({"meta": meta, "spec": body.spec})
-        return Asset(asset_id, self._kind, meta["name"], scope, scope_id, text)
+        name = meta["name"]
+        return Asset(asset_id, self._kind, name, scope, scope_id, name, text)
 
 
 def _check_scope_ids(meta: dict[str, Any]) -> None:

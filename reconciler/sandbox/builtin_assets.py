@@ -91,4 +91,4 @@ def _builtin(kind: str, name: str, spec: dict[str, Any]) -> Asset:
         "updatedAt": _CREATED_AT,
         "updateCount": 0,
     }
-    return Asset(asset_id, kind, name, "system", "", dump({"meta": meta, "spec": spec}))
+    return Asset(asset_id, kind, name, "system", "", name, dump({"meta": meta, "spec": spec}))

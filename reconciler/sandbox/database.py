@@ -18,7 +18,7 @@ from reconciler.errors import SandboxError
 
 CLIENT_ID = "reconciler-sandbox"
 _BUSY_SECONDS = 10.0
-_VERSION = 1
+_VERSION = 2
 _TABLES = """
 CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE cluster (uuid TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, created_at TEXT NOT NULL);
@@ -37,17 +37,19 @@ CREATE TABLE credential (
 CREATE TABLE usage (
   kind TEXT NOT NULL, name TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (kind, name)
 );
--- What was written last: `seq` is the order of creation, `body` the asset as JSON text.
+-- What was written last: `seq` is the order of creation, `first_name` the name at creation (the
+-- seeded usage follows it through renames, as on a server that goes by ids), `body` JSON text.
 CREATE TABLE asset (
   seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, name TEXT NOT NULL,
-  scope TEXT NOT NULL, scope_id TEXT NOT NULL, body TEXT NOT NULL,
+  scope TEXT NOT NULL, scope_id TEXT NOT NULL, first_name TEXT NOT NULL, body TEXT NOT NULL,
   UNIQUE (kind, scope, scope_id, name)
 );
 CREATE INDEX asset_in_order ON asset (kind, seq);
 -- What reads still show until a time (Unix seconds) instead. No body: it does not show yet.
 CREATE TABLE outdated (
   until REAL NOT NULL, seq INTEGER NOT NULL, id TEXT NOT NULL, kind TEXT NOT NULL,
-  name TEXT NOT NULL, scope TEXT NOT NULL, scope_id TEXT NOT NULL, body TEXT
+  name TEXT NOT NULL, scope TEXT NOT NULL, scope_id TEXT NOT NULL, first_name TEXT NOT NULL,
+  body TEXT
 );
 CREATE INDEX outdated_of_asset ON outdated (id, until);
 """

@@ -18,7 +18,8 @@ def grant(tokens: Tokens, raw: bytes) -> str:
     if not isinstance(body, dict):
         raise ApiError(400, "The body must be an object.")
     given = {name.lower(): value for name, value in body.items()}
-    if given.get("granttype") not in GRANTS:
+    grant_type = given.get("granttype")
+    if not isinstance(grant_type, str) or grant_type not in GRANTS:
         raise ApiError(400, f"grantType must be one of {', '.join(sorted(GRANTS))}.")
     client_id = given.get("clientid", given.get("appid"))
     client_secret = given.get("clientsecret", given.get("appsecret"))

@@ -19,6 +19,14 @@ def read_flag(query: Mapping[str, str], name: str) -> bool | None:
     return text == "true"
 
 
+def read_choice(query: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str | None:
+    """One of some words; None if it is not there."""
+    text = query.get(name)
+    if text is not None and text not in choices:
+        raise ApiError(400, f"{name} must be one of {', '.join(choices)}.", details=name)
+    return text
+
+
 def read_integer(query: Mapping[str, str], name: str) -> int | None:
     """An integer of 32 bits; None if it is not there."""
     text = query.get(name)

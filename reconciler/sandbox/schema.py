@@ -186,7 +186,8 @@ class Record(Shape):
             name: self.fields[name].render(each, absent) if name in self.fields else each
             for name, each in value.items()
         }
-        if absent != "absent":
+        # An object that was empty when it was sent stays so: it may be an answer sent back.
+        if absent == "null" or (absent == "empty" and value):
             for name, shape in self.fields.items():
                 if name not in value:
                     _add_absent(answer, name, shape, absent)

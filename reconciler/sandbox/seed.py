@@ -104,7 +104,7 @@ Workloads = tuple[Annotated[WorkloadSeed, BeforeValidator(_name_alone)], ...]
 
 
 class UsageSeed(_Model):
-    """What uses the assets of one kind and name, in whatever scope."""
+    """What uses the assets created with one kind and name, in whatever scope."""
 
     kind: Literal["environment", "compute"]
     name: Name

@@ -18,10 +18,12 @@ from reconciler.sandbox.org_units import (
     OrgUnits,
     Project,
 )
-from reconciler.sandbox.queries import read_integer
+from reconciler.sandbox.queries import read_choice, read_flag, read_integer
 
 Row = dict[str, Any]
 Query = Mapping[str, str]
+Keys = dict[str, str]
+"""What a unit can be filtered and sorted by."""
 
 _DEFAULT_LIMIT, _MAXIMUM_LIMIT = 50, 500
 _FIGURES = (
@@ -58,6 +60,7 @@ class UnitAnswers:
 
     def list_clusters(self, query: Query) -> str:
         """A bare array, as the API has it."""
+        read_flag(query, "includeRequestedForDelete")
         return dump([_show_cluster(each, query) for each in self._units.clusters()])
 
     def get_cluster(self, uuid: str, query: Query) -> str:
@@ -69,7 +72,7 @@ class UnitAnswers:
 
     def list_projects(self, query: Query) -> str:
         """A page of projects."""
-        rows = [_show_project(each) for each in self._units.projects()]
+        rows = [(_project_keys(each), _show_project(each)) for each in self._units.projects()]
         return _page("projects", rows, query, _PROJECT_FIELDS)
 
     def get_project(self, project_id: str) -> str:
@@ -81,9 +84,9 @@ class UnitAnswers:
 
     def list_departments(self, query: Query) -> str:
         """A page of departments."""
-        if query.get("verbosity", "brief") not in ("meta", "brief", "verbose"):
-            raise ApiError(400, "verbosity must be one of meta, brief, verbose.")
-        rows = [_show_department(each) for each in self._units.departments()]
+        read_choice(query, "verbosity", ("meta", "brief", "verbose"))
+        departments = self._units.departments()
+        rows = [(_department_keys(each), _show_department(each)) for each in departments]
         return _page("departments", rows, query, _DEPARTMENT_FIELDS)
 
     def get_department(self, department_id: str) -> str:
@@ -94,7 +97,7 @@ class UnitAnswers:
         raise ApiError(404, f"There is no department with the id {department_id}.")
 
 
-def _page(key: str, rows: Sequence[Row], query: Query, fields: Sequence[str]) -> str:
+def _page(key: str, rows: Sequence[tuple[Keys, Row]], query: Query, fields: Sequence[str]) -> str:
     """Filter, sort and cut; `next` is the offset of the page after this one, if there is one."""
     limit = read_integer(query, "limit")
     limit = _DEFAULT_LIMIT if limit is None else limit
@@ -103,16 +106,18 @@ def _page(key: str, rows: Sequence[Row], query: Query, fields: Sequence[str]) ->
         raise ApiError(400, f"limit must be between 1 and {_MAXIMUM_LIMIT}.", details="limit")
     if offset < 0:
         raise ApiError(400, "offset must not be negative.", details="offset")
-    found = _sort(_filter(rows, query, fields), query, fields)
-    page: Row = {key: [{k: v for k, v in row.items() if k != "phase"} for row in found][offset:]}
-    if len(page[key]) > limit:
-        page = {key: page[key][:limit], "next": offset + limit}
+    found = [row for _, row in _sort(_filter(rows, query, fields), query, fields)]
+    page: Row = {key: found[offset : offset + limit]}
+    if offset + limit < len(found):
+        page["next"] = offset + limit
     return dump(page)
 
 
-def _filter(rows: Sequence[Row], query: Query, fields: Sequence[str]) -> Sequence[Row]:
+def _filter(
+    rows: Sequence[tuple[Keys, Row]], query: Query, fields: Sequence[str]
+) -> Sequence[tuple[Keys, Row]]:
     found = rows
-    for text in filter(None, query.get("filterBy", "").split(",")):
+    for text in query["filterBy"].split(",") if "filterBy" in query else ():
         match = _FILTER.fullmatch(text)
         if match is None or match[1] not in fields:
             raise ApiError(
@@ -122,37 +127,53 @@ def _filter(rows: Sequence[Row], query: Query, fields: Sequence[str]) -> Sequenc
                 details="filterBy",
             )
         name, compare, given = match[1], _COMPARISONS[match[2]], match[3]
-        found = [row for row in found if compare(row[name], given)]
+        found = [row for row in found if compare(row[0][name], given)]
     search = query.get("search", "")
-    return [row for row in found if search in row["name"]]
+    return [row for row in found if search in row[0]["name"]]
 
 
-def _sort(rows: Sequence[Row], query: Query, fields: Sequence[str]) -> Sequence[Row]:
-    name, order = query.get("sortBy"), query.get("sortOrder", "asc")
-    if order not in ("asc", "desc"):
-        raise ApiError(400, "sortOrder must be asc or desc.", details="sortOrder")
-    if name is not None and name not in (*fields, *_FIGURES):
-        raise ApiError(400, f"sortBy cannot be {name}.", details="sortBy")
+def _sort(
+    rows: Sequence[tuple[Keys, Row]], query: Query, fields: Sequence[str]
+) -> Sequence[tuple[Keys, Row]]:
+    name = read_choice(query, "sortBy", (*fields, *_FIGURES))
+    order = read_choice(query, "sortOrder", ("asc", "desc"))
     # Figures of use are equal for all units here, so that sorting by them keeps the order.
-    key = name if name in fields else None
-    if key is not None:
-        rows = sorted(rows, key=lambda row: str(row[key]))
+    if name in fields:
+        rows = sorted(rows, key=lambda row: row[0][str(name)])
     return rows[::-1] if order == "desc" else rows
 
 
 def _show_cluster(cluster: Cluster, query: Query) -> Row:
-    verbosity = query.get("verbosity", "full")
-    if verbosity not in ("metadata", "full"):
-        raise ApiError(400, "verbosity must be metadata or full.", details="verbosity")
+    verbosity = read_choice(query, "verbosity", ("metadata", "full"))
     row: Row = {
         "uuid": cluster.uuid,
         "tenantId": TENANT_ID,
         "name": cluster.name,
         "createdAt": cluster.created_at,
     }
-    if verbosity == "full":
+    if verbosity != "metadata":
         row |= {"version": "sandbox", "status": {"state": "Connected"}}
     return row
+
+
+def _project_keys(project: Project) -> Keys:
+    return {
+        "name": project.name,
+        "clusterId": project.cluster_id,
+        "departmentId": project.department_id,
+        "parentId": project.department_id,
+        "parentName": project.department_name,
+        "phase": "Ready",
+        "createdAt": project.created_at,
+    }
+
+
+def _department_keys(department: Department) -> Keys:
+    return {
+        "name": department.name,
+        "clusterId": department.cluster_id,
+        "createdAt": department.created_at,
+    }
 
 
 def _show_project(project: Project) -> Row:
@@ -162,9 +183,7 @@ def _show_project(project: Project) -> Row:
         "description": "",
         "clusterId": project.cluster_id,
         "parentId": project.department_id,
-        "departmentId": project.department_id,
-        "parentName": project.department_name,
-        "phase": "Ready",
+        "parent": {"id": project.department_id, "name": project.department_name},
         "enforceRunaiScheduler": False,
         "resources": [],
         "totalResources": {},

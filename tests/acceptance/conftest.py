@@ -29,7 +29,7 @@ def world(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Projec
         yield made
 
 
-@pytest.fixture(params=SWITCHES.values(), ids=SWITCHES.keys())
+@pytest.fixture(params=list(SWITCHES.values()), ids=list(SWITCHES))
 def any_world(
     request: pytest.FixtureRequest, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Project]:

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ from tests.acceptance.live_side import (
 from tests.acceptance.project import Project, environment, project
 
 ADDRESS = "RunaiEnvironment.train"
-FULL = {
+FULL: dict[str, Any] = {
     "description": "Training with GPUs",
     "workload_types": ["workspace", "training"],
     "environment_variables": {"NCCL_DEBUG": "INFO"},
@@ -37,7 +38,7 @@ def test_plan_apply_plan(any_world: Project) -> None:
     dry = world.reconcile("apply")
     assert dry.code == 0
     assert "dry run" in dry.err
-    assert world.server.requests.writes() == []
+    assert not world.server.requests.writes()
     applied = world.reconcile("apply", "--apply")
     assert applied.code == 0, applied.out + applied.err
     assert applied.last_line == "Apply complete! Resources: 3 added, 0 changed, 0 destroyed."
@@ -73,7 +74,7 @@ def test_a_rename_is_an_update_in_place(any_world: Project) -> None:
     ],
 )
 def test_an_immutable_field_is_one_replacement(
-    any_world: Project, first: dict[str, object], second: dict[str, object], forcing: str
+    any_world: Project, first: dict[str, Any], second: dict[str, Any], forcing: str
 ) -> None:
     world = any_world
     world.write(environment(**first))
@@ -88,7 +89,7 @@ def test_an_immutable_field_is_one_replacement(
     assert any(field.startswith(forcing) for field in world.fields(ADDRESS))
     ran = world.apply()
     assert ran.last_line == "Apply complete! Resources: 1 added, 0 changed, 1 destroyed."
-    assert [item["meta"]["name"] for item in assets(world)] == ["train"] or world.lag
+    assert [item["meta"]["name"] for item in assets(world)] == ["train"]
     assert named(world, "train")["meta"]["id"] != old
     assert world.plan() == {}
 
@@ -318,7 +319,7 @@ def test_unknown_scopes_are_all_reported_with_position(world: Project) -> None:
     ran = world.reconcile("plan")
     assert ran.code == 1
     assert "team-c" in ran.err
-    assert "team-a" in ran.err
+    assert "did you mean `team-b`" in ran.err
     assert "mane" in ran.err
     assert "manifests/all.yaml:" in ran.err
 

@@ -76,6 +76,15 @@ class Engine:
         """Where the engine is, in words."""
         return self._host or os.environ.get("DOCKER_HOST") or "the ordinary Docker context"
 
+    def check(self) -> tuple[str, ...]:
+        """Ask the engine for its version; lines about what was found, for `reconcile doctor`."""
+        with self._translated():
+            found = self._client().version()
+        return (
+            f"version {found.get('Version')}, API {found.get('ApiVersion')}",
+            f"{found.get('Os')}/{found.get('Arch')}",
+        )
+
     def list_images(self, filters: Mapping[str, Sequence[str]]) -> list[ImageSummary]:
         """Tagged images that fit all filters, in one call."""
         with self._translated():

@@ -1,0 +1,9 @@
+"""The Run:ai control plane: environment and compute assets, through NVIDIA's SDK (runapy).
+
+`open_runai` gives the two providers of a target. Nothing is imported of the SDK, and nobody is
+logged in, before a provider is used.
+"""
+
+from reconciler.providers.runai.session import RunaiSystem, open_runai
+
+__all__ = ["RunaiSystem", "open_runai"]

@@ -1,0 +1,90 @@
+"""The provider of environment and of compute assets: one class, one instance for each kind."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from reconciler.plan import Change
+from reconciler.providers.base import Progress, Provider
+from reconciler.providers.runai.mapping import AssetMapping
+from reconciler.providers.runai.reading import AssetReader
+from reconciler.providers.runai.scopes import ScopeDirectory
+from reconciler.providers.runai.settling import Rules, settle
+from reconciler.providers.runai.writing import AssetWriter
+from reconciler.resource import LiveResource, Resource
+
+_USERS = (
+    ("workspaces", "workspace"),
+    ("trainings", "training"),
+    ("distributed", "distributed training"),
+    ("inferences", "inference"),
+    ("templates", "template"),
+)
+
+
+class AssetProvider(Provider):
+    """Assets of one kind on one control plane."""
+
+    system = "Run:ai control plane"
+
+    def __init__(
+        self,
+        reader: AssetReader,
+        writer: AssetWriter,
+        mapping: AssetMapping,
+        directory: ScopeDirectory,
+        rules: Rules,
+    ) -> None:
+        self.traits = rules.traits
+        self._reader = reader
+        self._writer = writer
+        self._mapping = mapping
+        self._directory = directory
+        self._rules = rules
+
+    def resolve(self, resources: Sequence[Resource]) -> Sequence[Resource]:
+        """Ids in place of names; what equals a default of this server is left out."""
+        if not resources:
+            return ()
+        bound = self._directory.bind(resources)
+        if not self._mapping.defaults:
+            return bound
+        return [self._without_defaults(resource) for resource in bound]
+
+    def _without_defaults(self, resource: Resource) -> Resource:
+        spec = dict(resource.spec)
+        self._mapping.drop_defaults(spec)
+        return replace(resource, spec=spec)
+
+    def read(self) -> Sequence[LiveResource]:
+        """Every asset that the account may read, built-in ones aside."""
+        return self._reader.read()
+
+    def usage(self, live: Sequence[LiveResource]) -> Mapping[str, tuple[str, ...]]:
+        """What uses these assets, from one list with usage information."""
+        wanted = {item.uid for item in live}
+        return {
+            entry["meta"]["id"]: tuple(_users(entry.get("usedBy") or {}))
+            for entry in self._reader.entries(usage_info=True)
+            if entry["meta"]["id"] in wanted
+        }
+
+    def write(self, change: Change, progress: Progress) -> str:
+        """Carry out one change; see `AssetWriter`."""
+        return self._writer.write(change, progress)
+
+    def settle(self, changes: Sequence[Change], uids: Mapping[str, str]) -> Mapping[str, str]:
+        """Wait until the changes show; see `settling`."""
+        return settle(changes, uids, self._reader.read, self._rules)
+
+
+def _users(used_by: Mapping[str, Any]) -> list[str]:
+    """`workspace train-7 (Running)`, sorted within each sort."""
+    users: list[str] = []
+    for name, word in _USERS:
+        found = [
+            f"{word} {item['name']}" + (f" ({item['status']})" if item.get("status") else "")
+            for item in used_by.get(name) or ()
+        ]
+        users += sorted(found)
+    return users

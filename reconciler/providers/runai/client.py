@@ -1,0 +1,266 @@
+"""runapy's `ApiClient`, made safe to reconcile with. Importing this module enters the SDK.
+
+Each hazard of the SDK (runapy 1.224) is named where it is handled, so that a later SDK can drop it:
+
+2  retries of its own, of POST too, with the body of the error lost: none; only reads are retried
+3  no time limit: one for connecting and every pause, and one for a whole answer; `Retry-After` and
+   the number of retries are bounded; TLS errors are told apart
+4  login in the constructor, a broken bearer token, one failed refresh for ever: see
+   `_make_token_request` and `_log_in_again`
+7  proxy variables ignored (the target's `proxy` is passed on), a handler added to stderr (our own
+   logger is passed on), the token logged with `debug` (never set)
+8  the pool is as large as the number of threads
+
+Hazards 1 (imports), 5 and 6 (models and conversions) are dealt with in `sdk` and `mapping`: plain
+dicts of strings and numbers go in and come out.
+"""
+
+import json
+import logging
+import random
+import re
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+from urllib.parse import unquote, urlsplit
+
+import urllib3
+
+from reconciler.errors import AccessError, ConfigError
+from reconciler.providers.runai import sdk
+from reconciler.providers.runai.connection import Connection
+from reconciler.providers.runai.faults import (
+    BusyError,
+    Call,
+    UnauthorizedError,
+    from_answer,
+    from_transport,
+    not_json,
+    unexpected,
+)
+from reconciler.providers.runai.token import seconds_left
+
+log = logging.getLogger(__name__)
+
+_Result = TypeVar("_Result")
+_SDK = sdk.load()
+_ApiClient: Any = _SDK.ApiClient
+_LOGIN = Call("POST", "/api/v1/token", changes=False)
+_TOKEN = re.compile(r"[\x21-\x7e]+")
+_MARGIN = 60.0
+"""Seconds before its end at which a token is renewed, or a tenth of its life if that is less."""
+_WHOLE_ANSWER = 10
+"""A whole answer may take this many times the time limit of one pause."""
+_CHUNK = 1 << 18
+
+
+class Client(_ApiClient):  # type: ignore[misc]  # the SDK has no usable types
+    """A logged-in client. Every call raises `ProviderError`; safe to use from several threads."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._token = ""
+        self._login_lock = threading.Lock()
+        self._renew_at: float | None = None
+        super().__init__(_configuration(connection))
+
+    def _make_token_request(self) -> str:
+        """Log in, with a time limit. Hazard 4: the SDK calls this in its constructor."""
+        # Hazard 2: urllib3 is told to retry nothing and to follow no redirect.
+        self.rest_client.pool_manager.connection_pool_kw["retries"] = False
+        bearer = self._connection.credentials.token
+        if bearer is not None:
+            return _check_token(bearer.get_secret_value().strip())
+        token = _check_token(self._reading(self._request_token))
+        left = seconds_left(token, time.time())
+        self._renew_at = None
+        if left is not None:
+            self._renew_at = time.monotonic() + left - min(_MARGIN, left / 10)
+        return token
+
+    def _request_token(self) -> str:
+        """One login. Neither the secret nor the token is ever part of an error."""
+        body = {
+            "grantType": "app_token",
+            "AppId": self.configuration.client_id,
+            "AppSecret": self.configuration.client_secret,
+        }
+        headers = {"Accept": "application/json", "Content-Type": "application/json"}
+        url = self.configuration.runai_base_url + _LOGIN.path
+        answer: Any = None
+        try:
+            answer = self._exchange("POST", url, headers, json.dumps(body))
+            data = self.response_deserialize(answer, {"200": dict}).data
+        except _SDK.ApiException as error:
+            if error.status in (400, 401, 403):
+                raise AccessError(
+                    f"the control plane refused the login with {error.status}",
+                    fix="check client_id and client_secret of the target",
+                ) from None
+            raise from_answer(error, _LOGIN) from None
+        except urllib3.exceptions.HTTPError as error:
+            raise from_transport(error, _LOGIN) from error
+        except (ValueError, LookupError):
+            raise not_json(_LOGIN, None, _content_type(answer)) from None
+        token = data.get("accessToken") if isinstance(data, dict) else None
+        if not isinstance(token, str) or not token:
+            raise unexpected(_LOGIN.path, "an accessToken")
+        return token
+
+    def call_api(  # noqa: PLR0913, PLR0917  (the SDK's own signature)
+        self,
+        method: str,
+        resource_path: str,
+        query_params: Any = None,
+        header_params: Any = None,
+        body: Any = None,
+        post_params: Any = None,
+        _request_timeout: Any = None,
+    ) -> Any:
+        """One request of an API class, with everything that the SDK leaves out.
+
+        A read is repeated when the server is busy; a write never is, except after a 401, which
+        says that nothing was done.
+        """
+        call = Call(method, resource_path, changes=method != "GET")
+        query = [item for item in query_params or () if item[1] is not None]
+
+        def send() -> Any:
+            request = self.param_serialize(
+                method, resource_path, None, query, dict(header_params or {}), body, post_params
+            )
+            return self._send(call, request)
+
+        def attempt() -> Any:
+            token = self._fresh_token()
+            try:
+                return send()
+            except UnauthorizedError:
+                if not self._log_in_again(token):
+                    raise
+            return send()
+
+        return attempt() if call.changes else self._reading(attempt)
+
+    def _send(self, call: Call, request: Any) -> Any:
+        """Exactly one request and its answer, as the SDK's `ApiResponse`."""
+        method, url, headers, text, _ = request
+        answer: Any = None
+        try:
+            answer = self._exchange(method, url, headers, text)
+            return self.response_deserialize(answer, {"200": dict})
+        except _SDK.ApiException as error:
+            raise from_answer(error, call) from error
+        except urllib3.exceptions.HTTPError as error:
+            raise from_transport(error, call) from error
+        except (ValueError, LookupError) as error:
+            body = None if answer is None else answer.data
+            raise not_json(call, body, _content_type(answer)) from error
+
+    def _exchange(self, method: str, url: str, headers: Any, body: str | None) -> Any:
+        """Send, and read the whole answer within the time limits (hazard 3)."""
+        limit = self._connection.timeout
+        deadline = time.monotonic() + _WHOLE_ANSWER * limit
+        answer = self.rest_client.request(
+            method, url, headers=headers, body=body, _request_timeout=(limit, limit)
+        )
+        chunks: list[bytes] = []
+        for chunk in answer.response.stream(_CHUNK):
+            chunks.append(chunk)
+            if time.monotonic() > deadline:
+                answer.response.close()
+                raise urllib3.exceptions.ProtocolError("the answer takes too long")
+        answer.data = b"".join(chunks)
+        return answer
+
+    def _reading(self, attempt: Callable[[], _Result]) -> _Result:
+        """Repeat what changes nothing while the server is busy: a few times, and not for long."""
+        begin = time.monotonic()
+        for number in range(1, self._connection.read_attempts):
+            try:
+                return attempt()
+            except BusyError as error:
+                if time.monotonic() - begin > self._connection.timeout:
+                    raise
+                pause = self._pause(number, error.retry_after)
+                log.info("%s; trying again in %.1f s", error.what, pause)
+                time.sleep(pause)
+        return attempt()
+
+    def _pause(self, number: int, retry_after: float | None) -> float:
+        jitter: float = random.uniform(0.75, 1.25)  # noqa: S311  (no secret)
+        wanted = self._connection.first_pause * (1 << (number - 1)) * jitter
+        return min(max(wanted, retry_after or 0.0), self._connection.longest_pause)
+
+    def _fresh_token(self) -> str:
+        """The token in use, renewed if its end is near."""
+        if self._renew_at is not None and time.monotonic() >= self._renew_at:
+            self._log_in_again(self._token)
+        return self._token
+
+    def _log_in_again(self, refused: str) -> bool:
+        """Replace a token, once for all threads that hold it. False for a bearer token.
+
+        Hazard 4: a failure here is this call's alone; the next call tries again.
+        """
+        if self._connection.credentials.token is not None:
+            return False
+        with self._login_lock:
+            if self._token == refused:
+                token = self._make_token_request()
+                self.set_default_header("authorization", f"Bearer {token}")
+                self._token = token
+        return True
+
+
+def _check_token(token: str) -> str:
+    """A token with a line break or the like would be quoted by the error for a bad header."""
+    if not _TOKEN.fullmatch(token):
+        raise AccessError(
+            "the access token is not one word of printable characters",
+            fix="check `token` of the target; it may have been cut or quoted wrongly",
+        )
+    return token
+
+
+def _content_type(answer: Any) -> str | None:
+    return None if answer is None else answer.getheader("content-type")
+
+
+def _configuration(connection: Connection) -> Any:
+    """The SDK's own configuration. Hazards 2, 4, 7 and 8 are switched off or passed on here."""
+    proxy, headers = _proxy(connection.proxy)
+    secret = connection.credentials.client_secret
+    try:
+        return _SDK.Configuration(
+            client_id=connection.credentials.client_id,
+            client_secret=secret.get_secret_value() if secret else None,
+            runai_base_url=connection.base_url,
+            ssl_ca_cert=str(connection.ca_bundle) if connection.ca_bundle else None,
+            pool_maxsize=max(connection.parallelism, 1),
+            retry_enabled=False,
+            proxy_url=proxy,
+            proxy_headers=headers,
+            auto_refresh_token=False,
+            logger=log,
+        )
+    except (ValueError, OSError) as error:
+        raise ConfigError(
+            f"ca_bundle {connection.ca_bundle} cannot be used: {error}",
+            fix="name a PEM file with the certificates to trust",
+        ) from error
+
+
+def _proxy(proxy: str | None) -> tuple[str | None, dict[str, str] | None]:
+    """The proxy without its login, and the header for that, which urllib3 does not make itself."""
+    if proxy is None:
+        return None, None
+    parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+    if parts.hostname is None:
+        raise ConfigError("proxy of the target is no URL", fix="write it like http://proxy:3128")
+    address = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+    if parts.username is None:
+        return address, None
+    login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+    return address, dict(urllib3.make_headers(proxy_basic_auth=login))

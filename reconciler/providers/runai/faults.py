@@ -1,0 +1,170 @@
+"""What the SDK and urllib3 raise -> `ProviderError` in words, with what the server said kept.
+
+SDK hazard 2: with the SDK's own retries the body of an error is lost; we let every answer through
+and read it here. Errors on the way (`urllib3.exceptions.HTTPError`) reach us as they are.
+"""
+
+import re
+from typing import Any, NamedTuple
+
+from urllib3 import exceptions as transport
+
+from reconciler.errors import (
+    AccessError,
+    AmbiguousWriteError,
+    ConflictError,
+    ProviderError,
+    UnreachableError,
+)
+
+_SNIPPET = 200
+
+
+class Call(NamedTuple):
+    """One request, as errors speak of it. `changes`: a lost answer leaves its effect unknown."""
+
+    method: str
+    path: str
+    changes: bool
+
+
+class UnauthorizedError(AccessError):
+    """401: the server does not (or no longer) know who we are. Nothing was changed."""
+
+
+class NotFoundError(ProviderError):
+    """404: the object is not (or no longer) there."""
+
+
+class RejectedError(ProviderError):
+    """The server refused the request itself: 400, 422, 429 and the like. Nothing was changed."""
+
+
+class BusyError(UnreachableError):
+    """The server cannot answer now (429, 5xx, or no answer at all); reading again may help.
+
+    `retry_after` is the pause in seconds that the server asked for.
+    """
+
+    def __init__(self, what: str, *, fix: str = "", retry_after: float | None = None) -> None:
+        super().__init__(what, fix=fix)
+        self.retry_after = retry_after
+
+
+def from_answer(error: Any, call: Call) -> ProviderError:
+    """The error for an answer that is no success. `error` is the SDK's `ApiException`."""
+    status = int(error.status or 0)
+    said = _what_was_said(error)
+    what = f"{call.method} {call.path} was answered with {status}{said}"
+    if status == 0:
+        return tls_failure(str(error.reason))
+    if status == 401:
+        fix = "check client_id and client_secret, or the token, of the target: is it expired?"
+        return UnauthorizedError(what, fix=fix)
+    if status == 403:
+        return AccessError(what, fix=_missing_right(call))
+    if status == 404:
+        return NotFoundError(what, fix="run plan again: it may have been deleted meanwhile")
+    if status == 409:
+        return ConflictError(what, fix="run plan again: somebody else may have made the same")
+    if status == 429 or status >= 500:
+        return _from_busy(error, what, call)
+    if 300 <= status < 400:
+        return UnreachableError(what, fix="base_url leads to a redirect: name its final address")
+    return RejectedError(what, fix="the server's words say what it did not accept")
+
+
+def _from_busy(error: Any, what: str, call: Call) -> ProviderError:
+    if not call.changes:
+        fix = "the control plane is busy or down: try again later"
+        return BusyError(what, fix=fix, retry_after=_retry_after(error))
+    if error.status == 429:
+        return RejectedError(what, fix="the server limits requests: lower --parallelism")
+    return AmbiguousWriteError(what, fix="run plan again to see whether it took place")
+
+
+def from_transport(error: Exception, call: Call) -> ProviderError:
+    """The error for no answer, or half of one."""
+    if isinstance(error, transport.SSLError):
+        return tls_failure(str(error))
+    if isinstance(error, transport.ProxyError):
+        return UnreachableError(
+            f"the proxy gave no connection: {_plain(error.original_error)}",
+            fix="check `proxy` of the target",
+        )
+    what = f"{call.method} {call.path} got no answer: {_plain(error)}"
+    if not call.changes or isinstance(
+        error, transport.NewConnectionError | transport.ConnectTimeoutError
+    ):
+        fix = "check base_url, the network, and `proxy` of the target if there is one"
+        return BusyError(what, fix=fix)
+    return AmbiguousWriteError(what, fix="run plan again to see whether it took place")
+
+
+def tls_failure(reason: str) -> UnreachableError:
+    """The certificate of the server, or of a proxy in between, is not trusted."""
+    text = " ".join(reason.removeprefix("SSLError").split())
+    return UnreachableError(
+        f"no secure connection: {text}",
+        fix="if your network has a certificate authority of its own, name its file as "
+        "`ca_bundle` of the target",
+    )
+
+
+def not_json(call: Call, body: bytes | None, content_type: str | None) -> ProviderError:
+    """A success whose body is not what the API answers, such as a login page."""
+    start = (body or b"")[:_SNIPPET].decode("utf-8", "replace").strip()
+    kind = f" of type {content_type}" if content_type else ""
+    shown = f" that starts with {start[:60]!r}" if start else ""
+    what = f"{call.method} {call.path} was answered with something{kind} that is no JSON{shown}"
+    if call.changes:
+        return AmbiguousWriteError(what, fix="run plan again to see whether it took place")
+    fix = "check that base_url names the Run:ai control plane; a proxy or login page may answer"
+    return UnreachableError(what, fix=fix)
+
+
+def unexpected(path: str, wanted: str) -> UnreachableError:
+    """JSON, but not of the documented form: never taken for an empty answer."""
+    return UnreachableError(
+        f"{path} was answered without {wanted}",
+        fix="check that base_url names the Run:ai control plane; is its version supported?",
+    )
+
+
+def _what_was_said(error: Any) -> str:
+    """The server's message and details, on one line, or the start of whatever it sent."""
+    data = error.data
+    if isinstance(data, dict) and data.get("message"):
+        details = f" ({data['details']})" if data.get("details") else ""
+        text = " ".join(f"{data['message']}{details}".split())
+        return f": {text[:1000]}"
+    text = " ".join(re.sub(r"<[^>]*>", " ", str(error.body or "")).split())
+    return f": {text[:_SNIPPET]}" if text else f" {error.reason or ''}".rstrip()
+
+
+def _missing_right(call: Call) -> str:
+    verbs = {"GET": "view", "POST": "create", "PUT": "edit", "DELETE": "delete"}
+    verb = verbs.get(call.method, "use")
+    for part, things in (
+        ("environment", "environments"),
+        ("compute", "compute resources"),
+        ("credentials", "credentials"),
+        ("clusters", "clusters"),
+        ("projects", "projects"),
+        ("departments", "departments"),
+    ):
+        if f"/{part}" in call.path:
+            return f"the account probably lacks the right to {verb} {things} in this scope"
+    return "the account probably lacks a right: ask an administrator for an access rule"
+
+
+def _retry_after(error: Any) -> float | None:
+    value = (error.headers or {}).get("Retry-After")
+    return float(value) if value and re.fullmatch(r"\d{1,6}", value) else None
+
+
+def _plain(error: object) -> str:
+    """The words of a urllib3 error without the object addresses it is full of."""
+    text = re.sub(r"<[^>]*> ?: ?|<[^>]* at 0x[0-9a-f]+>,? ?", "", str(error))
+    text = re.sub(r"HTTPS?Connection(Pool)?\([^)]*\): ?", "", text)
+    return " ".join(text.split()) or type(error).__name__

@@ -1,0 +1,189 @@
+"""Assets: an entry of the API -> `LiveResource`, and a resource -> the body of a request. Pure.
+
+Both kinds share `meta`; their `spec` goes through the tables of `fields`. Reading runs for every
+asset of a control plane, so it works on plain dicts. What a scope id is called, and that a
+project's is a number, is known here alone.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from reconciler.kinds.pull_policy import default_pull_policy
+from reconciler.ownership import Holder, read_mark, write_mark
+from reconciler.providers.runai.fields import Field, Shape, shape_of
+from reconciler.providers.runai.unknown import keep_unknown, unknown_fields
+from reconciler.resource import LiveResource, Mark, Secret, Spec
+
+SCOPE_IDS = {"cluster": "clusterId", "department": "departmentId", "project": "projectId"}
+"""API field of `meta` that holds the id of a scope."""
+
+WORKLOAD_TYPES = ("workspace", "training", "inference", "distributed")
+_IN_META = frozenset({"name", "scope", "scope_id", "description", "workload_types"})
+
+
+@dataclass(frozen=True)
+class AssetMapping:
+    """How assets of one kind are read and written.
+
+    `defaults` names, by canonical field (dotted, `*` for any one key), the values that this
+    control plane fills in where nothing was sent: they count as absent.
+    """
+
+    kind: str
+    fields: Sequence[Field]
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    shape: Shape = field(init=False)
+    by_api_name: Mapping[str, Field] = field(init=False)
+    by_name: Mapping[str, Field] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Index the fields once."""
+        object.__setattr__(self, "shape", shape_of(self.fields))
+        object.__setattr__(self, "by_api_name", {row.api_name: row for row in self.fields})
+        object.__setattr__(self, "by_name", {row.name: row for row in self.fields})
+
+    def read(self, entry: Mapping[str, Any]) -> LiveResource | None:
+        """One entry of a list; None for what is never ours: system assets, unknown scopes.
+
+        Raises `ValueError`, `KeyError` or `TypeError` for what is not an asset.
+        """
+        meta, raw = entry["meta"], entry.get("spec") or {}
+        scope = meta["scope"]
+        scope_id = _read_scope_id(meta, scope)
+        if scope_id is None:
+            return None
+        spec = self._read_spec(raw)
+        found = read_mark(
+            meta.get("description"), Holder(self.kind, scope, scope_id, str(meta["name"]))
+        )
+        if found.text and (text := found.text.strip()):
+            spec["description"] = text
+        if (types := meta.get("workloadSupportedTypes")) and (types := _read_types(types)):
+            spec["workload_types"] = types
+        if self.defaults:
+            self.drop_defaults(spec)
+        spec["name"], spec["scope"] = meta["name"], scope
+        if scope_id:
+            spec["scope_id"] = scope_id
+        mark = found.mark
+        if (mark is None or mark.secrets) and (variables := spec.get("environment_variables")):
+            spec["environment_variables"] = _hide(variables)
+        return LiveResource(
+            kind=self.kind,
+            uid=meta["id"],
+            name=meta["name"],
+            spec=spec,
+            mark=mark,
+            detached=found.detached,
+            unknown_fields=unknown_fields(raw, self.shape),
+            updated_by=meta.get("updatedBy"),
+            updated_at=meta.get("updatedAt"),
+            raw=entry,
+        )
+
+    def _read_spec(self, raw: Mapping[str, Any]) -> dict[str, Any]:
+        spec: dict[str, Any] = {}
+        rows = self.by_api_name
+        for api_name, value in raw.items():
+            if value is None or (row := rows.get(api_name)) is None:
+                continue
+            result = row.read(value)
+            if result is not None:
+                spec[row.name] = result
+        policy = spec.get("image_pull_policy")
+        if policy and "image" in spec and policy == default_pull_policy(spec["image"]):
+            del spec["image_pull_policy"]
+        return spec
+
+    def drop_defaults(self, spec: dict[str, Any]) -> None:
+        """Take out of a canonical spec what equals a default of this control plane."""
+        for dotted, value in self.defaults.items():
+            _drop(spec, dotted.split("."), value)
+
+    def create_body(self, spec: Spec, mark: Mark) -> dict[str, Any]:
+        """The body of a POST."""
+        meta = {**self._meta(spec, mark), "scope": spec["scope"]}
+        if spec["scope"] in SCOPE_IDS:
+            meta[SCOPE_IDS[spec["scope"]]] = write_scope_id(spec["scope"], spec["scope_id"])
+        if types := spec.get("workload_types"):
+            meta["workloadSupportedTypes"] = _write_types(types)
+        return {"meta": meta, "spec": self._write_spec(spec)}
+
+    def update_body(self, spec: Spec, mark: Mark, raw: Mapping[str, Any]) -> dict[str, Any]:
+        """The body of a PUT, which keeps what we do not know of the live spec `raw`."""
+        body = self._write_spec(spec)
+        keep_unknown(raw, body, self.shape)
+        return {"meta": self._meta(spec, mark), "spec": body}
+
+    def rename_body(self, live: LiveResource, name: str, mark: Mark) -> dict[str, Any]:
+        """The body of a PUT that changes nothing but the name and the mark."""
+        spec = {**live.spec, "name": name}
+        return {"meta": self._meta(spec, mark), "spec": live.raw.get("spec") or {}}
+
+    def _meta(self, spec: Spec, mark: Mark) -> dict[str, Any]:
+        holder = Holder(self.kind, spec["scope"], spec.get("scope_id", ""), spec["name"])
+        text = write_mark(spec.get("description", ""), mark, holder)
+        return {"name": spec["name"], "description": text}
+
+    def _write_spec(self, spec: Spec) -> dict[str, Any]:
+        return {
+            self.by_name[name].api_name: self.by_name[name].write(value)
+            for name, value in spec.items()
+            if name not in _IN_META
+        }
+
+
+def write_scope_id(scope: str, scope_id: str) -> str | int:
+    """A scope id as the API wants it: a project's is a number."""
+    return int(scope_id) if scope == "project" else scope_id
+
+
+def _read_scope_id(meta: Mapping[str, Any], scope: str) -> str | None:
+    """The id of an asset's scope, empty for a tenant; None where there is none that we know."""
+    if scope == "tenant":
+        return ""
+    api_name = SCOPE_IDS.get(scope)
+    value = meta.get(api_name) if api_name else None
+    return None if value in (None, "") else str(value)
+
+
+def _read_types(types: Mapping[str, Any]) -> dict[str, Any]:
+    read: dict[str, Any] = {name: True for name in WORKLOAD_TYPES if types.get(name)}
+    if read.get("distributed") and types.get("distFramework"):
+        read["dist_framework"] = types["distFramework"]
+    return read
+
+
+def _write_types(types: Mapping[str, Any]) -> dict[str, Any]:
+    body: dict[str, Any] = {name: bool(types.get(name)) for name in WORKLOAD_TYPES}
+    if framework := types.get("dist_framework"):
+        body["distFramework"] = framework
+    return body
+
+
+def _hide(variables: Mapping[str, Any]) -> dict[str, Any]:
+    """Values that must not be shown: they came from a variable, or are not ours."""
+    return {
+        name: {**item, "value": Secret(item["value"])}
+        if isinstance(item, dict) and "value" in item
+        else Secret(item)
+        if isinstance(item, str)
+        else item
+        for name, item in variables.items()
+    }
+
+
+def _drop(spec: dict[str, Any], path: Sequence[str], value: Any) -> None:
+    name, rest = path[0], path[1:]
+    for key in list(spec) if name == "*" else [name]:
+        if key not in spec:
+            continue
+        if not rest:
+            if spec[key] == value:
+                del spec[key]
+        elif isinstance(spec[key], dict):
+            spec[key] = dict(spec[key])
+            _drop(spec[key], rest, value)
+            if not spec[key]:
+                del spec[key]

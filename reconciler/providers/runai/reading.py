@@ -1,0 +1,95 @@
+"""Reading every asset of one kind: one list, whatever the number of assets.
+
+The list has no filter, so that objects of ours are seen in scopes that no manifest mentions any
+more. Where a server refuses that, the tenant and each cluster with all that is below it are listed
+instead, and scope by scope where that is refused, too. A refusal there is an error: what cannot be
+read is never taken for absent.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from reconciler.errors import AccessError
+from reconciler.providers.runai.asset_api import AssetApi
+from reconciler.providers.runai.faults import RejectedError, unexpected
+from reconciler.providers.runai.mapping import SCOPE_IDS, AssetMapping, write_scope_id
+from reconciler.providers.runai.units import Unit, UnitLists
+from reconciler.resource import LiveResource
+
+log = logging.getLogger(__name__)
+
+Entry = Mapping[str, Any]
+_FILTERS = {"cluster": "cluster_id", "department": "department_id", "project": "project_id"}
+
+
+class AssetReader:
+    """Lists the assets of one kind. Every method raises `ProviderError`."""
+
+    def __init__(self, api: AssetApi, mapping: AssetMapping, units: UnitLists) -> None:
+        self._api = api
+        self._mapping = mapping
+        self._units = units
+
+    def read(self) -> list[LiveResource]:
+        """Every asset that may concern us: no built-in ones, none of a scope we do not know."""
+        return self._map(self.entries())
+
+    def find(self, name: str) -> list[LiveResource]:
+        """Every asset of this name, in whatever scope."""
+        try:
+            entries = self._api.list(name=name)
+        except (AccessError, RejectedError):
+            entries = self.entries()
+        return [item for item in self._map(entries) if item.name == name]
+
+    def get(self, uid: str) -> LiveResource | None:
+        """One asset; None if it is not ours to see. Raises `NotFoundError`."""
+        found = self._map([self._api.get(uid)])
+        return found[0] if found else None
+
+    def entries(self, **options: Any) -> Sequence[Entry]:
+        """The plain entries, all of them."""
+        try:
+            return self._api.list(**options)
+        except (AccessError, RejectedError) as error:
+            log.info("the list without a filter was refused, reading by scope: %s", error.what)
+        found = list(self._api.list(scope="tenant", **options))
+        for cluster in self._units.clusters():
+            found += self._below(cluster, options)
+        return list({_uid(entry, self._api.path): entry for entry in found}.values())
+
+    def _below(self, cluster: Unit, options: Mapping[str, Any]) -> list[Entry]:
+        """The assets of a cluster, and of every department and project in it."""
+        try:
+            return list(self._api.list(cluster_id=cluster.id, include_descendants=True, **options))
+        except RejectedError as error:
+            log.info("a list with descendants was refused, reading each: %s", error.what)
+        found: list[Entry] = []
+        for scope in SCOPE_IDS:
+            for unit in self._units.of_scope(scope):
+                if unit.cluster_id == cluster.id:
+                    filters = {_FILTERS[scope]: write_scope_id(scope, unit.id)}
+                    found += self._api.list(scope=scope, **filters, **options)
+        return found
+
+    def _map(self, entries: Sequence[Entry]) -> list[LiveResource]:
+        read = self._mapping.read
+        found = []
+        for entry in entries:
+            try:
+                asset = read(entry)
+            except (KeyError, TypeError, ValueError, AttributeError) as error:
+                raise unexpected(
+                    self._api.path, f"assets of the documented form: {error}"
+                ) from error
+            if asset is not None:
+                found.append(asset)
+        return found
+
+
+def _uid(entry: Entry, path: str) -> str:
+    try:
+        return str(entry["meta"]["id"])
+    except (KeyError, TypeError) as error:
+        raise unexpected(path, "the id of each asset") from error

@@ -1,0 +1,170 @@
+"""Names in manifests -> ids of the control plane: scopes, and credentials in variables.
+
+A `scope_id` may be a name or an id, `CLUSTER/NAME` where a name is ambiguous; a cluster is found
+by itself when there is exactly one. What has no match becomes a `Problem` at the manifest, with
+the closest names. Everything is collected, and raised as one `ManifestError`.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from reconciler.errors import ManifestError, Problem
+from reconciler.providers.runai.units import CredentialAsset, Unit, UnitLists
+from reconciler.resource import Resource
+from reconciler.wording import did_you_mean
+
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_SHOWN = 10
+
+
+class _UnresolvedError(Exception):
+    """What is wrong with one name, and how to put it right."""
+
+    def __init__(self, what: str, fix: str) -> None:
+        super().__init__(what)
+        self.what = what
+        self.fix = fix
+
+
+class ScopeDirectory:
+    """Finds what manifests name; safe to use from several threads."""
+
+    def __init__(self, units: UnitLists) -> None:
+        self._units = units
+
+    def bind(self, resources: Sequence[Resource]) -> list[Resource]:
+        """The resources with ids in place of names. Raises `ManifestError`, `ProviderError`."""
+        problems: list[Problem] = []
+        found: dict[tuple[str, str | None], str | _UnresolvedError] = {}
+        bound = []
+        for resource in resources:
+            scope, wanted = resource.spec["scope"], resource.spec.get("scope_id")
+            spec = dict(resource.spec)
+            if scope != "tenant":
+                if (scope, wanted) not in found:
+                    found[scope, wanted] = self._try_find(scope, wanted)
+                answer = found[scope, wanted]
+                if isinstance(answer, _UnresolvedError):
+                    problems.append(_problem(resource, answer))
+                    continue
+                spec["scope_id"] = answer
+            if variables := spec.get("environment_variables"):
+                spec["environment_variables"] = self._bind(resource, spec, variables, problems)
+            bound.append(replace(resource, spec=spec))
+        if problems:
+            raise ManifestError(problems)
+        return bound
+
+    def _try_find(self, scope: str, wanted: str | None) -> str | _UnresolvedError:
+        try:
+            return self._find(scope, wanted)
+        except _UnresolvedError as error:
+            return error
+
+    def _find(self, scope: str, wanted: str | None) -> str:
+        units = self._units.of_scope(scope)
+        if wanted is None:
+            return _only(units, scope)
+        by_id = [unit for unit in units if unit.id.lower() == wanted.lower()]
+        if by_id:
+            return by_id[0].id
+        named = [unit for unit in units if unit.name == wanted]
+        if not named and scope != "cluster" and "/" in wanted:
+            named = self._in_cluster(units, scope, wanted)
+        if len(named) == 1:
+            return named[0].id
+        if named:
+            raise _UnresolvedError(
+                f"there are {len(named)} {scope}s named {wanted}",
+                f"write one of {', '.join(self._full_names(named))}",
+            )
+        names = sorted({unit.name for unit in units})
+        fix = did_you_mean(wanted, names[:_SHOWN], f"the {scope}s that we can see are")
+        raise _UnresolvedError(
+            f"there is no {scope} {wanted!r}", fix or f"no {scope} is visible to this account"
+        )
+
+    def _in_cluster(self, units: Sequence[Unit], scope: str, wanted: str) -> list[Unit]:
+        cluster, _, name = wanted.partition("/")
+        cluster_id = self._find("cluster", cluster)
+        inside = [unit for unit in units if unit.cluster_id == cluster_id]
+        named = [unit for unit in inside if unit.name == name]
+        if not named:
+            names = sorted(unit.name for unit in inside)[:_SHOWN]
+            fix = did_you_mean(name, names, f"the {scope}s in it are")
+            raise _UnresolvedError(f"cluster {cluster} has no {scope} {name!r}", fix)
+        return named
+
+    def _full_names(self, units: Sequence[Unit]) -> list[str]:
+        clusters = {cluster.id: cluster.name for cluster in self._units.clusters()}
+        known = [unit for unit in units if unit.cluster_id in clusters]
+        full = sorted(f"{clusters[unit.cluster_id]}/{unit.name}" for unit in known)
+        return full if len(set(full)) == len(units) else sorted(unit.id for unit in units)
+
+    def _bind(
+        self,
+        resource: Resource,
+        spec: Mapping[str, Any],
+        variables: Mapping[str, Any],
+        problems: list[Problem],
+    ) -> Mapping[str, Any]:
+        """The variables with the ids of credentials in place of their names."""
+        if not any(isinstance(item, dict) and "credential" in item for item in variables.values()):
+            return variables
+        bound = dict(variables)
+        for name, item in variables.items():
+            if not isinstance(item, dict) or "name" not in item.get("credential", ()):
+                continue
+            credential = item["credential"]
+            try:
+                asset_id = self._find_credential(credential["name"], spec)
+            except _UnresolvedError as error:
+                what = f"environment_variables.{name}: {error.what}"
+                problems.append(_problem(resource, _UnresolvedError(what, error.fix)))
+                continue
+            source = {"asset_id": asset_id, "key": credential["key"]}
+            bound[name] = {**item, "credential": source}
+        return bound
+
+    def _find_credential(self, wanted: str, spec: Mapping[str, Any]) -> str:
+        if _UUID.fullmatch(wanted):
+            return wanted.lower()
+        named = [item for item in self._units.credentials() if item.name == wanted]
+        own = [
+            item
+            for item in named
+            if (item.scope, item.scope_id) == (spec["scope"], spec.get("scope_id", ""))
+        ]
+        named = own or named
+        if len(named) == 1:
+            return named[0].id
+        if named:
+            ids = ", ".join(f"{item.id} ({_place(item)})" for item in named)
+            raise _UnresolvedError(
+                f"there are {len(named)} credentials named {wanted}", f"write the id of one: {ids}"
+            )
+        names = sorted({item.name for item in self._units.credentials()})
+        fix = did_you_mean(wanted, names[:_SHOWN], "the credentials that we can see are")
+        raise _UnresolvedError(
+            f"there is no credential {wanted!r}", fix or "create it in Run:ai, or name its id"
+        )
+
+
+def _only(units: Sequence[Unit], scope: str) -> str:
+    """The id of the one unit there is."""
+    if len(units) == 1:
+        return units[0].id
+    if not units:
+        raise _UnresolvedError(f"no {scope} is visible to this account", "check its access rules")
+    names = ", ".join(sorted(unit.name for unit in units))
+    raise _UnresolvedError(f"there are {len(units)} {scope}s", f"add scope_id, one of {names}")
+
+
+def _place(item: CredentialAsset) -> str:
+    return f"{item.scope} {item.scope_id}".strip()
+
+
+def _problem(resource: Resource, error: _UnresolvedError) -> Problem:
+    return Problem(resource.source.file, resource.source.line, 1, error.what, error.fix)

@@ -1,0 +1,156 @@
+"""One control plane for the time of one command: the login, the sandbox if it is one, providers."""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from reconciler.config import RunaiTarget, Target
+from reconciler.errors import ConfigError, ProviderError
+from reconciler.providers.base import Provider
+from reconciler.providers.runai.asset_api import KINDS, AssetApi, AssetKind
+from reconciler.providers.runai.assets import AssetProvider
+from reconciler.providers.runai.connection import Connection, Credentials
+from reconciler.providers.runai.mapping import AssetMapping
+from reconciler.providers.runai.patience import Patience
+from reconciler.providers.runai.reading import AssetReader
+from reconciler.providers.runai.scopes import ScopeDirectory
+from reconciler.providers.runai.settling import Rules
+from reconciler.providers.runai.units import UnitLists
+from reconciler.providers.runai.writing import AssetWriter
+
+log = logging.getLogger(__name__)
+
+_REMEMBER_FAILURE = 5.0
+"""Seconds for which a failed login is not tried again, so that its readers fail together."""
+
+
+class RunaiSystem:
+    """The providers of one control plane; iterating gives them in order of rank."""
+
+    def __init__(self, target: Target, login: "Login") -> None:
+        self._units = UnitLists(login)
+        self._defaults = target.runai.server_defaults if target.runai else {}
+        directory = ScopeDirectory(self._units)
+        self.providers: tuple[Provider, ...] = tuple(
+            self._provider(kind, login, directory, target) for kind in KINDS
+        )
+
+    def _provider(
+        self, kind: AssetKind, login: "Login", directory: ScopeDirectory, target: Target
+    ) -> Provider:
+        name, api = kind.traits.name, AssetApi(kind, login)
+        mapping = AssetMapping(name, kind.fields, self._defaults.get(name, {}))
+        reader = AssetReader(api, mapping, self._units)
+        rules = Rules(target.stack, kind.traits, Patience(target.timeout))
+        writer = AssetWriter(api, mapping, reader, rules)
+        return AssetProvider(reader, writer, mapping, directory, rules)
+
+    def __iter__(self) -> Iterator[Provider]:
+        return iter(self.providers)
+
+    def check(self) -> tuple[str, ...]:
+        """Log in and read the clusters; lines about what was found, for `reconcile doctor`.
+
+        Raises `ProviderError` if the control plane cannot be reached or refuses us.
+        """
+        clusters = self._units.clusters()
+        names = ", ".join(sorted(cluster.name for cluster in clusters)) or "none"
+        return ("logged in", f"clusters: {names}")
+
+
+class Login:
+    """Makes the client on first use, for all threads; the SDK is imported there, too."""
+
+    def __init__(self, connect: Callable[[], Any]) -> None:
+        self._connect = connect
+        self._lock = threading.Lock()
+        self._client: Any = None
+        self._failure: ProviderError | None = None
+        self._failed_at = 0.0
+
+    def __call__(self) -> Any:
+        """The logged-in client. Raises `ProviderError`."""
+        with self._lock:
+            if self._client is None:
+                recent = time.monotonic() - self._failed_at < _REMEMBER_FAILURE
+                if self._failure is not None and recent:
+                    raise self._failure
+                try:
+                    self._client = self._connect()
+                except ProviderError as error:
+                    self._failure, self._failed_at = error, time.monotonic()
+                    raise
+            return self._client
+
+    def close(self) -> None:
+        """End the client's connections."""
+        with self._lock:
+            if self._client is not None:
+                self._client.close()
+                self._client = None
+
+
+@contextmanager
+def open_runai(target: Target, parallelism: int) -> Iterator[RunaiSystem]:
+    """The control plane of a target, which must have one. Nothing is connected before it is used.
+
+    A `sandbox` target starts the embedded control plane on first use, on a free port of the
+    loopback interface, and ends it with the block; `RECONCILE_SANDBOX_*` variables set how it
+    behaves.
+    """
+    runai = target.runai
+    if runai is None:
+        raise ConfigError(f"target {target.name} has no control plane", fix="add `runai:` to it")
+    with ExitStack() as stack:
+        login = Login(lambda: _connect(_connection(target, runai, parallelism, stack)))
+        stack.callback(login.close)
+        yield RunaiSystem(target, login)
+
+
+def _connect(connection: Connection) -> Any:
+    from reconciler.providers.runai.client import Client  # noqa: PLC0415  (enters the SDK)
+
+    return Client(connection)
+
+
+def _connection(
+    target: Target, runai: RunaiTarget, parallelism: int, stack: ExitStack
+) -> Connection:
+    if runai.sandbox is not None:
+        return _start_sandbox(target, runai, parallelism, stack)
+    if runai.base_url is None:
+        raise ConfigError(
+            f"target {target.name} names no control plane", fix="add base_url, or sandbox"
+        )
+    return Connection(
+        base_url=runai.base_url,
+        credentials=Credentials(runai.client_id, runai.client_secret, runai.token),
+        timeout=target.timeout,
+        parallelism=parallelism,
+        ca_bundle=target.ca_bundle,
+        proxy=target.proxy,
+    )
+
+
+def _start_sandbox(
+    target: Target, runai: RunaiTarget, parallelism: int, stack: ExitStack
+) -> Connection:
+    from reconciler.sandbox import (  # noqa: PLC0415  (only a sandbox target needs it)
+        SandboxServer,
+        behaviour_from_environment,
+    )
+
+    assert runai.sandbox is not None
+    server = SandboxServer(runai.sandbox, behaviour=behaviour_from_environment(os.environ))
+    endpoint = stack.enter_context(server)
+    log.debug("the sandbox listens at %s", endpoint.base_url)
+    return Connection(
+        base_url=endpoint.base_url,
+        credentials=Credentials(endpoint.client_id, endpoint.client_secret),
+        timeout=target.timeout,
+        parallelism=parallelism,
+    )

@@ -1,0 +1,247 @@
+"""Carrying out one change on one asset, so that a run killed at any request can be gone on from.
+
+A POST is never sent twice. Where an answer is lost, the object is looked for (it bears our mark)
+for a bounded time; only if that does not settle the matter is the outcome unknown. A replacement
+renames the old asset to `NAME-replaced-<6 hex>`, marks it deposed and creates the new one: there is
+always an asset, and a rerun goes on with whatever is there. The six digits follow from the old
+asset's id, so that they are the same on a rerun.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
+from typing import assert_never
+
+from reconciler.errors import AmbiguousWriteError, ConflictError, ProviderError, ReconcileError
+from reconciler.plan import Action, Change, desired_mark
+from reconciler.providers.base import Progress
+from reconciler.providers.runai.asset_api import AssetApi
+from reconciler.providers.runai.faults import NotFoundError
+from reconciler.providers.runai.mapping import AssetMapping
+from reconciler.providers.runai.reading import AssetReader
+from reconciler.providers.runai.settling import Rules
+from reconciler.resource import SENSITIVE, LiveResource, Mark, Resource, Secret, leaves
+
+_LOOK_FOR = 10.0
+"""Seconds for which a write whose answer was lost is looked for at most."""
+
+
+class AssetWriter:
+    """Writes assets of one kind for one stack."""
+
+    def __init__(
+        self, api: AssetApi, mapping: AssetMapping, reader: AssetReader, rules: Rules
+    ) -> None:
+        self._api = api
+        self._mapping = mapping
+        self._reader = reader
+        self._stack = rules.stack
+        self._wait = rules.patience.at_most(_LOOK_FOR)
+
+    def write(self, change: Change, progress: Progress) -> str:
+        """Carry out the change and return the id of the asset (the old one's for a delete)."""
+        try:
+            return self._dispatch(change, progress)
+        except ProviderError as error:
+            secrets = _secrets(change)
+            if not secrets:
+                raise
+            raise _without(error, secrets) from None  # the server may quote what it was sent
+
+    def _dispatch(self, change: Change, progress: Progress) -> str:
+        match change.action:
+            case Action.CREATE:
+                return self._create(_desired(change))
+            case Action.UPDATE | Action.ADOPT:
+                return self._update(_desired(change), _live(change))
+            case Action.REPLACE:
+                return self._replace(_desired(change), _live(change), progress)
+            case Action.DELETE:
+                return self._delete(_live(change), change.deposed)
+            case Action.UNCHANGED:
+                raise ReconcileError(f"{change.address} is unchanged: there is nothing to write")
+        assert_never(change.action)
+
+    def _create(self, desired: Resource) -> str:
+        mark = desired_mark(desired, self._stack)
+        body = self._mapping.create_body(desired.spec, mark)
+        try:
+            uid = self._api.create(body)
+        except AmbiguousWriteError:
+            uid = self._find_created(desired, mark)
+            if uid is None:
+                raise
+        except ConflictError as error:
+            return self._take_created(desired, mark, error)
+        else:
+            uid = uid or self._find_created(desired, mark)
+        if uid is None:
+            raise AmbiguousWriteError(
+                f"{desired.name} was accepted, but no such asset is to be seen",
+                fix="run plan again to see whether it is there",
+            )
+        return uid
+
+    def _find_created(self, desired: Resource, mark: Mark) -> str | None:
+        """The id of the asset that a create with a lost answer has made, if it shows up."""
+        for _ in self._wait.rounds():
+            for live in self._reader.find(desired.name):
+                if live.mark == mark and _same_place(live, desired):
+                    return live.uid
+        return None
+
+    def _take_created(self, desired: Resource, mark: Mark, error: ConflictError) -> str:
+        """After a 409: the asset that is in the way, if it is exactly the one we wanted to make."""
+        for _ in self._wait.at_most(2).rounds():
+            for live in self._reader.find(desired.name):
+                if _same_place(live, desired):
+                    if live.mark == mark and live.spec == desired.spec:
+                        return live.uid
+                    raise ConflictError(
+                        f"an asset named {desired.name} exists there already ({live.uid})",
+                        fix="it was made since the plan: run plan again",
+                    ) from error
+        raise error
+
+    def _update(self, desired: Resource, live: LiveResource) -> str:
+        mark = desired_mark(desired, self._stack)
+        raw = live.raw.get("spec") or {}
+        body = self._mapping.update_body(desired.spec, mark, raw)
+
+        def shows(found: LiveResource) -> bool:
+            return found.mark == mark and found.spec == desired.spec
+
+        self._put(live.uid, body, shows)
+        return live.uid
+
+    def _put(
+        self, uid: str, body: dict[str, object], shows: Callable[[LiveResource], bool]
+    ) -> None:
+        """Send an update; if its answer is lost, see whether it took place."""
+        try:
+            self._api.update(uid, body)
+        except NotFoundError as error:
+            raise ConflictError(
+                f"the asset {uid} is not there any more", fix="run plan again"
+            ) from error
+        except AmbiguousWriteError as error:
+            for _ in self._wait.rounds():
+                found = self._get(uid)
+                if found is None:
+                    raise ConflictError(
+                        f"the asset {uid} is not there any more", fix="run plan again"
+                    ) from error
+                if shows(found):
+                    return
+            raise
+
+    def _get(self, uid: str) -> LiveResource | None:
+        try:
+            return self._reader.get(uid)
+        except NotFoundError:
+            return None
+
+    def _replace(self, desired: Resource, live: LiveResource, progress: Progress) -> str:
+        digits = hashlib.sha256(live.uid.encode()).hexdigest()[:6]
+        renamed = f"{live.name}-replaced-{digits}"
+        mark = replace(live.mark or desired_mark(desired, self._stack), deposed=digits)
+        if live.mark is None or live.mark.deposed is None:
+            progress(f"renaming the old one to {renamed}")
+            self._rename(live, renamed, mark)
+        try:
+            return self._create(desired)
+        except AmbiguousWriteError:
+            raise  # it may be there: both stay, and the next run goes on from what it finds
+        except ProviderError as error:
+            progress("creating the new one failed: renaming the old one back")
+            self._restore(live, error)
+            raise
+
+    def _rename(self, live: LiveResource, name: str, mark: Mark) -> None:
+        body = self._mapping.rename_body(live, name, mark)
+        self._put(live.uid, body, lambda found: found.name == name and found.mark == mark)
+
+    def _restore(self, live: LiveResource, failure: ProviderError) -> None:
+        """Undo the rename after a create that failed for sure."""
+        if live.mark is None:
+            return
+        try:
+            self._rename(live, live.name, live.mark)
+        except ProviderError as error:
+            raise ProviderError(
+                f"{failure.what}; and the old asset {live.uid} could not be renamed back: "
+                f"{error.what}",
+                fix="run apply again: it creates the new one and deletes the old one",
+            ) from failure
+
+    def _delete(self, live: LiveResource, deposed: str | None) -> str:
+        """Delete what is still exactly the object that was planned; gone already is done, too."""
+        now = self._get(live.uid)
+        if now is None:
+            return live.uid
+        _check_still_ours(live, now, deposed)
+        try:
+            self._api.delete(live.uid)
+        except NotFoundError:
+            return live.uid
+        except AmbiguousWriteError:
+            for _ in self._wait.rounds():
+                if self._get(live.uid) is None:
+                    return live.uid
+            raise
+        return live.uid
+
+
+def _check_still_ours(planned: LiveResource, now: LiveResource, deposed: str | None) -> None:
+    """Law 6, once more, right before the delete: the same owner, and no protection since."""
+    before, after = planned.mark, now.mark
+    if (
+        before is None
+        or after is None
+        or (before.stack, before.id_hash) != (after.stack, after.id_hash)
+    ):
+        raise ConflictError(
+            f"{now.name} ({now.uid}) does not bear our mark any more",
+            fix="run plan again: somebody changed it since",
+        )
+    if deposed is not None and after.deposed != deposed:
+        raise ConflictError(
+            f"{now.name} ({now.uid}) is no leftover of a replacement any more",
+            fix="run plan again: somebody changed it since",
+        )
+    if after.protect and not before.protect:
+        raise ConflictError(
+            f"{now.name} ({now.uid}) was protected since the plan", fix="run plan again"
+        )
+
+
+def _same_place(live: LiveResource, desired: Resource) -> bool:
+    return all(
+        live.spec.get(name) == desired.spec.get(name) for name in ("name", "scope", "scope_id")
+    )
+
+
+def _desired(change: Change) -> Resource:
+    assert change.desired is not None
+    return change.desired
+
+
+def _live(change: Change) -> LiveResource:
+    assert change.live is not None
+    return change.live
+
+
+def _secrets(change: Change) -> list[str]:
+    """The texts of a change that no message may hold; single characters would spoil all words."""
+    sides = [change.desired.spec if change.desired else {}, change.live.spec if change.live else {}]
+    texts = {
+        value.reveal() for spec in sides for _, value in leaves(spec) if isinstance(value, Secret)
+    }
+    return sorted((text for text in texts if len(text) > 1), key=len, reverse=True)
+
+
+def _without(error: ProviderError, secrets: list[str]) -> ProviderError:
+    what = error.what
+    for text in secrets:
+        what = what.replace(text, SENSITIVE)
+    return type(error)(what, fix=error.fix)

@@ -1,0 +1,149 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from reconciler.cli.exit_codes import ExitCode, strongest
+from reconciler.cli.main import _COMMANDS, run
+
+
+def test_the_order_of_exit_codes() -> None:
+    order = [1, 3, 4, 5, 2, 0]
+    for position, code in enumerate(order):
+        rest = [ExitCode(other) for other in order[position:]]
+        assert strongest(reversed(rest)) == code
+    assert strongest([]) is ExitCode.OK
+
+
+@pytest.mark.parametrize("name", _COMMANDS)
+def test_every_command_has_help_that_teaches(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([name, "--help"]) == 0
+    text = capsys.readouterr().out
+    assert text.startswith(f"Usage: reconcile {name}")
+    if name != "version":
+        assert "Example" in text
+        assert f"reconcile {name}" in text.split("Example")[1] or "reconcile -C" in text
+
+
+def test_the_short_helps_are_the_commands_own(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--help"]) == 0
+    text = capsys.readouterr().out
+    for name, (short, _) in _COMMANDS.items():
+        assert short in text
+        assert name in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["vesion"], "Did you mean 'version'?"),
+        (["plan", "--traget", "x"], "Did you mean '--target'?"),
+        (["plan", "-o", "yaml"], "'yaml' is not one of text, json"),
+        (["apply", "--allow-deletes", "all"], "not the number of objects"),
+        (["plan", "--parallelism", "0"], "0 is not in the range"),
+        (["-C", "/nowhere/at/all", "plan"], "does not exist"),
+    ],
+)
+def test_usage_errors_exit_with_1(
+    arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(arguments) == 1
+    assert words in capsys.readouterr().err
+
+
+def test_a_directory_without_configuration(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["-C", str(tmp_path), "plan"]) == 1
+    said = capsys.readouterr().err
+    assert "reconciler.yaml" in said
+    assert str(tmp_path) in said
+
+
+def test_version_names_what_is_used(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["version"]) == 0
+    text = capsys.readouterr().out
+    assert "runapy 1." in text
+    assert "python 3." in text
+    assert run(["--version"]) == 0
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_scripts(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["completion", shell]) == 0
+    assert "_RECONCILE_COMPLETE" in capsys.readouterr().out
+
+
+def reconcile(*arguments: str, cwd: Path, **rest: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "reconciler", *arguments],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+        **rest,  # type: ignore[call-overload]
+    )
+
+
+def test_targets_are_completed(tmp_path: Path) -> None:
+    (tmp_path / "reconciler.yaml").write_text(
+        "apiVersion: reconciler/v1\nstack: s\ntargets:\n"
+        "  production: {runai: {sandbox: a.db}}\n  staging: {runai: {sandbox: b.db}}\n"
+    )
+    script = "import os, sys; from reconciler.cli.main import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={
+            "PATH": "/usr/bin:/bin",
+            "_RECONCILE_COMPLETE": "bash_complete",
+            "COMP_WORDS": "reconcile plan --target pr",
+            "COMP_CWORD": "3",
+        },
+    )
+    assert "production" in done.stdout
+    assert "staging" not in done.stdout
+
+
+def test_a_closed_pipe_is_no_traceback(tmp_path: Path) -> None:
+    done = subprocess.run(
+        f"{sys.executable} -m reconciler schema | head -c 10",
+        shell=True,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr
+
+
+def test_help_imports_no_heavy_library(tmp_path: Path) -> None:
+    code = (
+        "import sys; from reconciler.cli.main import run; run(['--help']); "
+        "heavy = {'pydantic', 'yaml', 'runai', 'docker', 'deepdiff', 'git', 'aiohttp', 'rich'}; "
+        "print('HEAVY', sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert "HEAVY []" in done.stdout
+
+
+def test_validate_enters_no_sdk(tmp_path: Path) -> None:
+    (tmp_path / "manifests").mkdir()
+    (tmp_path / "reconciler.yaml").write_text(
+        "apiVersion: reconciler/v1\nstack: s\ntargets: {t: {runai: {sandbox: a.db}}}\n"
+    )
+    code = (
+        "import sys; from reconciler.cli.main import run; code = run(['validate']); "
+        "heavy = {'runai', 'docker', 'deepdiff', 'git', 'aiohttp', 'rich', 'urllib3'}; "
+        "print('HEAVY', int(code), sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert "HEAVY 0 []" in done.stdout, done.stdout + done.stderr

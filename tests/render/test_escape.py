@@ -1,0 +1,89 @@
+import unicodedata
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reconciler.plan import Plan
+from reconciler.render.escape import literal, literal_name, printable
+from reconciler.render.style import Style
+from reconciler.render.text import Header, render_plan
+from tests.core.builders import live, plan_of, resource
+
+UNSAFE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+hostile = st.text(
+    st.characters() | st.sampled_from('\x1b\x07\x00\x9b\u202e\u2028\ue000\U000e0001"\\`#:\r\n'),
+    max_size=30,
+)
+
+
+def unsafe(text: str) -> set[str]:
+    return {c for c in text if c != "\n" and unicodedata.category(c) in UNSAFE}
+
+
+@settings(max_examples=5000)
+@given(hostile)
+def test_nothing_unsafe_is_printed(text: str) -> None:
+    assert not unsafe(printable(text))
+    assert "\n" not in printable(text)
+    assert not unsafe(literal(text))
+    assert "\n" not in literal(text)
+
+
+@given(hostile, hostile)
+def test_different_data_prints_differently(one: str, two: str) -> None:
+    assert (literal(one) == literal(two)) == (one == two)
+
+
+def hostile_plan(text: str) -> Plan:
+    return plan_of(
+        [
+            resource(
+                "RunaiEnvironment.a",
+                {"image": text, text or "x": text, "list": [text], "env": {text: text}},
+                warnings=(text,),
+            ),
+            resource("RunaiEnvironment.b", {"name": text, "image": text}),
+        ],
+        [
+            live("RunaiEnvironment.b", {"name": "b"}, notes=(text,), unknown_fields=(text,)),
+            live("RunaiEnvironment.c", {"name": text}, uid=text),
+            live("RunaiEnvironment.d", owner=None, detached=text, uid=text),
+        ],
+    )
+
+
+@settings(max_examples=1000)
+@given(hostile)
+def test_no_plan_lets_data_reach_the_terminal(text: str) -> None:
+    printed = render_plan(hostile_plan(text), Header(text, text, text), Style())
+    assert not unsafe(printed)
+    for line in printed.splitlines():
+        assert line.lstrip(" ").startswith(
+            (
+                "Target:",
+                "Resource",
+                "#",
+                "+",
+                "-",
+                "~",
+                "resource",
+                "}",
+                "RunaiEnvironment",
+                "Not ",
+                "Warning",
+                "Plan:",
+                "",
+            )
+        )
+
+
+def test_literals_look_like_terraforms() -> None:
+    assert literal({"b": 1, "a b": [True, None]}) == '{"a b" = [true, null], b = 1}'
+    assert literal_name("NCCL_DEBUG") == "NCCL_DEBUG"
+    assert literal_name("é") == '"é"'
+
+
+def test_colour_only_if_asked_for() -> None:
+    assert Style().paint("x", "red") == "x"
+    assert Style(colour=True).paint("x", "bold", "red") == "\x1b[1;31mx\x1b[0m"
+    assert Style(colour=True).paint("", "red") == ""
