@@ -4,6 +4,7 @@ import base64
 import contextlib
 import http.server
 import json
+import os
 import subprocess
 import threading
 import time
@@ -313,10 +314,13 @@ def second_engine(tmp_path_factory):
     """An empty engine of its own; it sees the same registry on loopback."""
     place = tmp_path_factory.mktemp("engine")
     address = f"unix://{place}/docker.sock"
+    bridge = f"rec{os.getpid()}"  # `--bridge=none` would delete the docker0 of the machine's engine
+    subprocess.run(["ip", "link", "add", bridge, "type", "bridge"], check=True)
+    subprocess.run(["ip", "address", "add", "172.31.250.1/24", "dev", bridge], check=True)
     words = [
         "dockerd", "--host", address,
         "--data-root", f"{place}/data", "--exec-root", f"{place}/exec",
-        "--pidfile", f"{place}/pid", "--bridge=none", "--iptables=false", "--ip6tables=false",
+        "--pidfile", f"{place}/pid", f"--bridge={bridge}", "--iptables=false", "--ip6tables=false",
         "--storage-driver=vfs", "--log-level=error",
     ]  # fmt: skip
     with (place / "log").open("wb") as log:
@@ -335,6 +339,7 @@ def second_engine(tmp_path_factory):
     finally:
         process.terminate()
         process.wait()
+        subprocess.run(["ip", "link", "delete", bridge], check=True)
 
 
 def test_a_second_empty_engine_sees_no_changes(bench, pushed, second_engine):
