@@ -45,7 +45,7 @@ class BuildRequest:
 
     archive: Iterator[bytes]
     dockerfile: str
-    labels: Mapping[str, str]
+    labels: Mapping[str, str] = field(default_factory=dict)
     arguments: Mapping[str, str] = field(default_factory=dict)
     platform: str = ""
     nocache: bool = False

@@ -301,6 +301,16 @@ def test_an_image_with_triggers_is_built_instead_of_relabelled(bench):
     assert bench.changes(image) == {"RayfineImage.env": ("unchanged", [], None)}
 
 
+def test_odd_labels_and_arguments_survive(bench):
+    bench.environment()
+    odd = {"a": '$HOME "q" \\ `x` é', "b": "two\nlines", "c": "x" * 20_000, "d": "", "e/f": " = '"}
+    image = bench.image(labels=odd)
+    applied(bench.apply(image))
+    assert bench.changes(image) == {"RayfineImage.env": ("unchanged", [], None)}
+    text = bench.docker("image", "inspect", "-f", "{{json .Config.Labels}}", bench.tag())
+    assert {name: json.loads(text)[name] for name in odd} == odd
+
+
 def test_a_generated_dockerfile_runs(bench):
     path = bench.environment()
     (path / "Dockerfile").unlink()
