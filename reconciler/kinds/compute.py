@@ -38,6 +38,7 @@ from reconciler.kinds.base import (
     Strict,
     field_fault,
 )
+from reconciler.kinds.entries import by_name
 from reconciler.kinds.quantity import (
     MEMORY_FORMAT,
     PATTERN,
@@ -161,6 +162,21 @@ def _to_quantity(value: Any) -> Any:
     return value if isinstance(value, dict) else {"quantity": value}
 
 
+ExtendedResources = Annotated[
+    dict[
+        Annotated[str, Field(min_length=1)],
+        Annotated[
+            Quantity, BeforeValidator(_to_quantity, json_schema_input_type=str | int | Quantity)
+        ],
+    ]
+    | None,
+    BeforeValidator(by_name("resource")),
+    Field(
+        description="Quantity by resource name.", examples=[{"hardware-vendor.example/foo": "2"}]
+    ),
+]
+
+
 class ComputeFields(Strict):
     """The fields of a compute asset's own spec."""
 
@@ -191,20 +207,7 @@ class ComputeFields(Strict):
     large_shm_request: StrictBool | None = Field(
         default=None, description="Mount a large /dev/shm."
     )
-    extended_resources: (
-        dict[
-            Annotated[str, Field(min_length=1)],
-            Annotated[
-                Quantity,
-                BeforeValidator(_to_quantity, json_schema_input_type=str | int | Quantity),
-            ],
-        ]
-        | None
-    ) = Field(
-        default=None,
-        description="Quantity by resource name.",
-        examples=[{"hardware-vendor.example/foo": "2"}],
-    )
+    extended_resources: ExtendedResources = None
 
 
 class RunaiComputeSpec(AssetSpec, ComputeFields):

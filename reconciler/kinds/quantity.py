@@ -18,9 +18,12 @@ _BINARY = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "Pi": 2**50, "Ei"
 _DECIMAL = {"k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15, "E": 10**18}
 _SMALL = {"n": Fraction(1, 10**9), "u": Fraction(1, 10**6), "m": Fraction(1, 1000), "": Fraction(1)}
 _UNITS: dict[str, int | Fraction] = {**_BINARY, **_DECIMAL, **_SMALL}
-_QUANTITY = re.compile(r"\+?(?P<number>\d+(\.\d*)?|\.\d+)(?P<suffix>[A-Za-z]{0,2})")
-_EXPONENT = re.compile(r"\+?(?P<number>\d+(\.\d*)?|\.\d+)[eE](?P<power>[+-]?\d{1,3})")
-_SLOPPY = re.compile(r"\s*(?P<number>\d+(\.\d+)?)\s*(?P<letter>[kKmMgGtTpPeE])(?P<i>[iI]?)[bB]?\s*")
+_NUMBER = r"\+?(?P<number>[0-9]{1,40}(\.[0-9]{0,40})?|\.[0-9]{1,40})"
+_QUANTITY = re.compile(_NUMBER + r"(?P<suffix>[A-Za-z]{0,2})")
+_EXPONENT = re.compile(_NUMBER + r"[eE](?P<power>[+-]?[0-9]{1,2})")
+_SLOPPY = re.compile(
+    r"\s*(?P<number>[0-9]{1,40}(\.[0-9]{1,40})?)\s*(?P<letter>[kKmMgGtTpPeE])(?P<i>[iI]?)[bB]?\s*"
+)
 
 
 @lru_cache(maxsize=4096)

@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Field, StrictBool, model_validator
 
 from reconciler.kinds.asset import Fault
 from reconciler.kinds.base import LoadContext, Strict, field_fault
+from reconciler.kinds.entries import by_name
 from reconciler.resource import Secret
 from reconciler.strict_yaml import WrittenFloat
 
@@ -107,6 +108,7 @@ Variables = Annotated[
         ],
     ]
     | None,
+    BeforeValidator(by_name("name")),
     Field(
         description="By name. A value is text, or a mapping with credential, config_map, "
         "pod_field or env, and optionally exclude and description.",

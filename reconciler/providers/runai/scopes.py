@@ -13,7 +13,7 @@ from typing import Any
 from reconciler.errors import ManifestError, Problem
 from reconciler.providers.runai.units import CredentialAsset, Unit, UnitLists
 from reconciler.resource import Resource
-from reconciler.wording import did_you_mean
+from reconciler.wording import nearest
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _SHOWN = 10
@@ -80,11 +80,8 @@ class ScopeDirectory:
                 f"there are {len(named)} {scope}s named {wanted}",
                 f"write one of {', '.join(self._full_names(named))}",
             )
-        names = sorted({unit.name for unit in units})
-        fix = did_you_mean(wanted, names[:_SHOWN], f"the {scope}s that we can see are")
-        raise _UnresolvedError(
-            f"there is no {scope} {wanted!r}", fix or f"no {scope} is visible to this account"
-        )
+        fix = _suggest(wanted, [unit.name for unit in units], f"{scope}s")
+        raise _UnresolvedError(f"there is no {scope} {wanted!r}", fix)
 
     def _in_cluster(self, units: Sequence[Unit], scope: str, wanted: str) -> list[Unit]:
         cluster, _, name = wanted.partition("/")
@@ -92,8 +89,7 @@ class ScopeDirectory:
         inside = [unit for unit in units if unit.cluster_id == cluster_id]
         named = [unit for unit in inside if unit.name == name]
         if not named:
-            names = sorted(unit.name for unit in inside)[:_SHOWN]
-            fix = did_you_mean(name, names, f"the {scope}s in it are")
+            fix = _suggest(name, [unit.name for unit in inside], f"{scope}s")
             raise _UnresolvedError(f"cluster {cluster} has no {scope} {name!r}", fix)
         return named
 
@@ -145,11 +141,8 @@ class ScopeDirectory:
             raise _UnresolvedError(
                 f"there are {len(named)} credentials named {wanted}", f"write the id of one: {ids}"
             )
-        names = sorted({item.name for item in self._units.credentials()})
-        fix = did_you_mean(wanted, names[:_SHOWN], "the credentials that we can see are")
-        raise _UnresolvedError(
-            f"there is no credential {wanted!r}", fix or "create it in Run:ai, or name its id"
-        )
+        fix = _suggest(wanted, [item.name for item in self._units.credentials()], "credentials")
+        raise _UnresolvedError(f"there is no credential {wanted!r}", fix)
 
 
 def _only(units: Sequence[Unit], scope: str) -> str:
@@ -160,6 +153,16 @@ def _only(units: Sequence[Unit], scope: str) -> str:
         raise _UnresolvedError(f"no {scope} is visible to this account", "check its access rules")
     names = ", ".join(sorted(unit.name for unit in units))
     raise _UnresolvedError(f"there are {len(units)} {scope}s", f"add scope_id, one of {names}")
+
+
+def _suggest(wanted: str, names: Sequence[str], what: str) -> str:
+    """The names that may have been meant: the closest one first, then some of the others."""
+    if not names:
+        return f"no {what} are visible to this account: check its access rules"
+    meant = nearest(wanted, names)
+    known = sorted(set(names))
+    shown = ", ".join(known[:_SHOWN]) + (", ..." if len(known) > _SHOWN else "")
+    return (f"did you mean `{meant}`? " if meant else "") + f"the {what} we can see are: {shown}"
 
 
 def _place(item: CredentialAsset) -> str:
