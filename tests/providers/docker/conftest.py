@@ -50,7 +50,7 @@ class Bench:
     root: Path
     prefix: str
     engine: Engine
-    stack: str = "test"
+    stack: str = ""
     registries: Registries = field(default_factory=Registries)
     around: Surroundings = field(default_factory=Surroundings)
     observer: Silent = field(default_factory=Silent)
@@ -125,7 +125,7 @@ class Bench:
 
     def tags(self) -> set[str]:
         lines = self.docker("images", "--format", "{{.Repository}}:{{.Tag}}").splitlines()
-        return {line for line in lines if self.prefix in line}
+        return {line for line in lines if self.prefix in line and "<none>" not in line}
 
     def clean_up(self) -> None:
         names = self.docker("ps", "-aq", "--filter", f"name={self.prefix}").split()
@@ -133,6 +133,10 @@ class Bench:
             self.docker("rm", "-f", *names)
         if tags := self.tags():
             self.docker("rmi", "-f", *tags)
+        form = "{{.Repository}}@{{.Digest}}"
+        pulled = self.docker("images", "--digests", "--format", form).splitlines()
+        if names := {line for line in pulled if self.prefix in line and "<none>" not in line}:
+            self.docker("rmi", "-f", *names)
 
 
 @pytest.fixture
@@ -145,7 +149,7 @@ def bench(tmp_path: Path, prefix: str) -> Iterator[Bench]:
     root = tmp_path / "repository"
     root.mkdir()
     engine = Engine()
-    made = Bench(root, prefix, engine)
+    made = Bench(root, prefix, engine, stack=prefix)
     yield made
     made.clean_up()
     engine.close()
