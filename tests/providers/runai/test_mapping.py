@@ -92,7 +92,7 @@ def answer(provider: AssetProvider, uid: str) -> LiveResource:
 
 
 @pytest.mark.parametrize("switch", SWITCHES)
-@settings(max_examples=12)
+@settings(max_examples=40)
 @given(raw=ENVIRONMENTS)
 def test_every_server_s_answer_is_read_the_same(
     sandboxes: Mapping[str, World], switch: str, raw: dict[str, Any]
@@ -103,7 +103,7 @@ def test_every_server_s_answer_is_read_the_same(
 
 
 @pytest.mark.parametrize("switch", SWITCHES)
-@settings(max_examples=8)
+@settings(max_examples=25)
 @given(raw=COMPUTES)
 def test_every_server_s_compute_asset_is_read_the_same(
     sandboxes: Mapping[str, World], switch: str, raw: dict[str, Any]
