@@ -14,14 +14,19 @@ import http.client
 import json
 import socket
 import socketserver
+import ssl
 import struct
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, NamedTuple, Self
 from urllib.parse import urlsplit
+
+CERTIFICATE = Path(__file__).parent / "tls" / "certificate.pem"
+"""Self-signed, for 127.0.0.1, with a key that is public and good for nothing else."""
 
 
 class Kind(StrEnum):
@@ -78,7 +83,7 @@ Rule = Callable[[int, str, str], Fault | None]
 class FaultProxy:
     """Listens on a free port of the loopback interface; safe to use from any thread."""
 
-    def __init__(self, upstream: str) -> None:
+    def __init__(self, upstream: str, *, tls: bool = False) -> None:
         parts = urlsplit(upstream)
         self.upstream = (str(parts.hostname), int(parts.port or 80))
         self.plan: Mapping[int, Fault] = {}
@@ -88,13 +93,18 @@ class FaultProxy:
         self._seen: list[Seen] = []
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.proxy = self
+        self._scheme = "https" if tls else "http"
+        if tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(CERTIFICATE, CERTIFICATE.with_name("key.pem"))
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
         )
 
     @property
     def base_url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return f"{self._scheme}://127.0.0.1:{self._server.server_address[1]}"
 
     @property
     def seen(self) -> list[Seen]:

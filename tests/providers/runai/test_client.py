@@ -24,7 +24,7 @@ from reconciler.providers.runai.connection import Connection, Credentials
 from reconciler.providers.runai.faults import NotFoundError, RejectedError
 from reconciler.providers.runai.units import UnitLists
 from reconciler.sandbox import Behaviour
-from tests.faults.proxy import Fault, Kind
+from tests.faults.proxy import CERTIFICATE, Fault, FaultProxy, Kind
 from tests.providers.runai.test_token import jwt
 from tests.providers.runai.worlds import World, connect, world
 
@@ -149,7 +149,12 @@ def test_what_the_server_says_is_kept(
 def test_the_missing_right_is_named(plain: World, method: str, right: str) -> None:
     api = logged_in(plain)
     plain.proxy.plan = {1: Fault(Kind.STATUS, status=403)}
-    arguments = {"create": [BODY], "update": [NOBODY, BODY], "delete": [NOBODY]}[method]
+    calls: dict[str, list[Any]] = {
+        "create": [BODY],
+        "update": [NOBODY, BODY],
+        "delete": [NOBODY],
+    }
+    arguments = calls[method]
     with pytest.raises(AccessError) as caught:
         getattr(api, method)(*arguments)
     assert f"lacks the right to {right} environments" in caught.value.fix
@@ -360,13 +365,17 @@ def test_nobody_listens(plain: World) -> None:
     assert "base_url" in caught.value.fix
 
 
-def test_tls_failures_say_what_to_do(plain: World) -> None:
-    """Plain HTTP where TLS is expected."""
-    login = connect(plain.proxy.base_url.replace("http:", "https:"), plain.endpoint)
-    with pytest.raises(UnreachableError) as caught:
-        AssetApi(KINDS[1], login).list()
-    assert "no secure connection" in caught.value.what
-    assert "ca_bundle" in caught.value.fix
+def test_a_certificate_of_one_s_own_needs_a_ca_bundle(plain: World) -> None:
+    with FaultProxy(plain.endpoint.base_url, tls=True) as secure:
+        login = connect(secure.base_url, plain.endpoint)
+        with pytest.raises(UnreachableError) as caught:
+            AssetApi(KINDS[1], login).list()
+        assert "no secure connection" in caught.value.what
+        assert "self-signed certificate" in caught.value.what
+        assert "ca_bundle" in caught.value.fix
+        assert secure.seen == []
+        login = connect(secure.base_url, plain.endpoint, ca_bundle=CERTIFICATE)
+        assert AssetApi(KINDS[1], login).list()
 
 
 def test_a_bad_ca_bundle(plain: World, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from reconciler.providers.runai.fields import COMPUTE_FIELDS, ENVIRONMENT_FIELDS
 from reconciler.providers.runai.mapping import AssetMapping
 from reconciler.resource import LiveResource, Mark, Resource, ResourceKey, Secret, Source, hash_id
 from reconciler.sandbox import Behaviour
+from reconciler.sandbox.behaviour import Absent
 from tests.kinds.expanding import compute, environment
 from tests.providers.runai.specs import COMPUTES, ENVIRONMENTS
 from tests.providers.runai.worlds import STACK, World, wanted, world
@@ -52,11 +53,12 @@ def test_a_compute_asset_is_read_again(raw: dict[str, Any]) -> None:
     assert answered(COMPUTE_MAPPING.create_body(spec, MARK), COMPUTE_MAPPING).spec == spec
 
 
+ABSENT: tuple[Absent, ...] = ("absent", "null", "empty")
 SWITCHES = {
     f"{'filled' if fill else 'bare'}-{absent}": Behaviour(
         fill_defaults=fill, absent=absent, unknown_fields="reject"
     )
-    for fill, absent in product((False, True), ("absent", "null", "empty"))
+    for fill, absent in product((False, True), ABSENT)
 }
 
 
