@@ -66,7 +66,7 @@ def _noop(work: Path, count: int) -> tuple[Measured, list[str]]:
             text=True,
             check=True,
         )
-        return measured, [line for line in debug.stderr.splitlines() if " GET " in line]
+        return measured, [line for line in debug.stderr.splitlines() if " GET http" in line]
 
 
 def _plan_rows(work: Path) -> Iterator[Row]:

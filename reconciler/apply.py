@@ -16,8 +16,8 @@ from typing import Protocol
 
 from reconciler.errors import AmbiguousWriteError, ReconcileError
 from reconciler.executor import Executor
-from reconciler.live import Providers
 from reconciler.plan import Action, Change, Plan
+from reconciler.providers.base import Providers
 from reconciler.resource import ResourceKey
 
 log = logging.getLogger(__name__)
@@ -180,7 +180,7 @@ class _Run:
                     confirmed.append(outcome)
                 else:
                     yield replace(outcome, status=Status.FAILED, message=problem)
-            yield from self._finish(confirmed)
+            yield from self._finish(kind, confirmed)
 
     def _settle(self, kind: str, outcomes: Sequence[Outcome]) -> Mapping[str, str]:
         changes = [outcome.change for outcome in outcomes]
@@ -191,60 +191,36 @@ class _Run:
             text = f"written, but reading it back failed: {error.what}"
             return {change.address: text for change in changes}
 
-    def _finish(self, confirmed: Sequence[Outcome]) -> Iterable[Outcome]:
+    def _finish(self, kind: str, confirmed: Sequence[Outcome]) -> Iterable[Outcome]:
         """Delete what a confirmed replacement has replaced: the last step of the same change."""
         replaced = [item for item in confirmed if item.change.action is Action.REPLACE]
         yield from (item for item in confirmed if item.change.action is not Action.REPLACE)
         tasks = [self._removal(item) for item in replaced]
         removed = []
-        for _, outcome in self.crew.executor.run(tasks) if tasks else ():
+        for index, outcome in self.crew.executor.run(tasks) if tasks else ():
             if outcome.status is Status.APPLIED:
-                removed.append(outcome)
+                removed.append((replaced[index], outcome))
             else:
-                yield outcome
-        yield from self._confirm_removals(removed)
-
-    def _confirm_removals(self, removed: Sequence[Outcome]) -> Iterable[Outcome]:
-        """Wait until the old objects are gone: an accepted delete may show later."""
-        by_kind: dict[str, list[Outcome]] = {}
-        for outcome in removed:
-            by_kind.setdefault(outcome.change.key.kind, []).append(outcome)
-        for kind, outcomes in by_kind.items():
-            deletes = [
-                Outcome(_removal(item.change), Status.APPLIED, uid=_live_uid(item.change))
-                for item in outcomes
-            ]
-            wrong = self._settle(kind, deletes)
-            for item in outcomes:
-                problem = wrong.get(item.change.address)
-                if problem is None:
-                    yield item
-                else:
-                    text = f"the replacement is there, but the old object is: {problem}"
-                    yield replace(item, status=Status.FAILED, message=text)
+                yield self._left_behind(replaced[index], outcome.status, outcome)
+        wrong = self._settle(kind, [outcome for _, outcome in removed]) if removed else {}
+        for outcome, removal in removed:
+            problem = wrong.get(removal.change.address)
+            if problem is None:
+                yield replace(outcome, seconds=outcome.seconds + removal.seconds)
+            else:
+                failed = replace(removal, message=problem)
+                yield self._left_behind(outcome, Status.FAILED, failed)
 
     def _removal(self, outcome: Outcome) -> Callable[[], Outcome]:
-        change = outcome.change
+        removal = replace(outcome.change, action=Action.DELETE, desired=None, fields=())
+        return lambda: self._guarded(removal, lambda: self._write(removal))
 
-        def remove() -> Outcome:
-            done = self._guarded(change, lambda: self._write(_removal(change)))
-            if done.status is Status.APPLIED:
-                return replace(outcome, seconds=outcome.seconds + done.seconds)
-            text = (
-                f"the replacement is there, but the old object could not be deleted: {done.message}"
-            )
-            return replace(done, change=change, message=text, uid=outcome.uid)
-
-        return remove
-
-
-def _removal(change: Change) -> Change:
-    """The delete that ends a replacement."""
-    return replace(change, action=Action.DELETE, desired=None, fields=())
-
-
-def _live_uid(change: Change) -> str:
-    return change.live.uid if change.live is not None else ""
+    @staticmethod
+    def _left_behind(outcome: Outcome, status: Status, removal: Outcome) -> Outcome:
+        text = "the replacement is there, but the old object could not be deleted"
+        return replace(
+            outcome, status=status, message=f"{text}: {removal.message}", fix=removal.fix
+        )
 
 
 def _not_attempted(change: Change, why: str) -> Outcome:

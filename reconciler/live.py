@@ -12,13 +12,10 @@ from typing import Any
 from reconciler.errors import ManifestError, ProviderError
 from reconciler.executor import Executor
 from reconciler.plan import Action, Change, Plan, ReadFailure
-from reconciler.providers.base import Provider
+from reconciler.providers.base import Providers
 from reconciler.resource import LiveResource, Reference, Resource, ResourceKey
 
 log = logging.getLogger(__name__)
-
-Providers = Mapping[str, Provider]
-"""By kind, in order of rank."""
 
 
 @dataclass(frozen=True, slots=True)

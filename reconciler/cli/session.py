@@ -17,13 +17,14 @@ from reconciler.config import (
     resolve_target,
     variables_for_manifests,
 )
-from reconciler.errors import ConfigError
+from reconciler.errors import ConfigError, ManifestError, Problem
 from reconciler.executor import ThreadExecutor
 from reconciler.git.head import head_commit
 from reconciler.guard import guard
 from reconciler.kinds.base import LoadContext
-from reconciler.live import Providers, add_usage, read_all
+from reconciler.live import add_usage, read_all
 from reconciler.plan import Plan, World, make_plan
+from reconciler.providers.base import Providers
 from reconciler.providers.registry import KIND_TRAITS, describe_target, open_providers
 from reconciler.render.text import Header
 from reconciler.resource import Resource
@@ -66,6 +67,7 @@ def open_session(options: PlanOptions) -> Iterator[Session]:
     target = resolve_target(config, options.target, os.environ)
     resources = read_manifests(config, target)
     _require_systems(resources, target, config)
+    _require_pushed(resources, target)
     executor = ThreadExecutor(options.parallelism)
     header = Header(target.name, describe_target(target, config.root), short_commit(config.root))
     with open_providers(target, config.root, options.parallelism) as providers:
@@ -115,3 +117,28 @@ def _require_systems(resources: Sequence[Resource], target: Target, config: Conf
                 fix=f"add `{system}:` to the target in {config.path.name}, or choose another "
                 "target with --target",
             )
+
+
+def _require_pushed(resources: Sequence[Resource], target: Target) -> None:
+    """Refuse images that a real cluster could not pull: only a sandbox may use unpushed ones."""
+    if target.is_sandbox:
+        return
+    local = {
+        item.key
+        for item in resources
+        if item.key.kind == "RayfineImage" and not item.spec.get("push")
+    }
+    problems = [
+        Problem(
+            item.source.file,
+            item.source.line,
+            1,
+            f"{item.key.address} uses {key.address}, which is not pushed to a registry",
+            f"set push: true on {key.address} and give it a tag in a registry of the cluster's",
+        )
+        for item in resources
+        for key in item.depends_on
+        if key in local
+    ]
+    if problems:
+        raise ManifestError(problems)

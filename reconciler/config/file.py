@@ -192,7 +192,11 @@ class TargetSection(Section):
     docker: DockerSection | None = Field(
         default=None, description="The Docker engine; {} is the ordinary Docker context."
     )
-    stack: Stack | None = Field(default=None, description="A stack of its own for this target.")
+    stack: Stack | None = Field(
+        default=None,
+        description="A stack of its own for this target.",
+        examples=["ml-platform-staging"],
+    )
     ca_bundle: Text | None = Field(
         default=None,
         description="PEM file of certificate authorities, relative to this file.",

@@ -59,8 +59,8 @@ def _check_tag(value: str) -> str:
     repository, tag, digest = parts
     if digest is not None:
         raise field_fault("a tag must not have a digest", "delete the part from `@` on")
-    if tag is not None and re.fullmatch(r"src-[0-9a-f]{24}", tag):
-        raise field_fault("tags of the form src-<digest> are made by the build", "choose another")
+    if tag is not None and tag.startswith("src-"):
+        raise field_fault("tags that start with src- are made by the build", "choose another")
     return f"{repository}:{tag or 'latest'}"
 
 

@@ -81,7 +81,10 @@ def _check_moves(
             continue
         old = ResourceKey(resource.key.kind, resource.moved_from)
         path = ("metadata", "moved_from")
-        if old in first:
+        if old == resource.key:
+            message = f"{old.address} is said to have moved from itself"
+            report.add(place, [Fault(path, message, "name the id it had before, or delete it")])
+        elif old in first:
             where = _where(first[old][1], report)
             message = f"{old.address} is said to have moved, but it is still stated at {where}"
             report.add(place, [Fault(path, message, "delete `moved_from`, or the other manifest")])

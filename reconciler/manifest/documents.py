@@ -12,13 +12,14 @@ from reconciler.kinds.base import ID_PATTERN, Document, FieldError, Kind, LoadCo
 from reconciler.kinds.registry import KINDS
 from reconciler.manifest.checks import check_together
 from reconciler.manifest.files import ManifestFile, read_directory
-from reconciler.manifest.report import Place, Report
+from reconciler.manifest.report import MAX_PROBLEMS_PER_FILE, Place, Report
 from reconciler.resource import Resource, ResourceKey, Source
 from reconciler.strict_yaml import load as load_yaml
 from reconciler.wording import (
     Fault,
     did_you_mean,
     explain,
+    field_names,
     missing_field,
     nearest,
     shorten,
@@ -135,8 +136,10 @@ def _check_envelope(data: Any, kinds: Mapping[str, Kind]) -> list[Fault]:
         faults.append(Fault(("apiVersion",), "this apiVersion is not known", fix))
     if "kind" in data:
         faults += _check_kind(data["kind"], kinds)
-    for name in data.keys() - _ENVELOPE_KEYS:
-        meant = nearest(name, absent)
+    fields = {name for kind in kinds.values() for name in field_names(kind.model)}
+    unknown = [name for name in data if name not in _ENVELOPE_KEYS]
+    for name in unknown[:MAX_PROBLEMS_PER_FILE]:
+        meant = None if name in fields else nearest(name, absent)
         fix = f"did you mean `{meant}`?" if meant else "put the fields of the object under `spec:`"
         faults.append(Fault((name,), f"unknown field `{shorten(name)}`", fix, at_key=True))
     return without_misspelt(faults)

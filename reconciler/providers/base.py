@@ -60,3 +60,7 @@ class Provider(ABC):
         `uids` gives, by address, what `write` returned. The answer holds, by address, what is
         wrong, in words; an address that is not in it has converged. At most one list per round.
         """
+
+
+Providers = Mapping[str, Provider]
+"""By kind, in order of rank."""

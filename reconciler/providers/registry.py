@@ -1,13 +1,12 @@
 """Every provider, in the order of dependency. A new kind is one line in `_OPENERS`."""
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 from reconciler.config import Target
 from reconciler.kinds.registry import KINDS
-from reconciler.live import Providers
-from reconciler.providers.base import Provider
+from reconciler.providers.base import Provider, Providers
 from reconciler.resource import KindTraits
 
 KIND_TRAITS: dict[str, KindTraits] = {kind.traits.name: kind.traits for kind in KINDS}
@@ -34,15 +33,38 @@ def open_providers(target: Target, root: Path, parallelism: int) -> Iterator[Pro
         yield dict(sorted(providers.items(), key=lambda item: item[1].traits.rank))
 
 
+def check_systems(target: Target, root: Path) -> Iterator[tuple[str, Callable[[], Sequence[str]]]]:
+    """The systems of a target, each with a check that tells what it found or raises.
+
+    Each check is to be called before the next is asked for: its connection ends with it.
+    """
+    if target.runai is not None:
+        from reconciler.providers.runai import open_runai  # noqa: PLC0415  (heavy SDK)
+
+        with open_runai(target, 1) as system:
+            yield describe_control_plane(target, root), system.check
+    if target.docker is not None:
+        from reconciler.rayfine.docker.engine import Engine  # noqa: PLC0415  (heavy SDK)
+
+        with closing(Engine(target.docker.host, target.timeout)) as engine:
+            yield f"Docker engine ({engine.name})", engine.check
+
+
+def describe_control_plane(target: Target, root: Path) -> str:
+    """The control plane of a target in words."""
+    assert target.runai is not None
+    path = target.runai.sandbox
+    if path is None:
+        return f"Run:ai control plane {target.runai.base_url}"
+    shown = path.relative_to(root) if path.is_relative_to(root) else path
+    return f"embedded Run:ai control plane, {shown}"
+
+
 def describe_target(target: Target, root: Path) -> str:
     """The systems of a target in words, for the head of a plan."""
     parts = []
-    if target.runai is not None and target.runai.sandbox is not None:
-        path = target.runai.sandbox
-        shown = path.relative_to(root) if path.is_relative_to(root) else path
-        parts.append(f"embedded Run:ai control plane, {shown}")
-    elif target.runai is not None:
-        parts.append(f"Run:ai control plane {target.runai.base_url}")
+    if target.runai is not None:
+        parts.append(describe_control_plane(target, root))
     if target.docker is not None:
         parts.append(
             f"Docker engine {target.docker.host}" if target.docker.host else "Docker engine"

@@ -21,11 +21,13 @@ IMAGE_ENV=(
 )
 RECIPE_LABEL=reconciler.base-recipe
 
-# make_debian ROOT: a minimal Debian with Python. The mount namespace makes sure that nothing
-# which debootstrap mounts outlives it, even when it is killed.
+# make_debian ROOT: a minimal Debian with Python. The mount namespace, where one can be had, makes
+# sure that nothing which debootstrap mounts outlives it, even when it is killed.
 make_debian() {
-  unshare --mount --propagation private \
-    debootstrap --variant=minbase --include="$PACKAGES" "$SUITE" "$1" ${DEBIAN_MIRROR:+"$DEBIAN_MIRROR"}
+  local isolate=(unshare --mount --propagation private)
+  "${isolate[@]}" true 2>/dev/null || isolate=()
+  "${isolate[@]}" debootstrap --variant=minbase --include="$PACKAGES" "$SUITE" "$1" \
+    ${DEBIAN_MIRROR:+"$DEBIAN_MIRROR"}
   rm -rf "$1"/var/cache/apt/archives/*.deb "$1"/var/cache/apt/*.bin "$1"/var/lib/apt/lists/* \
     "$1"/var/log/*.log "$1"/var/log/apt "$1"/usr/share/man "$1"/usr/share/info
   find "$1/usr/share/doc" -type f ! -name copyright -delete

@@ -46,7 +46,12 @@ def assets(world: Project, kind: str = "RunaiEnvironment") -> list[dict[str, Any
     except urllib.error.HTTPError:  # the switch that refuses an unfiltered list
         entries = []
         clusters = call(world, "GET", "/api/v1/clusters")
-        for query in ("scope=tenant", *(f"scope=cluster&clusterId={c['uuid']}" for c in clusters)):
+        projects = call(world, "GET", "/api/v1/org-unit/projects")["projects"]
+        for query in (
+            "scope=tenant",
+            *(f"scope=cluster&clusterId={item['uuid']}" for item in clusters),
+            *(f"scope=project&projectId={item['id']}" for item in projects),
+        ):
             entries += call(world, "GET", f"{path}?{query}")["entries"]
     return [entry for entry in entries if entry["meta"]["scope"] != "system"]
 

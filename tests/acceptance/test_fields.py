@@ -49,8 +49,8 @@ COMPUTE_FIELDS: dict[str, tuple[Any, Any, str]] = {
     "cpu_memory_limit": ("16Gi", "32Gi", "cpu_memory_limit"),
     "large_shm_request": (True, None, "large_shm_request"),
     "extended_resources": (
-        [{"resource": "vendor.example/foo", "quantity": "1"}],
-        [{"resource": "vendor.example/foo", "quantity": "2"}],
+        {"vendor.example/foo": "1"},
+        {"vendor.example/foo": "2"},
         "extended_resources",
     ),
 }
@@ -96,6 +96,7 @@ def _change_and_back(
     world.apply()
     assert world.plan() == {}
     edit_live(world, address, lambda asset: _restore(asset, name))
+    path = path.partition(".")[0]
     if name != "description":
         fields = world.fields(address)
         assert all(field == path or field.startswith(f"{path}.") for field in fields), fields

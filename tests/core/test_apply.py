@@ -1,12 +1,12 @@
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pytest
 
 from reconciler.apply import Crew, Outcome, Status, apply_plan
 from reconciler.errors import AmbiguousWriteError, ProviderError, ReconcileError
 from reconciler.executor import ThreadExecutor
-from reconciler.plan import Change, Plan
+from reconciler.plan import Action, Change, Plan
 from tests.core.builders import live, plan_of, resource
 from tests.core.fake_provider import MemoryProvider
 
@@ -123,6 +123,20 @@ def test_a_replacement_deletes_the_old_object_once_the_new_one_is_confirmed(
         "delete RunaiEnvironment.a",
         "settle RunaiEnvironment.a",
     ]
+
+
+def test_an_old_object_that_stays_is_said(environments: MemoryProvider) -> None:
+    class Stubborn(MemoryProvider):
+        def settle(self, changes: Sequence[Change], uids: Mapping[str, str]) -> Mapping[str, str]:
+            deleted = [change for change in changes if change.action is Action.DELETE]
+            return {change.address: "still there" for change in deleted}
+
+    plan = plan_of(
+        [resource("RunaiEnvironment.a", {"scope": "cluster"})], [live("RunaiEnvironment.a")]
+    )
+    outcome = run(plan, Stubborn())["RunaiEnvironment.a"]
+    assert outcome.status is Status.FAILED
+    assert "still there" in outcome.message
 
 
 def test_a_replacement_that_did_not_converge_keeps_the_old_object(

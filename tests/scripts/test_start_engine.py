@@ -1,5 +1,7 @@
 """scripts/ensure-engine and scripts/stop-engine with a stand-in for dockerd."""
 
+import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -95,8 +97,7 @@ def test_pid_files_that_name_unrelated_processes_are_removed(engine: Engine, str
 
 def test_pid_files_of_a_killed_engine_are_removed(engine: Engine) -> None:
     engine.start()
-    pid = (engine.folder / "docker.pid").read_text(encoding="utf-8").strip()
-    subprocess.run(["kill", "-9", pid], check=True)
+    os.kill(int((engine.folder / "docker.pid").read_text(encoding="utf-8")), signal.SIGKILL)
     assert "started dockerd" in engine.start()
 
 

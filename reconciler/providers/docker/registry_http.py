@@ -234,8 +234,8 @@ def _unreachable(server: str, error: BaseException) -> UnreachableError:
             )
         if isinstance(cause, OSError) and str(cause):
             reason = str(cause)
-        following = getattr(cause, "reason", None)
-        cause = following if isinstance(following, BaseException) else cause.__cause__
+        inner = (getattr(cause, "reason", None), *cause.args, cause.__cause__, cause.__context__)
+        cause = next((item for item in inner if isinstance(item, BaseException)), None)
     return UnreachableError(
         f"the registry gives no answer: {reason}",
         where=server,

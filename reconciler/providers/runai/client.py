@@ -162,7 +162,8 @@ class Client(_ApiClient):  # type: ignore[misc]  # the SDK has no usable types
     def _exchange(self, method: str, url: str, headers: Any, body: str | None) -> Any:
         """Send, and read the whole answer within the time limits (hazard 3)."""
         limit = self._connection.timeout
-        deadline = time.monotonic() + _WHOLE_ANSWER * limit
+        begin = time.monotonic()
+        deadline = begin + _WHOLE_ANSWER * limit
         answer = self.rest_client.request(
             method, url, headers=headers, body=body, _request_timeout=(limit, limit)
         )
@@ -173,6 +174,8 @@ class Client(_ApiClient):  # type: ignore[misc]  # the SDK has no usable types
                 answer.response.close()
                 raise urllib3.exceptions.ProtocolError("the answer takes too long")
         answer.data = b"".join(chunks)
+        milliseconds = 1000 * (time.monotonic() - begin)
+        log.debug("%s %s: %d in %.0f ms", method, url, answer.status, milliseconds)
         return answer
 
     def _reading(self, attempt: Callable[[], _Result]) -> _Result:

@@ -38,6 +38,7 @@ class BuildLog:
             self._id = str(aux["ID"])
         text = str(event.get("stream", ""))
         if event.get("status") and not event.get("progressDetail"):
+            self._flush()
             text = f"{event.get('id', '')} {event['status']}\n".lstrip()
         self._rest += text
         *lines, self._rest = re.split(r"[\r\n]+", self._rest)

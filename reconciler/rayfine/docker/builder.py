@@ -4,8 +4,10 @@ The one place where images are made, for the provider and for `build_image_from_
 content is never built again.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from reconciler.errors import BuildError
 from reconciler.rayfine.docker.build_log import Progress
@@ -13,8 +15,13 @@ from reconciler.rayfine.docker.engine import BuildRequest, Engine
 from reconciler.rayfine.docker.labels import DIGEST, content_labels, mark_fits
 from reconciler.rayfine.image.archive import stream_tar
 from reconciler.rayfine.image.context import Context
-from reconciler.rayfine.image.dockerignore import IgnoreRules
+from reconciler.rayfine.image.dockerignore import IGNORE_FILE
 from reconciler.rayfine.image.inputs import BuildInput
+
+_LONGEST_IN_LINE = 16_000
+"""The engine's parser takes lines of less than 64 KiB, and every character may need a backslash."""
+
+_ESCAPED = re.compile(r'[\\"$]')
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,39 +50,85 @@ def make_image(engine: Engine, build: BuildInput, making: Making) -> str:
     Content that is there is taken as it is, with other labels if need be; only else it is built.
     """
     refuse_buildkit(build)
-    labels = {**content_labels(build), **making.labels}
-    image_id = None if making.nocache else _existing(engine, build, replace(making, labels=labels))
+    making = replace(making, labels={**content_labels(build), **making.labels})
+    image_id = None if making.nocache else _existing(engine, build, making)
     if image_id is None:
         request = BuildRequest(
-            archive=stream_tar(build.context, {build.dockerfile_path: build.dockerfile}),
+            archive=stream_tar(build.context, _extra_files(build)),
             dockerfile=build.dockerfile_path,
-            labels=labels,
             arguments=build.build_args,
             platform=build.source.platform,
             nocache=making.nocache,
         )
         image_id = engine.build(request, making.progress)
+        if _has_triggers(engine.inspect(image_id)):
+            archive = stream_tar(build.context, _extra_files(build))
+            again = replace(request, archive=archive, labels=making.labels, nocache=False)
+            image_id = engine.build(again, making.progress)
+        else:
+            image_id = _label(engine, build, image_id, making)
     engine.tag(image_id, build.source_tag)
     return image_id
+
+
+def _extra_files(build: BuildInput) -> dict[str, bytes]:
+    """The Dockerfile, and a .dockerignore that leaves itself out.
+
+    The engine reads both, and then drops from the context what the latter says.
+    """
+    files = {build.dockerfile_path: build.dockerfile}
+    if build.context.ignore_file and build.context.find(IGNORE_FILE) is None:
+        files[IGNORE_FILE] = build.context.ignore_file
+    return files
 
 
 def _existing(engine: Engine, build: BuildInput, making: Making) -> str | None:
     """The image with this content and these labels, made of one with the same content."""
     found = engine.inspect(build.source_tag)
-    settings = (found or {}).get("Config") or {}
-    has = settings.get("Labels") or {}
+    has = ((found or {}).get("Config") or {}).get("Labels") or {}
     if found is None or has.get(DIGEST) != build.digest:
         return None
     if mark_fits(has, making.labels):
         return str(found["Id"])
-    if settings.get("OnBuild"):
-        return None  # FROM would carry these instructions out
+    if _has_triggers(found):
+        return None
     making.progress(f"the content is there as {build.source_tag}: only its labels are changed")
-    nothing = Context(build.context.root, (), IgnoreRules())
+    return _label(engine, build, found["Id"], making)
+
+
+def _has_triggers(found: Mapping[str, Any] | None) -> bool:
+    """Whether FROM this image would carry instructions out."""
+    return bool(((found or {}).get("Config") or {}).get("OnBuild"))
+
+
+def _label(engine: Engine, build: BuildInput, image_id: str, making: Making) -> str:
+    """The same image with these labels: one step for all of them, where the engine takes each.
+
+    Told as labels of the build, the engine makes a step, and a container, of every single one.
+    """
+    apart = {
+        name: value
+        for name, value in making.labels.items()
+        if len(value) > _LONGEST_IN_LINE or not value.isprintable()
+    }
+    pairs = "".join(
+        f' "{name}"="{_ESCAPED.sub(_escape, value)}" \\\n'
+        for name, value in sorted(making.labels.items())
+        if name not in apart
+    )
+    dockerfile = f"FROM {image_id}\nLABEL \\\n{pairs}\n"
     request = BuildRequest(
-        archive=stream_tar(nothing, {"Dockerfile": f"FROM {found['Id']}\n".encode()}),
+        archive=stream_tar(Context(build.context.root, ()), {"Dockerfile": dockerfile.encode()}),
         dockerfile="Dockerfile",
-        labels=making.labels,
+        labels=apart,
         platform=build.source.platform,
     )
-    return engine.build(request, making.progress)
+    return engine.build(request, _say_nothing)
+
+
+def _escape(found: re.Match[str]) -> str:
+    return f"\\{found[0]}"
+
+
+def _say_nothing(_line: str) -> None:
+    """Labels are no news."""

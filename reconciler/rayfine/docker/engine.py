@@ -6,6 +6,7 @@ push has one of its own, whose end, however it comes about, makes the engine sto
 
 import math
 import os
+import socket
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -44,7 +45,7 @@ class BuildRequest:
 
     archive: Iterator[bytes]
     dockerfile: str
-    labels: Mapping[str, str]
+    labels: Mapping[str, str] = field(default_factory=dict)
     arguments: Mapping[str, str] = field(default_factory=dict)
     platform: str = ""
     nocache: bool = False
@@ -74,6 +75,15 @@ class Engine:
     def name(self) -> str:
         """Where the engine is, in words."""
         return self._host or os.environ.get("DOCKER_HOST") or "the ordinary Docker context"
+
+    def check(self) -> tuple[str, ...]:
+        """Ask the engine for its version; lines about what was found, for `reconcile doctor`."""
+        with self._translated():
+            found = self._client().version()
+        return (
+            f"version {found.get('Version')}, API {found.get('ApiVersion')}",
+            f"{found.get('Os')}/{found.get('Arch')}",
+        )
 
     def list_images(self, filters: Mapping[str, Sequence[str]]) -> list[ImageSummary]:
         """Tagged images that fit all filters, in one call."""
@@ -181,6 +191,7 @@ class Engine:
 
     def _connect(self) -> "APIClient":
         from docker import APIClient  # noqa: PLC0415
+        from docker.constants import DEFAULT_UNIX_SOCKET  # noqa: PLC0415
         from docker.utils import kwargs_from_env  # noqa: PLC0415
 
         settings: dict[str, Any] = {}
@@ -189,7 +200,8 @@ class Engine:
         settings = settings or {**kwargs_from_env()}
         if self._host:
             settings["base_url"] = self._host
-        remote = str(settings.get("base_url", ""))
+        remote = str(settings.get("base_url") or DEFAULT_UNIX_SOCKET)
+        _knock(remote)
         client = APIClient(
             **settings,
             version=self._version or "auto",
@@ -251,6 +263,13 @@ def _from_context() -> dict[str, Any]:
         return {}
     found = {"base_url": context.Host}
     return {**found, "tls": context.TLSConfig} if context.TLSConfig else found
+
+
+def _knock(address: str) -> None:
+    """Connect to a Unix socket once; the SDK leaves one open if that fails. Raises `OSError`."""
+    if address.startswith(("unix://", "http+unix://")):
+        with socket.socket(socket.AF_UNIX) as knock:
+            knock.connect("/" + address.partition("://")[2].lstrip("/"))
 
 
 def _container_name(item: Mapping[str, Any]) -> str:

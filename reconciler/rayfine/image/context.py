@@ -39,11 +39,15 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What is sent of a directory: entries sorted by the bytes of their path."""
+    """What is sent of a directory: entries sorted by the bytes of their path.
+
+    `ignore_file` holds the bytes of .dockerignore, which an engine needs even if it leaves itself
+    out; then it is no entry.
+    """
 
     root: Path
     entries: tuple[Entry, ...]
-    rules: IgnoreRules
+    ignore_file: bytes = b""
 
     def find(self, path: str) -> Entry | None:
         """The entry at a path, if it is part of the context."""
@@ -55,7 +59,8 @@ def read_context(root: Path, cache_directory: Path | None = None) -> Context:
     if not root.is_dir():
         raise BuildError("this directory does not exist", where=str(root), fix="correct spec.path")
     real = Path(os.path.realpath(root))
-    rules = IgnoreRules(_read_ignore_file(real))
+    ignore_file = read_regular_file(real / IGNORE_FILE, MAX_BYTES) or b""
+    rules = IgnoreRules(_decoded(real / IGNORE_FILE, ignore_file))
     cache = HashCache(cache_directory, real)
     entries = []
     for path, item in _walk(real, rules):
@@ -68,7 +73,7 @@ def read_context(root: Path, cache_directory: Path | None = None) -> Context:
             )
     cache.save()
     entries.sort(key=lambda entry: entry.path.encode())
-    return Context(real, tuple(entries), rules)
+    return Context(real, tuple(entries), ignore_file)
 
 
 def read_regular_file(path: Path, limit: int) -> bytes | None:
@@ -118,11 +123,9 @@ def open_regular(path: Path) -> BinaryIO:
     return os.fdopen(descriptor, "rb", buffering=0)
 
 
-def _read_ignore_file(root: Path) -> str:
-    path = root / IGNORE_FILE
-    data = read_regular_file(path, MAX_BYTES)
+def _decoded(path: Path, data: bytes) -> str:
     try:
-        return (data or b"").decode()
+        return data.decode()
     except UnicodeDecodeError as error:
         raise BuildError("not UTF-8 text", where=str(path), fix="save it as UTF-8") from error
 

@@ -107,6 +107,7 @@ class Dockerfile:
                 line = self._lines[number]
                 number += 1
                 if line.lstrip().startswith("#"):
+                    start = start if text else number
                     continue
                 match = continued.search(line)
                 text += line[: match.start()] if match else line

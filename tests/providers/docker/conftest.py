@@ -50,7 +50,7 @@ class Bench:
     root: Path
     prefix: str
     engine: Engine
-    stack: str = "test"
+    stack: str = ""
     registries: Registries = field(default_factory=Registries)
     around: Surroundings = field(default_factory=Surroundings)
     observer: Silent = field(default_factory=Silent)
@@ -68,9 +68,7 @@ class Bench:
         return f"{self.prefix}-{name}:{tag}"
 
     def image(self, name: str = "env", resource_id: str = "", **spec: Any) -> Resource:
-        meta = {
-            key: spec.pop(key) for key in ("protect", "adopt", "moved_from") if key in spec
-        }
+        meta = {key: spec.pop(key) for key in ("protect", "adopt", "moved_from") if key in spec}
         return Resource(
             key=ResourceKey(KIND, resource_id or name),
             spec={"path": name, "tag": self.tag(name), **spec},
@@ -87,9 +85,7 @@ class Bench:
         reading = read_all(resources, {KIND: provider}, ThreadExecutor(4))
         assert not reading.failures, reading.failures
         live = [item for item in reading.live if self.prefix in str((item.spec, item.raw))]
-        plan = make_plan(
-            World("t", self.stack, reading.desired, tuple(live), {KIND: TRAITS}, ())
-        )
+        plan = make_plan(World("t", self.stack, reading.desired, tuple(live), {KIND: TRAITS}, ()))
         return add_usage(plan, {KIND: provider}), provider
 
     def apply(self, *resources: Resource) -> tuple[Outcome, ...]:
@@ -115,7 +111,11 @@ class Bench:
         environment = {**os.environ, "DOCKER_BUILDKIT": "0"}
         done = subprocess.run(
             ["docker", *words],
-            capture_output=True, check=False, text=True, input=stdin, env=environment,
+            capture_output=True,
+            check=False,
+            text=True,
+            input=stdin,
+            env=environment,
         )
         assert not check or done.returncode == 0, done.stderr
         return done.stdout.strip()
@@ -125,7 +125,7 @@ class Bench:
 
     def tags(self) -> set[str]:
         lines = self.docker("images", "--format", "{{.Repository}}:{{.Tag}}").splitlines()
-        return {line for line in lines if self.prefix in line}
+        return {line for line in lines if self.prefix in line and "<none>" not in line}
 
     def clean_up(self) -> None:
         names = self.docker("ps", "-aq", "--filter", f"name={self.prefix}").split()
@@ -133,6 +133,10 @@ class Bench:
             self.docker("rm", "-f", *names)
         if tags := self.tags():
             self.docker("rmi", "-f", *tags)
+        form = "{{.Repository}}@{{.Digest}}"
+        pulled = self.docker("images", "--digests", "--format", form).splitlines()
+        if names := {line for line in pulled if self.prefix in line and "<none>" not in line}:
+            self.docker("rmi", "-f", *names)
 
 
 @pytest.fixture
@@ -145,7 +149,7 @@ def bench(tmp_path: Path, prefix: str) -> Iterator[Bench]:
     root = tmp_path / "repository"
     root.mkdir()
     engine = Engine()
-    made = Bench(root, prefix, engine)
+    made = Bench(root, prefix, engine, stack=prefix)
     yield made
     made.clean_up()
     engine.close()

@@ -1,16 +1,27 @@
 """The provider on a real engine: the life of an image, and what others do to its tags."""
 
+import io
+import json
 import os
+import subprocess
+import tarfile
+import time
+from dataclasses import replace
 
 import pytest
 
 from reconciler.apply import Status
+from reconciler.rayfine.docker.builder import make_image
 
 pytestmark = pytest.mark.docker
 
 
 def applied(outcomes):
-    assert [(item.status, item.message, item.fix) for item in outcomes if item.status is not Status.APPLIED] == []
+    assert [
+        (item.status, item.message, item.fix)
+        for item in outcomes
+        if item.status is not Status.APPLIED
+    ] == []
     return outcomes
 
 
@@ -117,7 +128,9 @@ def test_a_missing_tag_comes_back_by_a_retag(bench):
 def test_someone_elses_image_under_our_tag_is_a_conflict_until_adopted(bench):
     bench.environment()
     image = bench.image()
-    bench.docker("build", "-t", bench.tag(), "-", stdin="FROM scratch\nLABEL mine=1\n")
+    bench.docker(
+        "build", "-t", bench.tag(), "-", stdin=f"FROM scratch\nLABEL mine={bench.prefix}\n"
+    )
     action, names, refusal = bench.changes(image)["RayfineImage.env"]
     assert (action, refusal) == ("adopt", "conflict")
     assert "dockerfile" in names
@@ -131,7 +144,9 @@ def test_a_tag_moved_by_hand_to_another_image(bench):
     bench.environment()
     image = bench.image()
     applied(bench.apply(image))
-    bench.docker("build", "-t", bench.tag(), "-", stdin="FROM scratch\nLABEL mine=1\n")
+    bench.docker(
+        "build", "-t", bench.tag(), "-", stdin=f"FROM scratch\nLABEL mine={bench.prefix}\n"
+    )
     assert bench.changes(image)["RayfineImage.env"][::2] == ("adopt", "conflict")
     assert bench.changes() == {"RayfineImage.env": ("delete", [], None)}
     applied(bench.apply())
@@ -168,8 +183,9 @@ def test_an_image_built_from_ours_under_our_own_tag(bench):
     image = bench.image()
     applied(bench.apply(image))
     bench.docker("build", "-t", bench.tag(), "-", stdin=f"FROM {bench.tag()}\nLABEL child=1\n")
-    action, _, refusal = bench.changes(image)["RayfineImage.env"]
-    assert action == "adopt"  # its labels say the same spec; it is built anew
+    assert (
+        bench.changes(image)["RayfineImage.env"][0] == "adopt"
+    )  # its labels say the same spec; it is built anew
     applied(bench.apply(image))
     labels = bench.docker("image", "inspect", "-f", "{{json .Config.Labels}}", bench.tag())
     assert '"child"' not in labels
@@ -223,7 +239,9 @@ def test_a_move_of_the_tag_between_plan_and_apply_is_noticed(bench):
     bench.environment()
     image = bench.image()
     plan, provider = bench.plan(image)
-    bench.docker("build", "-t", bench.tag(), "-", stdin="FROM scratch\nLABEL mine=1\n")
+    bench.docker(
+        "build", "-t", bench.tag(), "-", stdin=f"FROM scratch\nLABEL mine={bench.prefix}\n"
+    )
     (outcome,) = bench.carry_out(plan, provider)
     assert outcome.status is Status.FAILED
     assert "no longer" in outcome.message
@@ -238,18 +256,115 @@ def test_moved_from_keeps_the_image(bench):
     assert bench.changes(renamed) == {"RayfineImage.new": ("unchanged", [], None)}
 
 
+def only_content(bench, resource, **labels):
+    """Build as far as the `:src-` tag: what a kill at the worst moment leaves."""
+    provider = bench.provider()
+    provider.resolve([resource])
+    desired = provider._desired[resource.key]
+    making = provider._making(desired, bench.observer.lines.append)
+    make_image(bench.engine, desired.build, replace(making, labels=labels or making.labels))
+    return desired.build
+
+
 def test_an_interrupted_change_of_the_tag_converges(bench):
     bench.environment()
     applied(bench.apply(bench.image()))
     moved = bench.image(tag=bench.tag(tag="v2"))
-    applied(bench.apply(moved))
-    old = bench.plan(bench.image())[0]  # noqa: F841
-    bench.docker("tag", bench.tag(tag="v2"), f"{bench.tag(tag='v2')}-kept")
-    (source,) = [tag for tag in bench.tags() if ":src-" in tag]
-    bench.docker("rmi", bench.tag(tag="v2"))
-    assert bench.changes(moved) == {"RayfineImage.env": ("update", ["tag"], None)}
+    only_content(bench, moved)
+    found = bench.changes(moved)
+    assert found.pop("RayfineImage.env") == ("update", ["tag"], None)
+    ((address, (action, _, _)),) = found.items()
+    assert (address[:26], action) == ("RayfineImage.env (deposed ", "delete")
     applied(bench.apply(moved))
     assert bench.changes(moved) == {"RayfineImage.env": ("unchanged", [], None)}
+    assert len(bench.tags()) == 2
+
+
+def test_an_image_built_by_hand_from_the_same_inputs_is_adopted_without_a_build(bench):
+    bench.environment()
+    image = bench.image()
+    build = only_content(bench, image, someone="else")
+    bench.docker("tag", build.source_tag, bench.tag())
+    assert bench.changes(image) == {"RayfineImage.env": ("adopt", [], None)}
+    bench.observer.lines.clear()
+    applied(bench.apply(image))
+    assert "only its labels are changed" in bench.observer.lines[0]
+    assert not any("COPY" in line for line in bench.observer.lines)
+    assert bench.changes(image) == {"RayfineImage.env": ("unchanged", [], None)}
+
+
+def test_an_image_with_triggers_is_built_instead_of_relabelled(bench):
+    bench.environment(Dockerfile="FROM scratch\nCOPY . /\nONBUILD COPY missing /\n")
+    applied(bench.apply(bench.image()))
+    image = bench.image(protect=True)
+    applied(bench.apply(image))
+    assert bench.changes(image) == {"RayfineImage.env": ("unchanged", [], None)}
+
+
+def test_odd_labels_and_arguments_survive(bench):
+    bench.environment()
+    odd = {"a": '$HOME "q" \\ `x` é', "b": "two\nlines", "c": "x" * 20_000, "d": "", "e/f": " = '"}
+    image = bench.image(labels=odd)
+    applied(bench.apply(image))
+    assert bench.changes(image) == {"RayfineImage.env": ("unchanged", [], None)}
+    text = bench.docker("image", "inspect", "-f", "{{json .Config.Labels}}", bench.tag())
+    assert {name: json.loads(text)[name] for name in odd} == odd
+
+
+def test_a_generated_dockerfile_runs(bench):
+    path = bench.environment()
+    (path / "Dockerfile").unlink()
+    image = bench.image(base_image="reconciler/python-base:local")
+    applied(bench.apply(image))
+    words = ("run", "--rm", "--network=none", "--entrypoint", "python3", bench.tag(), "-c")
+    assert bench.docker(*words, "import env; print(env.hello())") == "World"
+    labels = json.loads(
+        bench.docker("image", "inspect", "-f", "{{json .Config.Labels}}", bench.tag())
+    )
+    assert labels["org.opencontainers.image.base.name"] == "reconciler/python-base:local"
+    assert labels["org.opencontainers.image.title"] == "env"
+    assert json.loads(labels["io.reconciler.methods"]) == {"hello": "hello(name='World')"}
+
+
+@pytest.mark.parametrize("ignored", ["", "Dockerfile\n.dockerignore\n", "*\n!env.py\n"])
+def test_the_image_holds_what_docker_build_puts_there(bench, ignored):
+    path = bench.environment(**{"a/b.txt": "b", ".hidden": "h"})
+    (path / ".dockerignore").write_text(ignored)
+    (path / "link").symlink_to("a/b.txt")
+    applied(bench.apply(bench.image()))
+    bench.docker("build", "-t", bench.tag("cli"), str(path))
+
+    def content(tag):
+        container = bench.docker("create", "--name", f"{bench.prefix}-x", tag, "x")
+        data = subprocess.run(["docker", "export", container], capture_output=True, check=True)
+        bench.docker("rm", container)
+        with tarfile.open(fileobj=io.BytesIO(data.stdout)) as archive:
+            return {
+                item.name: (item.type, item.mode, item.size, item.linkname)
+                for item in archive
+                if item.name.startswith("app/") and not item.isdir()
+            }
+
+    assert content(bench.tag()) == content(bench.tag("cli"))
+
+
+def test_an_interrupted_build_ends_and_leaves_nothing(bench):
+    bench.environment(Dockerfile="FROM reconciler/python-base:local\nRUN sleep 300\n")
+    plan, provider = bench.plan(bench.image())
+
+    def interrupt(line):
+        if "Running in" in line:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        provider.write(plan.changes[0], interrupt)
+    assert bench.tags() == set()
+    for _ in range(100):
+        if not bench.docker("ps", "-q", "--filter", "ancestor=reconciler/python-base:local"):
+            break
+        time.sleep(0.1)
+    else:
+        raise AssertionError("the engine still works on the build")
 
 
 def test_a_failing_build_says_where(bench):

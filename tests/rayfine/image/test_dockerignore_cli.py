@@ -167,14 +167,18 @@ def test_the_cli_sends_the_same_files(root, engine, text):
 
 PARTS = ("a", "b", "*", "**", "docs", "keep.txt", "*.md", "?", "[ab]", "deep*", ".*", "c.txt", "..")
 LINES = st.lists(
-    st.tuples(st.sampled_from(["", "!", "/"]), st.lists(st.sampled_from(PARTS), min_size=1, max_size=4)),
+    st.tuples(
+        st.sampled_from(["", "!", "/"]), st.lists(st.sampled_from(PARTS), min_size=1, max_size=4)
+    ),
     min_size=1,
     max_size=5,
 )
 
 
 @pytest.mark.slow
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(lines=LINES)
 def test_any_patterns_mean_what_they_mean_to_the_cli(root, engine, lines):
     text = "\n".join(sign + "/".join(parts) for sign, parts in lines)

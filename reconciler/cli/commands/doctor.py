@@ -1,0 +1,88 @@
+"""`reconcile doctor`."""
+
+import os
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from typing import TypeVar
+
+import click
+
+from reconciler import __version__
+from reconciler.cli.exit_codes import ExitCode
+from reconciler.cli.main import Globals
+from reconciler.cli.options import target_option
+from reconciler.cli.output import style_of
+from reconciler.cli.session import read_config, read_manifests
+from reconciler.config import Config, Target, resolve_target
+from reconciler.errors import ReconcileError
+from reconciler.providers.registry import check_systems
+from reconciler.render.escape import printable
+
+Found = TypeVar("Found")
+
+
+@click.command(epilog="Examples:\n\n\b\n  reconcile doctor\n  reconcile doctor --target production")
+@target_option
+@click.pass_context
+def command(ctx: click.Context, /, target: str | None) -> ExitCode:
+    """Say what is reachable, which versions, and what is missing; change nothing.
+
+    Checks configuration, manifests, the Run:ai control plane and the Docker engine of a target,
+    one after the other, and says what to do about each that fails. Exit code 1 if any does.
+    """
+    report = _Report(ctx.obj)
+    report.good("reconcile", f"{__version__}, runapy {version('runapy')}")
+    config = report.check("configuration", lambda: read_config(ctx.obj), lambda c: c.path.name)
+    if config is None:
+        return ExitCode.ERROR
+    chosen = report.check("target", lambda: resolve_target(config, target, os.environ), _describe)
+    report.check("manifests", lambda: read_manifests(config, chosen), _count)
+    if chosen is not None:
+        _systems(report, chosen, config)
+    return ExitCode.ERROR if report.failed else ExitCode.OK
+
+
+def _systems(report: "_Report", target: Target, config: Config) -> None:
+    for name, check in check_systems(target, config.root):
+        report.check(name, check, "; ".join)
+    if target.runai is None:
+        report.note("Run:ai", f"target {target.name} has no `runai`: nothing to reach")
+    if target.docker is None:
+        report.note("Docker engine", f"target {target.name} has no `docker`: nothing to reach")
+
+
+def _describe(target: Target) -> str:
+    return f"{target.name}, stack {target.stack}"
+
+
+def _count(resources: Sequence[object]) -> str:
+    return f"{len(resources)} resources"
+
+
+class _Report:
+    """Prints one line per check and remembers whether any failed."""
+
+    def __init__(self, place: Globals) -> None:
+        self._style = style_of(place)
+        self.failed = False
+
+    def good(self, name: str, words: str) -> None:
+        click.echo(f"{self._style.paint('ok', 'green')}    {name}: {printable(words)}")
+
+    def note(self, name: str, words: str) -> None:
+        click.echo(f"-     {name}: {printable(words)}")
+
+    def check(
+        self, name: str, action: Callable[[], Found], words: Callable[[Found], str]
+    ) -> Found | None:
+        """Run one check; say how it went; None if it failed."""
+        try:
+            found = action()
+        except ReconcileError as error:
+            self.failed = True
+            click.echo(f"{self._style.paint('FAIL', 'red')}  {name}:")
+            for line in str(error).splitlines():
+                click.echo(f"        {printable(line)}")
+            return None
+        self.good(name, words(found))
+        return found

@@ -1,0 +1,22 @@
+"""pydantic's errors -> faults in plain words: where, what is wrong, how to put it right.
+
+Used for manifests and for `reconciler.yaml`. The words never repeat a value, which may be secret;
+names of fields and the values that a field may have are no secret.
+"""
+
+from reconciler.wording.explain import Fault, explain, missing_field, without_misspelt
+from reconciler.wording.models import field_names
+from reconciler.wording.names import DataPath, did_you_mean, label, nearest, shorten
+
+__all__ = [
+    "DataPath",
+    "Fault",
+    "did_you_mean",
+    "explain",
+    "field_names",
+    "label",
+    "missing_field",
+    "nearest",
+    "shorten",
+    "without_misspelt",
+]

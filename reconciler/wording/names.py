@@ -1,0 +1,46 @@
+"""Names and paths, and the name that was probably meant. Pure."""
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+
+DataPath = tuple[str | int, ...]
+"""Keys and list indices from the root of a document to a value."""
+
+_LONGEST_NAME = 64
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that was probably meant: letter case aside, then by similarity."""
+    if len(name) > _LONGEST_NAME:
+        return None
+    by_lower = {candidate.lower().replace("-", "_"): candidate for candidate in known}
+    close = get_close_matches(name.lower().replace("-", "_"), by_lower, n=1, cutoff=0.65)
+    return by_lower[close[0]] if close else None
+
+
+def did_you_mean(name: str, known: Sequence[str], what: str) -> str:
+    """The fix for a name that is not known: the nearest one, or all there are."""
+    meant = nearest(name, known)
+    if meant is not None:
+        return f"did you mean `{meant}`?"
+    return f"{what}: {', '.join(known)}" if known else ""
+
+
+def label(path: DataPath) -> str:
+    """A path for people: `spec.tools[1]`, `spec.labels["a b"]`."""
+    text = ""
+    for part in path:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        elif re.fullmatch(r"[A-Za-z0-9_-]{1,64}", part):
+            text += f".{part}" if text else part
+        else:
+            text += f"[{json.dumps(shorten(part))}]"
+    return text
+
+
+def shorten(name: str) -> str:
+    """A name that is fit for a message."""
+    return name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 3] + "..."

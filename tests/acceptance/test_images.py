@@ -1,0 +1,190 @@
+"""Images on a real engine, and environments that are pinned to them, through the command line."""
+
+import subprocess
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.sandbox import Behaviour
+from tests.acceptance.live_side import assets, named
+from tests.acceptance.project import Project, environment, project
+
+
+@pytest.fixture
+def repository() -> Iterator[str]:
+    """A name for images that nobody else uses; all of them are removed afterwards."""
+    name = f"rectest-{uuid.uuid4().hex[:8]}"
+    yield name
+    found = docker("images", "--quiet", "--filter", f"reference={name}*").split()
+    if found:
+        docker("rmi", "--force", *sorted(set(found)))
+
+
+@pytest.fixture
+def images(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], repository: str
+) -> Iterator[Project]:
+    """A project with one image directory, against a sandbox and the machine's engine."""
+    with project(tmp_path, capsys, Behaviour()) as world:
+        sandbox = {"sandbox": str(tmp_path / "sandbox.db")}
+        world.target = {"runai": sandbox, "docker": {}}
+        world.configure()
+        source = world.directory / "environments" / "hello"
+        source.mkdir(parents=True)
+        (source / "env.py").write_text("def hello(name='World'):\n    return f'Hello, {name}!'\n")
+        (source / "Dockerfile").write_text("FROM scratch\nCOPY . /app/\n")
+        world.write(image(repository), environment("user", image={"from": "RayfineImage.hello"}))
+        yield world
+
+
+def docker(*words: str) -> str:
+    done = subprocess.run(["docker", *words], capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def image(repository: str, **spec: Any) -> dict[str, Any]:
+    return {
+        "apiVersion": "reconciler/v1",
+        "kind": "RayfineImage",
+        "metadata": {"name": "hello"},
+        "spec": {
+            "path": "environments/hello",
+            "tag": f"{repository}:latest",
+            "dockerfile": "Dockerfile",
+            **spec,
+        },
+    }
+
+
+@pytest.mark.docker
+def test_an_environment_is_pinned_to_its_image_and_follows_it(
+    images: Project, repository: str
+) -> None:
+    world = images
+    ran = world.reconcile("plan", "--detailed-exitcode")
+    assert ran.code == 2, ran.err
+    assert f'image    = "{repository}:src-' in ran.out
+    assert docker("images", "--quiet", repository) == ""
+    applied = world.apply()
+    assert applied.last_line == "Apply complete! Resources: 2 added, 0 changed, 0 destroyed."
+    assert applied.err.index("RayfineImage.hello: Creation complete") < applied.err.index(
+        "RunaiEnvironment.user: Creating..."
+    )
+    first = named(world, "user")["spec"]["image"]
+    assert first in docker("images", "--format", "{{.Repository}}:{{.Tag}}", repository).split()
+    assert world.plan() == {}
+
+    env = world.directory / "environments" / "hello" / "env.py"
+    env.touch()
+    assert world.plan() == {}
+    env.write_text(env.read_text() + "\n")
+    assert world.plan() == {"RayfineImage.hello": "update", "RunaiEnvironment.user": "update"}
+    assert world.fields("RayfineImage.hello") == ["context.env.py"]
+    assert world.fields("RunaiEnvironment.user") == ["image"]
+    world.apply()
+    assert named(world, "user")["spec"]["image"] != first
+    assert world.plan() == {}
+
+
+@pytest.mark.docker
+def test_a_build_that_fails_leaves_the_environment_alone(images: Project) -> None:
+    world = images
+    world.apply()
+    before = named(world, "user")
+    broken = world.directory / "environments" / "hello" / "Dockerfile"
+    broken.write_text("FROM scratch\nCOPY no-such-file /app/\n")
+    ran = world.reconcile("apply", "--apply")
+    assert ran.code == 1
+    assert "RayfineImage.hello: failed:" in ran.out
+    assert "RunaiEnvironment.user: skipped_dependency" in ran.out
+    assert "no-such-file" in ran.out
+    assert named(world, "user") == before
+
+
+@pytest.mark.docker
+def test_a_removed_image_is_deleted_after_its_user(images: Project, repository: str) -> None:
+    world = images
+    world.write(environment("stays"), file="other.yaml")
+    world.apply()
+    world.write(file="all.yaml")
+    assert world.plan() == {"RayfineImage.hello": "delete", "RunaiEnvironment.user": "delete"}
+    applied = world.apply()
+    assert applied.err.index("RunaiEnvironment.user: Destruction complete") < applied.err.index(
+        "RayfineImage.hello: Destroying..."
+    )
+    assert docker("images", "--quiet", repository) == ""
+    assert world.plan() == {}
+
+
+def test_without_an_engine_the_other_plan_still_shows(images: Project) -> None:
+    world = images
+    world.target["docker"] = {"host": "unix:///nowhere/docker.sock"}
+    world.configure()
+    world.write(environment("alone"), file="other.yaml")
+    ran = world.reconcile("plan", "-o", "text")
+    assert ran.code == 1
+    assert "# RunaiEnvironment.alone will be created" in ran.out
+    assert "cannot read the Docker engine" in ran.out
+    assert "/nowhere/docker.sock" in ran.out
+    assert "    RayfineImage.hello" in ran.out
+    assert "# RunaiEnvironment.user blocked: would be created" in ran.out
+    applied = world.reconcile("apply", "--apply")
+    assert applied.code == 1
+    assert "the plan is incomplete" in applied.err
+    assert assets(world) == []
+
+
+def test_a_target_without_docker_reads_no_engine(images: Project) -> None:
+    world = images
+    del world.target["docker"]
+    world.configure()
+    ran = world.reconcile("plan")
+    assert ran.code == 1
+    assert "target 'live' has no `docker`" in ran.err
+    assert "manifests/all.yaml:1" in ran.err
+    world.write(environment("alone"))
+    assert world.plan() == {"RunaiEnvironment.alone": "create"}
+
+
+def test_an_image_that_is_not_pushed_is_refused_outside_a_sandbox(
+    images: Project, repository: str
+) -> None:
+    world = images
+    del world.target["runai"]
+    world.configure()
+    ran = world.reconcile("plan")
+    assert ran.code == 1
+    assert "manifests/all.yaml:10:1: RunaiEnvironment.user uses RayfineImage.hello" in ran.err
+    assert "push: true" in ran.err
+    world.write(
+        image(repository, push=True), environment("user", image={"from": "RayfineImage.hello"})
+    )
+    assert "uses RayfineImage.hello" not in world.reconcile("plan").err
+
+
+@pytest.mark.docker
+def test_an_image_says_which_commit_it_was_built_from(images: Project, repository: str) -> None:
+    world = images
+    for words in (
+        ["init", "-q"],
+        ["remote", "add", "origin", "https://joe:canary@git.example/team/repo.git"],
+        ["add", "-A"],
+        ["-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "-qm", "x"],
+    ):
+        subprocess.run(["git", *words], cwd=world.directory, check=True)
+    commit = subprocess.run(
+        ["git", "rev-parse", "HEAD"],
+        cwd=world.directory,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.strip()
+    assert f"commit {commit[:7]}" in world.reconcile("plan").out
+    world.apply()
+    found = docker("inspect", "--format", "{{json .Config.Labels}}", f"{repository}:latest")
+    assert commit in found
+    assert "https://git.example/team/repo.git" in found
+    assert "canary" not in found

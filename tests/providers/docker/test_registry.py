@@ -1,0 +1,167 @@
+"""Registries that answer badly, or with what our own builds never push."""
+
+import contextlib
+import hashlib
+import http.server
+import json
+import threading
+
+import pytest
+
+from reconciler.errors import AccessError, ProviderError, UnreachableError
+from reconciler.providers.docker.login import Login, find_login
+from reconciler.providers.docker.registry import INDEXES, OCI_MANIFEST, Manifest, Registries
+from reconciler.providers.docker.registry_http import Connection, is_loopback
+from reconciler.rayfine.image.reference import parse_reference
+
+CONFIG = b'{"config": {"Labels": {"a": "b"}}}'
+CONFIG_DIGEST = "sha256:" + hashlib.sha256(CONFIG).hexdigest()
+IMAGE = json.dumps({"config": {"digest": CONFIG_DIGEST}}).encode()
+
+
+class Scripted(http.server.BaseHTTPRequestHandler):
+    """Answers from a table: (method, end of path) -> (status, headers, body)."""
+
+    table: dict
+    seen: list
+
+    def answer(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.seen.append((self.command, self.path, self.headers.get("Authorization"), body))
+        for (method, end), reply in self.table.items():
+            if method == self.command and self.path.partition("?")[0].endswith(end):
+                status, headers, data = reply
+                break
+        else:
+            status, headers, data = 404, {}, b""
+        self.send_response(status)
+        for name, value in {**headers, "Content-Length": str(len(data))}.items():
+            self.send_header(name, value.replace("HERE", self.headers["Host"]))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(data)
+
+    do_GET = do_HEAD = do_POST = do_PUT = answer  # noqa: N815  (names of http.server)
+
+    def log_message(self, *words):
+        pass
+
+
+@pytest.fixture
+def scripted():
+    Scripted.table, Scripted.seen = {}, []
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Scripted)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    reference = parse_reference(f"127.0.0.1:{server.server_address[1]}/team/x:v1")
+    with contextlib.closing(Registries(Connection(login=lambda _: None))) as registries:
+        yield Scripted, registries, reference
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_absent_is_only_a_definite_not_found(scripted):
+    server, registries, reference = scripted
+    assert registries.digest(reference) is None
+    assert registries.manifest(reference) is None
+    errors = json.dumps({"errors": [{"code": "DENIED", "message": "no"}]}).encode()
+    for status, kind, text in (
+        (403, AccessError, "DENIED: no"),
+        (401, AccessError, "docker login"),
+        (500, UnreachableError, "HTTP 500"),
+        (400, ProviderError, "HTTP 400"),
+    ):
+        server.table = {("GET", "v1"): (status, {}, errors if status == 403 else b"oops")}
+        with pytest.raises(kind, match=text):
+            registries.manifest(reference)
+
+
+def test_a_digest_is_computed_where_the_registry_does_not_tell(scripted):
+    server, registries, reference = scripted
+    server.table = {("HEAD", "v1"): (200, {}, b""), ("GET", "v1"): (200, {}, IMAGE)}
+    assert registries.digest(reference) == "sha256:" + hashlib.sha256(IMAGE).hexdigest()
+
+
+def test_what_does_not_have_its_digest_is_refused(scripted):
+    server, registries, reference = scripted
+    manifest = Manifest("sha256:x", OCI_MANIFEST, IMAGE)
+    server.table = {("GET", CONFIG_DIGEST): (200, {}, CONFIG)}
+    assert registries.config(reference, manifest)["config"]["Labels"] == {"a": "b"}
+    server.table = {("GET", CONFIG_DIGEST): (200, {}, CONFIG + b" ")}
+    with pytest.raises(ProviderError, match="digest"):
+        registries.config(reference, manifest)
+    server.table = {("GET", "sha256:" + "0" * 64): (200, {}, IMAGE)}
+    with pytest.raises(ProviderError, match="digest"):
+        registries.manifest(reference._replace(digest="sha256:" + "0" * 64))
+
+
+@pytest.mark.parametrize(
+    "data", [b"{", b"[]", b'{"manifests": []}', b'{"config": {"digest": "../x"}}']
+)
+def test_an_index_or_nonsense_has_no_configuration(scripted, data):
+    _, registries, reference = scripted
+    assert registries.config(reference, Manifest("sha256:x", INDEXES[0], data)) == {}
+
+
+def test_an_upload_never_leaves_the_registry(scripted):
+    server, registries, reference = scripted
+    server.table = {("POST", "uploads/"): (202, {"Location": "http://elsewhere/x"}, b"")}
+    with pytest.raises(ProviderError, match="another host"):
+        registries.put_blob(reference, b"x")
+
+
+def test_a_blob_is_uploaded_where_the_registry_says(scripted):
+    server, registries, reference = scripted
+    server.table = {
+        ("POST", "uploads/"): (202, {"Location": "/v2/up/1?state=s"}, b""),
+        ("PUT", "/v2/up/1"): (201, {}, b""),
+    }
+    digest = registries.put_blob(reference, b"x")
+    assert server.seen[-1][1] == f"/v2/up/1?state=s&digest={digest.replace(':', '%3A')}"
+
+
+def test_credentials_go_to_no_unsafe_login_service(scripted):
+    server, _, reference = scripted
+    challenge = {"WWW-Authenticate": 'Bearer realm="http://example.org/token",service="s"'}
+    server.table = {("GET", "v1"): (401, challenge, b"")}
+    login = Login("joe", "secret-pw")
+    with (
+        contextlib.closing(Registries(Connection(login=lambda _: login))) as registries,
+        pytest.raises(ProviderError, match="unsafe login") as raised,
+    ):
+        registries.manifest(reference)
+    assert "secret-pw" not in f"{raised.value} {login!r}"
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "fine"), [(200, b'{"access_token": "T"}', True), (403, b"no", False)]
+)
+def test_an_identity_token_is_exchanged(scripted, status, body, fine):
+    server, _, reference = scripted
+    challenge = {"WWW-Authenticate": 'Bearer realm="http://HERE/token",service="s"'}
+    server.table = {("GET", "v1"): (401, challenge, b""), ("POST", "/token"): (status, {}, body)}
+    with (
+        contextlib.closing(
+            Registries(Connection(login=lambda _: Login(identity_token="identity")))
+        ) as registries,
+        pytest.raises(AccessError),
+    ):
+        registries.manifest(reference)
+    sent = [item for item in server.seen if item[0] == "POST"]
+    assert b"refresh_token=identity" in sent[0][3]
+    assert (server.seen[-1][2] == "Bearer T") is fine
+
+
+def test_only_loopback_may_do_without_tls():
+    assert all(map(is_loopback, ("localhost:5000", "127.0.0.1", "127.9.9.9:1", "[::1]:5000")))
+    assert not any(map(is_loopback, ("127.0.0.1.evil.org", "localhost.evil.org:80", "10.0.0.1")))
+
+
+@pytest.mark.filterwarnings("ignore:docker-credential-not-installed")
+def test_a_broken_credential_helper_is_told_of(tmp_path, monkeypatch):
+    (tmp_path / "config.json").write_text('{"credHelpers": {"a.b": "not-installed"}}')
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    with pytest.raises(AccessError, match="gives no login"):
+        find_login("a.b")
+    assert find_login("c.d") is None

@@ -1,0 +1,222 @@
+"""Contexts on disk: what is read, what is refused, what is remembered, what is sent."""
+
+import hashlib
+import io
+import os
+import socket
+import stat
+import tarfile
+
+import pytest
+
+from reconciler.errors import BuildError
+from reconciler.rayfine.image.archive import stream_tar
+from reconciler.rayfine.image.context import read_context
+from reconciler.rayfine.image.hashcache import RACY_NANOSECONDS, HashCache, user_cache
+
+
+@pytest.fixture
+def root(tmp_path):
+    root = tmp_path / "context"
+    root.mkdir()
+    (root / "env.py").write_text("x")
+    return root
+
+
+def paths(root):
+    return [entry.path for entry in read_context(root).entries]
+
+
+def test_entries_are_sorted_by_bytes_and_named_exactly(root):
+    for name in ("B", "a", "é", "e\u0301", "Z/z", "a.b", "a-b"):
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).write_text("")
+    found = paths(root)
+    assert found == sorted(found, key=str.encode)
+    assert {"é", "e\u0301"} <= set(found)
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o600, 0o664, 0o4644, 0o646])
+def test_only_the_owners_execute_bit_counts(root, mode):
+    (root / "env.py").chmod(mode)
+    assert read_context(root).entries[0].mode == "644"
+    (root / "env.py").chmod(mode | 0o100)
+    assert read_context(root).entries[0].mode == "755"
+
+
+def test_links_inside_are_kept_as_links(root):
+    (root / "d").mkdir()
+    (root / "d" / "up").symlink_to("../env.py")
+    (root / "all").symlink_to("d")
+    (root / "nowhere").symlink_to("not-there")
+    found = {entry.path: (entry.mode, entry.target) for entry in read_context(root).entries}
+    assert found["d/up"] == ("link", "../env.py")
+    assert found["all"] == ("link", "d")
+    assert found["nowhere"] == ("link", "not-there")
+    assert "all/up" not in found
+
+
+@pytest.mark.parametrize("target", ["/etc/passwd", "..", "../other", "d/../../x", "hop/passwd"])
+def test_links_that_leave_are_refused_even_through_other_links(root, target):
+    (root / "d").mkdir()
+    (root / "hop").symlink_to("/etc")
+    (root / ".dockerignore").write_text("hop\n")
+    (root / "link").symlink_to(target)
+    with pytest.raises(BuildError, match="leads out") as raised:
+        read_context(root)
+    assert raised.value.where.endswith("/link")
+    (root / ".dockerignore").write_text("hop\nlink\n")
+    assert paths(root) == [".dockerignore", "env.py"]
+
+
+def test_a_link_circle_is_harmless(root):
+    (root / "a").symlink_to("b")
+    (root / "b").symlink_to("a")
+    assert paths(root) == ["a", "b", "env.py"]
+
+
+def test_pipes_sockets_and_devices_are_refused(root):
+    os.mkfifo(root / "pipe")
+    with pytest.raises(BuildError, match="a named pipe"):
+        read_context(root)
+    (root / "pipe").unlink()
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(root / "s"))
+        with pytest.raises(BuildError, match="a socket"):
+            read_context(root)
+    (root / "s").unlink()
+    if os.geteuid() == 0:
+        os.mknod(root / "null", 0o600 | stat.S_IFCHR, os.makedev(1, 3))
+        with pytest.raises(BuildError, match="a character device"):
+            read_context(root)
+
+
+def test_an_ignore_file_that_is_a_link_is_refused(root):
+    (root / ".dockerignore").symlink_to("env.py")
+    with pytest.raises(BuildError, match="cannot be read"):
+        read_context(root)
+
+
+def test_names_that_are_no_text_or_too_long_are_refused(root):
+    (root / os.fsdecode(b"\xff")).write_text("")
+    with pytest.raises(BuildError, match="not UTF-8"):
+        read_context(root)
+    (root / os.fsdecode(b"\xff")).unlink()
+    deep = root
+    for _ in range(6):
+        deep = deep / ("x" * 200)
+        deep.mkdir()
+    (deep / "f").write_text("")
+    with pytest.raises(BuildError, match="more than 1024 bytes"):
+        read_context(root)
+
+
+def test_a_missing_directory_is_named(tmp_path):
+    with pytest.raises(BuildError, match="does not exist"):
+        read_context(tmp_path / "none")
+
+
+def test_many_stars_take_no_exponential_time(root):
+    (root / ("a" * 200)).write_text("")
+    (root / ".dockerignore").write_text("*a" * 30 + "b\n" + "**/a" * 30 + "b\n")
+    assert "a" * 200 in paths(root)
+
+
+# What is remembered.
+
+
+def age(path, seconds=10):
+    moment = path.stat().st_mtime_ns - seconds * 10**9
+    os.utime(path, ns=(moment, moment))
+
+
+def test_the_cache_saves_reading_and_notices_edits(root, tmp_path, monkeypatch):
+    cache = tmp_path / "cache"
+    first = read_context(root, cache).entries
+    later = (root / "env.py").stat().st_ctime_ns + 2 * RACY_NANOSECONDS
+
+    def at(moment):
+        held = HashCache(cache, root.resolve(), clock=lambda: moment)
+        found = (root / "env.py").stat()
+        held.store("env.py", found, "remembered")
+        held.save()
+
+    at(later - 2 * RACY_NANOSECONDS)  # written just now: not to be trusted
+    assert read_context(root, cache).entries == first
+    at(later)
+    assert read_context(root, cache).entries[0].digest == "remembered"
+    (root / "env.py").write_text("y")
+    assert read_context(root, cache).entries[0].digest == hashlib.sha256(b"y").hexdigest()
+
+
+def test_a_same_size_edit_with_its_old_times_is_noticed(root, tmp_path):
+    cache = tmp_path / "cache"
+    before = (root / "env.py").stat()
+    held = HashCache(cache, root.resolve(), clock=lambda: before.st_ctime_ns + 10**12)
+    held.store("env.py", before, "remembered")
+    held.save()
+    (root / "env.py").write_text("z")
+    os.utime(root / "env.py", ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert read_context(root, cache).entries[0].digest == hashlib.sha256(b"z").hexdigest()
+
+
+@pytest.mark.parametrize("text", ["", "{", "[2, {}]", '[1, {"env.py": [1]}]', "[1, 5]", "[" * 9999])
+def test_a_damaged_cache_is_no_cache(root, tmp_path, text):
+    cache = tmp_path / "cache"
+    HashCache(cache, root.resolve(), clock=lambda: 0).save()
+    name = hashlib.sha256(os.fsencode(root.resolve())).hexdigest()[:32]
+    (cache / "context").mkdir(parents=True)
+    (cache / "context" / f"{name}.json").write_text(text)
+    assert read_context(root, cache).entries[0].digest == hashlib.sha256(b"x").hexdigest()
+
+
+def test_a_cache_that_cannot_be_written_is_no_error(root, tmp_path):
+    (tmp_path / "file").write_text("")
+    assert read_context(root, tmp_path / "file").entries
+    assert user_cache().name == "reconciler"
+
+
+# What is sent.
+
+
+def unpack(context, extra=None):
+    data = b"".join(stream_tar(context, extra or {}))
+    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+        items = archive.getmembers()
+        content = {item.name: archive.extractfile(item).read() for item in items if item.isfile()}
+    return data, items, content
+
+
+def test_the_archive_is_normalised(root):
+    (root / "d/e").mkdir(parents=True)
+    (root / "d/e" / ("ü" * 90)).write_bytes(b"1" * 700)
+    (root / "run.sh").write_text("#!")
+    (root / "run.sh").chmod(0o777)
+    (root / "link").symlink_to("run.sh")
+    (root / "empty").mkdir()
+    data, items, content = unpack(read_context(root), {"Dockerfile": b"FROM scratch"})
+    names = [item.name for item in items]
+    assert names == ["Dockerfile", "d", "d/e", "d/e/" + "ü" * 90, "env.py", "link", "run.sh"]
+    assert {(item.uid, item.gid, item.mtime) for item in items} == {(0, 0, 315_619_200)}
+    assert {item.name: item.mode for item in items}["run.sh"] == 0o755
+    assert content["d/e/" + "ü" * 90] == b"1" * 700
+    os.utime(root / "env.py", (5, 5))
+    assert unpack(read_context(root), {"Dockerfile": b"FROM scratch"})[0] == data
+
+
+@pytest.mark.parametrize("text", ["", "y", "xx"])
+def test_a_file_that_changed_since_is_not_sent(root, text):
+    context = read_context(root)
+    (root / "env.py").write_text(text)
+    with pytest.raises(BuildError, match="changed while"):
+        unpack(context)
+
+
+def test_a_file_that_is_gone_or_became_a_link_is_not_sent(root):
+    context = read_context(root)
+    (root / "env.py").unlink()
+    with pytest.raises(BuildError, match="cannot be read"):
+        unpack(context)
+    (root / "env.py").symlink_to("/etc/passwd")
+    with pytest.raises(BuildError, match="cannot be read"):
+        unpack(context)

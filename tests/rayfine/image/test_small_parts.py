@@ -1,0 +1,155 @@
+"""References, lock files, methods and reduced context tables."""
+
+import json
+
+import pytest
+
+from reconciler.errors import BuildError, ConfigError
+from reconciler.rayfine.image.context import Entry
+from reconciler.rayfine.image.digest import context_table
+from reconciler.rayfine.image.lockfile import LockFile, read_lock, write_lock
+from reconciler.rayfine.image.methods import read_methods
+from reconciler.rayfine.image.reference import normalise_tag, parse_reference
+
+SHA = "sha256:" + "a" * 64
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "path", "familiar"),
+    [
+        ("affine", "docker.io", "library/affine", "affine:latest"),
+        ("docker.io/library/affine:v1", "docker.io", "library/affine", "affine:v1"),
+        ("index.docker.io/me/x", "docker.io", "me/x", "me/x:latest"),
+        ("me/x:v1", "docker.io", "me/x", "me/x:v1"),
+        ("localhost/x", "localhost", "x", "localhost/x:latest"),
+        ("127.0.0.1:5000/t/x:v1", "127.0.0.1:5000", "t/x", "127.0.0.1:5000/t/x:v1"),
+        ("host:5000/x", "host:5000", "x", "host:5000/x:latest"),
+        ("[::1]:5000/x", "[::1]:5000", "x", "[::1]:5000/x:latest"),
+        (f"a.b/x@{SHA}", "a.b", "x", f"a.b/x@{SHA}"),
+        (f"a.b/x:v@{SHA}", "a.b", "x", f"a.b/x:v@{SHA}"),
+    ],
+)
+def test_references(text, host, path, familiar):
+    found = parse_reference(text)
+    assert (found.host, found.path, found.text) == (host, path, familiar)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "A", "a b", "a:", "-a", "a//b", "http://a/b", "a@sha256:1", "a:\n"]
+)
+def test_what_is_no_reference(text):
+    with pytest.raises(BuildError, match="not an image reference"):
+        parse_reference(text)
+
+
+def test_tags_of_ours():
+    assert normalise_tag("affine") == "affine:latest"
+    with pytest.raises(BuildError, match="cannot have a digest"):
+        normalise_tag(f"a@{SHA}")
+    with pytest.raises(BuildError, match="src-"):
+        normalise_tag("a:src-1")
+
+
+def test_a_lock_file_round_trips(tmp_path):
+    lock = LockFile({"b:v1": SHA, "a:latest": "local"})
+    path = tmp_path / "reconciler.lock"
+    path.write_text(write_lock(lock))
+    assert read_lock(path) == lock
+    assert write_lock(lock).splitlines()[2].strip().startswith('"a:latest"')
+    assert read_lock(tmp_path / "none") == LockFile()
+
+
+def test_what_a_lock_says_of_a_base():
+    lock = LockFile({"b:latest": SHA, "a:latest": "local"})
+    assert lock.base("docker.io/library/b").pull == f"b@{SHA}"
+    assert lock.base("b").identity == f"b:latest@{SHA}"
+    assert lock.base("a").pinned
+    assert lock.base("a").digest == ""
+    assert not lock.base("c").pinned
+    assert lock.base(f"c@{SHA}").pinned
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"version": 2, "bases": {}}',
+        '{"version": 1, "bases": {"a": "x"}}',
+        '{"version": 1, "bases": {"A": "local"}}',
+        '{"version": 1, "bases": {}, "more": 1}',
+        '{"version": 1, "bases": {"a": "local", "a": "local"}}',
+        json.dumps({"version": 1, "bases": {f"a@{SHA}": SHA}}),
+        "[" * 100_000,
+        "x" * (2 << 20),
+    ],
+)
+def test_a_malformed_lock_file_is_an_error(tmp_path, text):
+    path = tmp_path / "reconciler.lock"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as raised:
+        read_lock(path)
+    assert raised.value.where == str(path)
+
+
+def test_methods_of_actor_and_module():
+    source = b"""
+import os
+from json import dumps
+class Actor:
+    def __init__(self): ...
+    async def evaluate(self, task="sat", *, n: int = 1, **kwargs): ...
+    @staticmethod
+    def plain(x, /, y): ...
+    def _hidden(self): ...
+class Other:
+    def no(self): ...
+def evaluate(): ...
+async def hello(name="World"): ...
+def _private(): ...
+raise SystemExit("never executed")
+"""
+    assert read_methods(source, "env.py") == {
+        "evaluate": "async Actor.evaluate(task='sat', *, n: int=1, **kwargs)",
+        "hello": "async hello(name='World')",
+        "plain": "Actor.plain(x, /, y)",
+    }
+
+
+@pytest.mark.parametrize(
+    "source", [b"def x(:", b"\0", b"\xff\xfe", b"(" * 5000, b"-" * 100_000 + b"1"]
+)
+def test_what_is_no_python(source):
+    with pytest.raises(BuildError, match="Python"):
+        read_methods(source, "env.py")
+
+
+def test_long_signatures_are_cut_and_odd_escapes_are_quiet():
+    (found,) = read_methods(b"def f(x='" + b"a" * 999 + b"'): '\\d'", "env.py").values()
+    assert len(found) < 450
+
+
+def entries(count, folder):
+    return [Entry(f"{folder(n)}f{n:05}.py", "644", 1, f"{n:064x}") for n in range(count)]
+
+
+def test_small_tables_name_every_file():
+    assert len(context_table(entries(1500, lambda n: "src/"))) == 1500
+
+
+def test_large_directories_are_reduced_first():
+    many = [*entries(5000, lambda n: "data/"), Entry("env.py", "644", 1, "0" * 64)]
+    table = context_table(many)
+    assert table.keys() == {"data/", "env.py"}
+    assert table["data/"].startswith("5000 files:")
+    changed = [*many[:-2], Entry("data/f04999.py", "755", 1, many[-2].digest), many[-1]]
+    after = context_table(changed)
+    assert after["env.py"] == table["env.py"]
+    assert after["data/"] != table["data/"]
+
+
+def test_many_directories_are_reduced_by_depth():
+    table = context_table(entries(20_000, lambda n: f"a{n % 3}/b{n}/"))
+    assert table.keys() == {"a0/", "a1/", "a2/"}
+    assert context_table(entries(20_000, lambda n: "")).keys() == {"./"}

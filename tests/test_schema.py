@@ -1,0 +1,169 @@
+"""The JSON Schemas: they accept what the loader accepts, and refuse the usual mistakes."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+from reconciler.kinds.registry import KINDS
+from reconciler.schema import config_schema, manifest_schema, to_json
+
+ROOT = Path(__file__).parent.parent
+MANIFESTS = sorted((ROOT / "manifests").rglob("*.yaml"))
+MANIFEST = Draft202012Validator(manifest_schema())
+CONFIG = Draft202012Validator(config_schema())
+
+
+def manifest(kind: str = "RunaiEnvironment", **spec: Any) -> dict[str, Any]:
+    least: dict[str, Any] = {
+        "RunaiEnvironment": {"scope": "cluster", "image": "busybox"},
+        "RunaiCompute": {"scope": "cluster"},
+        "RayfineImage": {"path": "environments/affine", "tag": "affine"},
+    }[kind]
+    return {
+        "apiVersion": "reconciler/v1",
+        "kind": kind,
+        "metadata": {"name": "a"},
+        "spec": {**least, **spec},
+    }
+
+
+def config(**runai: Any) -> dict[str, Any]:
+    return {"apiVersion": "reconciler/v1", "stack": "ml", "targets": {"a": {"runai": runai}}}
+
+
+@pytest.mark.parametrize("schema", [manifest_schema(), config_schema()], ids=["manifest", "config"])
+def test_they_are_schemas(schema: dict[str, Any]) -> None:
+    Draft202012Validator.check_schema(schema)
+    assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+
+
+@pytest.mark.parametrize(
+    ("name", "schema"),
+    [("manifest", manifest_schema()), ("reconciler", config_schema())],
+    ids=["manifest", "reconciler"],
+)
+def test_the_checked_in_schemas_are_current(name: str, schema: dict[str, Any]) -> None:
+    """Renew them with `reconcile schema` and `reconcile schema config`."""
+    kept = ROOT / "docs" / "schema" / f"{name}.schema.json"
+    assert kept.read_text(encoding="utf-8") == to_json(schema)
+
+
+@pytest.mark.parametrize("path", MANIFESTS, ids=lambda path: path.name)
+def test_sample_manifests_fit(path: Path) -> None:
+    documents = list(yaml.safe_load_all(path.read_text(encoding="utf-8")))
+    assert documents
+    for document in documents:
+        MANIFEST.validate(document)
+
+
+def test_the_sample_configuration_fits() -> None:
+    CONFIG.validate(yaml.safe_load((ROOT / "reconciler.yaml").read_text(encoding="utf-8")))
+
+
+ACCEPTED = {
+    "numbers for text": manifest(image="a:1", environment_variables={"A": 0, "B": 1.5}),
+    "every form of workload types": manifest(workload_types={"workspace": True}),
+    "a reference": manifest(image={"from": "RayfineImage.affine"}),
+    "a variable with a source": manifest(environment_variables={"A": {"env": "RECONCILE_VAR_A"}}),
+    "null for an absent field": manifest(description=None),
+    "a compute asset": manifest("RunaiCompute", cpu_core_request=0.5, cpu_memory_request="8Gi"),
+    "an image": manifest("RayfineImage", build_args={"A": 1.1}, labels={"a": "b"}, push=True),
+}
+REFUSED = {
+    "unknown field": manifest(imagee="x"),
+    "unknown kind": {**manifest(), "kind": "RunaiEnviroment"},
+    "another version": {**manifest(), "apiVersion": "v1"},
+    "no metadata": {name: value for name, value in manifest().items() if name != "metadata"},
+    "no name": {**manifest(), "metadata": {}},
+    "unknown metadata": {**manifest(), "metadata": {"name": "a", "labels": {}}},
+    "an id that is none": {**manifest(), "metadata": {"name": "a", "id": "a b"}},
+    "another top-level field": {**manifest(), "status": {}},
+    "no image": {**manifest(), "spec": {"scope": "cluster"}},
+    "a scope that is none": manifest(scope="clusters"),
+    "workload types as text": manifest(workload_types="training"),
+    "a workload type that is none": manifest(workload_types=["trainin"]),
+    "text for a boolean": manifest(tty="yes"),
+    "a boolean for text": manifest(description=True),
+    "tools as text": manifest(tools="jupyter"),
+    "a field of another kind": manifest("RunaiCompute", image="x"),
+    "an image without a path": {**manifest("RayfineImage"), "spec": {"tag": "a"}},
+    "a path that leads outwards": manifest("RayfineImage", path="../a"),
+    "an absolute path": manifest("RayfineImage", path="/a"),
+    "a tag with a digest": manifest("RayfineImage", tag="a@sha256:" + "0" * 64),
+    "just text": "manifest",
+}
+
+
+@pytest.mark.parametrize("document", ACCEPTED.values(), ids=ACCEPTED)
+def test_what_fits(document: Any) -> None:
+    MANIFEST.validate(document)
+
+
+@pytest.mark.parametrize("document", REFUSED.values(), ids=REFUSED)
+def test_mistakes_do_not_fit(document: Any) -> None:
+    assert not MANIFEST.is_valid(document)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        config(sandbox="x"),
+        config(sandbox={"env": "SANDBOX"}),
+        config(base_url="https://a", client_id="x", client_secret={"env": "A"}),
+        {**config(sandbox="x"), "guards": {"max_deletes": 1}, "env_allow": ["A_*"]},
+    ],
+)
+def test_configurations_that_fit(document: Any) -> None:
+    CONFIG.validate(document)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        config(),
+        config(sandbox="x", base_url="https://a"),
+        config(sanbox="x"),
+        config(sandbox={"evn": "x"}),
+        {**config(sandbox="x"), "stack": "ML"},
+        {**config(sandbox="x"), "limits": {"allowed_scopes": ["clusters"]}},
+        {**config(sandbox="x"), "guards": {"max_deletes": -1}},
+        {**config(sandbox="x"), "targets": {}},
+        {**config(sandbox="x"), "targets": {"a": {}}},
+    ],
+)
+def test_configurations_that_do_not_fit(document: Any) -> None:
+    assert not CONFIG.is_valid(document)
+
+
+def _properties(schema: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {
+        f"{definition}.{name}": info
+        for definition, content in schema["$defs"].items()
+        for name, info in content.get("properties", {}).items()
+    }
+
+
+def _referred(schema: dict[str, Any], info: dict[str, Any]) -> dict[str, Any]:
+    """A reference without words of its own says what its definition says."""
+    name = info.get("$ref", "").removeprefix("#/$defs/")
+    found: dict[str, Any] = schema["$defs"].get(name, {})
+    return found
+
+
+@pytest.mark.parametrize("schema", [manifest_schema(), config_schema()], ids=["manifest", "config"])
+def test_editors_have_something_to_show(schema: dict[str, Any]) -> None:
+    properties = _properties(schema)
+    assert properties
+    silent = [
+        name
+        for name, info in properties.items()
+        if "description" not in {**_referred(schema, info), **info}
+    ]
+    assert silent == []
+
+
+def test_every_kind_is_there() -> None:
+    assert manifest_schema()["properties"]["kind"]["enum"] == [kind.traits.name for kind in KINDS]
