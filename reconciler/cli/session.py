@@ -47,10 +47,10 @@ class Session:
 
 
 def read_config(place: Globals) -> Config:
-    """The configuration of the directory, or the file that `--config` names; its warnings told."""
+    """The configuration of the directory, or the file that `--config` names."""
     config = load_config(place.config or find_config(place.directory))
-    for warning in config.warnings:
-        click.echo(f"Warning: {printable(warning)}", err=True)
+    for text in config.warnings:
+        click.echo(f"Warning: {printable(text)}", err=True)
     return config
 
 

@@ -48,7 +48,11 @@ class AssetMapping:
 
         Raises `ValueError`, `KeyError` or `TypeError` for what is not an asset.
         """
-        meta, raw = entry["meta"], entry.get("spec") or {}
+        meta, raw = entry["meta"], entry.get("spec")
+        if raw is None:
+            raw = {}
+        elif not isinstance(raw, dict):
+            raise TypeError(f"spec is no object but {type(raw).__name__}")
         scope = meta["scope"]
         scope_id = _read_scope_id(meta, scope)
         if scope_id is None:
