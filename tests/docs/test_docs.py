@@ -1,5 +1,6 @@
 """The documentation says what is there: links, tables, examples and sessions."""
 
+import ast
 import importlib.util
 import itertools
 import os
@@ -246,3 +247,31 @@ def test_nothing_is_said_of_the_inner_workings_of_this_machine() -> None:
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
         assert not re.search(r"/work/|/tmp/|/root/", text), page.name
+
+
+def _templates() -> list[str]:
+    """Every text of the package that could be a message, as a pattern of what it may become."""
+    found = set()
+    for path in (ROOT / "reconciler").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            parts = node.values if isinstance(node, ast.JoinedStr) else [node]
+            texts = [
+                part.value if isinstance(part, ast.Constant) and isinstance(part.value, str) else ""
+                for part in parts
+            ]
+            if sum(map(len, texts)) >= 8:
+                found.add(".+".join(re.escape(text.replace("`", "")) for text in texts if text))
+    return sorted(found)
+
+
+def test_the_messages_of_troubleshooting_are_real() -> None:
+    """Every message is one of ours, or a part of one; `...` stands for what differs."""
+    templates = _templates()
+    text = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+    for row in re.findall(r"^\| (.*?) \| .* \|$", text, re.MULTILINE):
+        for message in re.findall(r"`([^`]+)`", row):
+            parts = [part.strip(" :,.") for part in message.split("...")]
+            known = any(re.search(template, message) for template in templates) or any(
+                part and re.escape(part) in template for template in templates for part in parts
+            )
+            assert known, message
