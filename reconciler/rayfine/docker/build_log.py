@@ -14,6 +14,8 @@ KEPT_LINES = 15
 LONGEST_LINE = 2_000
 
 _STEP = re.compile(r"Step \d+/\d+ : .*")
+_NOISE = (" ---> ", "Removing intermediate container ")
+"""Ids of layers and containers that nobody can use: kept for an error, no news."""
 _ID = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -21,7 +23,7 @@ class BuildLog:
     """Follows one build."""
 
     def __init__(self, progress: Progress) -> None:
-        """Each whole line goes to `progress`."""
+        """Each whole line with news goes to `progress`."""
         self._progress = progress
         self._rest = ""
         self._step = ""
@@ -65,7 +67,8 @@ class BuildLog:
         if _STEP.fullmatch(line):
             self._step = line
         self._lines.append(line)
-        self._progress(line)
+        if not line.startswith(_NOISE):
+            self._progress(line)
 
     def _failed(self, message: str) -> BuildError:
         step = f" at {self._step}" if self._step else ""
