@@ -108,8 +108,8 @@ def write_octodns(directory: Path, count: int) -> Path:
     (directory / "target").mkdir()
     (directory / "config.yaml").write_text(
         "providers:\n"
-        "  source: {class: octodns.provider.yaml.YamlProvider, directory: ./source}\n"
-        "  target: {class: octodns.provider.yaml.YamlProvider, directory: ./target}\n"
+        "  source: {class: octodns.provider.yaml.YamlProvider, directory: ./source, enforce_order: false}\n"
+        "  target: {class: octodns.provider.yaml.YamlProvider, directory: ./target, enforce_order: false}\n"
         "zones:\n  example.com.: {sources: [source], targets: [target]}\n"
     )
     zone = "---\n" + "".join(

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import click
+
 from reconciler import manifest
 from reconciler.cli.main import Globals
 from reconciler.cli.options import PlanOptions
@@ -26,6 +28,7 @@ from reconciler.live import add_usage, read_all
 from reconciler.plan import Plan, World, make_plan
 from reconciler.providers.base import Providers
 from reconciler.providers.registry import KIND_TRAITS, describe_target, open_providers
+from reconciler.render.escape import printable
 from reconciler.render.text import Header
 from reconciler.resource import Resource
 from reconciler.selection import apply_selection, exact_addresses
@@ -45,7 +48,10 @@ class Session:
 
 def read_config(place: Globals) -> Config:
     """The configuration of the directory, or the file that `--config` names."""
-    return load_config(place.config or find_config(place.directory))
+    config = load_config(place.config or find_config(place.directory))
+    for text in config.warnings:
+        click.echo(f"Warning: {printable(text)}", err=True)
+    return config
 
 
 def read_manifests(config: Config, target: Target | None) -> tuple[Resource, ...]:

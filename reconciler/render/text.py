@@ -55,7 +55,7 @@ def render_plan(plan: Plan, header: Header, style: Style) -> str:
     blocks += [_change(change, style) for change in shown]
     blocks += [_failure(failure, style) for failure in plan.failures]
     blocks += _detached(plan)
-    blocks += [f"Warning: {printable(text)}" for text in plan.warnings]
+    blocks += _warnings(plan, style)
     line = plan_line(plan)
     blocks.append(
         "\n".join(
@@ -243,6 +243,12 @@ def _failure(failure: ReadFailure, style: Style) -> str:
         lines.append("  Not planned:")
         lines += [f"    {printable(address)}" for address in failure.addresses]
     return "\n".join(lines)
+
+
+def _warnings(plan: Plan, style: Style) -> list[str]:
+    head = style.paint("Warning:", "yellow")
+    lines = [f"{head} {printable(text)}" for text in plan.warnings]
+    return ["\n".join(lines)] if lines else []
 
 
 def _detached(plan: Plan) -> list[str]:
