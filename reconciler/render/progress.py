@@ -72,6 +72,8 @@ class Progress:
         """See `reconciler.apply.Observer`."""
         with self._lock:
             self._begun.pop(outcome.change.address, None)
+            self._news.pop(outcome.change.address, None)
+            self._repaint()
             for text in _ending(outcome):
                 self._screen.line(text)
 
@@ -87,13 +89,17 @@ class Progress:
                     self._screen.line(
                         f"{_subject(change)}: Still {doing}... [{tens * 10}s elapsed]"
                     )
-            self._screen.running(
-                [
-                    f"{_subject(change)}: {_DOING[change.action].lower()} {now - begun:.0f}s "
-                    f"{printable(self._news.get(address, ''))}".rstrip()
-                    for address, (change, begun) in self._begun.items()
-                ]
-            )
+            self._repaint()
+
+    def _repaint(self) -> None:
+        now = self._clock()
+        self._screen.running(
+            [
+                f"{_subject(change)}: {_DOING[change.action].lower()} {now - begun:.0f}s "
+                f"{printable(self._news.get(address, ''))}".rstrip()
+                for address, (change, begun) in self._begun.items()
+            ]
+        )
 
 
 def _subject(change: Change) -> str:

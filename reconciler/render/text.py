@@ -254,9 +254,8 @@ def _warnings(plan: Plan, style: Style) -> list[str]:
 def _detached(plan: Plan) -> list[str]:
     if not plan.detached:
         return []
-    lines = ["Not ours although marked (never changed):"]
-    lines += [
-        f"  {item.kind} {literal(item.name)} [id={printable(item.uid)}]: {printable(item.reason)}"
-        for item in plan.detached
-    ]
+    lines = ["Detached: marked, but not ours (never changed):"]
+    for item in plan.detached:
+        lines.append(f"  {item.kind} {literal(item.name)} [id={printable(item.uid)}]")
+        lines.append(f"    {printable(item.reason)}")
     return ["\n".join(lines)]

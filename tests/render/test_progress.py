@@ -109,3 +109,13 @@ def test_every_action_has_its_words() -> None:
         "Replacing...",
         "Modifying...",
     ]
+
+
+def test_what_has_ended_is_shown_as_running_no_longer(change: Change) -> None:
+    screen = Lines()
+    progress = Progress(screen, Clock())
+    progress.started(change)
+    progress.tick()
+    assert screen.shown == ["RunaiEnvironment.a: creating 0s"]
+    progress.finished(Outcome(change, Status.APPLIED))
+    assert screen.shown == []

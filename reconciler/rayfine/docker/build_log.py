@@ -14,8 +14,9 @@ KEPT_LINES = 15
 LONGEST_LINE = 2_000
 
 _STEP = re.compile(r"Step \d+/\d+ : .*")
-_NOISE = (" ---> ", "Removing intermediate container ")
-"""Ids of layers and containers that nobody can use: kept for an error, no news."""
+_NOISE = re.compile(r" ---> (?!Using cache)|Removing intermediate container |Successfully built ")
+"""What the classic builder says of its own bookkeeping."""
+
 _ID = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -67,7 +68,7 @@ class BuildLog:
         if _STEP.fullmatch(line):
             self._step = line
         self._lines.append(line)
-        if not line.startswith(_NOISE):
+        if not _NOISE.match(line):
             self._progress(line)
 
     def _failed(self, message: str) -> BuildError:

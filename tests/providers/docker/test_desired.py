@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from reconciler.errors import ManifestError
+from reconciler.errors import ManifestError, UnreachableError
 from reconciler.providers.docker.desired import Desired, resolve_images
-from reconciler.providers.docker.lock import base_references
+from reconciler.providers.docker.lock import base_references, resolve_reference
+from reconciler.providers.docker.registry import Registries
 from reconciler.rayfine.image.inputs import Surroundings
 from reconciler.resource import Resource, ResourceKey, Source
 
@@ -69,3 +70,10 @@ def test_all_faults_come_together_with_file_and_line(root: Path) -> None:
 def test_bases_that_can_be_locked(root: Path) -> None:
     found = base_references([image("one"), image("two", base_image="b:v1")], root, "d:v1")
     assert found == {"b:v1": ("RayfineImage.two",), "d:v1": ("RayfineImage.one",)}
+
+
+def test_a_base_in_no_registry_is_told_how_to_be_stated() -> None:
+    with pytest.raises(UnreachableError) as raised:
+        resolve_reference("127.0.0.1:9/team/base:v1", Registries())
+    assert "no digest for 127.0.0.1:9/team/base:v1" in raised.value.what
+    assert 'reconciler.lock: "127.0.0.1:9/team/base:v1": "local"' in raised.value.fix

@@ -59,6 +59,19 @@ def test_a_build_log_gives_whole_lines_and_the_id() -> None:
     assert lines == ["Step 1/2 : FROM x", "partial", "next", "layer Pull complete"]
 
 
+def test_the_builder_s_own_bookkeeping_is_no_news() -> None:
+    lines: list[str] = []
+    log = BuildLog(lines.append)
+    log.add({"stream": "Step 1/2 : FROM x\n ---> cb4db65098b5\nStep 2/2 : RUN y\n"})
+    log.add({"stream": " ---> Running in ed6c80a0484f\nhello\n ---> Using cache\n"})
+    log.add({"stream": "Removing intermediate container ed6c80a0484f\n"})
+    log.add({"aux": {"ID": ID}, "stream": "Successfully built e36961372be6\n"})
+    assert lines == ["Step 1/2 : FROM x", "Step 2/2 : RUN y", "hello", " ---> Using cache"]
+    with pytest.raises(BuildError) as raised:
+        log.add({"error": "it broke"})
+    assert "Running in ed6c80a0484f" in raised.value.fix
+
+
 def test_a_failed_build_names_the_step_and_keeps_the_last_lines() -> None:
     log = BuildLog(lambda line: None)
     log.add({"stream": "Step 2/2 : RUN x\n"})

@@ -357,11 +357,11 @@ def test_the_image_holds_what_docker_build_puts_there(bench: Bench, ignored: str
 
 
 def test_an_interrupted_build_ends_and_leaves_nothing(bench: Bench) -> None:
-    bench.environment(Dockerfile="FROM reconciler/python-base:local\nRUN sleep 300\n")
+    bench.environment(Dockerfile="FROM reconciler/python-base:local\nRUN echo begun; sleep 300\n")
     plan, provider = bench.plan(bench.image())
 
     def interrupt(line: str) -> None:
-        if "Running in" in line:
+        if line == "begun":
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

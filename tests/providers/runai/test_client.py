@@ -378,6 +378,13 @@ def test_a_certificate_of_one_s_own_needs_a_ca_bundle(plain: World) -> None:
         assert AssetApi(KINDS[1], login).list()
 
 
+def test_a_port_without_tls(plain: World) -> None:
+    login = connect(plain.endpoint.base_url.replace("http:", "https:"), plain.endpoint)
+    with pytest.raises(UnreachableError) as caught:
+        AssetApi(KINDS[1], login).list()
+    assert "there is no TLS on that port" in caught.value.fix
+
+
 def test_a_bad_ca_bundle(plain: World, tmp_path: Path) -> None:
     bundle = tmp_path / "ca.pem"
     for content in (None, "no certificate"):
