@@ -38,6 +38,11 @@ class Screen(Protocol):
         """Show what is running now, in place of what was shown before; may do nothing."""
         ...
 
+    @property
+    def repaints(self) -> bool:
+        """Whether `running` shows anything; if not, news of running writes become lines."""
+        ...
+
 
 class Progress:
     """Observes an apply. Call `tick` about once a second for `Still creating...` lines."""
@@ -60,7 +65,8 @@ class Progress:
         """See `reconciler.apply.Observer`."""
         with self._lock:
             self._news[change.address] = line
-            self._screen.line(f"{_subject(change)}: {printable(line)}")
+            if not self._screen.repaints:
+                self._screen.line(f"{_subject(change)}: {printable(line)}")
 
     def finished(self, outcome: Outcome) -> None:
         """See `reconciler.apply.Observer`."""

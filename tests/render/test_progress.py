@@ -14,6 +14,7 @@ class Lines:
 
     printed: list[str] = field(default_factory=list)
     shown: list[str] = field(default_factory=list)
+    repaints: bool = False
 
     def line(self, text: str) -> None:
         self.printed.append(text)
@@ -59,12 +60,13 @@ def test_lines_as_terraform_prints_them(change: Change) -> None:
 
 
 def test_what_runs_is_shown_with_its_news(change: Change) -> None:
-    screen, clock = Lines(), Clock()
+    screen, clock = Lines(repaints=True), Clock()
     progress = Progress(screen, clock)
     progress.started(change)
     progress.progressed(change, "pushing")
     clock.now = 3
     progress.tick()
+    assert screen.printed == ["RunaiEnvironment.a: Creating..."]
     assert screen.shown == ["RunaiEnvironment.a: creating 3s pushing"]
 
 

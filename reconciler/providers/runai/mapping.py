@@ -11,7 +11,8 @@ from typing import Any
 
 from reconciler.kinds.pull_policy import default_pull_policy
 from reconciler.ownership import Holder, read_mark, write_mark
-from reconciler.providers.runai.fields import Field, Shape, shape_of
+from reconciler.providers.runai.fields import Field
+from reconciler.providers.runai.shape import Shape, shape_of
 from reconciler.providers.runai.unknown import keep_unknown, unknown_fields
 from reconciler.resource import LiveResource, Mark, Secret, Spec
 

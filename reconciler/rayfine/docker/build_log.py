@@ -24,7 +24,7 @@ class BuildLog:
     """Follows one build."""
 
     def __init__(self, progress: Progress) -> None:
-        """Each whole line goes to `progress`."""
+        """Each whole line with news goes to `progress`."""
         self._progress = progress
         self._rest = ""
         self._step = ""

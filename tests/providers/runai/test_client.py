@@ -227,7 +227,9 @@ def test_a_token_that_is_no_header_is_not_quoted(plain: World, name: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "token", ["opaque", jwt({}), jwt({"exp": time.time() - 50}), jwt(b"\xff\xfe\xfd??>>")]
+    "token",
+    ["opaque", jwt({}), jwt({"exp": time.time() - 50}), jwt(b"\xff\xfe\xfd??>>")],
+    ids=["opaque", "no-exp", "expired", "no-json"],
 )
 def test_any_token_is_used(plain: World, token: str) -> None:
     """Opaque, without an end, over by our clock: the server's word counts."""
