@@ -15,7 +15,7 @@ from reconciler.sandbox import Behaviour
 from tests.acceptance.live_side import assets, call, create_live
 from tests.acceptance.project import environment
 from tests.faults.proxy import Fault, FaultProxy, Kind
-from tests.laws.stage import KINDS, OTHER_STACK, Desk, Stage
+from tests.laws.stage import OTHER_STACK, Desk, Stage
 
 Document = Mapping[str, Any]
 TYPES_A, TYPES_B = ["training"], ["workspace", "training"]
@@ -97,9 +97,7 @@ def interrupted(after: Sequence[Document], name: str) -> Callable[[Stage, Desk],
             plan = desk.plan(session)
             assert [item.action for item in plan.pending] == [Action.REPLACE]
             proxy.clear()
-            proxy.rule = lambda number, _method, _target: (
-                None if number == 1 else Fault(Kind.RESET)
-            )
+            proxy.rule = lambda number, _method, _target: None if number == 1 else Fault(Kind.RESET)
             desk.apply(session, plan)
         (renamed,) = [row for row in stage.rows() if row.name.startswith(f"{name}-replaced-")]
         assert renamed.ours
@@ -280,5 +278,3 @@ SCENARIOS: dict[str, Scenario] = {
         tamper=interrupted([_cluster], "train"),
     ),
 }
-
-assert set(KINDS.values()) == {"RunaiEnvironment", "RunaiCompute"}

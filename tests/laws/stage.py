@@ -5,9 +5,10 @@ directory of manifests from which plans are made and applied as the command line
 real loader, provider and HTTP; only the waiting is shorter, through the seams of the provider.
 """
 
+import json
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -55,7 +56,7 @@ class Row(NamedTuple):
     @property
     def mark(self) -> Mark | None:
         """The mark of ownership that counts, whatever the stack."""
-        meta = yaml.load(self.body, Loader=yaml.CSafeLoader)["meta"]
+        meta = json.loads(self.body)["meta"]
         holder = Holder(KINDS[self.kind], self.scope, self.scope_id, self.name)
         return read_mark(meta.get("description"), holder).mark
 
@@ -99,9 +100,9 @@ class Stage:
         self.server, self.endpoint = self._servers[behaviour]
         self.lag = behaviour.visibility_lag
 
-    def client(self) -> Client:
-        """A logged-in client of the present server, one for all sessions."""
-        url = self.endpoint.base_url
+    def client(self, base_url: str | None = None) -> Client:
+        """A logged-in client of the present server or a proxy, one for all sessions."""
+        url = base_url or self.endpoint.base_url
         if url not in self._clients:
             made = Client(self.connection(url))
             self._open.callback(made.close)
@@ -154,9 +155,9 @@ def normal(rows: Iterable[Row]) -> list[str]:
 
 
 def _without_bookkeeping(body: str) -> str:
-    document = yaml.load(body, Loader=yaml.CSafeLoader)
+    document = json.loads(body)
     meta = {name: value for name, value in document["meta"].items() if name not in _BOOKKEEPING}
-    return yaml.safe_dump({"meta": meta, "spec": document["spec"]}, sort_keys=True)
+    return json.dumps({"meta": meta, "spec": document["spec"]}, sort_keys=True)
 
 
 class Ledger:
@@ -228,16 +229,11 @@ class Desk:
         config = read_config(place)
         target = replace(resolve_target(config, None, self.environ), timeout=self.patience)
         resources = read_manifests(config, target)
-        with ExitStack() as stack:
-            if base_url is None:
-                login = Login(self.stage.client)
-            else:
-                login = Login(lambda: Client(self.stage.connection(base_url)))
-                stack.callback(login.close)
-            providers = {item.traits.name: item for item in RunaiSystem(target, login)}
-            executor = ThreadExecutor(self.parallelism)
-            header = Header(target.name, "a stage", "")
-            yield Session(config, target, resources, providers, executor, header)
+        login = Login(lambda: self.stage.client(base_url))
+        providers = {item.traits.name: item for item in RunaiSystem(target, login)}
+        executor = ThreadExecutor(self.parallelism)
+        header = Header(target.name, "a stage", "")
+        yield Session(config, target, resources, providers, executor, header)
 
     def plan(self, session: Session, only: Sequence[str] = (), **approved: Any) -> Plan:
         """The plan of a session."""
@@ -247,7 +243,10 @@ class Desk:
         return plan_session(session, options)
 
     def apply(
-        self, session: Session, plan: Plan, ledger: Ledger | None = None,
+        self,
+        session: Session,
+        plan: Plan,
+        ledger: Ledger | None = None,
         stop: threading.Event | None = None,
     ) -> tuple[Outcome, ...]:
         """Carry a plan out, and check law 10: one outcome for every pending change."""
@@ -275,6 +274,3 @@ class Desk:
         with self.session() as session:
             plan = self.plan(session)
         return {item.address: item.action.value for item in (*plan.pending, *plan.refused)}
-
-
-Check = Callable[[Stage], None]

@@ -7,7 +7,6 @@ what is not ours is as it was.
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 
 import pytest
 
@@ -91,6 +90,7 @@ class Trial:
         assert desk.pending() == {}
         self.end = stage.state()
         self.look()
+        self.proxy = WatchedProxy(stage.endpoint.base_url, self.look)
 
     def look(self) -> None:
         """What has to hold at any moment."""
@@ -104,20 +104,18 @@ class Trial:
     def disturb(self, rule: Rule | None) -> tuple[int, Mapping[str, Status]]:
         """Apply with a fault; the number of requests, and what became of each change."""
         self.stage.restore(self.start)
-        with (
-            WatchedProxy(self.stage.endpoint.base_url, self.look) as proxy,
-            self.desk.session(proxy.base_url) as session,
-        ):
+        proxy = self.proxy
+        proxy.rule = None
+        with self.desk.session(proxy.base_url) as session:
             plan = self.desk.plan(session)
             assert plan.complete, plan.failures
             proxy.clear()
             proxy.requests = 0
             proxy.rule = rule
             outcomes = self.desk.apply(session, plan)
-            count = proxy.requests
         assert not proxy.sights, proxy.sights
         self.look()
-        return count, {item.change.address: item.status for item in outcomes}
+        return proxy.requests, {item.change.address: item.status for item in outcomes}
 
     def recover(self) -> None:
         """Run again without faults, and compare with a run that nobody disturbed."""
@@ -141,13 +139,14 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 @pytest.fixture(scope="module", params=list(SCENARIOS))
 def trial(
     request: pytest.FixtureRequest, stage: Stage, tmp_path_factory: pytest.TempPathFactory
-) -> Trial:
-    patched = pytest.MonkeyPatch()
-    patched.setenv("LAW_TOKEN", "canary-of-law-four")
-    request.addfinalizer(patched.undo)
+) -> Iterator[Trial]:
     desk = Desk(stage, tmp_path_factory.mktemp("desk"))
     desk.configure(env_allow=["LAW_*"])
-    return Trial(SCENARIOS[request.param], stage, desk)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LAW_TOKEN", "canary-of-law-four")
+        made = Trial(SCENARIOS[request.param], stage, desk)
+        with made.proxy:
+            yield made
 
 
 def test_undisturbed(trial: Trial) -> None:
