@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from reconciler.sandbox import Behaviour
-from tests.acceptance.live_side import named
+from tests.acceptance.live_side import assets, named
 from tests.acceptance.project import Project, environment, project
 
 
@@ -29,7 +29,8 @@ def images(
 ) -> Iterator[Project]:
     """A project with one image directory, against a sandbox and the machine's engine."""
     with project(tmp_path, capsys, Behaviour()) as world:
-        world.target = {"docker": {}}
+        sandbox = {"sandbox": str(tmp_path / "sandbox.db")}
+        world.target = {"runai": sandbox, "docker": {}}
         world.configure()
         source = world.directory / "environments" / "hello"
         source.mkdir(parents=True)
@@ -81,7 +82,7 @@ def test_an_environment_is_pinned_to_its_image_and_follows_it(
     assert world.plan() == {}
     env.write_text(env.read_text() + "\n")
     assert world.plan() == {"RayfineImage.hello": "update", "RunaiEnvironment.user": "update"}
-    assert world.fields("RayfineImage.hello") == ["context.env.py", "digest"]
+    assert world.fields("RayfineImage.hello") == ["context.env.py"]
     assert world.fields("RunaiEnvironment.user") == ["image"]
     world.apply()
     assert named(world, "user")["spec"]["image"] != first
@@ -120,7 +121,7 @@ def test_a_removed_image_is_deleted_after_its_user(images: Project, repository: 
 
 def test_without_an_engine_the_other_plan_still_shows(images: Project) -> None:
     world = images
-    world.target = {"docker": {"host": "unix:///nowhere/docker.sock"}}
+    world.target["docker"] = {"host": "unix:///nowhere/docker.sock"}
     world.configure()
     world.write(environment("alone"), file="other.yaml")
     ran = world.reconcile("plan", "-o", "text")
@@ -130,16 +131,15 @@ def test_without_an_engine_the_other_plan_still_shows(images: Project) -> None:
     assert "/nowhere/docker.sock" in ran.out
     assert "    RayfineImage.hello" in ran.out
     assert "# RunaiEnvironment.user blocked: would be created" in ran.out
-    world.server.requests.clear()
     applied = world.reconcile("apply", "--apply")
     assert applied.code == 1
     assert "the plan is incomplete" in applied.err
-    assert not world.server.requests.writes()
+    assert assets(world) == []
 
 
 def test_a_target_without_docker_reads_no_engine(images: Project) -> None:
     world = images
-    world.target = {}
+    del world.target["docker"]
     world.configure()
     ran = world.reconcile("plan")
     assert ran.code == 1
@@ -149,6 +149,42 @@ def test_a_target_without_docker_reads_no_engine(images: Project) -> None:
     assert world.plan() == {"RunaiEnvironment.alone": "create"}
 
 
-def test_an_image_that_is_not_pushed_is_refused_outside_a_sandbox(images: Project) -> None:
-    ran = images.reconcile("plan")
-    assert ran.code == 0, ran.err
+def test_an_image_that_is_not_pushed_is_refused_outside_a_sandbox(
+    images: Project, repository: str
+) -> None:
+    world = images
+    del world.target["runai"]
+    world.configure()
+    ran = world.reconcile("plan")
+    assert ran.code == 1
+    assert "manifests/all.yaml:10:1: RunaiEnvironment.user uses RayfineImage.hello" in ran.err
+    assert "push: true" in ran.err
+    world.write(
+        image(repository, push=True), environment("user", image={"from": "RayfineImage.hello"})
+    )
+    assert "uses RayfineImage.hello" not in world.reconcile("plan").err
+
+
+@pytest.mark.docker
+def test_an_image_says_which_commit_it_was_built_from(images: Project, repository: str) -> None:
+    world = images
+    for words in (
+        ["init", "-q"],
+        ["remote", "add", "origin", "https://joe:canary@git.example/team/repo.git"],
+        ["add", "-A"],
+        ["-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "-qm", "x"],
+    ):
+        subprocess.run(["git", *words], cwd=world.directory, check=True)
+    commit = subprocess.run(
+        ["git", "rev-parse", "HEAD"],
+        cwd=world.directory,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.strip()
+    assert f"commit {commit[:7]}" in world.reconcile("plan").out
+    world.apply()
+    found = docker("inspect", "--format", "{{json .Config.Labels}}", f"{repository}:latest")
+    assert commit in found
+    assert "https://git.example/team/repo.git" in found
+    assert "canary" not in found

@@ -5,6 +5,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from reconciler.config import Target
+from reconciler.git.head import head_commit, origin_url
 from reconciler.providers.base import Provider
 from reconciler.providers.docker.image import ImageProvider, ImageSettings
 from reconciler.providers.docker.registry import Registries
@@ -24,10 +25,19 @@ def open_docker(target: Target, root: Path, parallelism: int) -> Iterator[Sequen
         default_base=target.docker.base_image or "",
         cache_directory=user_cache(),
     )
-    settings = ImageSettings(root, target.stack, around, parallelism=parallelism)
+    settings = ImageSettings(root, target.stack, around, lambda: provenance(root), parallelism)
     connection = Connection(target.ca_bundle, target.proxy, target.timeout)
     with (
         closing(Engine(target.docker.host, target.timeout)) as engine,
         closing(Registries(connection)) as registries,
     ):
         yield (ImageProvider(settings, engine, registries),)
+
+
+def provenance(root: Path) -> dict[str, str]:
+    """Labels that say which commit of which repository an image was built from, where known."""
+    labels = {
+        "org.opencontainers.image.source": origin_url(root),
+        "org.opencontainers.image.revision": head_commit(root),
+    }
+    return {name: text for name, text in labels.items() if text}

@@ -7,7 +7,7 @@ is asked, to find out what has changed.
 """
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -31,7 +31,7 @@ TRAITS = KindTraits(KIND, immutable=frozenset(), identity=("tag",), rank=0)
 
 @dataclass(frozen=True, slots=True)
 class ImageSettings:
-    """Whose images, and where. `provenance` holds labels such as the commit they come from.
+    """Whose images, and where. `provenance` gives labels such as the commit.
 
     Provenance is written on what is built; it is never compared.
     """
@@ -39,7 +39,7 @@ class ImageSettings:
     root: Path
     stack: str
     around: Surroundings = field(default_factory=Surroundings)
-    provenance: Mapping[str, str] = field(default_factory=dict)
+    provenance: Callable[[], Mapping[str, str]] = dict
     parallelism: int = 10
 
 
@@ -177,7 +177,7 @@ class ImageProvider(Provider):
 
     def _making(self, desired: Desired, progress: Progress) -> Making:
         labels = owner_labels(desired.resource, self._settings.stack)
-        return Making(progress, {**self._settings.provenance, **labels})
+        return Making(progress, {**self._settings.provenance(), **labels})
 
     def _publish(self, desired: Desired, change: Change, progress: Progress) -> str:
         resource, build = desired.resource, desired.build
