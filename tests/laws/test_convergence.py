@@ -6,11 +6,8 @@ RECONCILE_LAW_EXAMPLES and RECONCILE_LAW_STEPS set how much (default 100 x 30).
 """
 
 import os
-import shutil
-import tempfile
 import threading
 from collections import Counter
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +23,7 @@ from hypothesis.stateful import (
 )
 
 from reconciler.apply import Outcome, Status
-from reconciler.errors import ConfigError
-from reconciler.ownership import Holder, read_mark, write_mark
+from reconciler.ownership import Holder, write_mark
 from reconciler.plan import Action, Plan
 from reconciler.resource import Mark, hash_id
 from reconciler.sandbox import Behaviour
