@@ -79,11 +79,11 @@ def apply_plan(plan: Plan, crew: Crew) -> tuple[Outcome, ...]:
     for wave in _waves([change for change in pending if change.action is not Action.DELETE]):
         run.write_wave(wave)
     deletes = [change for change in pending if change.action is Action.DELETE]
-    if run.all_applied:
-        for wave in _delete_waves(deletes, crew.providers):
+    for wave in _delete_waves(deletes, crew.providers):
+        if run.all_applied:
             run.write_wave(wave)
-    else:
-        for change in deletes:
+            continue
+        for change in wave:
             run.record(_not_attempted(change, "an earlier write failed, so nothing is deleted"))
     return tuple(run.outcomes[(change.key, change.deposed)] for change in pending)
 
@@ -190,6 +190,10 @@ class _Run:
             return self.crew.providers[kind].settle(changes, uids)
         except ReconcileError as error:
             text = f"written, but reading it back failed: {error.what}"
+            return {change.address: text for change in changes}
+        except Exception as error:  # law 10, as in `_guarded`
+            log.exception("comparing %s with what was asked failed unexpectedly", kind)
+            text = f"written, but reading it back failed: unexpected {type(error).__name__}"
             return {change.address: text for change in changes}
 
     def _finish(self, kind: str, confirmed: Sequence[Outcome]) -> Iterable[Outcome]:

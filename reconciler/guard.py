@@ -156,7 +156,15 @@ def refuse_dependents(plan: Plan) -> Plan:
                 changes[position] = replace(change, refusal=refusal)
                 refused.add(change.key)
                 settled = False
-    return replace(plan, changes=tuple(changes))
+    return replace(plan, changes=tuple(_keep_leftover(change, refused) for change in changes))
+
+
+def _keep_leftover(change: Change, refused: Collection[ResourceKey]) -> Change:
+    """The leftover of a replacement stays as long as what replaces it is not to be made."""
+    if change.deposed is None or not change.pending or change.key not in refused:
+        return change
+    reason = f"{change.key.address} is refused, and this is what is left of it"
+    return replace(change, refusal=Refusal(RefusalKind.BLOCKED, reason, "clear that one first"))
 
 
 def _missing_dependency(

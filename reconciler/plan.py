@@ -209,8 +209,10 @@ class _LiveIndex:
 
     def __init__(self, world: World) -> None:
         self.by_mark: dict[tuple[str, str], list[LiveResource]] = {}
+        self.by_identity: dict[tuple[Any, ...], LiveResource] = {}
         self.deposed: list[LiveResource] = []
         self.foreign: dict[tuple[Any, ...], LiveResource] = {}
+        self.claimed = {(key.kind, hash_id(*key)) for key in _claims(world.desired)}
         self.paired: set[int] = set()
         self.owned_count = 0
         self._detached: list[LiveResource] = []
@@ -224,6 +226,7 @@ class _LiveIndex:
                     self.deposed.append(item)
                 else:
                     self.by_mark.setdefault((item.kind, mark.id_hash), []).append(item)
+                    self.by_identity[identity_of(item.kind, item.spec, world.kinds)] = item
             else:
                 self.foreign.setdefault(identity_of(item.kind, item.spec, world.kinds), item)
 
@@ -233,12 +236,34 @@ class _LiveIndex:
         self.paired.update(id(item) for item in found)
         return found
 
+    def predecessor_of(
+        self, resource: Resource, kinds: Mapping[str, KindTraits]
+    ) -> list[LiveResource]:
+        """The object of ours that no manifest claims and that is what this resource describes.
+
+        Somebody gave the resource another id and nothing else: the object is marked anew instead
+        of being deleted, which its successor would have to wait for.
+        """
+        item = self.by_identity.get(identity_of(resource.key.kind, resource.spec, kinds))
+        if item is None or item.mark is None or (item.kind, item.mark.id_hash) in self.claimed:
+            return []
+        self.paired.add(id(item))
+        return [item]
+
     def detached(self, changes: Sequence[Change]) -> Iterable[Unmanaged]:
         """Detached objects that no change speaks of."""
         spoken_of = {id(change.live) for change in changes if change.live is not None}
         for item in self._detached:
             if id(item) not in spoken_of:
                 yield Unmanaged(item.kind, item.name, item.uid, item.detached or "")
+
+
+def _claims(desired: Sequence[Resource]) -> Iterable[ResourceKey]:
+    """The keys that manifests have, or say they had before."""
+    for item in desired:
+        yield item.key
+        if item.moved_from:
+            yield ResourceKey(item.key.kind, item.moved_from)
 
 
 def identity_of(
@@ -253,6 +278,8 @@ def _decide(resource: Resource, index: _LiveIndex, world: World) -> Iterable[Cha
     moved = ResourceKey(resource.key.kind, resource.moved_from) if resource.moved_from else None
     if not found and moved is not None and moved not in {item.key for item in world.desired}:
         found = index.owned(moved)
+    if not found:
+        found = index.predecessor_of(resource, world.kinds)
     if len(found) > 1:
         ids = " and ".join(item.uid for item in found)
         yield Change(
@@ -267,12 +294,12 @@ def _decide(resource: Resource, index: _LiveIndex, world: World) -> Iterable[Cha
             ),
         )
     elif found:
-        yield _compare(resource, found[0], world)
+        yield _compare(resource, found[0], index, world)
     else:
         yield _create_or_adopt(resource, index, world)
 
 
-def _compare(resource: Resource, live: LiveResource, world: World) -> Change:
+def _compare(resource: Resource, live: LiveResource, index: _LiveIndex, world: World) -> Change:
     traits = world.kinds[resource.key.kind]
     fields = diff_specs(live.spec, resource.spec, traits.immutable)
     fields += _mark_changes(resource, live, world.stack, alone=not fields)
@@ -280,7 +307,14 @@ def _compare(resource: Resource, live: LiveResource, world: World) -> Change:
         return Change(resource.key, Action.UNCHANGED, resource, live)
     replaces = any(field.forces_replacement for field in fields)
     action = Action.REPLACE if replaces else Action.UPDATE
-    return Change(resource.key, action, resource, live, fields)
+    refusal: Refusal | None = None
+    if identity_of(resource.key.kind, resource.spec, world.kinds) in index.foreign:
+        refusal = Refusal(
+            RefusalKind.CONFLICT,
+            "an object of the name it is to have exists and is not ours",
+            "remove or rename that one, or choose another name here",
+        )
+    return Change(resource.key, action, resource, live, fields, refusal)
 
 
 def _mark_changes(
@@ -291,15 +325,23 @@ def _mark_changes(
     if mark is None or mark == wanted:
         return ()
     pairs = (
-        ("id", None if mark.id_hash == wanted.id_hash else resource.moved_from, resource.key.id),
+        ("id", _former_id(resource, live, mark), resource.key.id),
         ("protect", mark.protect, wanted.protect),
         ("secrets", mark.secrets if alone else wanted.secrets, wanted.secrets),
     )
     return tuple(
         FieldChange(("metadata", name), before, after)
         for name, before, after in pairs
-        if before is not None and before != after
+        if before != after
     )
+
+
+def _former_id(resource: Resource, live: LiveResource, mark: Mark) -> str:
+    kind = resource.key.kind
+    for known in (resource.key.id, resource.moved_from):
+        if known is not None and hash_id(kind, known) == mark.id_hash:
+            return known
+    return _key_of(live).id
 
 
 def _create_or_adopt(resource: Resource, index: _LiveIndex, world: World) -> Change:

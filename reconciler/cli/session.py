@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from reconciler import manifest
+from reconciler.clash import order_names
 from reconciler.cli.main import Globals
 from reconciler.cli.options import PlanOptions
 from reconciler.config import (
@@ -96,6 +97,7 @@ def plan_session(session: Session, options: PlanOptions) -> Plan:
             failures=reading.failures,
         )
     )
+    plan = order_names(plan, KIND_TRAITS)
     approval = replace(
         options.approval,
         addresses=options.approval.addresses | exact_addresses(plan, options.selection),

@@ -230,3 +230,22 @@ def test_a_circle_is_a_defect_that_is_named(environments: MemoryProvider) -> Non
     )
     with pytest.raises(ReconcileError, match="depend on one another"):
         run(plan, environments)
+
+
+def test_a_failed_delete_stops_the_deletes_after_it() -> None:
+    computes, environments = MemoryProvider("RunaiCompute"), MemoryProvider()
+    environments.broken["delete RunaiEnvironment.a"] = ProviderError("no")
+    plan = plan_of([], [live("RunaiEnvironment.a"), live("RunaiCompute.a")])
+    outcomes = run(plan, computes, environments)
+    assert statuses(outcomes) == {
+        "RunaiCompute.a": "not_attempted",
+        "RunaiEnvironment.a": "failed",
+    }
+    assert computes.calls == []
+
+
+def test_a_defect_in_settling_does_not_swallow_outcomes(environments: MemoryProvider) -> None:
+    environments.unsettled = KeyError("surprise")
+    outcomes = run(plan_of([resource("RunaiEnvironment.a")]), environments)
+    assert statuses(outcomes) == {"RunaiEnvironment.a": "failed"}
+    assert "unexpected KeyError" in outcomes["RunaiEnvironment.a"].message

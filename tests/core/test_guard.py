@@ -186,3 +186,21 @@ def test_never_more_is_destroyed_than_the_rules_allow(
             left <= rules.free_deletes or left * 100 <= rules.max_delete_percent * plan.owned + 1e-6
         )
     assert all(change.action is not Action.UNCHANGED for change in plan.refused)
+
+
+def test_a_leftover_stays_while_what_replaces_it_is_refused() -> None:
+    address = "RunaiEnvironment.train"
+    leftover = live(
+        address, {"name": "train-replaced-0a1b2c"}, uid="old", mark={"deposed": "0a1b2c"}
+    )
+    theirs = live(address, {"image": "theirs"}, uid="theirs", owner=None)
+    plan = guard(plan_of([resource(address), KEEP], [leftover, theirs, KEPT]), RULES, NOTHING)
+    assert actions(plan) == {
+        "RunaiEnvironment.keep": "unchanged",
+        address: "conflict adopt",
+        f"{address} (deposed 0a1b2c)": "blocked delete",
+    }
+    assert plan.refused[1].refusal is not None
+    assert address in plan.refused[1].refusal.reason
+    free = guard(plan_of([resource(address), KEEP], [leftover, KEPT]), RULES, NOTHING)
+    assert free.refused == ()

@@ -243,3 +243,47 @@ def test_a_field_that_says_it_all_hides_the_flag() -> None:
     plan = plan_of([resource(ENV, {"v": {"secret": "new"}})], [live(ENV, {"v": "old"})])
     (change,) = plan.changes
     assert [field.name for field in change.fields] == ["v"]
+
+
+def test_another_id_for_the_same_object_marks_it_anew() -> None:
+    plan = plan_of([resource("RunaiEnvironment.new", {"name": "train"})], [live(ENV)])
+    (change,) = plan.changes
+    assert actions(plan) == {"RunaiEnvironment.new": "update"}
+    assert [(item.name, item.before, item.after) for item in change.fields] == [
+        ("metadata.id", "train", "new")
+    ]
+
+
+def test_an_object_that_a_manifest_claims_has_no_other_heir() -> None:
+    claimed = plan_of(
+        [resource("RunaiEnvironment.new", {"name": "train"}), resource(ENV, {"name": "moved"})],
+        [live(ENV)],
+    )
+    assert actions(claimed) == {"RunaiEnvironment.new": "create", ENV: "update"}
+    moved = plan_of(
+        [
+            resource("RunaiEnvironment.new", {"name": "train"}),
+            resource("RunaiEnvironment.other", moved_from="train"),
+        ],
+        [live(ENV)],
+    )
+    assert actions(moved) == {"RunaiEnvironment.new": "create", "RunaiEnvironment.other": "update"}
+
+
+def test_an_heir_with_an_old_moved_from_names_the_id_that_was_last() -> None:
+    new = resource("RunaiEnvironment.new", {"name": "train"}, moved_from="long-ago")
+    (change,) = plan_of([new], [live(ENV)]).changes
+    assert [(item.before, item.after) for item in change.fields] == [("train", "new")]
+
+
+@pytest.mark.parametrize("owner", [None, "theirs"])
+def test_a_name_that_others_have_is_not_taken(owner: str | None) -> None:
+    theirs = live(ENV, {"scope": "cluster"}, uid="theirs", owner=owner)
+    plan = plan_of([resource(ENV, {"scope": "cluster"})], [live(ENV), theirs])
+    assert actions(plan) == {ENV: "conflict replace"}
+    assert plan.refused[0].refusal is not None
+    assert "not ours" in plan.refused[0].refusal.reason
+    renamed = plan_of(
+        [resource(ENV, {"name": "b"})], [live(ENV), live("RunaiEnvironment.b", owner=owner)]
+    )
+    assert actions(renamed) == {ENV: "conflict update"}

@@ -10,7 +10,7 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -199,7 +199,6 @@ class Desk:
     directory: Path
     patience: float = 0.15
     parallelism: int = 1
-    environ: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         (self.directory / "manifests").mkdir(parents=True, exist_ok=True)
@@ -207,7 +206,7 @@ class Desk:
 
     def configure(self, **changes: Any) -> None:
         """Write reconciler.yaml; `changes` are merged over its top level."""
-        target = {"runai": {"base_url": "http://127.0.0.1:1", "token": "unused"}}
+        target = {"runai": {"base_url": "http://127.0.0.1:1", "token": {"env": "BEARER"}}}
         config = {
             "apiVersion": "reconciler/v1",
             "stack": STACK,
@@ -227,7 +226,7 @@ class Desk:
         """An open session, through `base_url` if it is given."""
         place = Globals(self.directory, None, colour=False)
         config = read_config(place)
-        target = replace(resolve_target(config, None, self.environ), timeout=self.patience)
+        target = replace(resolve_target(config, None, {"BEARER": "unused"}), timeout=self.patience)
         resources = read_manifests(config, target)
         login = Login(lambda: self.stage.client(base_url))
         providers = {item.traits.name: item for item in RunaiSystem(target, login)}

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -34,6 +34,8 @@ from tests.laws.stage import KINDS, OTHER_STACK, Desk, Ledger, Row, Stage
 
 EXAMPLES = int(os.environ.get("RECONCILE_LAW_EXAMPLES", "100"))
 STEPS = int(os.environ.get("RECONCILE_LAW_STEPS", "30"))
+SHRINK = os.environ.get("RECONCILE_LAW_SHRINK", "1") == "1"  # to make a failure short: minutes
+PHASES = [phase for phase in Phase if SHRINK or phase not in (Phase.shrink, Phase.explain)]
 
 SWITCHES = (
     Behaviour(),
@@ -108,25 +110,28 @@ class Reconciling(RuleBasedStateMachine):
 
     # Manifests
 
-    @rule(id=ids, name=names, place=places, fields=environment_fields)
-    def state_environment(self, id: str, name: str, place: str, fields: dict[str, Any]) -> None:
-        self._state("environment", id, name, {**PLACES[place], **fields})
+    @rule(key=ids, name=names, place=places, fields=environment_fields)
+    def state_environment(self, key: str, name: str, place: str, fields: dict[str, Any]) -> None:
+        self._state("environment", key, name, {**PLACES[place], **fields})
 
-    @rule(id=ids, name=names, place=places, fields=compute_fields)
-    def state_compute(self, id: str, name: str, place: str, fields: dict[str, Any]) -> None:
-        self._state("compute", f"c-{id}", f"c-{name}", {**PLACES[place], **fields})
+    @rule(key=ids, name=names, place=places, fields=compute_fields)
+    def state_compute(self, key: str, name: str, place: str, fields: dict[str, Any]) -> None:
+        self._state("compute", f"c-{key}", f"c-{name}", {**PLACES[place], **fields})
 
-    def _state(self, kind: str, id: str, name: str, spec: dict[str, Any]) -> None:
+    def _state(self, kind: str, key: str, name: str, spec: dict[str, Any]) -> None:
         """State or change a resource; two may not have one name, which the loader refuses."""
         taken = {
-            item["metadata"]["name"] for key, item in self.documents.items() if key != (kind, id)
+            item["metadata"]["name"]
+            for other, item in self.documents.items()
+            if other != (kind, key)
         }
-        if name in taken:
+        moved = {item["metadata"].get("moved_from") for item in self.documents.values()}
+        if name in taken or key in moved:
             return
-        old = self.documents.get((kind, id), {"metadata": {}})["metadata"]
-        metadata = {**old, "id": id, "name": name}
+        old = self.documents.get((kind, key), {"metadata": {}})["metadata"]
+        metadata = {**old, "id": key, "name": name}
         make = environment if kind == "environment" else compute
-        self.documents[kind, id] = make(name, metadata=metadata, **spec)
+        self.documents[kind, key] = make(name, metadata=metadata, **spec)
 
     @precondition(lambda self: self.documents)
     @rule(which=pick, place=places)
@@ -147,15 +152,19 @@ class Reconciling(RuleBasedStateMachine):
         del self.documents[keys[which % len(keys)]]
 
     @precondition(lambda self: self.documents)
-    @rule(which=pick, new=ids)
-    def give_another_id(self, which: int, new: str) -> None:
+    @rule(which=pick, new=ids, said=st.booleans())
+    def give_another_id(self, which: int, new: str, said: bool) -> None:
         keys = sorted(self.documents)
         kind, old = keys[which % len(keys)]
         new = new if kind == "environment" else f"c-{new}"
-        if (kind, new) in self.documents:
+        moved = {item["metadata"].get("moved_from") for item in self.documents.values()}
+        if (kind, new) in self.documents or {new, old} & moved:
             return
         document = self.documents.pop((kind, old))
-        document["metadata"].update(id=new, moved_from=old)
+        document["metadata"]["id"] = new
+        document["metadata"].pop("moved_from", None)
+        if said:
+            document["metadata"]["moved_from"] = old
         self.documents[kind, new] = document
 
     def _document(self, which: int) -> dict[str, Any]:
@@ -269,8 +278,8 @@ class Reconciling(RuleBasedStateMachine):
     @rule(which=pick)
     def apply_only(self, which: int) -> None:
         keys = sorted(self.documents)
-        kind, id = keys[which % len(keys)]
-        self._plan_and_apply(only=(f"{KINDS[kind]}.{id}",))
+        kind, key = keys[which % len(keys)]
+        self._plan_and_apply(only=(f"{KINDS[kind]}.{key}",))
 
     @rule(event=st.integers(1, 8))
     def apply_interrupted(self, event: int) -> None:
@@ -352,6 +361,7 @@ def test_convergence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             max_examples=EXAMPLES,
             stateful_step_count=STEPS,
             deadline=None,
+            phases=PHASES,
             suppress_health_check=list(HealthCheck),
         )
         case().runTest()
