@@ -73,26 +73,64 @@ class Crew:
 
 
 def apply_plan(plan: Plan, crew: Crew) -> tuple[Outcome, ...]:
-    """Carry out every pending change of the plan. The outcomes come in the plan's order."""
+    """Carry out every pending change of the plan. The outcomes come in the plan's order.
+
+    A `KeyboardInterrupt` ends it at once: what had begun is then `unknown`, and no thread that
+    still runs is waited for.
+    """
     run = _Run(crew)
+    try:
+        _carry_out(plan, run)
+    except KeyboardInterrupt:
+        crew.stop.set()
+        run.abandon(plan.pending)
+    return tuple(run.outcomes[(change.key, change.deposed)] for change in plan.pending)
+
+
+def _carry_out(plan: Plan, run: "_Run") -> None:
     pending = plan.pending
     for wave in _waves([change for change in pending if change.action is not Action.DELETE]):
         run.write_wave(wave)
     deletes = [change for change in pending if change.action is Action.DELETE]
-    for wave in _delete_waves(deletes, crew.providers):
+    for wave in _delete_waves(deletes, run.crew.providers):
         if run.all_applied:
             run.write_wave(wave)
             continue
         for change in wave:
             run.record(_not_attempted(change, "an earlier write failed, so nothing is deleted"))
-    return tuple(run.outcomes[(change.key, change.deposed)] for change in pending)
+
+
+class _Muffled:
+    """An observer whose own failures stop nothing: a closed terminal must not cost a ledger."""
+
+    def __init__(self, observer: Observer) -> None:
+        self._observer = observer
+        self._told = False
+
+    def started(self, change: Change) -> None:
+        self._tell(lambda: self._observer.started(change))
+
+    def progressed(self, change: Change, line: str) -> None:
+        self._tell(lambda: self._observer.progressed(change, line))
+
+    def finished(self, outcome: Outcome) -> None:
+        self._tell(lambda: self._observer.finished(outcome))
+
+    def _tell(self, news: Callable[[], None]) -> None:
+        try:
+            news()
+        except Exception as error:  # noqa: BLE001  (law 10: an outcome outlives its display)
+            if not self._told:
+                self._told = True
+                log.debug("progress can no longer be shown: %s", error)
 
 
 class _Run:
     """The outcomes of one apply so far."""
 
     def __init__(self, crew: Crew) -> None:
-        self.crew = crew
+        self.crew = replace(crew, observer=_Muffled(crew.observer))
+        self.begun: set[tuple[ResourceKey, str | None]] = set()
         self.outcomes: dict[tuple[ResourceKey, str | None], Outcome] = {}
 
     @property
@@ -102,6 +140,18 @@ class _Run:
     def record(self, outcome: Outcome) -> None:
         self.outcomes[(outcome.change.key, outcome.change.deposed)] = outcome
         self.crew.observer.finished(outcome)
+
+    def abandon(self, pending: Sequence[Change]) -> None:
+        """Give every change without an outcome the one that is true of it now."""
+        for change in pending:
+            key = (change.key, change.deposed)
+            if key in self.outcomes:
+                continue
+            if key in self.begun:
+                text = "interrupted while it ran: it may be done or not"
+                self.record(Outcome(change, Status.UNKNOWN, text, "run plan to see what is there"))
+            else:
+                self.record(_not_attempted(change, "interrupted before it began"))
 
     def write_wave(self, wave: Sequence[Change]) -> None:
         """Write these changes side by side, confirm them, and record an outcome for each."""
@@ -138,6 +188,7 @@ class _Run:
         def write() -> Outcome:
             if self.crew.stop.is_set():
                 return _not_attempted(change, "interrupted before it began")
+            self.begun.add((change.key, change.deposed))
             self.crew.observer.started(change)
             return self._guarded(change, lambda: self._write(change))
 

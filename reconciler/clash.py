@@ -5,10 +5,11 @@ object waits until that one has given it up; where it never will (it stays, it i
 the two want to swap), the change is a conflict and says so, instead of failing at every apply.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from reconciler.errors import ManifestError, Problem
 from reconciler.plan import Action, Change, Plan, Refusal, RefusalKind, identity_of
 from reconciler.resource import KindTraits, Resource, ResourceKey
 
@@ -40,6 +41,31 @@ def order_names(plan: Plan, kinds: Mapping[str, KindTraits]) -> Plan:
         if _in_circle(key, waits):
             refusals[key] = _swapped(other)
     return replace(plan, changes=tuple(_with(change, waits, refusals) for change in plan.changes))
+
+
+def require_distinct(desired: Sequence[Resource], kinds: Mapping[str, KindTraits]) -> None:
+    """Raise `ManifestError` where two resources are one object of the live system.
+
+    For resolved resources: only then a scope that is written in two ways is one scope.
+    """
+    first: dict[tuple[Any, ...], Resource] = {}
+    problems = []
+    for resource in desired:
+        known = first.setdefault(identity_of(resource.key.kind, resource.spec, kinds), resource)
+        if known is not resource:
+            place = resource.source
+            problems.append(
+                Problem(
+                    place.file,
+                    place.line,
+                    1,
+                    f"{resource.key.address} is the same object as {known.key.address} "
+                    f"({known.source}): same name and scope",
+                    "give one of them another name or scope, or remove it",
+                )
+            )
+    if problems:
+        raise ManifestError(problems)
 
 
 def _gives_up(holder: Change, wanted: tuple[Any, ...], kinds: Mapping[str, KindTraits]) -> bool:

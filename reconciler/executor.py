@@ -16,7 +16,11 @@ class Executor(Protocol):
 
 
 class ThreadExecutor:
-    """At most `parallelism` tasks at a time, each on a thread of this process."""
+    """At most `parallelism` tasks at a time, each on a thread of this process.
+
+    Where the consumer is interrupted, tasks that have not begun are dropped, and those that run
+    are not waited for.
+    """
 
     def __init__(self, parallelism: int) -> None:
         self.parallelism = parallelism
@@ -27,7 +31,12 @@ class ThreadExecutor:
             yield 0, tasks[0]()
             return
         workers = max(1, min(self.parallelism, len(tasks)))
-        with ThreadPoolExecutor(workers, thread_name_prefix="reconcile") as pool:
+        pool = ThreadPoolExecutor(workers, thread_name_prefix="reconcile")
+        try:
             futures = {pool.submit(task): index for index, task in enumerate(tasks)}
             for future in as_completed(futures):
                 yield futures[future], future.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+        pool.shutdown()

@@ -29,10 +29,19 @@ class GuardRules:
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """What a person allowed: exact addresses, or an exact number of destroyed objects."""
+    """What a person allowed: exact addresses, or an exact number of destroyed objects.
+
+    `addresses` may be deleted and replaced; `deletions`, named by `--only`, may be deleted.
+    """
 
     addresses: frozenset[str] = frozenset()
+    deletions: frozenset[str] = frozenset()
     deletes: int | None = None
+
+    @property
+    def given(self) -> bool:
+        """Whether anything was allowed at all."""
+        return bool(self.addresses or self.deletions) or self.deletes is not None
 
 
 def guard(plan: Plan, rules: GuardRules, approval: Approval) -> Plan:
@@ -82,7 +91,7 @@ def _template_users(change: Change, approval: Approval) -> Refusal | None:
 
 
 def _refuse_pruning_by_an_empty_set(plan: Plan, approval: Approval) -> Plan:
-    if any(change.desired is not None for change in plan.changes):
+    if plan.stated:
         return plan
     refusal = Refusal(
         RefusalKind.BLOCKED,
@@ -138,7 +147,10 @@ def _too_many(count: int, owned: int, rules: GuardRules) -> str | None:
 
 
 def _approved(change: Change, approval: Approval) -> bool:
-    return change.address in approval.addresses or change.key.address in approval.addresses
+    allowed = approval.addresses
+    if change.action is Action.DELETE:
+        allowed |= approval.deletions
+    return change.address in allowed or change.key.address in allowed
 
 
 def refuse_dependents(plan: Plan) -> Plan:

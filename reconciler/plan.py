@@ -8,9 +8,9 @@ action per pair. It never decides that something must not happen for the sake of
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from reconciler.diff import FieldChange, diff_specs
 from reconciler.resource import (
@@ -110,7 +110,10 @@ class Unmanaged:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All changes, sorted for printing, and what was seen beside them."""
+    """All changes, sorted for printing, and what was seen beside them.
+
+    `owned` counts the live objects of this stack, `stated` the resources of the manifests.
+    """
 
     target: str
     stack: str
@@ -118,6 +121,7 @@ class Plan:
     detached: tuple[Unmanaged, ...] = ()
     failures: tuple[ReadFailure, ...] = ()
     owned: int = 0
+    stated: int = 0
     warnings: tuple[str, ...] = ()
 
     @property
@@ -136,18 +140,57 @@ class Plan:
         return not self.failures
 
     def digest(self) -> str:
-        """`sha256:<hex>` over target, format and the sorted (address, action, desired, live)."""
-        rows = sorted(
-            (
-                change.address,
-                change.action.value,
-                _digest_side(change.desired),
-                _digest_side(change.live),
-            )
-            for change in self.changes
-        )
-        text = json.dumps([PLAN_FORMAT, self.target, self.stack, rows], separators=(",", ":"))
-        return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+        """`sha256:<hex>` over target, stack, format and the rows of all changes."""
+        return digest_rows(self.target, self.stack, (row_of(change) for change in self.changes))
+
+
+class PlanRow(NamedTuple):
+    """What is approved of one change: where, what, and the digests of both sides."""
+
+    address: str
+    action: str
+    desired: str
+    live: str
+
+
+def row_of(change: Change) -> PlanRow:
+    """The row of a change. Positions, times and overrides are no part of it."""
+    return PlanRow(
+        change.address,
+        change.action.value,
+        digest_desired(change.desired),
+        digest_live(change.live),
+    )
+
+
+def digest_rows(target: str, stack: str, rows: Iterable[PlanRow]) -> str:
+    """`sha256:<hex>` over target, stack, format version and the sorted rows."""
+    return _sha256([PLAN_FORMAT, target, stack, sorted(rows)])
+
+
+def digest_desired(resource: Resource | None) -> str:
+    """`sha256:<hex>` of what a manifest states, its metadata included; empty for None."""
+    if resource is None:
+        return ""
+    metadata = [resource.protect, resource.adopt, resource.moved_from]
+    return _sha256([digest_spec(resource.spec), metadata])
+
+
+def digest_live(live: LiveResource | None) -> str:
+    """`sha256:<hex>` of a live object, its id and mark included; empty for None.
+
+    Secrets enter no digest. Where an object has some, the time of its last change stands for them.
+    """
+    if live is None:
+        return ""
+    mark = list(astuple(live.mark)) if live.mark is not None else None
+    changed = live.updated_at if has_secrets(live.spec) else None
+    return _sha256([digest_spec(live.spec), live.uid, mark, live.detached, changed])
+
+
+def _sha256(values: list[Any]) -> str:
+    text = json.dumps(values, separators=(",", ":"))
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +224,7 @@ def make_plan(world: World) -> Plan:
         detached=tuple(index.detached(changes)),
         failures=tuple(_name_addresses(world)),
         owned=index.owned_count,
+        stated=len(world.desired),
         warnings=tuple(
             f"{item.key.address}: {text}" for item in world.desired for text in item.warnings
         ),
@@ -407,7 +451,3 @@ def _name_addresses(world: World) -> Iterable[ReadFailure]:
 
 def _order(change: Change, kinds: Mapping[str, KindTraits]) -> tuple[Any, ...]:
     return (kinds[change.key.kind].rank, change.key, change.deposed or "")
-
-
-def _digest_side(side: Resource | LiveResource | None) -> str:
-    return "" if side is None else digest_spec(side.spec)

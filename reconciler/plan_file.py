@@ -5,24 +5,26 @@ carried out itself: apply makes a new plan and refuses if it differs.
 """
 
 import json
-import os
-import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from reconciler.diff import FieldChange
 from reconciler.errors import ReconcileError, StalePlanError
+from reconciler.guard import Approval
 from reconciler.plan import (
     PLAN_FORMAT,
     Action,
     Change,
     Plan,
+    PlanRow,
     ReadFailure,
     Refusal,
     RefusalKind,
     Unmanaged,
+    digest_rows,
+    row_of,
 )
 from reconciler.resource import (
     LiveResource,
@@ -30,32 +32,17 @@ from reconciler.resource import (
     ResourceKey,
     Secret,
     Source,
-    digest_spec,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class SavedPlan:
-    """A plan read from a file, and what the file says about its making."""
+    """A plan read from a file: to be shown, and `rows` to compare a fresh plan with."""
 
     plan: Plan
-    digest: str
+    rows: tuple[PlanRow, ...]
     description: str
     commit: str
-
-
-def write_plan_file(path: Path, text: str) -> None:
-    """Write the file whole or not at all; readable by its owner and group only."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".tmp")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-        Path(name).chmod(0o640)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def read_plan_file(path: Path) -> SavedPlan:
@@ -79,58 +66,68 @@ def read_plan_file(path: Path) -> SavedPlan:
                 fix="make the plan again with this version of reconcile",
             )
         own = document["reconciler"]
-        return SavedPlan(
-            _plan(document, own), own["digest"], own["target_description"], own["commit"] or ""
-        )
+        rows = tuple(_row(item) for item in document["resource_changes"])
+        if digest_rows(own["target"], own["stack"], rows) != own["digest"]:
+            raise ReconcileError(
+                "the plan was changed after it was saved: its digest does not fit its changes",
+                where=str(path),
+                fix="make and review a new plan: reconcile plan --out FILE",
+            )
+        return SavedPlan(_plan(document, own), rows, own["target_description"], own["commit"] or "")
     except KeyError as error:
         raise _no_plan(path, f"it has no {error}") from error
     except (TypeError, ValueError, AttributeError) as error:
         raise _no_plan(path, "a value in it has the wrong type") from error
 
 
-def require_same(saved: SavedPlan, fresh: Plan) -> None:
-    """Raise `StalePlanError`, naming every address that moved, unless both plans are the same."""
-    if saved.digest == fresh.digest():
-        return
-    lines = list(_moves(saved.plan, fresh))
+def require_same(saved: SavedPlan, fresh: Plan, approval: Approval) -> None:
+    """Raise `StalePlanError`, naming every address that moved, unless both plans are the same.
+
+    A change that was refused when the plan was reviewed may be carried out only by an approval
+    that is given now; otherwise a rule was loosened since the review.
+    """
+    lines = list(_moves(saved.rows, [row_of(change) for change in fresh.changes]))
+    if not approval.given:
+        refused = {change.address: change.refusal for change in saved.plan.refused}
+        lines += [
+            f"{change.address}: approved as {refused[change.address].kind.value}, "  # type: ignore[union-attr]  # refused
+            "now it would be carried out"
+            for change in fresh.pending
+            if change.address in refused
+        ]
     if saved.plan.target != fresh.target:
         lines.insert(0, f"target: approved {saved.plan.target}, now {fresh.target}")
-    listing = "\n".join(f"  {line}" for line in lines)
-    raise StalePlanError(
-        f"the saved plan is stale; nothing was changed\n{listing}",
-        fix="make and review a new plan: reconcile plan --out FILE",
-    )
+    if saved.plan.stack != fresh.stack:
+        lines.insert(0, f"stack: approved {saved.plan.stack}, now {fresh.stack}")
+    if lines:
+        listing = "\n".join(f"  {line}" for line in lines)
+        raise StalePlanError(
+            f"the saved plan is stale; nothing was changed\n{listing}",
+            fix="make and review a new plan: reconcile plan --out FILE",
+        )
 
 
-def _moves(saved: Plan, fresh: Plan) -> Iterable[str]:
-    before = {change.address: change for change in saved.changes}
-    after = {change.address: change for change in fresh.changes}
+def _moves(saved: Sequence[PlanRow], fresh: Sequence[PlanRow]) -> Iterable[str]:
+    nothing = PlanRow("", "nothing", "", "")
+    before = {row.address: row for row in saved}
+    after = {row.address: row for row in fresh}
     for address in sorted(before.keys() | after.keys()):
-        old, new = before.get(address), after.get(address)
+        old, new = before.get(address, nothing), after.get(address, nothing)
         moved = []
-        if _side_digest(old.desired if old else None) != _side_digest(new.desired if new else None):
+        if old.desired != new.desired:
             moved.append("the manifest")
-        if _side_digest(old.live if old else None) != _side_digest(new.live if new else None):
+        if old.live != new.live:
             moved.append("the live object")
-        approved = old.action.value if old else "nothing"
-        now = new.action.value if new else "nothing"
-        if moved or approved != now:
+        if moved or old.action != new.action:
             why = f" ({' and '.join(moved)} changed)" if moved else ""
-            yield f"{address}: approved {approved}, now {now}{why}"
+            yield f"{address}: approved {old.action}, now {new.action}{why}"
 
 
-def _side_digest(side: Resource | LiveResource | None) -> str:
-    if side is None:
-        return ""
-    raw = getattr(side, "raw", None)
-    if isinstance(raw, str):
-        return raw
-    if isinstance(side, Resource) and _DIGEST in side.exports:
-        return side.exports[_DIGEST]
-    return digest_spec(side.spec)
-
-
-_DIGEST = "saved digest"
+def _row(item: Mapping[str, Any]) -> PlanRow:
+    own = item["reconciler"]
+    key = ResourceKey(item["type"], item["name"])
+    address = Change(key, Action(own["action"]), deposed=item.get("deposed")).address
+    return PlanRow(address, own["action"], own["desired_digest"] or "", own["live_digest"] or "")
 
 
 def _no_plan(path: Path, why: str) -> ReconcileError:
@@ -173,12 +170,7 @@ def _change(item: Mapping[str, Any]) -> Change:
     source = own["source"] or {"file": "", "line": 0}
     desired = live = None
     if after is not None:
-        desired = Resource(
-            key,
-            after,
-            Source(source["file"], source["line"]),
-            exports={_DIGEST: own["desired_digest"]},
-        )
+        desired = Resource(key, after, Source(source["file"], source["line"]))
     if before is not None:
         live = LiveResource(
             key.kind,
@@ -187,7 +179,6 @@ def _change(item: Mapping[str, Any]) -> Change:
             before,
             unknown_fields=tuple(own["unknown_fields"]),
             notes=tuple(own["notes"]),
-            raw=own["live_digest"],
         )
     refusal = own["refusal"]
     return Change(

@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
 from reconciler.errors import ConfigError
-from reconciler.plan import Change, Plan, Refusal, RefusalKind
+from reconciler.plan import Change, Plan, ReadFailure, Refusal, RefusalKind
 from reconciler.resource import ResourceKey, hash_id
 
 
@@ -41,6 +41,7 @@ def apply_selection(plan: Plan, selection: Selection) -> Plan:
     failures = tuple(
         replace(failure, addresses=tuple(a for a in failure.addresses if _named(a, selection)))
         for failure in plan.failures
+        if _concerns(failure, chosen, selection)
     )
     return replace(
         plan,
@@ -56,6 +57,15 @@ def exact_addresses(plan: Plan, selection: Selection) -> frozenset[str]:
         for change in plan.changes
         if any(_matches(change, pattern) for pattern in selection.exact)
     )
+
+
+def _concerns(failure: ReadFailure, chosen: Sequence[Change], selection: Selection) -> bool:
+    """Whether a system that could not be read may hold anything that was selected or is needed."""
+    kinds = {pattern.partition(".")[0] for pattern in selection.only}
+    if not kinds or any(fnmatchcase(kind, k) for kind in failure.kinds for k in kinds):
+        return True
+    needed = (key for change in chosen if change.desired for key in change.desired.depends_on)
+    return any(key.kind in failure.kinds for key in needed)
 
 
 def _chosen(change: Change, selection: Selection) -> bool:

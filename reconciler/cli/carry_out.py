@@ -1,9 +1,10 @@
 """Applying a plan from the command line: progress, interrupts, and the closing lines."""
 
 import signal
+import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 import click
@@ -16,26 +17,34 @@ from reconciler.cli.session import Session
 from reconciler.plan import Plan
 from reconciler.render.escape import printable
 from reconciler.render.progress import Progress
+from reconciler.render.style import Style
 from reconciler.render.summary import apply_line
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _TICK = 1.0
 """Seconds between two looks at what is still running."""
 
 
 def carry_out(plan: Plan, session: Session, options: PlanOptions) -> tuple[Outcome, ...]:
     """Apply the plan, show what happens on standard error and the result on standard output."""
-    stop = threading.Event()
-    with open_screen(options.place) as screen:
-        progress = Progress(screen)
-        crew = Crew(session.providers, session.executor, progress, stop)
-        with _interrupts(stop), _ticking(progress):
-            outcomes = apply_plan(plan, crew)
-    style = style_of(options.place)
+    interrupt = _Interrupt()
+    with interrupt.handled():
+        with open_screen(options.place) as screen:
+            progress = Progress(screen)
+            crew = Crew(session.providers, session.executor, progress, interrupt.stop)
+            with _ticking(progress):
+                outcomes = apply_plan(plan, crew)
+        interrupt.over = True
+        _show_result(outcomes, style_of(options.place))
+    return outcomes
+
+
+def _show_result(outcomes: Sequence[Outcome], style: Style) -> None:
     line = apply_line(outcomes)
     complete = all(outcome.status is Status.APPLIED for outcome in outcomes)
     show("".join(f"{text}\n" for text in _unfinished(outcomes)))
     show(style.paint(line, "bold", "green" if complete else "red") + "\n")
-    return outcomes
+    sys.stdout.flush()
 
 
 def _unfinished(outcomes: Sequence[Outcome]) -> Iterator[str]:
@@ -47,29 +56,41 @@ def _unfinished(outcomes: Sequence[Outcome]) -> Iterator[str]:
                 yield f"  {printable(outcome.fix)}"
 
 
-@contextmanager
-def _interrupts(stop: threading.Event) -> Iterator[None]:
-    """The first SIGINT or SIGTERM begins no further write; a second one ends at once."""
+class _Interrupt:
+    """What signals ask for: the first begins no further write, a second waits for nothing more.
 
-    def ask(_signal: int, _frame: FrameType | None) -> None:
-        if stop.is_set():
-            raise KeyboardInterrupt("what had begun may be done or not; `reconcile plan` shows it")
-        stop.set()
-        click.echo(
-            "Interrupted: finishing what has begun, starting nothing more. "
-            "Interrupt again to stop at once.",
-            err=True,
-        )
+    Once the outcomes are known (`over`), signals no longer count, so that they can be shown.
+    """
 
-    if threading.current_thread() is not threading.main_thread():
-        yield  # a library call from a thread: signals belong to whoever owns the main thread
-        return
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    def __init__(self) -> None:
+        self.stop = threading.Event()
+        self.over = False
+
+    @contextmanager
+    def handled(self) -> Iterator[None]:
+        """Handle the signals within the block; only where this is the main thread."""
+        if threading.current_thread() is not threading.main_thread():
+            yield  # a library call from a thread: signals belong to whoever owns the main thread
+            return
+        before = {number: signal.signal(number, self._ask) for number in _SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _ask(self, _signal: int, _frame: FrameType | None) -> None:
+        if self.over:
+            return
+        if self.stop.is_set():
+            raise KeyboardInterrupt
+        self.stop.set()
+        with suppress(OSError):  # the terminal may be what has gone
+            click.echo(
+                "Interrupted: finishing what has begun, starting nothing more. "
+                "Interrupt again to stop at once.",
+                err=True,
+            )
 
 
 @contextmanager
@@ -77,8 +98,9 @@ def _ticking(progress: Progress) -> Iterator[None]:
     done = threading.Event()
 
     def tick() -> None:
-        while not done.wait(_TICK):
-            progress.tick()
+        with suppress(OSError):  # nobody looks any more
+            while not done.wait(_TICK):
+                progress.tick()
 
     thread = threading.Thread(target=tick, name="progress", daemon=True)
     thread.start()

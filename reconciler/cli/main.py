@@ -3,12 +3,14 @@
 import contextlib
 import gc
 import importlib
+import io
 import logging
 import os
 import sys
+import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn, TextIO
 
 import click
 
@@ -140,7 +142,43 @@ def root(
 def main() -> NoReturn:
     """Run the command line and end the process with a documented exit code."""
     gc.disable()  # a command is short and builds large trees: collecting would cost 10 to 20 %
-    sys.exit(_finish(run(sys.argv[1:])))
+    _prepare_streams()
+    code = _finish(run(sys.argv[1:]))
+    if any(not thread.daemon for thread in threading.enumerate()[1:]):
+        os._exit(code)  # interrupted twice: requests that still run are not waited for
+    sys.exit(code)
+
+
+def _prepare_streams() -> None:
+    """A closed stream swallows what is written; one of few characters shows the others escaped."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    sys.stderr = _Lossy(sys.stderr)
+
+
+class _Lossy:
+    """Standard error that may go away: news is lost then, and nothing else."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Write, or lose it."""
+        with contextlib.suppress(OSError, ValueError):
+            return self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush, or lose it."""
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.flush()
 
 
 def run(arguments: list[str]) -> ExitCode:

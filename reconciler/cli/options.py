@@ -51,7 +51,9 @@ class OutputType(click.ParamType[Output]):
         """Split the format from the path; an unknown format is a usage error."""
         if isinstance(value, Output):
             return value
-        form, _, path = str(value).partition("=")
+        form, equals, path = str(value).partition("=")
+        if equals and not path:
+            self.fail(f"{value!r} names no file", param, ctx)
         if form not in FORMATS:
             self.fail(f"{form!r} is not one of {', '.join(FORMATS)}", param, ctx)
         return Output(form, Path(path) if path else None)
@@ -68,6 +70,16 @@ class DeletesType(click.ParamType[int]):
         if not text.isascii() or not text.isdecimal() or int(text) < 1:
             self.fail(f"{text!r} is not the number of objects to be destroyed", param, ctx)
         return int(text)
+
+
+def _checked(outputs: tuple[Output, ...]) -> tuple[Output, ...]:
+    """Refuse two documents on one standard output: nobody could take them apart."""
+    plain = [output.format for output in outputs if output.path is None]
+    if len(plain) > 1:
+        words = " and ".join(plain)
+        hint = f"give all but one a file, such as -o {plain[-1]}=PATH"
+        raise click.UsageError(f"{words} would both go to standard output: {hint}")
+    return outputs
 
 
 def complete_target(
@@ -150,9 +162,11 @@ def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
             place=ctx.obj,
             target=given.pop("target"),
             selection=Selection(given.pop("only"), given.pop("exclude")),
-            approval=Approval(frozenset(given.pop("allow_destroy")), given.pop("allow_deletes")),
+            approval=Approval(
+                frozenset(given.pop("allow_destroy")), deletes=given.pop("allow_deletes")
+            ),
             parallelism=given.pop("parallelism"),
-            outputs=given.pop("outputs") or (Output("text", None),),
+            outputs=_checked(given.pop("outputs")) or (Output("text", None),),
             detailed_exitcode=given.pop("detailed_exitcode"),
         )
         return ctx.invoke(command, options=options, **given)

@@ -11,10 +11,10 @@ import click
 from reconciler import __version__
 from reconciler.apply import Outcome, Status
 from reconciler.cli.exit_codes import ExitCode, strongest
+from reconciler.cli.files import PRIVATE, write_whole
 from reconciler.cli.main import Globals
 from reconciler.cli.options import PlanOptions
 from reconciler.plan import Plan
-from reconciler.plan_file import write_plan_file
 from reconciler.render.style import Style
 from reconciler.render.text import Header, render_plan
 
@@ -34,12 +34,12 @@ def emit(plan: Plan, header: Header, options: PlanOptions) -> None:
         if output.path is None:
             show(render(plan, header, output.format, style_of(options.place)))
         else:
-            write_plan_file(output.path, render(plan, header, output.format, Style()))
+            write_whole(output.path, render(plan, header, output.format, Style()))
 
 
 def save(plan: Plan, header: Header, options: PlanOptions, path: Path) -> None:
     """Write a plan file and say how to use it."""
-    write_plan_file(path, render(plan, header, "json", Style()))
+    write_whole(path, render(plan, header, "json", Style()), PRIVATE)
     words = ["reconcile", "apply", str(path), "--apply", *_repeated(options)]
     use = f" Apply it with: {shlex.join(words)}" if plan.pending else ""
     click.echo(f"Saved the plan to {path}.{use}", err=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from reconciler import manifest
-from reconciler.clash import order_names
+from reconciler.clash import order_names, require_distinct
 from reconciler.cli.main import Globals
 from reconciler.cli.options import PlanOptions
 from reconciler.config import (
@@ -87,6 +87,7 @@ def plan_session(session: Session, options: PlanOptions) -> Plan:
         reading = read_all(session.resources, session.providers, session.executor)
     except ManifestError as error:
         raise manifest.locate(error, session.config.root) from error
+    require_distinct(reading.desired, KIND_TRAITS)
     plan = make_plan(
         World(
             target=session.target.name,
@@ -100,7 +101,7 @@ def plan_session(session: Session, options: PlanOptions) -> Plan:
     plan = order_names(plan, KIND_TRAITS)
     approval = replace(
         options.approval,
-        addresses=options.approval.addresses | exact_addresses(plan, options.selection),
+        deletions=exact_addresses(plan, options.selection),
     )
     plan = apply_selection(plan, options.selection)
     return guard(add_usage(plan, session.providers), session.config.guards, approval)

@@ -1,18 +1,24 @@
-"""When two targets mean one control plane, as far as the file or a URL tells. Pure."""
+"""When two targets mean one control plane, as far as the file or a URL tells."""
 
 import os
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from reconciler.config.file import RunaiSection, Variable
 
 
-def control_plane(runai: RunaiSection) -> str:
-    """What tells two control planes apart, as far as the file itself says."""
+def control_plane(runai: RunaiSection, root: Path) -> str:
+    """What tells two control planes apart, as far as the file itself, in `root`, says."""
     if runai.sandbox is not None:
         value = runai.sandbox
-        return f"env {value.env}" if isinstance(value, Variable) else os.path.normpath(value)
+        return f"env {value.env}" if isinstance(value, Variable) else same_file(root, value)
     url = runai.base_url
     return f"env {url.env}" if isinstance(url, Variable) else normal_url(url or "")
+
+
+def same_file(root: Path, path: str) -> str:
+    """A sandbox's file, however its path is written."""
+    return f"file {os.path.realpath(root / path)}"
 
 
 def normal_url(url: str) -> str:

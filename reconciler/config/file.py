@@ -60,6 +60,10 @@ def _check_directory(value: str) -> str:
     path = PurePosixPath(value)
     if path.is_absolute() or ".." in path.parts or "\0" in value:
         raise field_fault("it must lie in the directory of reconciler.yaml", "write a path in it")
+    if not path.parts:
+        raise field_fault(
+            "it is the directory of reconciler.yaml itself", "give the manifests one of their own"
+        )
     return value
 
 

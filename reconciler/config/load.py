@@ -77,7 +77,7 @@ def load_config(path: Path) -> Config:
         file = ConfigFile.model_validate(content)
     except ValidationError as error:
         raise fault_error(name, data, explain(error, content, ConfigFile)) from None
-    faults = list(_check_file(file))
+    faults = list(_check_file(file, path.absolute().parent))
     if faults:
         raise fault_error(name, data, faults)
     return _config(path, data, file)
@@ -125,7 +125,7 @@ def _written_secrets(file: ConfigFile) -> Iterator[DataPath]:
                 yield ("targets", name, "runai", secret)
 
 
-def _check_file(file: ConfigFile) -> Iterator[Fault]:
+def _check_file(file: ConfigFile, root: Path) -> Iterator[Fault]:
     """What single fields cannot know."""
     if file.default_target is not None and file.default_target not in file.targets:
         meant = nearest(file.default_target, file.targets)
@@ -136,7 +136,7 @@ def _check_file(file: ConfigFile) -> Iterator[Fault]:
         if section.runai is None:
             continue
         stack = section.stack or file.stack
-        twin = seen.setdefault((control_plane(section.runai), stack), name)
+        twin = seen.setdefault((control_plane(section.runai, root), stack), name)
         if twin != name:
             yield Fault(("targets", name), *twin_words(name, twin, stack))
         yield from _check_variables(name, section.runai, file.env_allow)

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import SecretStr, ValidationError
 
-from reconciler.config.control_plane import normal_url, twin_words
+from reconciler.config.control_plane import normal_url, same_file, twin_words
 from reconciler.config.file import RunaiSection, TargetSection, Variable
 from reconciler.config.load import Config
 from reconciler.config.report import fault_error
@@ -88,15 +88,23 @@ def resolve_target(config: Config, name: str | None, environ: Mapping[str, str])
 def _check_no_twin(config: Config, target: Target, environ: Mapping[str, str]) -> None:
     """The same rule as in `_check_file`, now that the target in use has a URL."""
     mine = target.runai
-    if mine is None or mine.base_url is None:
+    if mine is None:
         return
+    place = str(mine.sandbox) if mine.sandbox is not None else mine.base_url or ""
     for name, section in config.sections.items():
         stack = section.stack or config.stack
-        url = section.runai.base_url if section.runai is not None else None
-        if name == target.name or stack != target.stack or url is None:
+        if name == target.name or stack != target.stack or section.runai is None:
             continue
-        value = environ.get(url.env, "") if isinstance(url, Variable) else url
-        if value and normal_url(value) == normal_url(mine.base_url):
+        given = section.runai.sandbox if mine.sandbox is not None else section.runai.base_url
+        value = environ.get(given.env, "") if isinstance(given, Variable) else given
+        if not value:
+            continue
+        same = (
+            same_file(config.root, value) == same_file(config.root, place)
+            if mine.sandbox is not None
+            else normal_url(value) == normal_url(place)
+        )
+        if same:
             what, fix = twin_words(target.name, name, stack)
             raise ConfigError(what, where=config.path.name, fix=fix)
 

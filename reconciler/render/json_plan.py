@@ -10,10 +10,10 @@ from datetime import datetime
 from typing import Any
 
 from reconciler.diff import FieldChange
-from reconciler.plan import PLAN_FORMAT, Action, Change, Plan
+from reconciler.plan import PLAN_FORMAT, Action, Change, Plan, digest_desired, digest_live
 from reconciler.render.summary import count
 from reconciler.render.text import Header
-from reconciler.resource import SENSITIVE, LiveResource, Resource, Secret, Spec, digest_spec, redact
+from reconciler.resource import SENSITIVE, Secret, Spec, redact
 
 _ACTIONS = {
     Action.CREATE: ["create"],
@@ -120,8 +120,8 @@ def _own(change: Change) -> dict[str, Any]:
         "fields": [_field(field) for field in change.fields],
         "source": {"file": source.file, "line": source.line} if source else None,
         "live_id": change.live.uid if change.live is not None else None,
-        "desired_digest": _digest(change.desired),
-        "live_digest": _digest(change.live),
+        "desired_digest": digest_desired(change.desired) or None,
+        "live_digest": digest_live(change.live) or None,
         "refusal": {"kind": refusal.kind.value, "reason": refusal.reason, "fix": refusal.fix}
         if refusal
         else None,
@@ -148,10 +148,6 @@ def _reason(change: Change) -> str | None:
     if change.action is Action.DELETE and not change.deposed:
         return "delete_because_no_resource_config"
     return None
-
-
-def _digest(side: Resource | LiveResource | None) -> str | None:
-    return digest_spec(side.spec) if side is not None else None
 
 
 def _values(value: Any) -> Any:

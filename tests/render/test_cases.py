@@ -66,7 +66,7 @@ def test_a_saved_plan_prints_the_same(case: Path, tmp_path: Path) -> None:
     saved = read_plan_file(file)
     header = Header(saved.plan.target, saved.description, saved.commit)
     assert render_plan(saved.plan, header, Style()) == (case / "plan.txt").read_text()
-    require_same(saved, load(case))
+    require_same(saved, load(case), Approval())
     again = json.loads(render_json(saved.plan, header, MADE_AT, "0.0.0"))
     assert again["reconciler"]["summary"] == json.loads(file.read_text())["reconciler"]["summary"]
 

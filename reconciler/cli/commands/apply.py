@@ -41,7 +41,7 @@ def command(options: PlanOptions, plan_file: Path | None, really: bool) -> ExitC
     with open_session(_with_target(options, saved)) as session:
         plan = plan_session(session, options)
         if saved is not None:
-            require_same(saved, plan)
+            require_same(saved, plan, options.approval)
         emit(plan, session.header, options)
         if not really:
             return _dry_run(plan, options)

@@ -7,12 +7,12 @@ from contextlib import closing
 import click
 
 from reconciler.cli.exit_codes import ExitCode
+from reconciler.cli.files import write_whole
 from reconciler.cli.main import Globals
 from reconciler.cli.options import target_option
 from reconciler.cli.session import read_config, read_manifests
 from reconciler.config import resolve_target
 from reconciler.errors import ConfigError
-from reconciler.plan_file import write_plan_file
 from reconciler.providers.docker.lock import (
     LockChange,
     base_references,
@@ -62,7 +62,7 @@ def command(ctx: click.Context, /, check: bool, target: str | None) -> ExitCode:
             return ExitCode.CHANGES if changes else ExitCode.OK
         updated = update_lock(lock, references, registries) if changes else lock
     if changes:
-        write_plan_file(path, write_lock(LockFile({**lock.bases, **updated.bases})))
+        write_whole(path, write_lock(LockFile({**lock.bases, **updated.bases})))
         click.echo(f"Wrote {path.name}. Commit it; the next plan shows what it changes.")
     return ExitCode.OK
 

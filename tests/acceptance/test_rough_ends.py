@@ -1,0 +1,157 @@
+"""Closed pipes, plain character sets, odd output files, interrupts: nothing may be lost."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.live_side import assets
+from tests.acceptance.project import Project, environment
+
+
+def start(world: Project, *words: str, **env: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "reconciler", "-C", str(world.directory), *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **env},
+    )
+
+
+def test_a_closed_terminal_costs_no_outcome(world: Project) -> None:
+    world.write(*[environment(f"e{n}") for n in range(12)])
+    process = start(world, "apply", "--apply", "-o", f"json={world.directory}/p.json")
+    assert process.stderr is not None
+    process.stderr.close()
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert "Apply complete! Resources: 12 added, 0 changed, 0 destroyed." in out
+    assert len(assets(world)) == 12
+
+
+def test_closed_standard_output(world: Project) -> None:
+    world.write(environment())
+    done = subprocess.run(
+        f"{sys.executable} -m reconciler -C {world.directory} apply --apply >&-",
+        shell=True,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(assets(world)) == 1
+
+
+@pytest.mark.parametrize(
+    "env",
+    [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}],
+)
+def test_a_terminal_of_plain_characters(world: Project, env: dict[str, str]) -> None:
+    world.write(environment(description="Größe"))
+    process = start(world, "plan", **env)
+    out, said = process.communicate(timeout=60)
+    assert process.returncode == 0, said
+    assert "Plan: 1 to add, 0 to change, 0 to destroy." in out
+
+
+def test_output_files_that_are_no_plain_files(world: Project) -> None:
+    world.write(environment())
+    link, target = world.directory / "link.json", world.directory / "target.json"
+    target.write_text("old")
+    target.chmod(0o600)
+    link.symlink_to(target)
+    assert world.reconcile("plan", "-o", f"json={link}").code == 0
+    assert link.is_symlink()
+    assert json.loads(target.read_text())["applyable"] is True
+    assert target.stat().st_mode & 0o777 == 0o600
+
+    pipe = world.directory / "pipe"
+    os.mkfifo(pipe)
+    found: list[str] = []
+    reader = threading.Thread(target=lambda: found.append(pipe.read_text()))
+    reader.start()
+    assert world.reconcile("plan", "-o", f"json={pipe}").code == 0
+    reader.join(10)
+    assert json.loads(found[0])["applyable"] is True
+    assert world.reconcile("plan", "-o", "json=/dev/null").code == 0
+    assert Path("/dev/null").is_char_device()
+
+
+def test_two_documents_on_one_output_are_refused(world: Project) -> None:
+    world.write(environment())
+    ran = world.reconcile("plan", "-o", "json", "-o", "text")
+    assert ran.code == 1
+    assert "both go to standard output" in ran.err
+    assert world.reconcile("plan", "-o", "text=").code == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_second_signal_ends_at_once_and_still_says_what_became_of_what(
+    world: Project, number: signal.Signals
+) -> None:
+    world.write(*[environment(f"e{n}") for n in range(4)])
+    process = start(world, "apply", "--apply", "--parallelism", "1")
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "Creating..." in line:
+            break
+    process.send_signal(number)
+    time.sleep(0.02)
+    process.send_signal(number)
+    out, _ = process.communicate(timeout=30)
+    assert process.returncode in (1, 5, 0, -number)  # -number: after all was said
+    mentioned = sum(f"RunaiEnvironment.e{n}: " in out for n in range(4))
+    applied = int(out.split("Resources: ")[1].split(" ")[0])
+    assert mentioned + applied == 4
+
+
+def test_one_healthy_system_can_be_chosen(world: Project) -> None:
+    source = world.directory / "environments" / "x"
+    source.mkdir(parents=True)
+    (source / "env.py").write_text("")
+    world.target = {"docker": {"host": "unix:///nowhere.sock"}}
+    world.configure()
+    picture = {
+        "apiVersion": "reconciler/v1",
+        "kind": "RayfineImage",
+        "metadata": {"name": "x"},
+        "spec": {"path": "environments/x", "tag": "x:1"},
+    }
+    world.write(picture, environment())
+    assert world.reconcile("apply", "--apply").code == 1
+    ran = world.reconcile("apply", "--apply", "--only", "RunaiEnvironment.train")
+    assert ran.code == 0, ran.out + ran.err
+    assert world.reconcile("plan", "--only", "RayfineImage.*").code == 1
+
+
+def test_one_scope_written_in_two_ways_is_one_object(world: Project) -> None:
+    world.write(
+        environment("train"),
+        environment("train", scope_id="main", metadata={"id": "again"}),
+    )
+    ran = world.reconcile("plan")
+    assert ran.code == 1
+    assert "RunaiEnvironment.again is the same object as RunaiEnvironment.train" in ran.err
+
+
+def test_naming_an_address_approves_its_deletion_only(world: Project) -> None:
+    world.write(*[environment(f"e{n}") for n in range(4)])
+    world.apply()
+    world.write(*[environment(f"e{n}", scope="tenant") for n in range(4)])
+    names = [word for n in range(4) for word in ("--only", f"RunaiEnvironment.e{n}")]
+    assert set(world.plan(*names).values()) == {"blocked replace"}
+
+
+def test_a_selection_of_deletes_is_no_empty_set(world: Project) -> None:
+    world.write(environment("gone-1"), environment("stays"))
+    world.apply()
+    world.write(environment("stays"))
+    assert world.plan("--only", "RunaiEnvironment.gone*") == {"RunaiEnvironment.gone-1": "delete"}
