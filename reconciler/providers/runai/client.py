@@ -152,12 +152,12 @@ class Client(_ApiClient):  # type: ignore[misc]  # the SDK has no usable types
             answer = self._exchange(method, url, headers, text)
             return self.response_deserialize(answer, {"200": dict})
         except _SDK.ApiException as error:
-            raise from_answer(error, call) from error
+            raise from_answer(error, call) from None  # its text may quote what was sent
         except urllib3.exceptions.HTTPError as error:
-            raise from_transport(error, call) from error
-        except (ValueError, LookupError) as error:
+            raise from_transport(error, call) from None
+        except (ValueError, LookupError):
             body = None if answer is None else answer.data
-            raise not_json(call, body, _content_type(answer)) from error
+            raise not_json(call, body, _content_type(answer)) from None
 
     def _exchange(self, method: str, url: str, headers: Any, body: str | None) -> Any:
         """Send, and read the whole answer within the time limits (hazard 3)."""
