@@ -8,9 +8,9 @@ asset's id, so that they are the same on a rerun.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import assert_never
+from typing import Any, assert_never
 
 from reconciler.errors import AmbiguousWriteError, ConflictError, ProviderError, ReconcileError
 from reconciler.plan import Action, Change, desired_mark
@@ -57,9 +57,10 @@ class AssetWriter:
                 raise ReconcileError(f"{change.address} is unchanged: there is nothing to write")
         assert_never(change.action)
 
-    def _create(self, desired: Resource) -> str:
+    def _create(self, desired: Resource, raw: Mapping[str, Any] | None = None) -> str:
+        """Create an asset; `raw` is the spec of the one that it replaces, if any."""
         mark = desired_mark(desired, self._stack)
-        body = self._mapping.create_body(desired.spec, mark)
+        body = self._mapping.create_body(desired.spec, mark, raw)
         try:
             uid = self._api.create(body)
         except AmbiguousWriteError:
@@ -146,7 +147,7 @@ class AssetWriter:
             progress(f"renaming the old one to {renamed}")
             self._rename(live, renamed, mark)
         try:
-            return self._create(desired)
+            return self._create(desired, live.raw.get("spec"))
         except AmbiguousWriteError:
             raise  # it may be there: both stay, and the next run goes on from what it finds
         except ProviderError as error:

@@ -150,11 +150,13 @@ def test_an_update_of_what_is_gone(plain: World, lost: bool) -> None:
         write(plain, update_of(live, image="busybox:2"))
 
 
-def test_an_update_keeps_what_we_do_not_know(tmp_path: Path) -> None:
+@pytest.mark.parametrize("action", [Action.UPDATE, Action.ADOPT, Action.REPLACE])
+def test_what_we_do_not_know_is_kept(tmp_path: Path, action: Action) -> None:
     with world(tmp_path, Behaviour(unknown_fields="keep")) as made:
         live = made.create(wanted(environment_variables={"A": "1"}))
+        text = "Theirs" if action is Action.ADOPT else live.raw["meta"]["description"]
         body = {
-            "meta": {key: live.raw["meta"][key] for key in ("name", "description")},
+            "meta": {"name": live.name, "description": text},
             "spec": {
                 **live.raw["spec"],
                 "gpuTopology": {"kind": "ring"},
@@ -165,9 +167,11 @@ def test_an_update_keeps_what_we_do_not_know(tmp_path: Path) -> None:
         live = made.live(live.uid)
         assert live.unknown_fields == ("gpuTopology", "environmentVariables.A.rotation")
         change = update_of(live, image="busybox:2", environment_variables={"A": "2"})
-        write(made, change)
-        assert made.environments.settle([change], {change.address: live.uid}) == {}
-        raw = made.live(live.uid).raw["spec"]
+        change = replace(change, action=action)
+        uid = write(made, change)
+        assert (uid == live.uid) is (action is not Action.REPLACE)
+        assert made.environments.settle([change], {change.address: uid}) == {}
+        raw = made.live(uid).raw["spec"]
         assert raw["gpuTopology"] == {"kind": "ring"}
         assert raw["environmentVariables"] == [{"name": "A", "value": "2", "rotation": "weekly"}]
 
