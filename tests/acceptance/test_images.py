@@ -1,8 +1,10 @@
 """Images on a real engine, and environments that are pinned to them, through the command line."""
 
+import sqlite3
 import subprocess
 import uuid
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +40,25 @@ def images(
         (source / "Dockerfile").write_text("FROM scratch\nCOPY . /app/\n")
         world.write(image(repository), environment("user", image={"from": "RayfineImage.hello"}))
         yield world
+
+
+def test_a_broken_sandbox_does_not_hide_the_images(images: Project, tmp_path: Path) -> None:
+    """The Docker half of the plan shows; the other one is named, with its addresses."""
+    broken = tmp_path / "broken.db"
+    with closing(sqlite3.connect(broken)) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    images.target["runai"] = {"sandbox": str(broken)}
+    images.configure()
+    ran = images.reconcile("plan")
+    assert ran.code == 1
+    assert "RayfineImage.hello will be created" in ran.out
+    assert "RunaiEnvironment.user" in ran.out
+    assert f"{broken}: the sandbox database has layout 99" in ran.out
+    assert "Name another file" in ran.out
+    ran = images.reconcile("doctor")
+    assert ran.code == 1
+    assert f"{broken}: the sandbox database has layout 99" in ran.out
+    assert "ok    Docker engine" in ran.out
 
 
 def docker(*words: str) -> str:

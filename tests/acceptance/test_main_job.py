@@ -18,6 +18,7 @@ from tests.acceptance.live_side import (
     named,
 )
 from tests.acceptance.project import Project, environment, project
+from tests.faults.proxy import Fault, FaultProxy, Kind
 
 ADDRESS = "RunaiEnvironment.train"
 FULL: dict[str, Any] = {
@@ -312,6 +313,29 @@ def test_secrets_reach_the_server_and_nothing_else(
     for ran in outputs:
         assert canary not in ran.out + ran.err
     assert canary not in file.read_text()
+
+
+def test_what_a_server_quotes_of_a_secret_is_not_printed(
+    world: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    canary = 'one\ncanary-9c1d7e "two"'
+    monkeypatch.setenv("RECONCILE_VAR_TOKEN", canary)
+    world.write(environment(environment_variables={"TOKEN": {"env": "RECONCILE_VAR_TOKEN"}}))
+    with FaultProxy(world.endpoint.base_url) as proxy:
+        world.target["runai"] = {
+            "base_url": proxy.base_url,
+            "client_id": world.endpoint.client_id,
+            "client_secret": world.endpoint.client_secret.get_secret_value(),
+        }
+        world.configure(env_allow=["RECONCILE_VAR_*"])
+        echo = Fault(Kind.BODY, status=400, body={"message": f"bad value {canary}"})
+        proxy.rule = lambda _, method, path: (
+            echo if method == "POST" and "/asset/" in path else None
+        )
+        ran = world.reconcile("--debug", "apply", "--apply")
+    assert ran.code == 1
+    assert "was answered with 400; the server's text is withheld" in ran.out
+    assert "canary" not in ran.out + ran.err
 
 
 def test_unknown_scopes_are_all_reported_with_position(world: Project) -> None:

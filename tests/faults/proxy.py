@@ -47,7 +47,7 @@ class Kind(StrEnum):
     STATUS = "status"
     """The answer is an error of `status`, in the form of the API."""
     HTML = "html"
-    """The answer is a page for people, with `status`."""
+    """The answer is a page for people, with `status`; the words of `body`, if it has any."""
     BODY = "body"
     """The answer is `body`, as JSON, with `status`."""
     REDIRECT = "redirect"
@@ -237,8 +237,9 @@ _NEED_ANSWER = frozenset({Kind.HOLD, Kind.DRIP, Kind.CUT, Kind.CUT_UNKNOWN_LENGT
 def _make(fault: Fault) -> _Answer:
     headers = list(fault.headers.items())
     if fault.kind is Kind.HTML:
-        page = b"<html><head><title>Sign in</title></head><body>Please sign in</body></html>"
-        return _Answer(fault.status, [("Content-Type", "text/html"), *headers], page)
+        page = f"<html><head><title>Sign in</title></head><body>{fault.body or 'Please sign in'}"
+        page += "</body></html>"
+        return _Answer(fault.status, [("Content-Type", "text/html"), *headers], page.encode())
     if fault.kind is Kind.REDIRECT:
         return _Answer(302, [("Location", "http://127.0.0.1:1/elsewhere"), *headers], b"")
     body = fault.body

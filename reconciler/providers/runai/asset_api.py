@@ -2,7 +2,8 @@
 
 SDK hazards 5 and 6: ids go into paths unquoted (and `_` becomes `-`), so that only a UUID is let
 through; request bodies and answers are plain dicts, since the models drop what they do not know.
-A list without `entries`, or with an entry that is no asset, is an error and never "nothing there".
+A list without `entries`, one that is cut short, or one with an entry that is no asset, is an error
+and never "nothing there".
 """
 
 import re
@@ -16,6 +17,7 @@ from reconciler.kinds.environment import ENVIRONMENT
 from reconciler.providers.runai import sdk
 from reconciler.providers.runai.faults import unexpected
 from reconciler.providers.runai.fields import COMPUTE_FIELDS, ENVIRONMENT_FIELDS, Field
+from reconciler.providers.runai.lists import whole_list
 from reconciler.resource import KindTraits
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -48,10 +50,7 @@ class AssetApi:
     def list(self, **filters: Any) -> Sequence[Mapping[str, Any]]:
         """The assets that the filters leave (`name` may match in part); all without filters."""
         data = self._call(f"list_{self._kind.word}_assets", **filters)
-        entries = data.get("entries") if isinstance(data, dict) else None
-        if not isinstance(entries, list):
-            raise unexpected(self.path, "a list of entries")
-        return entries
+        return whole_list(data, self.path)
 
     def get(self, uid: str) -> Mapping[str, Any]:
         """One asset. Raises `NotFoundError`."""

@@ -150,14 +150,17 @@ class Client(_ApiClient):  # type: ignore[misc]  # the SDK has no usable types
         answer: Any = None
         try:
             answer = self._exchange(method, url, headers, text)
-            return self.response_deserialize(answer, {"200": dict})
+            result = self.response_deserialize(answer, {"200": dict})
         except _SDK.ApiException as error:
-            raise from_answer(error, call) from error
+            raise from_answer(error, call) from None  # its text may quote what was sent
         except urllib3.exceptions.HTTPError as error:
-            raise from_transport(error, call) from error
-        except (ValueError, LookupError) as error:
+            raise from_transport(error, call) from None
+        except (ValueError, LookupError):
             body = None if answer is None else answer.data
-            raise not_json(call, body, _content_type(answer)) from error
+            raise not_json(call, body, _content_type(answer)) from None
+        if not call.changes and result.status_code != 200:  # 206 and the like: not all of it
+            raise unexpected(call.path, f"status 200: it was {result.status_code}")
+        return result
 
     def _exchange(self, method: str, url: str, headers: Any, body: str | None) -> Any:
         """Send, and read the whole answer within the time limits (hazard 3)."""

@@ -2,9 +2,15 @@
 
 SDK hazard 2: with the SDK's own retries the body of an error is lost; we let every answer through
 and read it here. Errors on the way (`urllib3.exceptions.HTTPError`) reach us as they are.
+
+A server may quote what it was sent, in any form: within `withholding`, no word of it is shown.
 """
 
+import http.client
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 from urllib3 import exceptions as transport
@@ -18,6 +24,18 @@ from reconciler.errors import (
 )
 
 _SNIPPET = 200
+_WITHHELD = "; the server's text is withheld, because the request carried secret values"
+_withheld = ContextVar("withheld", default=False)
+
+
+@contextmanager
+def withholding(secret: bool) -> Iterator[None]:
+    """Keep what the server says out of the errors made in this block, if it deals with secrets."""
+    token = _withheld.set(secret)
+    try:
+        yield
+    finally:
+        _withheld.reset(token)
 
 
 class Call(NamedTuple):
@@ -71,7 +89,10 @@ def from_answer(error: Any, call: Call) -> ProviderError:
         return _from_busy(error, what, call)
     if 300 <= status < 400:
         return UnreachableError(what, fix="base_url leads to a redirect: name its final address")
-    return RejectedError(what, fix="the server's words say what it did not accept")
+    fix = "the server's words say what it did not accept"
+    if _withheld.get():
+        fix = "check the values in the manifest and in its variables"
+    return RejectedError(what, fix=fix)
 
 
 def _from_busy(error: Any, what: str, call: Call) -> ProviderError:
@@ -92,7 +113,12 @@ def from_transport(error: Exception, call: Call) -> ProviderError:
             f"the proxy gave no connection: {_plain(error.original_error)}",
             fix="check `proxy` of the target",
         )
-    what = f"{call.method} {call.path} got no answer: {_plain(error)}"
+    # Left-overs of an answer may be taken for the status line of the next, and be quoted.
+    broken = isinstance(error, transport.ProtocolError) and any(
+        isinstance(item, http.client.HTTPException) for item in error.args
+    )
+    words = f"it broke off{_WITHHELD}" if broken and _withheld.get() else _plain(error)
+    what = f"{call.method} {call.path} got no answer: {words}"
     if not call.changes or isinstance(
         error, transport.NewConnectionError | transport.ConnectTimeoutError
     ):
@@ -116,6 +142,8 @@ def not_json(call: Call, body: bytes | None, content_type: str | None) -> Provid
     start = (body or b"")[:_SNIPPET].decode("utf-8", "replace").strip()
     kind = f" of type {content_type}" if content_type else ""
     shown = f" that starts with {start[:60]!r}" if start else ""
+    if _withheld.get():
+        kind, shown = "", _WITHHELD
     what = f"{call.method} {call.path} was answered with something{kind} that is no JSON{shown}"
     if call.changes:
         return AmbiguousWriteError(what, fix="run plan again to see whether it took place")
@@ -133,6 +161,8 @@ def unexpected(path: str, wanted: str) -> UnreachableError:
 
 def _what_was_said(error: Any) -> str:
     """The server's message and details, on one line, or the start of whatever it sent."""
+    if _withheld.get():
+        return _WITHHELD
     data = error.data
     if isinstance(data, dict) and data.get("message"):
         details = f" ({data['details']})" if data.get("details") else ""

@@ -106,20 +106,20 @@ class AssetMapping:
         for dotted, value in self.defaults.items():
             _drop(spec, dotted.split("."), value)
 
-    def create_body(self, spec: Spec, mark: Mark) -> dict[str, Any]:
-        """The body of a POST."""
+    def create_body(
+        self, spec: Spec, mark: Mark, raw: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """The body of a POST, which keeps what we do not know of `raw`, the spec it replaces."""
         meta = {**self._meta(spec, mark), "scope": spec["scope"]}
         if spec["scope"] in SCOPE_IDS:
             meta[SCOPE_IDS[spec["scope"]]] = write_scope_id(spec["scope"], spec["scope_id"])
         if types := spec.get("workload_types"):
             meta["workloadSupportedTypes"] = _write_types(types)
-        return {"meta": meta, "spec": self._write_spec(spec)}
+        return {"meta": meta, "spec": self._write_spec(spec, raw or {})}
 
     def update_body(self, spec: Spec, mark: Mark, raw: Mapping[str, Any]) -> dict[str, Any]:
         """The body of a PUT, which keeps what we do not know of the live spec `raw`."""
-        body = self._write_spec(spec)
-        keep_unknown(raw, body, self.shape)
-        return {"meta": self._meta(spec, mark), "spec": body}
+        return {"meta": self._meta(spec, mark), "spec": self._write_spec(spec, raw)}
 
     def rename_body(self, live: LiveResource, name: str, mark: Mark) -> dict[str, Any]:
         """The body of a PUT that changes nothing but the name and the mark."""
@@ -131,12 +131,14 @@ class AssetMapping:
         text = write_mark(spec.get("description", ""), mark, holder)
         return {"name": spec["name"], "description": text}
 
-    def _write_spec(self, spec: Spec) -> dict[str, Any]:
-        return {
+    def _write_spec(self, spec: Spec, raw: Mapping[str, Any]) -> dict[str, Any]:
+        body = {
             self.by_name[name].api_name: self.by_name[name].write(value)
             for name, value in spec.items()
             if name not in _IN_META
         }
+        keep_unknown(raw, body, self.shape)
+        return body
 
 
 def write_scope_id(scope: str, scope_id: str) -> str | int:

@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from reconciler.config import RunaiTarget, Target
-from reconciler.errors import ConfigError, ProviderError
+from reconciler.errors import ConfigError, ProviderError, SandboxError, UnreachableError
 from reconciler.providers.base import Provider
 from reconciler.providers.runai.asset_api import KINDS, AssetApi, AssetKind
 from reconciler.providers.runai.assets import AssetProvider
@@ -146,7 +146,10 @@ def _start_sandbox(
 
     assert runai.sandbox is not None
     server = SandboxServer(runai.sandbox, behaviour=behaviour_from_environment(os.environ))
-    endpoint = stack.enter_context(server)
+    try:
+        endpoint = stack.enter_context(server)
+    except SandboxError as error:  # to the plan, a control plane like any other that is down
+        raise UnreachableError(error.what, where=error.where, fix=error.fix) from error
     log.debug("the sandbox listens at %s", endpoint.base_url)
     return Connection(
         base_url=endpoint.base_url,

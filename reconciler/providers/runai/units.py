@@ -10,6 +10,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from reconciler.providers.runai import sdk
 from reconciler.providers.runai.faults import unexpected
+from reconciler.providers.runai.lists import check_whole, whole_list
 
 _PAGE = 500
 _Value = TypeVar("_Value")
@@ -70,6 +71,7 @@ class UnitLists:
             units += [_unit(item, "id", "clusterId", path) for item in items]
             following = data.get("next")
             if following in (None, "", 0):
+                check_whole(data, len(units), path)
                 return units
             if not isinstance(following, int) or following <= offset:
                 raise unexpected(path, "a next page that comes after this one")
@@ -78,10 +80,7 @@ class UnitLists:
     def _read_credentials(self) -> Sequence[CredentialAsset]:
         path = "/api/v1/asset/credentials"
         data = sdk.load().CredentialsApi(self._login()).list_credentials_assets().data
-        entries = data.get("entries") if isinstance(data, dict) else None
-        if not isinstance(entries, list):
-            raise unexpected(path, "a list of entries")
-        return [_credential(entry, path) for entry in entries]
+        return [_credential(entry, path) for entry in whole_list(data, path)]
 
 
 class _Once(Generic[_Value]):

@@ -8,19 +8,19 @@ asset's id, so that they are the same on a rerun.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import assert_never
+from typing import Any, assert_never
 
 from reconciler.errors import AmbiguousWriteError, ConflictError, ProviderError, ReconcileError
 from reconciler.plan import Action, Change, desired_mark
 from reconciler.providers.base import Progress
 from reconciler.providers.runai.asset_api import AssetApi
-from reconciler.providers.runai.faults import NotFoundError
+from reconciler.providers.runai.faults import NotFoundError, withholding
 from reconciler.providers.runai.mapping import AssetMapping
 from reconciler.providers.runai.reading import AssetReader
 from reconciler.providers.runai.settling import Rules
-from reconciler.resource import SENSITIVE, LiveResource, Mark, Resource, Secret, leaves
+from reconciler.resource import LiveResource, Mark, Resource, has_secrets
 
 _LOOK_FOR = 10.0
 """Seconds for which a write whose answer was lost is looked for at most."""
@@ -40,13 +40,8 @@ class AssetWriter:
 
     def write(self, change: Change, progress: Progress) -> str:
         """Carry out the change and return the id of the asset (the old one's for a delete)."""
-        try:
+        with withholding(_has_secrets(change)):
             return self._dispatch(change, progress)
-        except ProviderError as error:
-            secrets = _secrets(change)
-            if not secrets:
-                raise
-            raise _without(error, secrets) from None  # the server may quote what it was sent
 
     def _dispatch(self, change: Change, progress: Progress) -> str:
         match change.action:
@@ -62,9 +57,10 @@ class AssetWriter:
                 raise ReconcileError(f"{change.address} is unchanged: there is nothing to write")
         assert_never(change.action)
 
-    def _create(self, desired: Resource) -> str:
+    def _create(self, desired: Resource, raw: Mapping[str, Any] | None = None) -> str:
+        """Create an asset; `raw` is the spec of the one that it replaces, if any."""
         mark = desired_mark(desired, self._stack)
-        body = self._mapping.create_body(desired.spec, mark)
+        body = self._mapping.create_body(desired.spec, mark, raw)
         try:
             uid = self._api.create(body)
         except AmbiguousWriteError:
@@ -151,7 +147,7 @@ class AssetWriter:
             progress(f"renaming the old one to {renamed}")
             self._rename(live, renamed, mark)
         try:
-            return self._create(desired)
+            return self._create(desired, live.raw.get("spec"))
         except AmbiguousWriteError:
             raise  # it may be there: both stay, and the next run goes on from what it finds
         except ProviderError as error:
@@ -233,17 +229,9 @@ def _live(change: Change) -> LiveResource:
     return change.live
 
 
-def _secrets(change: Change) -> list[str]:
-    """The texts of a change that no message may hold; single characters would spoil all words."""
-    sides = [change.desired.spec if change.desired else {}, change.live.spec if change.live else {}]
-    texts = {
-        value.reveal() for spec in sides for _, value in leaves(spec) if isinstance(value, Secret)
-    }
-    return sorted((text for text in texts if len(text) > 1), key=len, reverse=True)
-
-
-def _without(error: ProviderError, secrets: list[str]) -> ProviderError:
-    what = error.what
-    for text in secrets:
-        what = what.replace(text, SENSITIVE)
-    return type(error)(what, fix=error.fix)
+def _has_secrets(change: Change) -> bool:
+    """Whether a request of this change may carry, or its object hold, what must not be shown."""
+    live = change.live
+    if live is not None and ((live.mark and live.mark.secrets) or has_secrets(live.spec)):
+        return True
+    return change.desired is not None and has_secrets(change.desired.spec)

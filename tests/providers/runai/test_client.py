@@ -26,7 +26,7 @@ from reconciler.providers.runai.units import UnitLists
 from reconciler.sandbox import Behaviour
 from tests.faults.proxy import CERTIFICATE, Fault, FaultProxy, Kind
 from tests.providers.runai.test_token import jwt
-from tests.providers.runai.worlds import World, connect, world
+from tests.providers.runai.worlds import World, connect, wanted, world
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
 BODY = {"meta": {"name": "a", "scope": "tenant"}, "spec": {"image": "busybox:1"}}
@@ -179,6 +179,64 @@ def test_what_is_no_list_is_an_error(plain: World, fault: Fault) -> None:
     plain.proxy.rule = lambda *_: fault
     with pytest.raises(UnreachableError):
         api.list()
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"next": 50},
+        {"next": {"offset": 50}},
+        {"nextPage": "/api/v1/asset/environment?offset=50"},
+        {"nextToken": "abc"},
+        {"next_page_token": "abc"},
+        {"hasMore": True},
+        {"offset": 0, "total": 2},
+        {"offset": 50, "limit": 50},
+        {"totalCount": 2},
+        {"pagination": {"next": 50}},
+        {"_links": {"next": {"href": "/2"}}},
+    ],
+    ids=json.dumps,
+)
+@pytest.mark.parametrize("entries", [0, 1])
+def test_a_list_that_is_cut_short_is_an_error(plain: World, more: Any, entries: int) -> None:
+    plain.create(wanted())
+    whole = plain.call("GET", "/api/v1/asset/environment?name=train")["entries"]
+    body = {"entries": whole[:entries], **more}
+    plain.proxy.rule = lambda *_: Fault(Kind.BODY, status=200, body=body)
+    with pytest.raises(UnreachableError, match="answered without the whole list"):
+        environments(plain).list()
+    with pytest.raises(UnreachableError, match="answered without the whole list"):
+        UnitLists(plain.login).credentials()
+
+
+def test_a_list_that_says_that_it_is_whole(plain: World) -> None:
+    logged_in(plain)
+    end = {"next": None, "nextToken": "", "hasMore": False, "total": 0, "offset": 0}
+    body: dict[str, Any] = {"entries": [], **end, "pagination": {"next": 0, "totalCount": 0}}
+    plain.proxy.rule = lambda *_: Fault(Kind.BODY, status=200, body=body)
+    assert environments(plain).list() == []
+
+
+def test_pages_that_end_too_early(plain: World) -> None:
+    logged_in(plain)
+    page = {"projects": [{"id": "1", "name": "a", "clusterId": "c"}]}
+    for more in ({"nextToken": "abc"}, {"total": 2}):
+        body = {**page, **more}
+        plain.proxy.rule = lambda *_, body=body: Fault(Kind.BODY, status=200, body=body)
+        with pytest.raises(UnreachableError, match="answered without the whole list"):
+            UnitLists(plain.login).projects()
+
+
+@pytest.mark.parametrize("status", [201, 202, 206])
+def test_only_a_200_is_a_list(plain: World, status: int) -> None:
+    api = logged_in(plain)
+    plain.proxy.rule = lambda *_: Fault(Kind.BODY, status=status, body={"entries": []})
+    with pytest.raises(UnreachableError, match=f"without status 200: it was {status}"):
+        api.list()
+    plain.proxy.rule = lambda *_: Fault(Kind.BODY, status=status, body=[])
+    with pytest.raises(UnreachableError, match="without status 200"):
+        UnitLists(plain.login).clusters()
 
 
 @pytest.mark.parametrize(

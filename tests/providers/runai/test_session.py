@@ -27,6 +27,17 @@ def test_a_sandbox_is_started_on_demand_and_ended(
     assert threading.active_count() == before
 
 
+def test_a_sandbox_that_cannot_start_is_out_of_reach(tmp_path: Path) -> None:
+    (tmp_path / "sandbox.db").mkdir()
+    made = Target("sandbox", "ml", runai=RunaiTarget(sandbox=tmp_path / "sandbox.db"), timeout=5)
+    with open_runai(made, 2) as system:
+        for call in (system.check, *(provider.read for provider in system)):
+            with pytest.raises(UnreachableError, match="database cannot be used") as caught:
+                call()
+            assert caught.value.where == str(tmp_path / "sandbox.db")
+            assert caught.value.fix
+
+
 def test_kinds_come_in_order_of_rank() -> None:
     with open_runai(target("http://127.0.0.1:1"), 2) as system:
         ranks = [provider.traits.rank for provider in system]

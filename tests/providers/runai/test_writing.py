@@ -1,13 +1,18 @@
 """Creating, updating, replacing and deleting, with every way in which an answer can go missing."""
 
+import http.client
+import logging
+import traceback
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from urllib3.exceptions import ProtocolError
 
 from reconciler.errors import AmbiguousWriteError, ConflictError, ProviderError, UnreachableError
 from reconciler.plan import Action, Change, desired_mark
+from reconciler.providers.runai.faults import Call, from_transport, withholding
 from reconciler.resource import LiveResource, Resource, Secret
 from reconciler.sandbox import Behaviour
 from tests.faults.proxy import Fault, Kind
@@ -145,11 +150,13 @@ def test_an_update_of_what_is_gone(plain: World, lost: bool) -> None:
         write(plain, update_of(live, image="busybox:2"))
 
 
-def test_an_update_keeps_what_we_do_not_know(tmp_path: Path) -> None:
+@pytest.mark.parametrize("action", [Action.UPDATE, Action.ADOPT, Action.REPLACE])
+def test_what_we_do_not_know_is_kept(tmp_path: Path, action: Action) -> None:
     with world(tmp_path, Behaviour(unknown_fields="keep")) as made:
         live = made.create(wanted(environment_variables={"A": "1"}))
+        text = "Theirs" if action is Action.ADOPT else live.raw["meta"]["description"]
         body = {
-            "meta": {key: live.raw["meta"][key] for key in ("name", "description")},
+            "meta": {"name": live.name, "description": text},
             "spec": {
                 **live.raw["spec"],
                 "gpuTopology": {"kind": "ring"},
@@ -160,9 +167,11 @@ def test_an_update_keeps_what_we_do_not_know(tmp_path: Path) -> None:
         live = made.live(live.uid)
         assert live.unknown_fields == ("gpuTopology", "environmentVariables.A.rotation")
         change = update_of(live, image="busybox:2", environment_variables={"A": "2"})
-        write(made, change)
-        assert made.environments.settle([change], {change.address: live.uid}) == {}
-        raw = made.live(live.uid).raw["spec"]
+        change = replace(change, action=action)
+        uid = write(made, change)
+        assert (uid == live.uid) is (action is not Action.REPLACE)
+        assert made.environments.settle([change], {change.address: uid}) == {}
+        raw = made.live(uid).raw["spec"]
         assert raw["gpuTopology"] == {"kind": "ring"}
         assert raw["environmentVariables"] == [{"name": "A", "value": "2", "rotation": "weekly"}]
 
@@ -331,16 +340,69 @@ def test_a_leftover_that_was_restored_is_not_deleted(plain: World) -> None:
         write(plain, delete_of(live, deposed="0a1b2c"))
 
 
-def test_what_the_server_quotes_of_a_secret_is_hidden(plain: World) -> None:
-    plain.names()
-    quoted = {"code": 400, "message": "bad value canary-77 in canary-77", "details": "x"}
-    strike(plain, "POST", Fault(Kind.BODY, status=400, body=quoted))
-    with pytest.raises(ProviderError) as caught:
-        create(plain, wanted(environment_variables={"A": Secret("canary-77")}))
-    assert "canary" not in str(caught.value)
-    assert "(sensitive value)" in caught.value.what
-    assert caught.value.__cause__ is None
-    assert caught.value.__suppress_context__
+CANARY = 'first\ncanary-77\t"quoted" \\ <b>' + "canary" * 200
+ECHOES = [
+    Fault(Kind.BODY, status=400, body={"code": 400, "message": f"bad: {CANARY}", "details": "x"}),
+    Fault(Kind.BODY, status=422, body={"reason": CANARY}),
+    Fault(Kind.BODY, status=409, body={"message": "in the way", "details": CANARY}),
+    Fault(Kind.BODY, status=403, body=[CANARY]),
+    Fault(Kind.HTML, status=400, body=f"Bad: {CANARY}"),
+    Fault(Kind.HTML, status=200, body=CANARY),
+    Fault(Kind.STATUS, status=503),
+]
+
+
+def check_withheld(error: BaseException) -> None:
+    """Neither the error nor anything a traceback of it shows quotes the server."""
+    shown = "".join(traceback.format_exception(error))
+    assert "canary" not in shown
+    assert "d-17" not in shown
+    assert "the server's text is withheld, because the request carried secret values" in shown
+
+
+@pytest.mark.parametrize("fault", ECHOES, ids=lambda fault: f"{fault.kind}-{fault.status}")
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+def test_nothing_a_server_says_of_a_secret_is_shown(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, fault: Fault, method: str
+) -> None:
+    made = wanted(environment_variables={"A": Secret(CANARY)})
+    with world(tmp_path, timeout=0.3) as place, caplog.at_level(logging.DEBUG):
+        place.names()
+        change = Change(made.key, Action.CREATE, made)
+        if method == "PUT":
+            live = place.create(wanted(environment_variables={"A": Secret("before")}))
+            change = update_of(live, environment_variables={"A": Secret(CANARY)})
+        strike(place, method, fault)
+        with pytest.raises(ProviderError) as caught:
+            write(place, change)
+    status = str(fault.status) if fault.status != 200 else "no JSON"
+    assert method in caught.value.what
+    assert status in caught.value.what
+    check_withheld(caught.value)
+    assert "canary" not in caplog.text
+
+
+def test_a_live_secret_counts_as_well(plain: World) -> None:
+    """The rename of a replacement sends the live values, and a delete may quote them."""
+    live = plain.create(wanted(environment_variables={"A": Secret("canary")}))
+    for change, method in ((replace_of(live), "PUT"), (delete_of(live), "DELETE")):
+        strike(plain, method, Fault(Kind.BODY, status=400, body={"message": "canary"}))
+        with pytest.raises(ProviderError, match="answered with 400; the server's") as caught:
+            write(plain, change)
+        check_withheld(caught.value)
+    without = plain.create(wanted("open"))
+    strike(plain, "DELETE", Fault(Kind.STATUS, status=400))
+    with pytest.raises(ProviderError, match="d-17"):
+        write(plain, delete_of(without))
+
+
+def test_left_overs_of_an_answer_are_not_quoted() -> None:
+    """They are taken for the status line of the next answer, and the HTTP library quotes that."""
+    error = ProtocolError("Connection aborted.", http.client.BadStatusLine("canary"))
+    call = Call("POST", "/api", changes=True)
+    assert "canary" in from_transport(error, call).what
+    with withholding(True):
+        check_withheld(from_transport(error, call))
 
 
 def test_a_write_that_was_never_sent_is_no_ambiguity(plain: World) -> None:
