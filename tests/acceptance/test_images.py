@@ -111,6 +111,27 @@ def test_an_environment_is_pinned_to_its_image_and_follows_it(
 
 
 @pytest.mark.docker
+def test_an_image_of_the_whole_project_converges_beside_the_sandboxs_database(
+    images: Project, repository: str
+) -> None:
+    world = images
+    database = world.directory / ".reconcile" / "sandbox.db"
+    world.target["runai"] = {"sandbox": str(database)}
+    world.configure()
+    for name in ("env.py", "Dockerfile"):
+        source = world.directory / "environments" / "hello" / name
+        source.rename(world.directory / name)
+    world.write(
+        image(repository, path="."), environment("user", image={"from": "RayfineImage.hello"})
+    )
+    world.apply()
+    assert database.exists()
+    assert world.plan() == {}
+    world.write(environment("more"), file="../.reconcile/noise.yaml")
+    assert world.plan() == {}
+
+
+@pytest.mark.docker
 def test_a_build_that_fails_leaves_the_environment_alone(images: Project) -> None:
     world = images
     world.apply()

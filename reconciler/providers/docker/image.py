@@ -187,9 +187,11 @@ class ImageProvider(Provider):
         expected = raw.tag_digest if isinstance(raw, PublishedImage) else ""
         digest = self._published.publish(resource, labels, expected)
         if digest is None:
+            copy = self._copy(desired)
             image_id = make_image(self._engine, build, making)
             self._engine.push(build.source_tag, progress)
-            self._tag_copy(image_id, desired)
+            if copy is not None and copy == self._id_of(build.tag):
+                self._engine.tag(image_id, build.tag)
             digest = self._published.publish(resource, labels, expected)
         if digest is None:
             raise BuildError(
@@ -199,17 +201,27 @@ class ImageProvider(Provider):
             )
         return digest
 
-    def _tag_copy(self, image_id: str, desired: Desired) -> None:
-        """Give the engine's copy of a pushed image its tag, unless somebody else has it there."""
+    def _copy(self, desired: Desired) -> str | None:
+        """The id of the engine's copy of a pushed image, "" for none, None if TAG is another's.
+
+        Asked before a build, which may move the `:src-` tag that proves the copy to be ours.
+        """
         there = self._engine.inspect(desired.build.tag)
-        labels = parse_labels(_labels_of(there)) if there else None
-        if there is None or (labels and labels.key == desired.resource.key):
-            self._engine.tag(image_id, desired.build.tag)
+        if there is None:
+            return ""
+        labels = parse_labels(_labels_of(there))
+        if labels is None or labels.key != desired.resource.key:
+            return None
+        image_id = str(there["Id"])
+        return image_id if self._id_of(labels.source_tag) == image_id else None
+
+    def _id_of(self, tag: str) -> str:
+        there = self._engine.inspect(tag)
+        return str(there["Id"]) if there else ""
 
     def _check_unmoved(self, tag: str, live: LiveResource | None) -> None:
-        there = self._engine.inspect(tag)
         planned = live.raw.tags.get(tag, "") if live and isinstance(live.raw, LocalImage) else ""
-        if (there["Id"] if there else "") != planned:
+        if self._id_of(tag) != planned:
             raise ConflictError(
                 f"{tag} is no longer the image that was planned with",
                 where=self._engine.name,

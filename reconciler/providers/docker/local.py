@@ -8,6 +8,9 @@ can be moved by hand:
     TAG with our labels, without `:src-`       detached: built FROM ours, or tagged by hand
     TAG with no labels of ours                 somebody else's: a live resource without a mark
     `:src-` without TAG                        owned, its tag is missing: a retag brings it back
+
+Nor is the spec in the labels believed without that proof: an image that others built FROM ours says
+what ours was made from. One made by hand by our own builder bears both tags, without a mark.
 """
 
 import hashlib
@@ -146,7 +149,10 @@ class LocalImages:
         )
 
     def _strangers(self, accounted: set[str]) -> Iterator[LiveResource]:
-        """Wanted tags that others hold, and images that bear our labels without being ours."""
+        """Wanted tags that others hold, and images that bear our labels without being ours.
+
+        What labels say of the content is left aside: it may be inherited.
+        """
         for tag, image in sorted(self._by_tag.items()):
             labels = parse_labels(image.labels)
             proven = labels is not None and labels.source_tag in image.tags
@@ -155,12 +161,11 @@ class LocalImages:
             reason = _why_detached(tag, labels)
             if reason is None and tag not in self._wanted_tags:
                 continue
-            same = labels is not None and labels.tag == tag
             yield LiveResource(
                 kind=KIND,
                 uid=image.id,
                 name=tag,
-                spec=labels.spec if labels and same else {"tag": tag},
+                spec={"tag": tag},
                 detached=reason,
                 raw=LocalImage({tag: image.id}, tag),
             )

@@ -2,8 +2,9 @@
 
 Only files and links count, by relative POSIX path, and of a file's mode only whether its owner may
 execute it: that is what Git keeps, so another checkout, umask or user gives the same context.
-Empty directories are no part of it for the same reason. What cannot be sent faithfully or safely
-(links that leave the directory, pipes, devices, sockets) is refused before an engine is called.
+Empty directories are no part of it for the same reason, nor is our own `.reconcile` at its top.
+What cannot be sent faithfully or safely (links that leave the directory, pipes, devices, sockets)
+is refused before an engine is called.
 """
 
 import errno
@@ -19,6 +20,9 @@ from typing import BinaryIO
 from reconciler.errors import BuildError
 from reconciler.rayfine.image.dockerignore import IGNORE_FILE, MAX_BYTES, IgnoreRules, Verdict
 from reconciler.rayfine.image.hashcache import HashCache
+
+OWN_DIRECTORY = ".reconcile"
+"""What the reconciler itself writes beside the manifests, such as the sandbox's database."""
 
 MAX_FILES = 200_000
 MAX_PATH = 1024
@@ -144,6 +148,8 @@ def _walk(root: Path, rules: IgnoreRules) -> Iterator[tuple[str, os.DirEntry[str
             path = prefix + item.name
             verdict = rules.judge(path, parent)
             if item.is_dir(follow_symlinks=False):
+                if path == OWN_DIRECTORY:
+                    continue
                 if not verdict.ignored or rules.may_hold_exceptions(path):
                     pending.append((item.path, f"{path}/", verdict))
             elif not verdict.ignored:

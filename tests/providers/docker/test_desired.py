@@ -67,6 +67,14 @@ def test_all_faults_come_together_with_file_and_line(root: Path) -> None:
     assert "m.yaml:7" in text
 
 
+@pytest.mark.parametrize("other", ["a", "a:latest", "docker.io/a", "docker.io/library/a:latest"])
+def test_one_tag_in_two_spellings_is_one_error(root: Path, other: str) -> None:
+    with pytest.raises(ManifestError) as raised:
+        resolved(root, image("one", tag="a"), image("two", tag=other))
+    (problem,) = raised.value.problems
+    assert problem.message == "RayfineImage.one has the tag a:latest already"
+
+
 def test_bases_that_can_be_locked(root: Path) -> None:
     found = base_references([image("one"), image("two", base_image="b:v1")], root, "d:v1")
     assert found == {"b:v1": ("RayfineImage.two",), "d:v1": ("RayfineImage.one",)}

@@ -149,6 +149,23 @@ def test_an_image_from_ours_under_the_tag_in_the_registry(bench: Bench, pushed: 
     assert bench.changes(image)["RayfineImage.env"][::2] == ("adopt", "conflict")
 
 
+def test_the_engines_copy_follows_unless_others_hold_its_tag(bench: Bench, pushed: Pushed) -> None:
+    image = pushed()
+    tag = image.spec["tag"]
+    source = bench.root / "env" / "env.py"
+    good(bench.apply(image))
+    ours = bench.id_of(tag)
+    source.write_text("def other(): ...\n")
+    good(bench.apply(image))
+    assert bench.id_of(tag) != ours
+    bench.docker("build", "-t", tag, "-", stdin=f"FROM {tag}\nLABEL child=1\n")
+    theirs = bench.id_of(tag)
+    source.write_text("def third(): ...\n")
+    good(bench.apply(image))
+    unchanged(bench, image)
+    assert bench.id_of(tag) == theirs
+
+
 def test_removing_the_manifest_removes_local_tags_only_and_says_so(
     bench: Bench, pushed: Pushed, registry: str
 ) -> None:

@@ -111,7 +111,12 @@ def test_our_labels_without_the_source_tag_are_detached() -> None:
     assert item.mark is None
     assert item.detached is not None
     assert "beside it" in item.detached
-    assert item.spec["dockerfile"] == "a"
+    assert item.spec == {"tag": "env:v1"}
+
+
+def test_a_child_under_our_tag_is_not_what_it_inherits() -> None:
+    (item,) = live(image(1, source("a"), of=labels()), image(2, "env:v1", of=labels()))
+    assert (item.uid, item.mark, item.spec) == ("sha256:2", None, {"tag": "env:v1"})
 
 
 def test_a_child_under_another_name_is_detached_and_an_extra_name_is_not() -> None:

@@ -70,6 +70,23 @@ def test_links_that_leave_are_refused_even_through_other_links(root: Path, targe
     assert paths(root) == [".dockerignore", "env.py"]
 
 
+@pytest.mark.parametrize("ignored", ["", "!.reconcile\n", "*\n!env.py\n!sub\n!.reconcile/*\n"])
+def test_our_own_directory_is_left_out_at_the_top_alone(root: Path, ignored: str) -> None:
+    for directory in (root / ".reconcile", root / "sub" / ".reconcile"):
+        (directory / "deeper").mkdir(parents=True)
+        (directory / "sandbox.db").write_text("x")
+        (directory / "deeper" / "file").write_text("x")
+    os.mkfifo(root / ".reconcile" / "pipe")
+    (root / ".dockerignore").write_text(ignored)
+    found = [path for path in paths(root) if path != ".dockerignore"]
+    assert found == ["env.py", "sub/.reconcile/deeper/file", "sub/.reconcile/sandbox.db"]
+
+
+def test_a_file_with_the_name_of_our_directory_is_sent(root: Path) -> None:
+    (root / ".reconcile").write_text("x")
+    assert paths(root) == [".reconcile", "env.py"]
+
+
 def test_a_link_circle_is_harmless(root: Path) -> None:
     (root / "a").symlink_to("b")
     (root / "b").symlink_to("a")
