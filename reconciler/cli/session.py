@@ -74,7 +74,7 @@ def open_session(options: PlanOptions) -> Iterator[Session]:
     target = resolve_target(config, options.target, os.environ)
     resources = read_manifests(config, target)
     _require_systems(resources, target, config)
-    _require_pushed(resources, target)
+    _require_pushed(resources, target, config)
     executor = ThreadExecutor(options.parallelism)
     header = Header(target.name, describe_target(target, config.root), short_commit(config.root))
     with open_providers(target, config.root, options.parallelism) as providers:
@@ -83,7 +83,10 @@ def open_session(options: PlanOptions) -> Iterator[Session]:
 
 def plan_session(session: Session, options: PlanOptions) -> Plan:
     """Read the live side and make the guarded plan of what was selected."""
-    reading = read_all(session.resources, session.providers, session.executor)
+    try:
+        reading = read_all(session.resources, session.providers, session.executor)
+    except ManifestError as error:
+        raise manifest.locate(error, session.config.root) from error
     plan = make_plan(
         World(
             target=session.target.name,
@@ -127,7 +130,7 @@ def _require_systems(resources: Sequence[Resource], target: Target, config: Conf
             )
 
 
-def _require_pushed(resources: Sequence[Resource], target: Target) -> None:
+def _require_pushed(resources: Sequence[Resource], target: Target, config: Config) -> None:
     """Refuse images that a real cluster could not pull: only a sandbox may use unpushed ones."""
     if target.is_sandbox:
         return
@@ -143,10 +146,11 @@ def _require_pushed(resources: Sequence[Resource], target: Target) -> None:
             1,
             f"{item.key.address} uses {key.address}, which is not pushed to a registry",
             f"set push: true on {key.address} and give it a tag in a registry of the cluster's",
+            ("spec", "image"),
         )
         for item in resources
         for key in item.depends_on
         if key in local
     ]
     if problems:
-        raise ManifestError(problems)
+        raise manifest.locate(ManifestError(problems), config.root)

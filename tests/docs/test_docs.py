@@ -1,5 +1,6 @@
 """The documentation says what is there: links, tables, examples and sessions."""
 
+import ast
 import importlib.util
 import itertools
 import os
@@ -97,7 +98,7 @@ def test_yaml_examples_are_accepted(block: Block, tmp_path: Path) -> None:
     content = [item for item in yaml.safe_load_all(block.text) if item is not None]
     if block.note == "fragment of":
         content = [_completed(block.subject, content[0])]
-    if not content or "mistake" in block.text or "seed" in block.subject:
+    if not content or "mistakes" in block.subject or "seed" in block.subject:
         return
     if "targets" in content[0]:
         (tmp_path / "reconciler.yaml").write_text(yaml.safe_dump(content[0]))
@@ -156,6 +157,14 @@ def test_sessions_print_what_the_page_says(steps: list[Block], tmp_path: Path) -
             path.write_text(step.text)
         elif step.note == "remove":
             path.unlink()
+        elif step.language == "python":
+            subprocess.run(
+                [sys.executable, "-c", step.text],
+                check=True,
+                cwd=tmp_path,
+                env=environment,
+                timeout=120,
+            )
         else:
             _run(step, tmp_path, environment)
 
@@ -238,3 +247,31 @@ def test_nothing_is_said_of_the_inner_workings_of_this_machine() -> None:
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
         assert not re.search(r"/work/|/tmp/|/root/", text), page.name
+
+
+def _templates() -> list[str]:
+    """Every text of the package that could be a message, as a pattern of what it may become."""
+    found = set()
+    for path in (ROOT / "reconciler").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            parts = node.values if isinstance(node, ast.JoinedStr) else [node]
+            texts = [
+                part.value if isinstance(part, ast.Constant) and isinstance(part.value, str) else ""
+                for part in parts
+            ]
+            if sum(map(len, texts)) >= 8:
+                found.add(".+".join(re.escape(text.replace("`", "")) for text in texts if text))
+    return sorted(found)
+
+
+def test_the_messages_of_troubleshooting_are_real() -> None:
+    """Every message is one of ours, or a part of one; `...` stands for what differs."""
+    templates = _templates()
+    text = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+    for row in re.findall(r"^\| (.*?) \| .* \|$", text, re.MULTILINE):
+        for message in re.findall(r"`([^`]+)`", row):
+            parts = [part.strip(" :,.") for part in message.split("...")]
+            known = any(re.search(template, message) for template in templates) or any(
+                part and re.escape(part) in template for template in templates for part in parts
+            )
+            assert known, message
