@@ -18,9 +18,10 @@ from reconciler.providers.base import Progress
 from reconciler.providers.runai.asset_api import AssetApi
 from reconciler.providers.runai.faults import NotFoundError
 from reconciler.providers.runai.mapping import AssetMapping
+from reconciler.providers.runai.quoting import without_secrets
 from reconciler.providers.runai.reading import AssetReader
 from reconciler.providers.runai.settling import Rules
-from reconciler.resource import SENSITIVE, LiveResource, Mark, Resource, Secret, leaves
+from reconciler.resource import LiveResource, Mark, Resource, Secret, leaves
 
 _LOOK_FOR = 10.0
 """Seconds for which a write whose answer was lost is looked for at most."""
@@ -43,10 +44,7 @@ class AssetWriter:
         try:
             return self._dispatch(change, progress)
         except ProviderError as error:
-            secrets = _secrets(change)
-            if not secrets:
-                raise
-            raise _without(error, secrets) from None  # the server may quote what it was sent
+            raise without_secrets(error, _secrets(change)) from None
 
     def _dispatch(self, change: Change, progress: Progress) -> str:
         match change.action:
@@ -233,17 +231,9 @@ def _live(change: Change) -> LiveResource:
     return change.live
 
 
-def _secrets(change: Change) -> list[str]:
-    """The texts of a change that no message may hold; single characters would spoil all words."""
+def _secrets(change: Change) -> set[str]:
+    """The texts of a change that no message may hold: the server may quote what it was sent."""
     sides = [change.desired.spec if change.desired else {}, change.live.spec if change.live else {}]
-    texts = {
+    return {
         value.reveal() for spec in sides for _, value in leaves(spec) if isinstance(value, Secret)
     }
-    return sorted((text for text in texts if len(text) > 1), key=len, reverse=True)
-
-
-def _without(error: ProviderError, secrets: list[str]) -> ProviderError:
-    what = error.what
-    for text in secrets:
-        what = what.replace(text, SENSITIVE)
-    return type(error)(what, fix=error.fix)
