@@ -50,6 +50,8 @@ class Kind(StrEnum):
     """The answer is a page for people, with `status`; the words of `body`, if it has any."""
     BODY = "body"
     """The answer is `body`, as JSON, with `status`."""
+    TEXT = "text"
+    """The answer is `body` as it stands, said to be JSON."""
     REDIRECT = "redirect"
     """The answer leads elsewhere."""
 
@@ -230,7 +232,7 @@ def _head(answer: _Answer, length: int | None) -> bytes:
 
 
 _SILENT = frozenset({Kind.RESET, Kind.CLOSE})
-_MADE_UP = frozenset({Kind.STATUS, Kind.HTML, Kind.BODY, Kind.REDIRECT})
+_MADE_UP = frozenset({Kind.STATUS, Kind.HTML, Kind.BODY, Kind.TEXT, Kind.REDIRECT})
 _NEED_ANSWER = frozenset({Kind.HOLD, Kind.DRIP, Kind.CUT, Kind.CUT_UNKNOWN_LENGTH})
 
 
@@ -248,7 +250,7 @@ def _make(fault: Fault) -> _Answer:
     return _Answer(
         fault.status,
         [("Content-Type", "application/json"), *headers],
-        json.dumps(body).encode(),
+        str(body).encode() if fault.kind is Kind.TEXT else json.dumps(body).encode(),
     )
 
 

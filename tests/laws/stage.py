@@ -69,12 +69,12 @@ class Row(NamedTuple):
 class Stage:
     """The assets of one sandbox database. Servers over it are started when first asked for."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, seed: Path | None = None) -> None:
         self.database = directory / "sandbox.db"
+        self._seed = seed
         self.server: SandboxServer
         self.endpoint: Endpoint
         self.lag = 0.0
-        self._directory = directory
         self._servers: dict[Behaviour, tuple[SandboxServer, Endpoint]] = {}
         self._clients: dict[str, Client] = {}
         self._open = ExitStack()
@@ -95,7 +95,7 @@ class Stage:
     def behave(self, behaviour: Behaviour) -> None:
         """Let the stage be served by a server of this behaviour from now on."""
         if behaviour not in self._servers:
-            server = SandboxServer(self.database, behaviour=behaviour)
+            server = SandboxServer(self.database, seed=self._seed, behaviour=behaviour)
             self._servers[behaviour] = server, self._open.enter_context(server)
         self.server, self.endpoint = self._servers[behaviour]
         self.lag = behaviour.visibility_lag
@@ -108,6 +108,10 @@ class Stage:
             self._open.callback(made.close)
             self._clients[url] = made
         return self._clients[url]
+
+    def forget_logins(self) -> None:
+        """Let the next sessions log in anew."""
+        self._clients.clear()
 
     def connection(self, base_url: str) -> Connection:
         """How to talk to the present server, or to a proxy in front of it, in a hurry."""

@@ -262,17 +262,21 @@ class Reconciling(RuleBasedStateMachine):
 
     @rule()
     def apply(self) -> None:
-        """All of it, with every delete approved: what does not go well may not go on for ever."""
-        for _ in range(4):
+        """All of it, with every delete approved.
+
+        Law 2: when nothing failed or was refused, the next plan is empty. What was refused, or
+        failed because of the order of names, is settled after a few times, or stays refused.
+        """
+        clean = False
+        for _ in range(5):
             plan, outcomes = self._plan_and_apply()
+            assert not (clean and (plan.pending or plan.refused)), _addresses(plan)
             failed = [item for item in outcomes if item.status is not Status.APPLIED]
-            if not failed:
-                break
-        assert not failed, _words(failed)
-        again, _ = self._plan_and_apply(carry_out=False)
-        assert not again.pending, [change.address for change in again.pending]
-        refused = {change.key for change in plan.refused}
-        assert {change.key for change in again.refused} <= refused
+            assert not failed or plan.refused, _words(failed)
+            clean = not failed and not plan.refused
+            if not plan.pending:
+                return
+        raise AssertionError(f"this goes on for ever: {_addresses(plan)}")
 
     @precondition(lambda self: self.documents)
     @rule(which=pick)
@@ -312,7 +316,7 @@ class Reconciling(RuleBasedStateMachine):
         """Law 9: each list at most once, whatever there is (by scope where that is needed)."""
         counts = Counter((item.path, item.query) for item in self.stage.server.requests.reads())
         assert max(counts.values()) == 1, counts
-        assert len(counts) <= 12, counts
+        assert len(counts) <= 20, counts
 
     def _check_others(self, before: list[Row], plan: Plan) -> None:
         """Law 6: what was not ours is as it was, unless the plan said that it is adopted."""
@@ -343,6 +347,10 @@ def _destroys(plan: Plan) -> int:
 
 def _guarded(change: Any) -> bool:
     return change.refusal is not None and "guards." in change.refusal.reason
+
+
+def _addresses(plan: Plan) -> list[str]:
+    return [change.address for change in (*plan.pending, *plan.refused)]
 
 
 def _words(outcomes: list[Outcome]) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from reconciler.plan import Change
 from reconciler.providers.base import Progress, Provider
+from reconciler.providers.runai.faults import unexpected
 from reconciler.providers.runai.mapping import AssetMapping
 from reconciler.providers.runai.reading import AssetReader
 from reconciler.providers.runai.scopes import ScopeDirectory
@@ -64,11 +65,14 @@ class AssetProvider(Provider):
         """What uses these assets, from one list with usage information."""
         wanted = {item.uid for item in live}
         found = self._reader.entries_by_uid(usage_info=True)
-        return {
-            uid: tuple(_users(entry.get("usedBy") or {}))
-            for uid, entry in found.items()
-            if uid in wanted
-        }
+        try:
+            return {
+                uid: tuple(_users(entry.get("usedBy") or {}))
+                for uid, entry in found.items()
+                if uid in wanted
+            }
+        except (TypeError, AttributeError) as error:
+            raise unexpected(f"usage of {self.traits.name}", "what uses each asset") from error
 
     def write(self, change: Change, progress: Progress) -> str:
         """Carry out one change; see `AssetWriter`."""

@@ -27,7 +27,7 @@ from urllib.parse import unquote, urlsplit
 
 import urllib3
 
-from reconciler.errors import AccessError, ConfigError
+from reconciler.errors import AccessError, ConfigError, ProviderError
 from reconciler.providers.runai import sdk
 from reconciler.providers.runai.connection import Connection
 from reconciler.providers.runai.faults import (
@@ -39,6 +39,7 @@ from reconciler.providers.runai.faults import (
     not_json,
     unexpected,
 )
+from reconciler.providers.runai.quoting import without_secrets
 from reconciler.providers.runai.token import seconds_left
 
 log = logging.getLogger(__name__)
@@ -99,7 +100,7 @@ class Client(_ApiClient):  # type: ignore[misc]  # the SDK has no usable types
                     f"the control plane refused the login with {error.status}",
                     fix="check client_id and client_secret of the target",
                 ) from None
-            raise from_answer(error, _LOGIN) from None
+            raise self._clean(from_answer(error, _LOGIN)) from None
         except urllib3.exceptions.HTTPError as error:
             raise from_transport(error, _LOGIN) from error
         except (ValueError, LookupError):
@@ -146,6 +147,18 @@ class Client(_ApiClient):  # type: ignore[misc]  # the SDK has no usable types
 
     def _send(self, call: Call, request: Any) -> Any:
         """Exactly one request and its answer, as the SDK's `ApiResponse`."""
+        try:
+            return self._ask(call, request)
+        except ProviderError as error:  # nor may the SDK's error show, which prints the answer
+            raise self._clean(error) from None
+
+    def _clean(self, error: ProviderError) -> ProviderError:
+        """Without what says who we are, in case the server quoted that."""
+        credentials = self._connection.credentials
+        secrets = [item for item in (credentials.client_secret, credentials.token) if item]
+        return without_secrets(error, [self._token, *(item.get_secret_value() for item in secrets)])
+
+    def _ask(self, call: Call, request: Any) -> Any:
         method, url, headers, text, _ = request
         answer: Any = None
         try:

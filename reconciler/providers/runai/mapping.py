@@ -47,28 +47,27 @@ class AssetMapping:
     def read(self, entry: Mapping[str, Any]) -> LiveResource | None:
         """One entry of a list; None for what is never ours: system assets, unknown scopes.
 
-        Raises `ValueError`, `KeyError` or `TypeError` for what is not an asset.
+        Raises `ValueError`, `KeyError` or `TypeError` for what is not an asset: one of ours that
+        is not recognised would be created once more.
         """
-        meta, raw = entry["meta"], entry.get("spec")
+        meta, raw = entry["meta"], entry["spec"]
         if raw is None:
             raw = {}
         elif not isinstance(raw, dict):
             raise TypeError(f"spec is no object but {type(raw).__name__}")
-        scope = meta["scope"]
-        scope_id = _read_scope_id(meta, scope)
-        if scope_id is None:
+        scope = _text(meta, "scope")
+        if scope != "tenant" and scope not in SCOPE_IDS:
             return None
+        name, uid, scope_id = _text(meta, "name"), _text(meta, "id"), _read_scope_id(meta, scope)
         spec = self._read_spec(raw)
-        found = read_mark(
-            meta.get("description"), Holder(self.kind, scope, scope_id, str(meta["name"]))
-        )
+        found = read_mark(meta.get("description"), Holder(self.kind, scope, scope_id, name))
         if found.text and (text := found.text.strip()):
             spec["description"] = text
         if (types := meta.get("workloadSupportedTypes")) and (types := _read_types(types)):
             spec["workload_types"] = types
         if self.defaults:
             self.drop_defaults(spec)
-        spec["name"], spec["scope"] = meta["name"], scope
+        spec["name"], spec["scope"] = name, scope
         if scope_id:
             spec["scope_id"] = scope_id
         mark = found.mark
@@ -76,8 +75,8 @@ class AssetMapping:
             spec["environment_variables"] = _hide(variables)
         return LiveResource(
             kind=self.kind,
-            uid=meta["id"],
-            name=meta["name"],
+            uid=uid,
+            name=name,
             spec=spec,
             mark=mark,
             detached=found.detached,
@@ -146,13 +145,21 @@ def write_scope_id(scope: str, scope_id: str) -> str | int:
     return int(scope_id) if scope == "project" else scope_id
 
 
-def _read_scope_id(meta: Mapping[str, Any], scope: str) -> str | None:
-    """The id of an asset's scope, empty for a tenant; None where there is none that we know."""
+def _text(meta: Mapping[str, Any], field: str) -> str:
+    value = meta[field]
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"{field} of an asset is {value!r}")
+    return value
+
+
+def _read_scope_id(meta: Mapping[str, Any], scope: str) -> str:
+    """The id of an asset's scope, empty for a tenant."""
     if scope == "tenant":
         return ""
-    api_name = SCOPE_IDS.get(scope)
-    value = meta.get(api_name) if api_name else None
-    return None if value in (None, "") else str(value)
+    value = meta[SCOPE_IDS[scope]]
+    if not isinstance(value, str | int) or value == "":
+        raise ValueError(f"{SCOPE_IDS[scope]} of an asset is {value!r}")
+    return str(value)
 
 
 def _read_types(types: Mapping[str, Any]) -> dict[str, Any]:

@@ -135,12 +135,25 @@ def test_a_spec_that_is_null_is_empty() -> None:
     [
         {"scope": "system"},
         {"scope": "galaxy"},
-        {"scope": "project"},
-        {"scope": "cluster", "clusterId": None},
     ],
 )
 def test_what_is_never_ours_is_kept_out(meta: dict[str, Any]) -> None:
     assert MAPPING.read(entry({}, **meta)) is None
+
+
+@pytest.mark.parametrize(
+    "meta",
+    [
+        {"scope": "project"},
+        {"scope": "cluster", "clusterId": None},
+        {"scope": None},
+        {"name": ""},
+        {"id": 7},
+    ],
+)
+def test_what_may_be_ours_but_is_not_whole_is_an_error(meta: dict[str, Any]) -> None:
+    with pytest.raises((ValueError, KeyError)):
+        MAPPING.read(entry({}, **meta))
 
 
 def test_scope_ids_are_text() -> None:
