@@ -131,12 +131,12 @@ def test_an_ordinary_life(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None
     assert bench.run("apply", str(file), "--apply", "-o", "json") == 0
     assert bench.run("plan", "--detailed-exitcode") == 0
     monkeypatch.setenv("LAW_PLAIN", f"{PLAIN}-rotated")
-    assert bench.run("plan", "-o", "json", "-o", "text") == 0
+    assert bench.run("plan", "-o", "json") == bench.run("plan") == 0
     assert bench.run("apply", "--apply") == 0
     bench.desk.write([secretive(image="busybox:2"), environment("theirs", scope="tenant")])
-    assert bench.run("plan", "-o", "json", "-o", "text") == 4
+    assert bench.run("plan", "-o", "json") == bench.run("plan") == 4
     bench.desk.write([environment("stays", scope="tenant")])
-    assert bench.run("plan", "-o", "json", "-o", "text") == 0
+    assert bench.run("plan", "-o", "json") == bench.run("plan") == 0
     assert bench.run("apply", "--apply") == 0
     written = [path for path in bench.desk.directory.rglob("*") if path.is_file()]
     for path in written:
