@@ -1,0 +1,139 @@
+"""Values survive the way there and back, and hostile bytes only ever give an error."""
+
+import datetime as dt
+import decimal
+import json
+import math
+import struct
+import uuid
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciler.rayfine.agent import codec
+
+
+def there_and_back(value):
+    return codec.decode(b"".join(codec.encode(value)))
+
+
+plain = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
+other = (
+    st.binary()
+    | st.datetimes()
+    | st.dates()
+    | st.times()
+    | st.timedeltas()
+    | st.uuids()
+    | st.complex_numbers(allow_nan=False)
+    | st.decimals(allow_nan=False)
+)
+hashable = plain | other
+values = st.recursive(
+    hashable | st.sets(hashable) | st.frozensets(hashable),
+    lambda inner: (
+        st.lists(inner)
+        | st.lists(inner).map(tuple)
+        | st.dictionaries(st.text() | st.just("$"), inner)
+        | st.dictionaries(hashable, inner)
+    ),
+)
+
+
+@given(values)
+def test_values_survive(value):
+    back = there_and_back(value)
+    assert back == value
+    assert type(back) is type(value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        (1, [2, (3,)]),
+        {"$": "tuple", "v": [1]},
+        {1: "a", (1, 2): "b", None: {"x": b"y"}},
+        float("inf"),
+        -(2**200),
+        "x" * 100_000,
+        "lone \ud800" * 30_000,
+        dt.datetime(2026, 1, 2, tzinfo=dt.timezone(dt.timedelta(hours=2))),
+        dt.timezone.utc,
+        decimal.Decimal("1.10"),
+        uuid.UUID(int=7),
+        bytearray(b"abc"),
+    ],
+)
+def test_examples_survive(value):
+    assert there_and_back(value) == value
+    assert type(there_and_back(value)) is type(value)
+
+
+def test_nan_survives():
+    assert math.isnan(there_and_back(float("nan")))
+
+
+def test_a_value_of_another_type_is_refused_with_its_place():
+    with pytest.raises(codec.CodecError, match=r"type builtins\.object .*result\['a'\]\[1\]"):
+        codec.encode({"a": [1, object()]})
+
+
+def test_what_is_too_large_is_refused():
+    with pytest.raises(codec.CodecError, match=r"too large: 257\.0 MiB; a message takes 256 MiB"):
+        codec.encode(bytes(257 << 20))
+
+
+def message(tree, *parts, sizes=None):
+    text = tree if isinstance(tree, bytes) else json.dumps(tree).encode()
+    sizes = [len(part) for part in parts] if sizes is None else sizes
+    head = struct.pack(f">4sIQ{len(sizes)}Q", b"RFE1", len(sizes), len(text), *sizes)
+    return head + text + b"".join(parts)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"RFE1",
+        b"\x80\x04cos\nsystem\n.",
+        message({"$": "object", "v": 1}),
+        message({"$": "bytes", "v": 0}),
+        message({"$": "bytes", "v": -1}, b"x"),
+        message({"$": ["tuple"], "v": 1}),
+        message({"$": "set", "v": [[1]]}),
+        message({"$": "array", "v": 0, "dtype": "|O", "shape": [1]}, b"12345678"),
+        message({"$": "array", "v": 0, "dtype": "<f8", "shape": [1 << 40]}, b"12345678"),
+        message({"$": "Decimal", "v": "x"}),
+        message({"$": "timezone", "v": 1e300}),
+        message(1, b"", sizes=[1 << 63]),
+        message(b"[" * 100_000),
+        message(b"[" + b"[]," * 4_100_000 + b"1]"),
+        message(b'{"$":"tuple"}'),
+        message(b"nonsense"),
+    ],
+)
+def test_hostile_bytes_are_an_error(data):
+    with pytest.raises(codec.CodecError):
+        codec.decode(data)
+
+
+@given(st.binary(max_size=200))
+def test_random_bytes_are_an_error(data):
+    with pytest.raises(codec.CodecError):
+        codec.decode(data)
+
+
+def test_arrays_survive():
+    numpy = pytest.importorskip("numpy")
+    for array in (
+        numpy.arange(6.0).reshape(2, 3),
+        numpy.zeros((0, 3), "<i2"),
+        numpy.array("2026", "M8[D]"),
+    ):
+        back = there_and_back(array)
+        assert back.dtype == array.dtype
+        assert back.shape == array.shape
+        assert (back == array).all()
+        back[...] = back
+    assert type(there_and_back(numpy.float32(1.5))) is numpy.float32
