@@ -45,4 +45,5 @@ def _start(engine: Engine) -> None:
         engine.state = "failed"
 
 
-main()
+if __name__ == "__main__":
+    main()
