@@ -6,6 +6,9 @@ import ast
 from typing import Any, Iterator
 
 
+_ATTRIBUTES = {"property", "cached_property", "setter", "deleter"}
+
+
 def outline(file: str) -> dict[str, Any]:
     """Signature and text of every public method; empty where the file cannot be parsed."""
     try:
@@ -24,11 +27,11 @@ def _functions(body: list[ast.stmt], skip: int) -> Iterator[tuple[str, dict[str,
     """The public functions in a body. The first `skip` parameters are `self`."""
     for node in body:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name[:1] != "_":
-            static = any(
-                isinstance(i, ast.Name) and i.id == "staticmethod" for i in node.decorator_list
-            )
+            decorators = {_last_name(item) for item in node.decorator_list}
+            if decorators & _ATTRIBUTES:
+                continue
             arguments = node.args
-            if skip and not static:
+            if skip and "staticmethod" not in decorators:
                 del (arguments.args or [])[:1]
             text = ast.unparse(arguments) if hasattr(ast, "unparse") else "..."
             kind = "async " if isinstance(node, ast.AsyncFunctionDef) else ""
@@ -39,3 +42,8 @@ def _functions(body: list[ast.stmt], skip: int) -> Iterator[tuple[str, dict[str,
                     "doc": (ast.get_docstring(node) or "")[:2000],
                 },
             )
+
+
+def _last_name(node: ast.expr) -> str:
+    """`c` of a decorator `a.b.c`."""
+    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")

@@ -36,7 +36,7 @@ class Call:
     def __init__(self) -> None:
         self.cancelled = False
         self.future: concurrent.futures.Future[Any] = concurrent.futures.Future()
-        self.task: concurrent.futures.Future[Any] | None = None
+        self.task: asyncio.Task[Any] | None = None
 
 
 class Lane:
@@ -181,20 +181,27 @@ class Runner:
         return self._await(call, value) if inspect.isawaitable(value) else value
 
     def _await(self, call: Call, awaitable: Any) -> Any:
-        async def finish() -> Any:
-            return await awaitable
+        """Wait for its real end: a cancelled one that goes on blocks the loop for all others."""
+        future: concurrent.futures.Future[Any] = concurrent.futures.Future()
 
-        call.task = asyncio.run_coroutine_threadsafe(finish(), self._loop)
-        if call.cancelled:
-            call.task.cancel()
-        return call.task.result()
+        async def finish() -> None:
+            call.task = asyncio.current_task()
+            try:
+                if call.cancelled:
+                    raise asyncio.CancelledError
+                future.set_result(await awaitable)
+            except BaseException as error:  # noqa: BLE001 (SystemExit would end the loop)
+                future.set_exception(error)
+
+        asyncio.run_coroutine_threadsafe(finish(), self._loop)
+        return future.result()
 
     def _cancel(self, identity: str) -> Answer:
         call = self._calls.get(identity)
         if call is not None:
             call.cancelled = True
             if call.task is not None:
-                call.task.cancel()
+                self._loop.call_soon_threadsafe(call.task.cancel)
             else:
                 self._lane.cancel(call)
         return OK, encode(call is not None)
