@@ -165,10 +165,6 @@ def start_container(docker: Engine, launch: Launch) -> Container:
                 where=f"container {launch.name}",
                 fix="choose another container_name, or remove that container",
             ) from error
-        if isinstance(error, ProviderError) and "python3" in error.what:
-            raise LoadError(
-                "there is no python3 in the image", where=launch.name, fix="use a base with Python"
-            ) from error
         raise
     return Container(docker, launch, port)
 
@@ -269,6 +265,12 @@ def _published(client: Any, container: str) -> int:
             break
         time.sleep(_POLL)
     state = found["State"]
+    if state["ExitCode"] == 127:  # docker-init found nothing to run
+        raise LoadError(
+            "there is no python3 in the image",
+            where=f"image {found['Config']['Image'][:30]}",
+            fix="use a base image with Python 3.8 or later",
+        )
     raise LoadError(
         f"it ended at once with exit code {state['ExitCode']}: {state.get('Error') or 'no reason'}",
         where=f"image {found['Config']['Image'][:30]}",

@@ -29,7 +29,9 @@ def test_an_image_built_by_hand_is_adopted(bench: Bench, own_dockerfile: bool) -
     assert bench.changes(image) == {"RayfineImage.env": ("unchanged", [], None)}
 
 
-def test_the_same_content_is_not_built_twice(bench: Bench, capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_same_content_is_not_built_twice(
+    bench: Bench, capfd: pytest.CaptureFixture[str]
+) -> None:
     path = bench.environment()
     first = build_image_from_env(str(path), bench.tag())
     shown = capfd.readouterr()

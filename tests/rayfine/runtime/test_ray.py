@@ -15,7 +15,7 @@ from tests.rayfine.runtime.conftest import RAY_BASE, Images, Load, docker
 
 pytestmark = pytest.mark.docker
 
-ENV = '''
+ENV = """
 import asyncio, os, time
 import numpy
 import ray
@@ -46,7 +46,7 @@ def eat():
 def array():
     a = numpy.arange(6.0).reshape(2, 3)
     return {"sum": float(a.sum()), "kind": type(a).__name__}
-'''
+"""
 
 JOINED = """FROM reconciler/ray-base:local
 WORKDIR /app
