@@ -13,7 +13,7 @@ import math
 import struct
 import sys
 import uuid
-from typing import Any, Callable, Dict, List, Tuple, Union  # noqa: UP035 (Python 3.8)
+from typing import Any, Callable, Dict, List, Tuple, Union
 
 MAX_BYTES = 256 << 20
 """The most that one message may have."""
@@ -222,7 +222,7 @@ def _index(value: Any) -> int:
 
 def _array(kind: str, data: memoryview, dtype: Any, shape: Any) -> Any:
     try:
-        import numpy  # noqa: ICN001, PLC0415 (no dependency: only where arrays are sent)
+        import numpy  # noqa: PLC0415 (no dependency: only where arrays are sent)
     except ImportError:
         raise CodecError("it holds a numpy array, and numpy is not installed here") from None
     if (

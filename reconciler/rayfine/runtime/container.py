@@ -130,14 +130,15 @@ class Container(Replica):
     def _state(self) -> Mapping[str, Any] | None:
         """What the engine says of its state; None if there is no such container any more."""
         with contextlib.suppress(ProviderError), self._docker.session() as client:
+            state: Mapping[str, Any] = {}
             for _ in range(10):  # a moment between the end of a process and the engine's notice
                 found = _inspect(client, self.name)
                 if found is None:
                     return None
-                if not found["State"].get("Running") or found["State"].get("Paused"):
+                state = found["State"]
+                if not state.get("Running") or state.get("Paused"):
                     break
                 time.sleep(_POLL)
-            state: Mapping[str, Any] = found["State"]
             return state
         return {"Unknown": True}
 

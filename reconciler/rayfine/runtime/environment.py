@@ -212,7 +212,7 @@ class EnvironmentWrapper:
             seat.lost = True
             seat.replica.remove()
             raise CallTimeoutError(
-                f"{name} went on after its time limit and its agent does not answer: it was removed",
+                f"{name} went on after its limit, and its agent does not answer: it was removed",
                 where=seat.replica.name,
                 fix="load the environment again",
             ) from error

@@ -25,6 +25,6 @@ def _in_turn(work: Sequence[Callable[[], object]]) -> list[BaseException]:
     for item in work:
         try:
             item()
-        except Exception as error:  # noqa: BLE001, PERF203 (collected)
+        except Exception as error:  # noqa: BLE001 (collected)
             errors.append(error)
     return errors

@@ -1,5 +1,7 @@
 """An image built by hand with `build_image_from_env` is adopted by a manifest, not rebuilt."""
 
+from typing import Any
+
 import pytest
 
 from reconciler.rayfine import build_image_from_env
@@ -15,7 +17,7 @@ def test_an_image_built_by_hand_is_adopted(bench: Bench, own_dockerfile: bool) -
     path = bench.environment()
     if not own_dockerfile:
         (path / "Dockerfile").unlink()
-    base = {} if own_dockerfile else {"base_image": BASE}
+    base: dict[str, Any] = {} if own_dockerfile else {"base_image": BASE}
     image_id = build_image_from_env(str(path), bench.tag(), quiet=True, **base)
     assert image_id == bench.id_of(bench.tag())
     image = bench.image(**base)

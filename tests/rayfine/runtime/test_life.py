@@ -8,7 +8,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -85,9 +84,9 @@ def wait_until_gone(tag: str, seconds: float) -> float:
 
 
 @pytest.fixture
-def own_tag(images: Images) -> Iterator[str]:
+def own_tag(images: Images) -> str:
     """An image whose containers are all of this test."""
-    yield images.build(ENV, name=f"own{random.randrange(1 << 32):08x}")
+    return images.build(ENV, name=f"own{random.randrange(1 << 32):08x}")
 
 
 def test_twenty_kills_of_the_caller_leave_nothing(own_tag: str, load: Load) -> None:
@@ -233,7 +232,7 @@ def test_an_image_without_env_py_or_python(load: Load, own_tag: str, tmp_path: P
         )  # fmt: skip
     with (
         load_env(f"{own_tag}-no-env", engine="process") as env,
-        pytest.raises(Exception, match="there is no /app/env.py"),
+        pytest.raises(Exception, match=r"there is no /app/env\.py"),
     ):
         env.setup()
     with pytest.raises(LoadError, match="no python3 in the image"):

@@ -52,7 +52,8 @@ JOINED = """FROM reconciler/ray-base:local
 WORKDIR /app
 COPY . /app/
 EXPOSE 10001
-CMD ["ray", "start", "--head", "--port=6379", "--num-cpus=3", "--include-dashboard=false", "--block"]
+CMD ["ray", "start", "--head", "--port=6379", "--include-dashboard=false", "--num-cpus=3", \\
+  "--block"]
 """
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.errors import RayfineError
 from tests.rayfine.runtime.conftest import PYTHON_BASE, RAY_BASE, Load, docker
 
 pytestmark = pytest.mark.docker
@@ -30,18 +31,16 @@ def test_a_canary_is_nowhere(load: Load, kind: str, base: str, tmp_path: Path) -
     env.setup(API_KEY=canary)
     assert env.known() == len(canary)
     said = []
-    for call in (
-        lambda: env.fail(),
-        lambda: env.call("sleep", _timeout=0.2),
-        lambda: env.call("known", canary),
-        lambda: env.end(),
-        lambda: env.known(),
+    for name, args, limit in (
+        ("fail", [], None),
+        ("sleep", [], 0.2),
+        ("known", [canary], None),
+        ("end", [], None),
+        ("known", [], None),
     ):
-        try:
-            call()
-        except Exception as error:
-            said.append(f"{error} {error!r} {error.__cause__!r}")
-    assert len(said) == 5
+        with pytest.raises(RayfineError) as caught:
+            env.call(name, *args, _timeout=limit)
+        said.append(f"{caught.value} {caught.value!r} {caught.value.__cause__!r}")
     env.setup(API_KEY=canary)
     image = docker("inspect", "-f", "{{.Image}}", env.id)
     commands = [
@@ -60,10 +59,9 @@ def test_a_canary_is_nowhere(load: Load, kind: str, base: str, tmp_path: Path) -
         path.read_bytes().replace(b"\0", b" ").decode(errors="replace") for path in processes()
     ]
     docker("kill", env.id)
-    try:
+    with pytest.raises(RayfineError) as caught:
         env.known()
-    except Exception as error:
-        said.append(str(error))
+    said.append(str(caught.value))
     assert [text for text in said if canary in text] == []
 
 
