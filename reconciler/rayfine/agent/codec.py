@@ -139,18 +139,18 @@ class _Encoder:
         for base, kind in ((tuple, "tuple"), (set, "set"), (frozenset, "frozenset")):
             if isinstance(value, base):
                 return _tag(kind, self._items(value, place, depth))
-        for base, kind in ((bytes, "bytes"), (bytearray, "bytearray"), (memoryview, "bytes")):
-            if isinstance(value, base):
-                return self._part(kind, bytes(value))
+        if isinstance(value, (bytes, bytearray, memoryview)):
+            kind = "bytearray" if isinstance(value, bytearray) else "bytes"
+            return self._part(kind, bytes(value))
         numpy = sys.modules.get("numpy")
         if numpy is not None and isinstance(value, (numpy.ndarray, numpy.generic)):
             return self._array(value, place)
-        for kind, write in _WRITERS:
-            if isinstance(value, kind):
-                return _tag(kind.__name__, write(value))
-        for base in (bool, int, float, str, list, dict):
-            if isinstance(value, base):  # a subclass: an IntEnum, an OrderedDict
-                return self.encode(base(value), place, depth + 1)
+        for known, write in _WRITERS:
+            if isinstance(value, known):
+                return _tag(known.__name__, write(value))
+        for plain in (int, float, str, list, dict):
+            if isinstance(value, plain):  # a subclass: an IntEnum, an OrderedDict
+                return self.encode(plain(value), place, depth + 1)
         raise CodecError(
             "a value of type %s.%s cannot be sent%s: return dict, list, tuple, set, str, numbers, "
             "bytes, datetime or numpy arrays"

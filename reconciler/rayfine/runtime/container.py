@@ -266,17 +266,8 @@ def _published(client: Any, container: str) -> int:
             break
         time.sleep(_POLL)
     state = found["State"]
-    if state["ExitCode"] == 127:  # docker-init found nothing to run
-        raise LoadError(
-            "there is no python3 in the image",
-            where=f"image {found['Config']['Image'][:30]}",
-            fix="use a base image with Python 3.8 or later",
-        )
-    raise LoadError(
-        f"it ended at once with exit code {state['ExitCode']}: {state.get('Error') or 'no reason'}",
-        where=f"image {found['Config']['Image'][:30]}",
-        fix="check that the image can run python3",
-    )
+    what, fix = _cause(state)
+    raise LoadError(what, where=f"image {found['Config']['Image'][:30]}", fix=fix)
 
 
 def _cause(state: Mapping[str, Any] | None) -> tuple[str, str]:
@@ -296,6 +287,8 @@ def _cause(state: Mapping[str, Any] | None) -> tuple[str, str]:
             f"the container ran out of memory (exit code {code})",
             "load it with more: load_env(..., memory='4g')",
         )
+    if code == 127:  # docker-init found nothing to run
+        return "there is no python3 in the image", "use a base image with Python 3.8 or later"
     if code == LEASE_ENDED:
         return "the container ended: this process sent no heartbeat for too long", again
     if code == 137:

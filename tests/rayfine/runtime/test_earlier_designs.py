@@ -53,12 +53,17 @@ def test_the_generated_command_is_known_and_replaced_by_a_leaner_start() -> None
     assert own_head({"Config": {"Cmd": ["/bin/bash"]}}) == []
 
 
+def accept_and_close(listener: socket.socket) -> None:
+    listener.accept()[0].close()
+
+
 def test_a_port_that_only_accepts_proves_nothing() -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
         client = AgentClient(Endpoint("127.0.0.1", listener.getsockname()[1], "t"))
-        threading.Thread(target=lambda: listener.accept()[0].close(), daemon=True).start()
+        closing = threading.Thread(target=accept_and_close, args=(listener,), daemon=True)
+        closing.start()
         with pytest.raises(ConnectionLostError):
             client.health()
         client.close()
