@@ -136,8 +136,8 @@ class _Encoder:
         return _tag("dict", pairs)
 
     def _other(self, value: Any, place: str, depth: int) -> Any:
-        for base, kind in ((tuple, "tuple"), (set, "set"), (frozenset, "frozenset")):
-            if isinstance(value, base):
+        for collection, kind in ((tuple, "tuple"), (set, "set"), (frozenset, "frozenset")):
+            if isinstance(value, collection):
                 return _tag(kind, self._items(value, place, depth))
         if isinstance(value, (bytes, bytearray, memoryview)):
             kind = "bytearray" if isinstance(value, bytearray) else "bytes"
@@ -148,9 +148,9 @@ class _Encoder:
         for known, write in _WRITERS:
             if isinstance(value, known):
                 return _tag(known.__name__, write(value))
-        for plain in (int, float, str, list, dict):
-            if isinstance(value, plain):  # a subclass: an IntEnum, an OrderedDict
-                return self.encode(plain(value), place, depth + 1)
+        for base, simplify in _SIMPLER:
+            if isinstance(value, base):
+                return self.encode(simplify(value), place, depth + 1)
         raise CodecError(
             "a value of type %s.%s cannot be sent%s: return dict, list, tuple, set, str, numbers, "
             "bytes, datetime or numpy arrays"
@@ -250,6 +250,15 @@ _WRITERS: Tuple[Tuple[type, Callable[[Any], Any]], ...] = (
     (uuid.UUID, str),
     (complex, lambda value: [repr(value.real), repr(value.imag)]),
 )
+_SIMPLER: Tuple[Tuple[type, Callable[[Any], Any]], ...] = (
+    (int, int.__int__),
+    (float, float.__float__),
+    (str, str.__str__),
+    (list, list),
+    (dict, dict),
+)
+"""Of a subclass, such as an IntEnum or an OrderedDict, the value of the built-in type travels."""
+
 _READERS: Dict[str, Callable[[Any], Any]] = {
     "int": lambda value: int(value, 16),
     "float": float,

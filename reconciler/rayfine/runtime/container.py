@@ -281,6 +281,10 @@ def _cause(state: Mapping[str, Any] | None) -> tuple[str, str]:
         return "the container is paused", "unpause it: docker unpause"
     if state.get("Running"):
         return "", again
+    return _cause_of_end(state, again)
+
+
+def _cause_of_end(state: Mapping[str, Any], again: str) -> tuple[str, str]:
     code = state.get("ExitCode")
     if state.get("OOMKilled"):
         return (

@@ -1,7 +1,9 @@
 """Values survive the way there and back, and hostile bytes only ever give an error."""
 
+import collections
 import datetime as dt
 import decimal
+import enum
 import json
 import math
 import struct
@@ -123,3 +125,19 @@ def test_hostile_bytes_are_an_error(data: Any) -> None:
 def test_random_bytes_are_an_error(data: Any) -> None:
     with pytest.raises(codec.CodecError):
         codec.decode(data)
+
+
+class Colour(str, enum.Enum):  # noqa: UP042 (as found in the wild)
+    RED = "red"
+
+
+class Number(enum.IntEnum):
+    ONE = 1
+
+
+def test_subclasses_travel_as_their_built_in_type() -> None:
+    point = collections.namedtuple("point", "x y")  # noqa: PYI024
+    value = [Colour.RED, Number.ONE, collections.OrderedDict(a=1), point(1, 2)]
+    back = there_and_back(value)
+    assert back == ["red", 1, {"a": 1}, (1, 2)]
+    assert [type(item) for item in back] == [str, int, dict, tuple]
