@@ -85,10 +85,11 @@ class ProcessEngine(Engine):
     def start(self) -> None:
         processes.adopt_orphans()
         self._children = processes.Children()
-        self._spawn({})
+        worker = self._spawn({})
+        self._idle.append(worker.connect(30.0))  # before anyone pauses the container
         self.state = "ready"
 
-    def _spawn(self, variables: dict[str, str]) -> None:
+    def _spawn(self, variables: dict[str, str]) -> processes.Worker:
         path = os.path.join(tempfile.mkdtemp(prefix="rayfine-"), "worker")
         boot = "import sys; sys.path.insert(0, %r); from %s.worker import main; " % (
             self._root,
@@ -104,6 +105,7 @@ class ProcessEngine(Engine):
         child.returncode = 0  # it is reaped by `processes`
         self._idle = []
         self._used = False
+        return self._worker
 
     def setup(self, variables: dict[str, str], request: Request) -> Answer:
         with self._lock:
@@ -128,11 +130,15 @@ class ProcessEngine(Engine):
         except (WorkerEndedError, EOFError, ValueError, OSError) as error:
             if not worker.wait(0.5):
                 worker.kill()
-                return self._gone("its process answered nonsense (%s) and was ended" % error)
-            return self._gone(worker.cause())
+                return self._gone(
+                    worker, "its process answered nonsense (%s) and was ended" % error
+                )
+            return self._gone(worker, worker.cause())
 
-    def _gone(self, why: str) -> Answer:
-        self.state, self.fault, self.is_set_up = "ended", why, False
+    def _gone(self, worker: processes.Worker, why: str) -> Answer:
+        """Say so; of a worker that setup has replaced, only to whoever called it."""
+        if worker is self._worker:
+            self.state, self.fault, self.is_set_up = "ended", why, False
         return GONE, encode(faults.plain("ended", why))
 
     def _exchange(
@@ -189,11 +195,12 @@ class ProcessEngine(Engine):
 
     def _overdue(self, worker: processes.Worker, request: Request) -> Answer:
         worker.kill()
-        self._gone(
+        why = (
             "a call went on after its time limit of %g s and was ended by force; "
             "what setup did is lost" % request.limit
         )
-        return LATE, encode(faults.plain("late", self.fault, ended=True))
+        self._gone(worker, why)
+        return LATE, encode(faults.plain("late", why, ended=True))
 
     def _connect(self, worker: processes.Worker) -> Wire:
         try:

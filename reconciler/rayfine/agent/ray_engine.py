@@ -133,7 +133,7 @@ class RayEngine(Engine):
     def setup(self, variables: dict[str, str], request: Request) -> Answer:  # noqa: ARG002 (they are in its body)
         with self._lock:
             if self._used:
-                self._end_actor()
+                self._end(self._actor)
                 self._actor = self._new_actor()
             self._used = True
             self.is_set_up = False
@@ -145,33 +145,39 @@ class RayEngine(Engine):
 
     def ask(self, request: Request, client: Wire | None) -> Answer | None:  # noqa: ARG002 (in one piece)
         errors = self._ray.exceptions
+        actor = self._actor
         try:
-            reference = self._actor.handle.remote(
+            reference = actor.handle.remote(
                 request.operation, request.name, request.identity, bytes(request.body)
             )
             try:
                 status, message = self._ray.get(reference, timeout=request.limit or None)
             except errors.GetTimeoutError:
-                return self._end_late(reference, request)
+                return self._end_late(actor, reference, request)
         except errors.RayError as error:
-            return self._gone(error)
+            return self._gone(actor, error)
         return status, [message]
 
-    def _end_late(self, reference: Any, request: Request) -> Answer:
+    def _end_late(self, actor: Any, reference: Any, request: Request) -> Answer:
         with contextlib.suppress(self._ray.exceptions.GetTimeoutError):
-            stop = self._actor.handle.remote("cancel", "", request.identity, b"")
+            stop = actor.handle.remote("cancel", "", request.identity, b"")
             self._ray.get(stop, timeout=GRACE)
             status, message = self._ray.get(reference, timeout=GRACE)
             return (LATE if status == CANCELLED else status), [message]
-        self._end_actor()
-        self.state, self.is_set_up = "ended", False
-        self.fault = (
+        self._end(actor)
+        why = (
             "a call went on after its time limit of %g s and was ended by force; "
             "what setup did is lost" % request.limit
         )
-        return LATE, encode(faults.plain("late", self.fault, ended=True))
+        self._mark_ended(actor, why)
+        return LATE, encode(faults.plain("late", why, ended=True))
 
-    def _gone(self, error: Exception) -> Answer:
+    def _mark_ended(self, actor: Any, why: str) -> None:
+        """Of an actor that setup has replaced, only its callers hear."""
+        if actor is self._actor:
+            self.state, self.fault, self.is_set_up = "ended", why, False
+
+    def _gone(self, actor: Any, error: Exception) -> Answer:
         time.sleep(0.05)  # the kernel's count of kills comes a little later
         why = "the process of its Ray actor ended"
         if processes.oom_kills() > self._kills:
@@ -181,12 +187,12 @@ class RayEngine(Engine):
         else:
             why += ", by os._exit, a crash or a signal (%s)" % type(error).__name__
         self._kills = processes.oom_kills()
-        self.state, self.fault, self.is_set_up = "ended", why, False
+        self._mark_ended(actor, why)
         return GONE, encode(faults.plain("ended", why))
 
-    def _end_actor(self) -> None:
+    def _end(self, actor: Any) -> None:
         with contextlib.suppress(Exception):
-            self._ray.kill(self._actor)
+            self._ray.kill(actor)
 
     def stop(self) -> None:
         """Nothing: everything of Ray ends with the container."""

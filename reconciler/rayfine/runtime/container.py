@@ -37,6 +37,8 @@ _MIB = 1 << 20
 _OBJECT_STORE = 80 * _MIB
 _LOG_LINES = 12
 _POLL = 0.02
+_FREEZES = 8
+"""On a busy machine with cgroup v1, runc gives up freezing now and then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +107,16 @@ class Container(Replica):
 
     def pause(self) -> None:
         """Stop its clock: no processor time, no lease."""
-        with self._docker.session() as client:
-            client.pause(self.name)
+        for attempt in range(1, _FREEZES + 1):
+            try:
+                with self._docker.session() as client:
+                    client.pause(self.name)
+            except ProviderError as error:
+                if "freeze" not in error.what or attempt == _FREEZES:
+                    raise
+                time.sleep(0.1 * attempt)
+            else:
+                return
 
     def unpause(self) -> None:
         """Let it go on."""

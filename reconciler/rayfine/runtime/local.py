@@ -13,6 +13,7 @@ from reconciler.rayfine.image.reference import parse_reference
 from reconciler.rayfine.runtime.container import Container, Launch, start_container
 from reconciler.rayfine.runtime.errors import LoadError
 from reconciler.rayfine.runtime.options import LoadOptions
+from reconciler.rayfine.runtime.parallel import all_errors
 from reconciler.rayfine.runtime.replica import Replica
 
 
@@ -22,15 +23,18 @@ def start_local(docker: Engine, options: LoadOptions, identity: str) -> Sequence
     names = [identity]
     if options.replicas > 1:
         names = [f"{identity}-{number}" for number in range(1, options.replicas + 1)]
+    launches = [launch_of(options, image, name) for name in names]
+    if len(launches) == 1:
+        return [start_ready(docker, launches[0])]
     with ThreadPoolExecutor(min(len(names), 8)) as pool:
-        work = [pool.submit(start_ready, docker, launch_of(options, image, name)) for name in names]
-    errors = [error for item in work if (error := item.exception()) is not None]
-    if errors:
-        for item in work:
-            if item.exception() is None:
-                item.result().remove()
-        raise errors[0]
-    return [item.result() for item in work]
+        work = [pool.submit(start_ready, docker, launch) for launch in launches]
+        try:
+            return [item.result() for item in work]
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            started = [item for item in work if not item.cancelled() and not item.exception()]
+            all_errors([item.result().remove for item in started])
+            raise
 
 
 def start_ready(docker: Engine, launch: Launch) -> Container:

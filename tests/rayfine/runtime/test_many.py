@@ -1,11 +1,12 @@
 """Replicas, `map` and the warm pool."""
 
+import threading
 import time
 
 import pytest
 
 from reconciler.rayfine import load_env, warm_up
-from reconciler.rayfine.runtime.errors import EnvironmentEndedError
+from reconciler.rayfine.runtime.errors import EnvironmentEndedError, LoadError
 from reconciler.rayfine.runtime.pool import POOL
 from tests.rayfine.runtime.conftest import Images, Load, docker
 
@@ -88,3 +89,35 @@ def test_a_long_pause_is_no_reason_to_end(images: Images) -> None:
             assert env.nap(0) == 0
     finally:
         POOL.clear()
+
+
+def test_replicas_start_together_or_not_at_all(images: Images) -> None:
+    tag = images.build(ENV, name="together")
+    taken = docker("create", "--name", "rectest-group-2", images.build(ENV), "true")
+    try:
+        with pytest.raises(LoadError, match="the name is taken"):
+            load_env(tag, engine="process", replicas=3, container_name="rectest-group")
+        assert docker("ps", "-aq", "--filter", f"ancestor={tag}") == ""
+    finally:
+        docker("rm", taken)
+
+
+def test_a_call_that_setup_interrupts_leaves_the_new_process_alone(load: Load) -> None:
+    env = load(ENV)
+    env.setup()
+    errors: list[BaseException] = []
+
+    def nap() -> None:
+        try:
+            env.nap(60)
+        except EnvironmentEndedError as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=nap)
+    thread.start()
+    time.sleep(0.3)
+    env.setup()
+    thread.join(10)
+    assert len(errors) == 1
+    assert env.is_ready()
+    assert env.nap(0) == 0
