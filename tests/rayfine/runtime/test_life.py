@@ -159,7 +159,7 @@ def test_two_environments_side_by_side_and_the_registry(load: Load) -> None:
     assert "0.0.0.0" not in port
     start = time.monotonic()
     one.cleanup()
-    assert time.monotonic() - start < 2
+    assert time.monotonic() - start < 5  # 10 without an init in the container
     one.cleanup()
     assert one.id not in list_active_environments()
     with pytest.raises(EnvironmentEndedError, match="was cleaned up"):

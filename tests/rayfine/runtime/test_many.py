@@ -8,7 +8,7 @@ import pytest
 from reconciler.rayfine import load_env, warm_up
 from reconciler.rayfine.runtime.errors import EnvironmentEndedError, LoadError
 from reconciler.rayfine.runtime.pool import POOL
-from tests.rayfine.runtime.conftest import Images, Load, docker
+from tests.rayfine.runtime.conftest import LOADED, Images, Load, docker
 
 pytestmark = pytest.mark.docker
 
@@ -27,8 +27,8 @@ def test_calls_are_spread_over_replicas_and_the_lost_one_is_left_out(load: Load)
     env.setup()
     assert len({env.name() for _ in range(6)}) == 3
     start = time.monotonic()
-    assert [item.value for item in env.map("nap", [0.2] * 30)] == [0.2] * 30
-    assert time.monotonic() - start < 4
+    assert [item.value for item in env.map("nap", [1] * 12)] == [1] * 12
+    assert time.monotonic() - start < 9  # 4 if all is well, 12 one after the other
     docker("kill", f"{env.id}-2")
     found = list(env.map("square", [{"n": n} for n in range(30)], _side_by_side=3))
     assert all(isinstance(item.error, EnvironmentEndedError | ValueError | None) for item in found)
@@ -68,7 +68,7 @@ def test_a_warm_container_is_claimed_once(images: Images) -> None:
         with load_env(tag, engine="process", container_name="rectest-warm") as env:
             env.setup()
             names.add(env.name())
-            assert time.monotonic() - start < 1
+            assert time.monotonic() - start < LOADED
             assert env.id == "rectest-warm"
         with load_env(tag, engine="process") as env:
             env.setup()
