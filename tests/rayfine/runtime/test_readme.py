@@ -46,16 +46,22 @@ IMPORT = "from rayfine_env import build_image_from_env, load_env\n"
 @pytest.fixture(scope="module", autouse=True)
 def names() -> Iterator[None]:
     """Lend the README's names of images, and give them back."""
-    given = ("rayproject/ray:latest", "affine:latest", "custom:v1")
-    before = {tag: docker("images", "-q", "--no-trunc", tag) for tag in given}
-    if not before["rayproject/ray:latest"]:
+    before = tags()
+    if "rayproject/ray:latest" not in before:
         docker("tag", RAY_BASE, "rayproject/ray:latest")
     yield
     for tag, image in before.items():
-        if image:
-            docker("tag", image, tag)
-        else:
-            docker("rmi", tag, check=False)
+        docker("tag", image, tag)
+    if made := sorted(tags().keys() - before.keys()):
+        docker("rmi", *made)
+
+
+def tags() -> dict[str, str]:
+    """Image id by tag, of the names that the README uses."""
+    lines = docker("images", "--no-trunc", "--format", "{{.Repository}}:{{.Tag}} {{.ID}}")
+    found = dict(line.split() for line in lines.splitlines() if "<none>" not in line)
+    names = ("rayproject/ray:latest", "affine:", "custom:")
+    return {tag: image for tag, image in found.items() if tag.startswith(names)}
 
 
 def run(directory: Path, code: str) -> str:
