@@ -11,6 +11,7 @@
     |   `-- NotConvergedError       the object is not what was asked for after the write
     |-- StalePlanError              a saved plan no longer fits what is there
     |-- BuildError                  an image could not be built or pushed
+    |-- RayfineError                a rayfine environment; see reconciler.rayfine.runtime.errors
     `-- SandboxError                the embedded control plane could not start or answer
 
 Only `reconciler.cli` prints these and turns them into exit codes.
@@ -101,6 +102,10 @@ class StalePlanError(ReconcileError):
 
 class BuildError(ReconcileError):
     """An image could not be built, tagged or pushed."""
+
+
+class RayfineError(ReconcileError):
+    """A rayfine environment could not be loaded, set up or called."""
 
 
 class SandboxError(ReconcileError):

@@ -181,6 +181,12 @@ class Engine:
                 if event.get("status") and not event.get("progressDetail"):
                     progress(f"push: {event.get('id', '')} {event['status']}".replace("  ", " "))
 
+    @contextmanager
+    def session(self) -> Iterator["APIClient"]:
+        """This thread's connection, for calls that have no method here; errors in our words."""
+        with self._translated():
+            yield self._client()
+
     def _client(self) -> "APIClient":
         client: APIClient | None = getattr(self._local, "client", None)
         if client is None or client not in self._open:

@@ -1,0 +1,49 @@
+"""Serve one env.py: `python -m PACKAGE SETTINGS.json`.
+
+Settings: `token`, `port`, `engine` (`process` or `ray`), `file`, `lease`, and for Ray what
+`ray_engine` reads.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+import threading
+import traceback
+
+from .engines import Engine, ProcessEngine
+from .server import Server
+
+
+def main() -> None:
+    """Serve until it is shut down, or its lease ends."""
+    with open(sys.argv[1]) as file:
+        settings = json.load(file)
+    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    engine: Engine = ProcessEngine(root)
+    if settings["engine"] == "ray":
+        from .ray_engine import RayEngine  # noqa: PLC0415
+
+        engine = RayEngine(root, settings)
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((settings.get("host", "0.0.0.0"), settings["port"]))  # noqa: S104 (the container's own)
+    listener.listen(256)
+    Server(engine, settings).serve(listener)
+    _start(engine)  # here: what Ray starts ends with the thread that started it
+    threading.Event().wait()
+
+
+def _start(engine: Engine) -> None:
+    try:
+        engine.start()
+    except BaseException as error:  # noqa: BLE001
+        traceback.print_exc()
+        engine.fault = "%s: %s" % (type(error).__name__, str(error)[:2000])
+        engine.state = "failed"
+
+
+if __name__ == "__main__":
+    main()

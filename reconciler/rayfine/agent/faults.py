@@ -1,0 +1,85 @@
+"""Errors inside the container -> plain data for the caller, without secrets."""
+
+from __future__ import annotations
+
+import os
+import re
+import traceback
+from typing import Any, Callable, Dict, List, Tuple
+
+OK, CANCELLED, CONFLICT, NOT_FOUND, GONE, TOO_LARGE, FAILED, LATE = (
+    200, 499, 409, 404, 410, 413, 422, 504,
+)  # fmt: skip
+"""What became of a request, as HTTP statuses. FAILED: user code raised. GONE: its process ended."""
+
+Answer = Tuple[int, List[Any]]
+"""A status, and a message in pieces."""
+
+LONGEST_MESSAGE = 10_000
+LONGEST_TRACEBACK = 40_000
+HIDDEN = "(sensitive value)"
+
+_HERE = os.path.dirname(os.path.abspath(__file__))
+_SECRET_NAME = re.compile(r"key|token|secret|passw|credential|auth", re.IGNORECASE)
+
+
+class Redactor:
+    """Replaces the values of variables in text: the long ones, and those with telling names."""
+
+    def __init__(self, variables: Dict[str, str]) -> None:
+        values = {
+            form
+            for name, value in variables.items()
+            if len(value) >= 8 or (len(value) >= 4 and _SECRET_NAME.search(name))
+            for form in (value, repr(value)[1:-1], value.strip())
+            if len(form) >= 4
+        }
+        found = "|".join(map(re.escape, sorted(values, key=len, reverse=True)))
+        self._pattern = re.compile(found) if found else None
+
+    def __call__(self, text: str) -> str:
+        """The text without any of them."""
+        return self._pattern.sub(HIDDEN, text) if self._pattern else text
+
+
+def plain(kind: str, message: str, **more: Any) -> dict[str, Any]:
+    """An error of ours: `kind` is a word that the caller knows."""
+    return {"kind": kind, "message": message[:LONGEST_MESSAGE], **more}
+
+
+def describe(error: BaseException, redact: Callable[[str], str], file: str) -> dict[str, Any]:
+    """An exception of user code: type, message, traceback, and where in `file` it arose."""
+    try:
+        message = str(error)
+    except BaseException as second:  # noqa: BLE001 (a hostile __str__)
+        message = "(its text cannot be had: %s)" % type(second).__name__
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno or 0 for frame in frames if frame.filename == file]
+    line = lines[-1] if lines else 0
+    if isinstance(error, SyntaxError) and error.filename == file:
+        line = error.lineno or 0
+    return {
+        "kind": "exception",
+        "type": type(error).__name__[:200],
+        "module": str(type(error).__module__)[:200],
+        "builtin": next(
+            (base.__name__ for base in type(error).__mro__ if base.__module__ == "builtins"), ""
+        ),
+        "message": redact(message)[:LONGEST_MESSAGE],
+        "traceback": redact(_traceback(error))[-LONGEST_TRACEBACK:],
+        "file": file,
+        "line": line,
+    }
+
+
+def _traceback(error: BaseException) -> str:
+    """The traceback from env.py on: our own frames say nothing."""
+    try:
+        inner = frame = error.__traceback__
+        while frame is not None:
+            if os.path.dirname(frame.tb_frame.f_code.co_filename) == _HERE:
+                inner = frame.tb_next
+            frame = frame.tb_next
+        return "".join(traceback.format_exception(type(error), error, inner, limit=-60))
+    except BaseException as second:  # noqa: BLE001
+        return "(its traceback cannot be had: %s)" % type(second).__name__

@@ -1,0 +1,1 @@
+"""Loading, calling and ending rayfine environments: the caller's side of the agent."""

@@ -1,0 +1,86 @@
+"""The environments of this process: listed, found by id, and cleaned up when it exits."""
+
+import atexit
+import difflib
+import os
+import threading
+from typing import Protocol
+
+from reconciler.rayfine.runtime.errors import EnvironmentNotFoundError
+from reconciler.rayfine.runtime.parallel import all_errors
+
+
+class Active(Protocol):
+    """What the registry needs of an environment."""
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+        ...
+
+    def cleanup(self) -> None:
+        """End it. May be called again."""
+        ...
+
+
+class Registry:
+    """Active environments by id. Its lock is never held while one of them is called."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._found: dict[str, Active] = {}
+        self._process = 0
+
+    def add(self, environment: Active) -> None:
+        """Register one; all are cleaned up at exit from now on."""
+        with self._lock:
+            if self._process != os.getpid():  # a fork owns none of its parent's
+                self._process = os.getpid()
+                self._found = {}
+                atexit.unregister(self._at_exit)
+                atexit.register(self._at_exit)
+            self._found[environment.id] = environment
+
+    def discard(self, environment: Active) -> None:
+        """Forget one, if it is the one that is registered."""
+        with self._lock:
+            if self._found.get(environment.id) is environment:
+                del self._found[environment.id]
+
+    def ids(self) -> list[str]:
+        """The ids in the order in which they were loaded."""
+        with self._lock:
+            return list(self._found) if self._process == os.getpid() else []
+
+    def get(self, identity: str) -> Active:
+        """One by id. Raises `EnvironmentNotFoundError`."""
+        with self._lock:
+            if self._process == os.getpid() and identity in self._found:
+                return self._found[identity]
+            known = list(self._found)
+        close = difflib.get_close_matches(identity, known, 3)
+        hint = f"did you mean {' or '.join(close)}?" if close else "see list_active_environments()"
+        raise EnvironmentNotFoundError(f"no active environment has the id {identity!r}", fix=hint)
+
+    def cleanup_all(self) -> None:
+        """Clean all of them up, side by side. Raises the errors together, after all were tried."""
+        with self._lock:
+            found = list(self._found.values()) if self._process == os.getpid() else []
+        if not found:
+            return
+        errors = all_errors([item.cleanup for item in found])
+        if len(errors) == 1:
+            raise errors[0]
+        if errors:
+            raise BaseExceptionGroup("environments could not be cleaned up", errors)
+
+    def _at_exit(self) -> None:
+        if self._process != os.getpid():
+            return
+        with self._lock:
+            found = list(self._found.values())
+        all_errors([item.cleanup for item in found])  # what is left, the watcher removes
+
+
+ACTIVE = Registry()
+"""The one registry of the process: the README's functions have no other place to look."""

@@ -1,0 +1,310 @@
+"""One container with the agent in it: created, started, waited for, diagnosed and removed.
+
+Create and start are two steps under a name chosen before, so that whatever fails in between is
+found and removed. Nothing is ever restarted: what setup did would be lost without a word.
+"""
+
+import contextlib
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from reconciler.errors import ConflictError, ProviderError, RayfineError
+from reconciler.rayfine.docker.engine import Engine
+from reconciler.rayfine.runtime.client import AgentClient, ConnectionLostError, Endpoint, new_token
+from reconciler.rayfine.runtime.errors import EnvironmentEndedError, LoadError
+from reconciler.rayfine.runtime.options import Limits
+from reconciler.rayfine.runtime.owner import LAUNCH, owner_labels
+from reconciler.rayfine.runtime.parcel import COMMAND, pack
+from reconciler.rayfine.runtime.replica import Replica
+
+AGENT_PORT = 8466
+LEASE_ENDED = 76
+ENV_FILE = "/app/env.py"
+GENERATED_COMMAND = (
+    "ray",
+    "start",
+    "--head",
+    "--port=6379",
+    "--include-dashboard=false",
+    "--block",
+)
+"""What images with a generated Dockerfile run by themselves; here the agent starts Ray leaner."""
+
+_MIB = 1 << 20
+_OBJECT_STORE = 80 * _MIB
+_LOG_LINES = 12
+_POLL = 0.02
+_FREEZES = 8
+"""On a busy machine with cgroup v1, runc gives up freezing now and then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """One container to be. `image` is what the engine says of the image."""
+
+    name: str
+    image: Mapping[str, Any]
+    engine: str
+    limits: Limits
+    lease: float
+    timeout: float
+    publish: str = "127.0.0.1"
+    reach: str = "127.0.0.1"
+    network: str = ""
+    token: str = field(default_factory=new_token, repr=False)
+    identity: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+
+class Container(Replica):
+    """A started container."""
+
+    def __init__(self, docker: Engine, launch: Launch, port: int) -> None:
+        self.name = launch.name
+        self.launch = launch
+        self._docker = docker
+        self._redact: Callable[[str], str] = str
+        endpoint = Endpoint(launch.reach, port, launch.token)
+        self.client = AgentClient(endpoint)
+
+    def hide(self, redact: Callable[[str], str]) -> None:
+        """Let this function take the secrets out of its last lines."""
+        self._redact = redact
+
+    def explain(self, error: Exception) -> RayfineError:
+        found = self._state()
+        what, fix = _cause(found)
+        if not what:
+            what = f"its agent was lost: {error}"
+        lines = "" if found is None else self._redact(self._last_lines())
+        output = f"the last lines of its output:\n{lines}\n  " if lines else ""
+        return EnvironmentEndedError(what, where=f"container {self.name}", fix=f"{output}{fix}")
+
+    def remove(self) -> None:
+        self.client.close()
+        remove_container(self._docker, self.name, self.launch.identity)
+
+    def wait_ready(self) -> None:
+        """Return when env.py can be set up. Raises `LoadError` as soon as it never will be."""
+        deadline = time.monotonic() + self.launch.timeout
+        while True:
+            try:
+                left = deadline - time.monotonic()
+                health = self.client.health(max(min(left, 5.0), 0.1))
+            except ConnectionLostError as error:
+                if not (self._state() or {}).get("Running"):
+                    raise self._failed(str(self.explain(error))) from error
+                health = {"state": "starting"}
+                time.sleep(_POLL)
+            if health["state"] == "ready":
+                return
+            if health["state"] != "starting":
+                raise self._failed(str(health["fault"]))
+            if time.monotonic() > deadline:
+                raise self._failed(f"it was not ready within {self.launch.timeout:g} s")
+
+    def pause(self) -> None:
+        """Stop its clock: no processor time, no lease."""
+        for attempt in range(1, _FREEZES + 1):
+            try:
+                with self._docker.session() as client:
+                    client.pause(self.name)
+            except ProviderError as error:
+                if "freeze" not in error.what or attempt == _FREEZES:
+                    raise
+                time.sleep(0.1 * attempt)
+            else:
+                return
+
+    def unpause(self) -> None:
+        """Let it go on."""
+        with self._docker.session() as client:
+            client.unpause(self.name)
+
+    def rename(self, name: str) -> None:
+        """Give it another name. Raises `ConflictError` if that is taken."""
+        with self._docker.session() as client:
+            client.rename(self.name, name)
+        self.name = name
+
+    def _failed(self, what: str) -> LoadError:
+        fix = "see the reason above"
+        if self.launch.engine == "ray" and "No module named 'ray'" in what:
+            fix = "use an image with Ray, or load it with engine='process'"
+        return LoadError(
+            f"the environment did not start: {what}", where=f"container {self.name}", fix=fix
+        )
+
+    def _state(self) -> Mapping[str, Any] | None:
+        """What the engine says of its state; None if there is no such container any more."""
+        with contextlib.suppress(ProviderError), self._docker.session() as client:
+            state: Mapping[str, Any] = {}
+            for _ in range(10):  # a moment between the end of a process and the engine's notice
+                found = _inspect(client, self.name)
+                if found is None:
+                    return None
+                state = found["State"]
+                if not state.get("Running") or state.get("Paused"):
+                    break
+                time.sleep(_POLL)
+            return state
+        return {"Unknown": True}
+
+    def _last_lines(self) -> str:
+        with contextlib.suppress(ProviderError), self._docker.session() as client:
+            raw = client.logs(self.name, tail=_LOG_LINES, stdout=True, stderr=True)
+            text = bytes(raw).decode(errors="replace")
+            return "\n".join(f"    {line[:300]}" for line in text.splitlines()[-_LOG_LINES:])
+        return ""
+
+
+def start_container(docker: Engine, launch: Launch) -> Container:
+    """Create, fill and start; not waited for. Raises `LoadError`, and then leaves nothing."""
+    try:
+        with docker.session() as client:
+            made = _create(client, launch)
+            client.put_archive(made, "/", pack(_settings(launch)))
+            client.start(made)
+            port = _published(client, made)
+    except BaseException as error:
+        remove_container(docker, launch.name, launch.identity)
+        if isinstance(error, ConflictError):
+            raise LoadError(
+                f"the name is taken: {error.what}",
+                where=f"container {launch.name}",
+                fix="choose another container_name, or remove that container",
+            ) from error
+        raise
+    return Container(docker, launch, port)
+
+
+def remove_container(docker: Engine, name: str, identity: str) -> None:
+    """Remove a container by its name, if it is the one of this launch."""
+    from docker.errors import NotFound  # noqa: PLC0415
+
+    with docker.session() as client:
+        found = _inspect(client, name)
+        if found is None or (found["Config"].get("Labels") or {}).get(LAUNCH) != identity:
+            return
+        try:
+            if found["State"].get("Paused"):
+                client.unpause(found["Id"])
+            client.remove_container(found["Id"], force=True, v=True)
+        except NotFound:
+            return
+        except Exception as error:
+            if "already in progress" not in str(error):
+                raise
+
+
+def _inspect(client: Any, name: str) -> dict[str, Any] | None:
+    from docker.errors import NotFound  # noqa: PLC0415
+
+    try:
+        found: dict[str, Any] = client.inspect_container(name)
+    except NotFound:
+        return None
+    return found
+
+
+def _create(client: Any, launch: Launch) -> str:
+    limits = launch.limits
+    ray = launch.engine == "ray"
+    memory = limits.memory or _suitable_memory(client)
+    host = client.create_host_config(
+        init=True,
+        mem_limit=memory,
+        memswap_limit=memory,
+        nano_cpus=int(limits.cpus * 1e9) or None,
+        pids_limit=limits.pids or (2048 if ray else 256),
+        shm_size=limits.shm or (4 * _OBJECT_STORE if ray else 64 * _MIB),
+        security_opt=["no-new-privileges"],
+        port_bindings={AGENT_PORT: (launch.publish,)},
+        log_config={"Type": "json-file", "Config": {"max-size": "8m", "max-file": "1"}},
+        network_mode=launch.network or None,
+    )
+    made = client.create_container(
+        launch.image["Id"],
+        entrypoint=list(COMMAND[:1]),
+        command=list(COMMAND[1:]),
+        name=launch.name,
+        ports=[AGENT_PORT],
+        labels={**owner_labels(), LAUNCH: launch.identity},
+        host_config=host,
+    )
+    return str(made["Id"])
+
+
+def _suitable_memory(client: Any) -> int:
+    """Three quarters of the machine: one environment alone never takes all of it."""
+    return int(client.info()["MemTotal"] * 0.75)
+
+
+def _settings(launch: Launch) -> dict[str, Any]:
+    return {
+        "token": launch.token,
+        "port": AGENT_PORT,
+        "engine": launch.engine,
+        "file": ENV_FILE,
+        "lease": launch.lease,
+        "num_cpus": max(int(launch.limits.cpus), 1),
+        "object_store": _OBJECT_STORE,
+        "join": own_head(launch.image),
+    }
+
+
+def own_head(image: Mapping[str, Any]) -> list[str]:
+    """The image's own command, where that is a `ray start` of somebody's choice."""
+    config = image.get("Config") or {}
+    command: Sequence[str] = [*(config.get("Entrypoint") or ()), *(config.get("Cmd") or ())]
+    text = " ".join(command)
+    if "ray start" not in text or "--head" not in text or tuple(command) == GENERATED_COMMAND:
+        return []
+    return list(command)
+
+
+def _published(client: Any, container: str) -> int:
+    """The port on this side. Raises `LoadError` where the container ended at once."""
+    for _ in range(100):
+        found = client.inspect_container(container)
+        ports = (found["NetworkSettings"]["Ports"] or {}).get(f"{AGENT_PORT}/tcp")
+        if ports:
+            return int(ports[0]["HostPort"])
+        if not found["State"]["Running"]:
+            break
+        time.sleep(_POLL)
+    state = found["State"]
+    what, fix = _cause(state)
+    raise LoadError(what, where=f"image {found['Config']['Image'][:30]}", fix=fix)
+
+
+def _cause(state: Mapping[str, Any] | None) -> tuple[str, str]:
+    """Why a container ended, and what to do; empty if it runs."""
+    again = "load the environment again"
+    if state is None:
+        return "the container was removed", again
+    if state.get("Unknown"):
+        return "the Docker engine does not answer", "see whether Docker runs"
+    if state.get("Paused"):
+        return "the container is paused", "unpause it: docker unpause"
+    if state.get("Running"):
+        return "", again
+    return _cause_of_end(state, again)
+
+
+def _cause_of_end(state: Mapping[str, Any], again: str) -> tuple[str, str]:
+    code = state.get("ExitCode")
+    if state.get("OOMKilled"):
+        return (
+            f"the container ran out of memory (exit code {code})",
+            "load it with more: load_env(..., memory='4g')",
+        )
+    if code == 127:  # docker-init found nothing to run
+        return "there is no python3 in the image", "use a base image with Python 3.8 or later"
+    if code == LEASE_ENDED:
+        return "the container ended: this process sent no heartbeat for too long", again
+    if code == 137:
+        return "the container was killed (exit code 137)", again
+    return f"the container ended with exit code {code}", again

@@ -1,0 +1,97 @@
+"""What can go wrong with a rayfine environment, in one tree.
+
+RayfineError
+|-- LoadError                   no image, no engine that runs it, a name that is taken
+|-- SetupError                  env.py is missing or broken, or setup was not called
+|-- MethodNotFoundError         also an AttributeError
+|-- TransferError               a value that cannot be sent, or is too large
+|-- CallTimeoutError            also a TimeoutError
+|-- CallCancelledError
+|-- EnvironmentEndedError       its process or container is gone
+|-- EnvironmentNotFoundError    no active environment has this id; also a KeyError
+`-- RemoteError                 what env.py raised; also of the built-in type that it was
+"""
+
+import builtins
+from typing import Any
+
+from reconciler.errors import RayfineError
+
+
+class LoadError(RayfineError):
+    """An environment could not be started."""
+
+
+class SetupError(RayfineError):
+    """env.py could not be loaded, or was not."""
+
+
+class MethodNotFoundError(RayfineError, AttributeError):
+    """env.py has no such method."""
+
+
+class TransferError(RayfineError):
+    """A value cannot travel between the caller and env.py."""
+
+
+class CallTimeoutError(RayfineError, TimeoutError):
+    """A call was ended at its time limit."""
+
+
+class CallCancelledError(RayfineError):
+    """A call was cancelled."""
+
+
+class EnvironmentEndedError(RayfineError):
+    """What ran env.py is gone: what setup did is lost."""
+
+
+class EnvironmentNotFoundError(RayfineError, KeyError):
+    """There is no active environment with this id."""
+
+    __str__ = RayfineError.__str__
+
+
+class RemoteError(RayfineError):
+    """env.py raised an exception. `type_name` is its type there, `traceback` its traceback there.
+
+    Where it is of a built-in type such as `ValueError`, this is one, too. It never holds an object
+    from there, only text.
+    """
+
+    type_name = ""
+    traceback = ""
+
+    def __str__(self) -> str:
+        text = super().__str__()
+        return f"{text}\n\n{self.traceback.rstrip()}" if self.traceback else text
+
+
+def remote_error(found: dict[str, Any]) -> RemoteError:
+    """The error for an exception that the agent described."""
+    name = str(found.get("type", "Exception"))
+    base = getattr(builtins, str(found.get("builtin", "")), None)
+    kind = _typed(base) if isinstance(base, type) and issubclass(base, Exception) else RemoteError
+    module = str(found.get("module", "builtins"))
+    full = name if module in ("builtins", "env") else f"{module}.{name}"
+    where = f"{found.get('file')}:{found['line']}" if found.get("line") else ""
+    error = kind(f"{full}: {found.get('message', '')}".rstrip(": "), where=where)
+    error.type_name = full
+    error.traceback = str(found.get("traceback", ""))
+    return error
+
+
+_KINDS: dict[type, type[RemoteError]] = {}
+
+
+def _typed(base: type[Exception]) -> type[RemoteError]:
+    """RemoteError that is also of a built-in type, as far as their layouts agree."""
+    if base not in _KINDS:
+        members = {"__str__": RemoteError.__str__, "__doc__": f"{base.__name__} in env.py."}
+        try:
+            made = type(f"Remote{base.__name__}", (RemoteError, base), members)
+            made("probe", where="", fix="")
+            _KINDS[base] = made
+        except TypeError:
+            _KINDS[base] = RemoteError
+    return _KINDS[base]

@@ -1,0 +1,67 @@
+"""`load_env`: options -> replicas, by mode -> an environment."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from reconciler.rayfine.docker.engine import Engine
+from reconciler.rayfine.runtime.active import ACTIVE
+from reconciler.rayfine.runtime.environment import EnvironmentWrapper
+from reconciler.rayfine.runtime.errors import LoadError
+from reconciler.rayfine.runtime.local import new_identity, start_local
+from reconciler.rayfine.runtime.options import LoadOptions, read_options
+from reconciler.rayfine.runtime.orphans import guard_against_orphans
+from reconciler.rayfine.runtime.pool import POOL
+from reconciler.rayfine.runtime.replica import Replica
+
+Backend = Callable[[LoadOptions, str], Sequence[Replica]]
+"""Starts the replicas of an environment with this id, all ready for setup, or raises."""
+
+
+def local_backend(options: LoadOptions, identity: str) -> Sequence[Replica]:
+    """Containers of the engine at `docker_host`, by default the ordinary one."""
+    docker = Engine(options.docker_host or None)
+    guard_against_orphans(docker, options.docker_host)
+    if options.warm and (claimed := POOL.claim(docker, options, identity)):
+        return claimed
+    return start_local(docker, options, identity)
+
+
+BACKENDS: Mapping[str, Backend] = {"local": local_backend}
+
+
+def load_env(
+    image: str,
+    mode: str = "local",
+    container_name: str | None = None,
+    ray_port: int = 10001,
+    **kwargs: Any,
+) -> EnvironmentWrapper:
+    """Start an environment from a built image; it is ready for `setup` on return.
+
+    Options: `engine` ("ray" or "process"), `replicas`, `memory`, `cpus`, `pids`, `shm_size`
+    (`"2g"` or bytes), `timeout` (seconds to start), `call_timeout` (seconds per call, default an
+    hour, 0 for none), `lease` (seconds without a heartbeat until it ends itself), `docker_host`,
+    `network`, `warm` (False: never take a container of the warm pool). Raises `LoadError`.
+    """
+    options = read_options(
+        {
+            **kwargs,
+            "image": image,
+            "mode": mode,
+            "container_name": container_name,
+            "ray_port": ray_port,
+        }
+    )
+    backend = BACKENDS.get(options.mode)
+    if backend is None:
+        modes = " or ".join(repr(name) for name in sorted(BACKENDS))
+        raise LoadError(f"there is no mode {options.mode!r}", where=image, fix=f"use {modes}")
+    identity = options.container_name or new_identity(options.image)
+    if identity in ACTIVE.ids():
+        raise LoadError(
+            "an environment with this name is active already",
+            where=identity,
+            fix="clean it up first, or choose another container_name",
+        )
+    replicas = backend(options, identity)
+    return EnvironmentWrapper(identity, replicas, options.call_timeout, ACTIVE)

@@ -1,0 +1,91 @@
+"""`mode="local"`: replicas as containers of a Docker engine."""
+
+import difflib
+import re
+import uuid
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from reconciler.errors import BuildError
+from reconciler.rayfine.docker.engine import Engine
+from reconciler.rayfine.image.reference import parse_reference
+from reconciler.rayfine.runtime.container import Container, Launch, start_container
+from reconciler.rayfine.runtime.errors import LoadError
+from reconciler.rayfine.runtime.options import LoadOptions
+from reconciler.rayfine.runtime.parallel import all_errors
+from reconciler.rayfine.runtime.replica import Replica
+
+
+def start_local(docker: Engine, options: LoadOptions, identity: str) -> Sequence[Replica]:
+    """Start every replica and wait until all are ready. Raises, and then leaves none behind."""
+    image = find_image(docker, options.image)
+    names = [identity]
+    if options.replicas > 1:
+        names = [f"{identity}-{number}" for number in range(1, options.replicas + 1)]
+    launches = [launch_of(options, image, name) for name in names]
+    if len(launches) == 1:
+        return [start_ready(docker, launches[0])]
+    with ThreadPoolExecutor(min(len(names), 8)) as pool:
+        work = [pool.submit(start_ready, docker, launch) for launch in launches]
+        try:
+            return [item.result() for item in work]
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            started = [item for item in work if not item.cancelled() and not item.exception()]
+            all_errors([item.result().remove for item in started])
+            raise
+
+
+def start_ready(docker: Engine, launch: Launch) -> Container:
+    """One container that is ready for setup."""
+    container = start_container(docker, launch)
+    try:
+        container.wait_ready()
+    except BaseException:
+        container.remove()
+        raise
+    return container
+
+
+def launch_of(options: LoadOptions, image: dict[str, Any], name: str) -> Launch:
+    """What the options say of one container."""
+    return Launch(
+        name=name,
+        image=image,
+        engine=options.engine,
+        limits=options.limits,
+        lease=options.lease,
+        timeout=options.timeout,
+        network=options.network,
+    )
+
+
+def new_identity(image: str) -> str:
+    """A container name for an image: readable, and unique without asking anyone."""
+    try:
+        reference = parse_reference(image)
+        text = f"{reference.path.rpartition('/')[2]}-{reference.tag or reference.digest[7:19]}"
+    except BuildError:
+        text = image
+    readable = re.sub(r"[^a-zA-Z0-9_.-]+", "-", text).strip("-._")[:60]
+    return f"rayfine-{readable or 'env'}-{uuid.uuid4().hex[:10]}"
+
+
+def find_image(docker: Engine, name: str) -> dict[str, Any]:
+    """The image. Raises `LoadError` that names images with a similar name."""
+    found = docker.inspect(name)
+    if found is not None:
+        return found
+    tags = [
+        tag
+        for image in docker.list_images({"dangling": ["false"]})
+        for tag in image.tags
+        if ":src-" not in tag
+    ]
+    wanted = name if ":" in name.rpartition("/")[2] else f"{name}:latest"
+    close = difflib.get_close_matches(wanted, tags, 3, 0.6)
+    fix = "build it first: build_image_from_env(env_path, image_tag)"
+    if close:
+        fix = f"did you mean {' or '.join(close)}? Or {fix}"
+    raise LoadError("there is no such image on the engine", where=name, fix=fix)

@@ -1,0 +1,105 @@
+"""What `load_env` was asked for: its arguments, checked once."""
+
+import math
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from reconciler.rayfine.runtime.errors import LoadError
+
+ENGINES = ("ray", "process")
+DEFAULT_RAY_PORT = 10001
+
+_UNITS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)i?b?", re.IGNORECASE)
+_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,200}")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one replica may use. Sizes in bytes; 0 means: what suits the engine and the machine."""
+
+    memory: int = 0
+    cpus: float = 0.0
+    pids: int = 0
+    shm: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LoadOptions:
+    """One call of `load_env`. Times in seconds; a `call_timeout` of 0 is none."""
+
+    image: str
+    mode: str = "local"
+    container_name: str = ""
+    ray_port: int = DEFAULT_RAY_PORT
+    engine: str = "ray"
+    replicas: int = 1
+    limits: Limits = field(default_factory=Limits)
+    timeout: float = 120.0
+    call_timeout: float = 3600.0
+    lease: float = 40.0
+    docker_host: str = ""
+    warm: bool = True
+    network: str = ""
+
+
+def read_options(given: dict[str, Any]) -> LoadOptions:
+    """Check the arguments of `load_env`. Raises `LoadError` that names the argument."""
+    stated = dict(given)
+    limits = Limits(
+        memory=_size("memory", stated.pop("memory", 0)),
+        cpus=_number("cpus", stated.pop("cpus", 0)),
+        pids=int(_number("pids", stated.pop("pids", 0))),
+        shm=_size("shm_size", stated.pop("shm_size", 0)),
+    )
+    known = set(LoadOptions.__dataclass_fields__) - {"limits"}
+    unknown = sorted(set(stated) - known)
+    if unknown:
+        allowed = ", ".join(sorted(known | {"memory", "cpus", "pids", "shm_size"}))
+        raise LoadError(f"load_env has no option {unknown[0]!r}", fix=f"its options are: {allowed}")
+    values = {name: value for name, value in stated.items() if value is not None}
+    for name in ("timeout", "call_timeout", "lease"):
+        if name in values:
+            values[name] = _number(name, values[name])
+    if stated.get("call_timeout", 1) is None:
+        values["call_timeout"] = 0.0
+    options = LoadOptions(limits=limits, **values)
+    _check(options)
+    return options
+
+
+def _check(options: LoadOptions) -> None:
+    name = options.container_name
+    if name and not _NAME.fullmatch(name):
+        raise LoadError(
+            f"not a container name: {name!r}",
+            where="container_name",
+            fix="use letters, digits, `_`, `.` and `-`; the first one a letter or digit",
+        )
+    if options.engine not in ENGINES:
+        raise LoadError(f"there is no engine {options.engine!r}", fix="use 'ray' or 'process'")
+    if type(options.replicas) is not int or not 1 <= options.replicas <= 1000:
+        raise LoadError(f"replicas cannot be {options.replicas!r}", fix="use a number from 1 on")
+    if type(options.ray_port) is not int or not 1 <= options.ray_port <= 65535:
+        raise LoadError(f"ray_port cannot be {options.ray_port!r}", fix="use 1 to 65535")
+
+
+def _number(name: str, value: Any) -> float:
+    if value is None:
+        return 0.0
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise LoadError(f"{name} is not a number: {value!r}", fix="give a number")
+    if not math.isfinite(value) or value < 0:
+        raise LoadError(f"{name} cannot be {value!r}", fix="give a number from 0 on")
+    return float(value)
+
+
+def _size(name: str, value: Any) -> int:
+    """Bytes of a number, or of a text such as `512m` or `2g` (powers of 1024, as in Docker)."""
+    if isinstance(value, str):
+        found = _SIZE.fullmatch(value.strip())
+        if found is None:
+            raise LoadError(f"{name} is not a size: {value!r}", fix="write 512m or 2g")
+        return int(float(found[1]) * _UNITS[found[2].lower()])
+    return int(_number(name, value))

@@ -1,0 +1,100 @@
+"""What is left when this process is killed: a small process of its own waits for that.
+
+A killed process cannot clean up, and a container that was only created, or is paused, cannot end
+itself. So the first start of a container starts a watcher, which does nothing but wait for the end
+of this process, then removes its containers and ends. It has no secrets, and costs one idle
+interpreter. `sweep` is for the case in which the watcher was killed, too.
+"""
+
+import atexit
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+
+from reconciler.errors import ReconcileError
+from reconciler.rayfine.docker.engine import Engine
+from reconciler.rayfine.runtime.owner import SESSION, owner_labels
+from reconciler.rayfine.runtime.sweep import sweep, sweep_session
+
+ROUNDS = (0.0, 1.0, 3.0, 6.0, 10.0, 15.0)
+"""Pauses before each look, in seconds: a request that the killed process had sent may come late."""
+
+_START = """
+import json, os, select, sys
+parent, paths, session, host = json.loads(sys.argv[1])
+said = b""
+while os.getppid() == parent:
+    if select.select([0], [], [], 1.0)[0]:
+        chunk = os.read(0, 16)
+        said += chunk
+        if not chunk:
+            break
+if said != b"done":
+    sys.path[:] = paths
+    from reconciler.rayfine.runtime.orphans import remove_all
+    remove_all(session, host)
+"""
+
+
+class Watchers:
+    """The watchers of this process, one per engine."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running: dict[tuple[int, str], subprocess.Popen[bytes]] = {}
+
+    def ensure(self, host: str) -> bool:
+        """Have one for this engine; whether it was started now."""
+        key = (os.getpid(), host)
+        with self._lock:
+            known = self._running.get(key)
+            if known is not None and known.poll() is None:
+                return False
+            if all(pid != os.getpid() for pid, _ in self._running):
+                atexit.register(self.release)
+            self._running[key] = _start(host)
+            return known is None
+
+    def release(self) -> None:
+        """Let them go: this process ends in order, and has cleaned up."""
+        with self._lock:
+            mine = [item for (pid, _), item in self._running.items() if pid == os.getpid()]
+            self._running = {}
+        for watcher in mine:
+            with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+                watcher.communicate(b"done", timeout=5)
+
+
+def _start(host: str) -> "subprocess.Popen[bytes]":
+    said = json.dumps([os.getpid(), sys.path, owner_labels()[SESSION], host])
+    return subprocess.Popen(  # noqa: S603 (our own interpreter)
+        [sys.executable, "-S", "-E", "-c", _START, said],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        cwd="/",
+    )
+
+
+def remove_all(session: str, host: str) -> None:
+    """Remove the containers of a session that has ended, and look again for latecomers."""
+    docker = Engine(host or None)
+    for pause in ROUNDS:
+        time.sleep(pause)
+        with contextlib.suppress(ReconcileError):
+            sweep_session(docker, session)
+
+
+def guard_against_orphans(docker: Engine, host: str) -> None:
+    """Start the watcher; the first time, also remove what others have left behind."""
+    if WATCHERS.ensure(host):
+        with contextlib.suppress(ReconcileError):
+            sweep(docker)
+
+
+WATCHERS = Watchers()

@@ -1,0 +1,120 @@
+"""Warm containers: started, ready for setup, paused, and claimed by `load_env`.
+
+One belongs to the content of one image and to one set of limits. It is used once: after that it
+is removed like any other.
+"""
+
+import atexit
+import contextlib
+import os
+import threading
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from reconciler.errors import ReconcileError
+from reconciler.rayfine.docker.engine import Engine
+from reconciler.rayfine.runtime.container import Container
+from reconciler.rayfine.runtime.local import find_image, launch_of, new_identity, start_ready
+from reconciler.rayfine.runtime.options import LoadOptions
+from reconciler.rayfine.runtime.orphans import guard_against_orphans
+from reconciler.rayfine.runtime.replica import Replica
+
+
+@dataclass(frozen=True, slots=True)
+class _Warm:
+    container: Container
+    refill: bool
+
+
+class WarmPool:
+    """The warm containers of this process."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._ready: dict[Hashable, list[_Warm]] = {}
+        self._process = 0
+
+    def add(self, options: LoadOptions, count: int, *, refill: bool) -> None:
+        """Start so many containers for these options. Raises `LoadError`."""
+        docker = Engine(options.docker_host or None)
+        guard_against_orphans(docker, options.docker_host)
+        image = find_image(docker, options.image)
+        for _ in range(count):
+            self._start(docker, options, image, refill=refill)
+
+    def count(self) -> int:
+        """How many are ready."""
+        with self._lock:
+            return sum(map(len, self._ready.values()))
+
+    def claim(self, docker: Engine, options: LoadOptions, identity: str) -> Sequence[Replica]:
+        """A container for exactly these options, or nothing."""
+        if options.replicas != 1 or not self.count():
+            return ()
+        image = find_image(docker, options.image)
+        with self._lock:
+            ready = self._ready.get(_key(options, image), []) if self._mine() else []
+            warm = ready.pop() if ready else None
+        if warm is None:
+            return ()
+        try:
+            if options.container_name:
+                warm.container.rename(identity)
+            warm.container.unpause()
+        except ReconcileError:
+            with contextlib.suppress(ReconcileError):
+                warm.container.remove()
+            return ()
+        if warm.refill:
+            again = threading.Thread(target=self._refill, args=(options,), daemon=True)
+            again.start()
+        return (warm.container,)
+
+    def clear(self) -> None:
+        """Remove all of them."""
+        with self._lock:
+            found = [item for items in self._ready.values() for item in items]
+            self._ready = {}
+        for item in found if self._mine() else ():
+            with contextlib.suppress(ReconcileError):
+                item.container.remove()
+
+    def _refill(self, options: LoadOptions) -> None:
+        with contextlib.suppress(ReconcileError):
+            self.add(options, 1, refill=True)
+
+    def _start(
+        self, docker: Engine, options: LoadOptions, image: dict[str, Any], *, refill: bool
+    ) -> None:
+        launch = launch_of(options, image, new_identity(options.image))
+        container = start_ready(docker, launch)
+        try:
+            container.pause()
+        except BaseException:
+            container.remove()
+            raise
+        with self._lock:
+            if not self._mine():
+                self._ready, self._process = {}, os.getpid()
+                atexit.unregister(self.clear)
+                atexit.register(self.clear)
+            self._ready.setdefault(_key(options, image), []).append(_Warm(container, refill))
+
+    def _mine(self) -> bool:
+        """False in a fork: the containers belong to its parent."""
+        return self._process == os.getpid()
+
+
+def _key(options: LoadOptions, image: dict[str, Any]) -> Hashable:
+    return (
+        image["Id"],
+        options.engine,
+        options.limits,
+        options.lease,
+        options.docker_host,
+        options.network,
+    )
+
+
+POOL = WarmPool()

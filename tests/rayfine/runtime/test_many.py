@@ -1,0 +1,123 @@
+"""Replicas, `map` and the warm pool."""
+
+import threading
+import time
+
+import pytest
+
+from reconciler.rayfine import load_env, warm_up
+from reconciler.rayfine.runtime.errors import EnvironmentEndedError, LoadError
+from reconciler.rayfine.runtime.pool import POOL
+from tests.rayfine.runtime.conftest import LOADED, Images, Load, docker
+
+pytestmark = pytest.mark.docker
+
+ENV = """
+import socket, time
+def name(): return socket.gethostname()
+def nap(seconds): time.sleep(seconds); return seconds
+def square(n):
+    if n == 13: raise ValueError("unlucky")
+    return n * n
+"""
+
+
+def test_calls_are_spread_over_replicas_and_the_lost_one_is_left_out(load: Load) -> None:
+    env = load(ENV, replicas=3)
+    env.setup()
+    assert len({env.name() for _ in range(6)}) == 3
+    start = time.monotonic()
+    assert [item.value for item in env.map("nap", [1] * 12)] == [1] * 12
+    assert time.monotonic() - start < 9  # 4 if all is well, 12 one after the other
+    docker("kill", f"{env.id}-2")
+    found = list(env.map("square", [{"n": n} for n in range(30)], _side_by_side=3))
+    assert all(isinstance(item.error, EnvironmentEndedError | ValueError | None) for item in found)
+    assert not env.is_ready()
+    assert len({env.name() for _ in range(6)}) == 2
+
+
+def test_results_come_as_they_are_ready_with_their_errors(load: Load) -> None:
+    env = load(ENV)
+    env.setup()
+    taken = []
+
+    def inputs() -> object:
+        for n in range(1000):
+            taken.append(n)
+            yield n
+
+    stream = env.map("square", inputs(), _side_by_side=2)  # type: ignore[arg-type]
+    first = next(stream)
+    assert first.value == first.input**2
+    assert len(taken) < 10
+    stream.close()  # type: ignore[attr-defined]
+    found = {item.index: item for item in env.map("square", range(20))}
+    assert sorted(found) == list(range(20))
+    assert isinstance(found[13].error, ValueError)
+    assert found[19].value == 361
+
+
+def test_a_warm_container_is_claimed_once(images: Images) -> None:
+    tag = images.build(ENV)
+    warm_up(tag, 2, engine="process")
+    try:
+        assert POOL.count() == 2
+        assert docker("ps", "-q", "--filter", "status=paused", "--filter", f"ancestor={tag}")
+        names = set()
+        start = time.monotonic()
+        with load_env(tag, engine="process", container_name="rectest-warm") as env:
+            env.setup()
+            names.add(env.name())
+            assert time.monotonic() - start < LOADED
+            assert env.id == "rectest-warm"
+        with load_env(tag, engine="process") as env:
+            env.setup()
+            names.add(env.name())
+        assert len(names) == 2
+        assert POOL.count() == 0
+    finally:
+        POOL.clear()
+
+
+def test_a_long_pause_is_no_reason_to_end(images: Images) -> None:
+    tag = images.build(ENV)
+    warm_up(tag, 1, engine="process", lease=2)
+    try:
+        time.sleep(5)
+        with load_env(tag, engine="process", lease=2) as env:
+            env.setup()
+            assert env.nap(0) == 0
+    finally:
+        POOL.clear()
+
+
+def test_replicas_start_together_or_not_at_all(images: Images) -> None:
+    tag = images.build(ENV, name="together")
+    taken = docker("create", "--name", "rectest-group-2", images.build(ENV), "true")
+    try:
+        with pytest.raises(LoadError, match="the name is taken"):
+            load_env(tag, engine="process", replicas=3, container_name="rectest-group")
+        assert docker("ps", "-aq", "--filter", f"ancestor={tag}") == ""
+    finally:
+        docker("rm", taken)
+
+
+def test_a_call_that_setup_interrupts_leaves_the_new_process_alone(load: Load) -> None:
+    env = load(ENV)
+    env.setup()
+    errors: list[BaseException] = []
+
+    def nap() -> None:
+        try:
+            env.nap(60)
+        except EnvironmentEndedError as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=nap)
+    thread.start()
+    time.sleep(0.3)
+    env.setup()
+    thread.join(10)
+    assert len(errors) == 1
+    assert env.is_ready()
+    assert env.nap(0) == 0
