@@ -22,10 +22,14 @@ class Wire:
         if connection.family != socket.AF_UNIX:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
-    def close(self) -> None:
-        """Close it; also wakes a thread that reads."""
+    def wake(self) -> None:
+        """End the connection, so that a thread that reads from it goes on and closes it."""
         with contextlib.suppress(OSError):
             self.socket.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """End the connection and give it back; only for the thread that uses it."""
+        self.wake()
         self.socket.close()
 
     def read_until(self, end: bytes) -> bytes:

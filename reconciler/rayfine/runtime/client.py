@@ -108,9 +108,13 @@ class AgentClient:
         """Close every connection; calls under way end with `ConnectionLostError`."""
         with self._lock:
             self._closed = True
-            wires, self._open, self._idle = list(self._open), set(), []
-        for wire in wires:
+            idle, self._idle = self._idle, []
+            busy = self._open.difference(idle)
+            self._open = set()
+        for wire in idle:
             wire.close()
+        for wire in busy:  # its reader closes it: the number of a closed one may be another's soon
+            wire.wake()
 
     def _ask(self, verb: str, path: str, value: Any, *, limit: float, identity: str = "") -> Reply:
         pieces = _message(value) if verb == "POST" else []
