@@ -3,7 +3,7 @@
 import signal
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 import click
@@ -55,11 +55,12 @@ def _interrupts(stop: threading.Event) -> Iterator[None]:
         if stop.is_set():
             raise KeyboardInterrupt("what had begun may be done or not; `reconcile plan` shows it")
         stop.set()
-        click.echo(
-            "Interrupted: finishing what has begun, starting nothing more. "
-            "Interrupt again to stop at once.",
-            err=True,
-        )
+        with suppress(RuntimeError):  # standard error was being written to when the signal came
+            click.echo(
+                "Interrupted: finishing what has begun, starting nothing more. "
+                "Interrupt again to stop at once.",
+                err=True,
+            )
 
     if threading.current_thread() is not threading.main_thread():
         yield  # a library call from a thread: signals belong to whoever owns the main thread
