@@ -85,7 +85,8 @@ class _Interrupt:
         if self.stop.is_set():
             raise KeyboardInterrupt
         self.stop.set()
-        with suppress(OSError):  # the terminal may be what has gone
+        # The terminal may be what has gone; or the signal came while it was being written to.
+        with suppress(OSError, RuntimeError):
             click.echo(
                 "Interrupted: finishing what has begun, starting nothing more. "
                 "Interrupt again to stop at once.",

@@ -160,7 +160,12 @@ class RayfineImage(Kind):
     def expand(self, document: Document, context: LoadContext) -> Sequence[Resource]:
         """One image. Raises `FieldError` where the context or a file in it is not there."""
         stated: RayfineImageSpec = document.spec
-        _check_files(stated, context.root)
+        try:
+            _check_files(stated, context.root)
+        except (OSError, RuntimeError) as error:  # too long a name, links in a circle, no rights
+            why = (error.strerror if isinstance(error, OSError) else None) or str(error)
+            fault = f"the directory cannot be read: {why}"
+            raise FieldError((("spec", "path"), fault, "name a readable directory")) from error
         written = stated.model_dump(exclude_defaults=True)
         spec: dict[str, Any] = {name: value for name, value in written.items() if value}
         metadata = document.metadata

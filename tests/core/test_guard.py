@@ -204,3 +204,50 @@ def test_a_leftover_stays_while_what_replaces_it_is_refused() -> None:
     assert address in plan.refused[1].refusal.reason
     free = guard(plan_of([resource(address), KEEP], [leftover, KEPT]), RULES, NOTHING)
     assert free.refused == ()
+
+
+def test_a_tripped_guard_stops_the_destroys_and_nothing_else() -> None:
+    new = resource("RunaiEnvironment.new")
+    approved = Approval(frozenset({"RunaiEnvironment.e000"}))
+    plan = guard(plan_of([KEEP, new], [KEPT, *orphans(5)]), RULES, approved)
+    assert actions(plan) == {
+        "RunaiEnvironment.keep": "unchanged",
+        "RunaiEnvironment.new": "create",
+        "RunaiEnvironment.e000": "delete",
+        **{f"RunaiEnvironment.e00{n}": "blocked delete" for n in range(1, 5)},
+    }
+
+
+def test_a_leftover_is_approved_under_its_own_address_or_that_of_its_resource() -> None:
+    strict = GuardRules(max_deletes=0)
+    address = "RunaiEnvironment.keep"
+    leftover = live(address, {"name": "x"}, uid="old", mark={"deposed": "0a1b2c"})
+    plan = plan_of([KEEP], [KEPT, leftover])
+    assert refused(guard(plan, strict, NOTHING)) == 1
+    for named in (address, f"{address} (deposed 0a1b2c)"):
+        assert refused(guard(plan, strict, Approval(frozenset({named})))) == 0
+
+
+def test_a_refusal_reaches_dependents_in_any_order_of_addresses() -> None:
+    names = ["RunaiEnvironment.a", "RunaiEnvironment.b", "RunaiEnvironment.c"]
+    desired = [
+        resource(names[0], depends_on=[names[1]]),
+        resource(names[1], depends_on=[names[2]]),
+        resource(names[2], {"image": "x"}),
+    ]
+    plan = guard(plan_of(desired, [live(names[2], owner=None)]), RULES, NOTHING)
+    assert actions(plan) == {
+        names[0]: "blocked create",
+        names[1]: "blocked create",
+        names[2]: "conflict adopt",
+    }
+
+
+def test_a_leftover_that_is_refused_already_keeps_its_reason() -> None:
+    strict = GuardRules(max_deletes=0)
+    address = "RunaiEnvironment.train"
+    leftover = live(address, {"name": "x"}, uid="old", mark={"deposed": "0a1b2c"})
+    theirs = live(address, {"image": "theirs"}, uid="theirs", owner=None)
+    plan = guard(plan_of([resource(address)], [leftover, theirs]), strict, NOTHING)
+    assert plan.refused[1].refusal is not None
+    assert "guards.max_deletes" in plan.refused[1].refusal.reason

@@ -82,3 +82,37 @@ def test_the_trailer_reads_as_documented() -> None:
     text = write_mark("Training", Mark("ml", MARK.id_hash, protect=True, secrets=True), HOLDER)
     assert text.startswith(f"Training [reconcile:ml:{MARK.id_hash}:")
     assert text.endswith(":ps]")
+
+
+def test_the_form_of_marks_on_live_objects_does_not_change() -> None:
+    """A mark that reads differently tomorrow would detach every object there is."""
+    assert write_mark("Text", MARK, HOLDER) == "Text [reconcile:ml-platform:afe7aryjkegu:edyfzqik]"
+    every = Mark("ml", hash_id("RunaiCompute", "x"), True, True, "0a1b2c")
+    marked = write_mark("", every, Holder("RunaiCompute", "tenant", "", "é"))
+    assert marked == "[reconcile:ml:6dvxkonk3el6:o5isgmqr:psr0a1b2c]"
+    assert read_mark("[reconcile:ml-platform:afe7aryjkegu:edyfzqik:]", HOLDER).mark == MARK
+
+
+def test_a_description_can_be_filled_to_its_last_character() -> None:
+    left = Mark("ml-platform", MARK.id_hash, deposed="0a1b2c")
+    text = "x" * text_limit(MARK)
+    assert len(write_mark(text, left, HOLDER)) == DESCRIPTION_LIMIT
+
+
+def test_half_a_character_in_a_name_of_others_does_no_harm() -> None:
+    holder = Holder("RunaiEnvironment", "tenant", "", "\ud800")
+    assert read_mark(write_mark("a", MARK, holder), holder).mark == MARK
+
+
+def test_what_is_said_of_marks_that_do_not_count() -> None:
+    damaged = "Text [reconcile:oops]"
+    found = read_mark(damaged, HOLDER)
+    assert (found.text, found.detached) == (damaged, "its ownership mark is damaged")
+    copied = read_mark(write_mark("Text", MARK, HOLDER), HOLDER._replace(name="copy"))
+    assert (copied.text, copied.detached) == (
+        "Text",
+        (
+            "its ownership mark (stack ml-platform) was made for another object: "
+            "this is a copy, or it was renamed or moved by hand"
+        ),
+    )

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.plan import Action, ReadFailure, RefusalKind, desired_mark, select
-from reconciler.resource import LiveResource, Resource, hash_id
+from reconciler.plan import Action, ReadFailure, RefusalKind, Unmanaged, desired_mark, select
+from reconciler.resource import LiveResource, Mark, Resource, hash_id
 from tests.core.builders import STACK, actions, live, plan_of, resource
 
 ENV = "RunaiEnvironment.train"
@@ -287,3 +287,54 @@ def test_a_name_that_others_have_is_not_taken(owner: str | None) -> None:
         [resource(ENV, {"name": "b"})], [live(ENV), live("RunaiEnvironment.b", owner=owner)]
     )
     assert actions(renamed) == {ENV: "conflict update"}
+
+
+def test_the_digest_tells_each_side_apart_where_the_action_is_the_same() -> None:
+    def digest(desired: str, there: str) -> str:
+        return plan_of([resource(ENV, {"image": desired})], [live(ENV, {"image": there})]).digest()
+
+    assert len({digest("a", "x"), digest("b", "x"), digest("a", "y")}) == 3
+    assert digest("a", "x") == digest("a", "x")
+
+
+def test_the_form_of_the_digest_does_not_change() -> None:
+    """It is compared between a review and an apply, which may run on different machines."""
+    plan = plan_of([resource(ENV)], [live(ENV, {"image": "b"})])
+    assert plan.digest() == (
+        "sha256:fe5a47a0e07862354d0b7af241d9448ebdb4f9f36cc4a4dc50386b99400ea92e"
+    )
+    assert (plan.target, plan.stack) == ("test", STACK)
+
+
+def test_the_mark_that_a_resource_wants() -> None:
+    wanted = desired_mark(resource(ENV, {"v": {"secret": "s"}}, protect=True), STACK)
+    assert wanted == Mark(STACK, hash_id("RunaiEnvironment", "train"), protect=True, secrets=True)
+
+
+def test_a_leftover_goes_under_the_id_of_its_resource_not_its_name() -> None:
+    address = "RunaiEnvironment.team-a-train"
+    leftover = live(
+        address, {"name": "train-replaced-0a1b2c"}, uid="old", mark={"deposed": "0a1b2c"}
+    )
+    plan = plan_of([resource(address, {"name": "train"})], [leftover])
+    assert actions(plan) == {address: "create", f"{address} (deposed 0a1b2c)": "delete"}
+
+
+def test_an_orphan_named_like_a_leftover_keeps_its_name() -> None:
+    plan = plan_of([], [live("RunaiEnvironment.x-replaced-None")])
+    assert actions(plan) == {"RunaiEnvironment.x-replaced-None": "delete"}
+
+
+def test_detached_objects_are_listed_whole() -> None:
+    copy = live("RunaiEnvironment.copy", owner=None, uid="u-7", detached="a copy")
+    (listed,) = plan_of([], [copy]).detached
+    assert listed == Unmanaged("RunaiEnvironment", "copy", "u-7", "a copy")
+
+
+def test_an_adoption_shows_what_it_changes() -> None:
+    plan = plan_of([resource(ENV, {"image": "b"}, adopt=True)], [live(ENV, owner=None)])
+    assert [(f.name, f.before, f.after) for f in plan.changes[0].fields] == [
+        ("image", "busybox", "b")
+    ]
+    same = plan_of([resource(ENV)], [live(ENV, owner=None)])
+    assert (same.changes[0].fields, same.changes[0].refusal) == ((), None)

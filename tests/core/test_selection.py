@@ -66,3 +66,44 @@ def test_addresses_of_an_unread_system_can_be_chosen() -> None:
     )
     chosen = apply_selection(plan, Selection(only=("RayfineImage.a",), exclude=("RayfineImage.b",)))
     assert chosen.failures[0].addresses == ("RayfineImage.a",)
+
+
+def test_only_brings_what_is_needed_in_turn() -> None:
+    chain = plan_of(
+        [
+            resource("RayfineImage.a", {"tag": "a:1"}),
+            resource("RunaiCompute.b", depends_on=["RayfineImage.a"]),
+            resource("RunaiEnvironment.c", depends_on=["RunaiCompute.b"]),
+            resource("RunaiEnvironment.d"),
+        ]
+    )
+    chosen = apply_selection(chain, Selection(only=("RunaiEnvironment.c",)))
+    assert set(actions(chosen)) == {"RayfineImage.a", "RunaiCompute.b", "RunaiEnvironment.c"}
+
+
+def test_an_orphan_whose_id_has_dots_is_found_by_it() -> None:
+    plan = plan_of([], [live("RunaiEnvironment.a.b", {"name": "old"})])
+    assert len(apply_selection(plan, Selection(only=("RunaiEnvironment.a.b",))).changes) == 1
+
+
+@pytest.mark.parametrize("glob", ["RunaiEnvironment.alon?", "RunaiEnvironment.[a]lone", "*.alone"])
+def test_every_kind_of_glob_approves_nothing(plan: Plan, glob: str) -> None:
+    assert exact_addresses(plan, Selection(only=(glob,))) == frozenset()
+    assert list(actions(apply_selection(plan, Selection(only=(glob,))))) == [
+        "RunaiEnvironment.alone"
+    ]
+
+
+def test_unread_addresses_are_named_as_chosen() -> None:
+    failure = ReadFailure("Docker engine", ("RayfineImage",), "down", "start it")
+    plan = plan_of(
+        [resource(f"RayfineImage.{name}", {"tag": f"{name}:1"}) for name in "ab"],
+        failures=[failure],
+    )
+
+    def unread(selection: Selection) -> tuple[str, ...]:
+        return apply_selection(plan, selection).failures[0].addresses
+
+    assert unread(Selection()) == ("RayfineImage.a", "RayfineImage.b")
+    assert unread(Selection(exclude=("RayfineImage.b",))) == ("RayfineImage.a",)
+    assert unread(Selection(only=("RayfineImage.b",))) == ("RayfineImage.b",)

@@ -198,3 +198,12 @@ def test_env_py_has_to_be_a_file(root: Path) -> None:
 def test_what_is_refused(root: Path, spec: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         expand(root, **spec)
+
+
+def test_a_path_that_the_system_refuses_is_a_fault(root: Path) -> None:
+    ((at, what, _),) = faults(root, path="x" * 300)
+    assert at == ("spec", "path")
+    assert what == "the directory cannot be read: File name too long"
+    (root / "circle").symlink_to("circle")
+    ((_, what, _),) = faults(root, path="circle")
+    assert "circle" in what or "Too many levels" in what
