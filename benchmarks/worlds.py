@@ -106,10 +106,11 @@ def write_octodns(directory: Path, count: int) -> Path:
     """A zone of `count` records whose YAML target already equals its YAML source."""
     (directory / "source").mkdir(parents=True)
     (directory / "target").mkdir()
+    kind = "class: octodns.provider.yaml.YamlProvider"
     (directory / "config.yaml").write_text(
         "providers:\n"
-        "  source: {class: octodns.provider.yaml.YamlProvider, directory: ./source}\n"
-        "  target: {class: octodns.provider.yaml.YamlProvider, directory: ./target}\n"
+        f"  source: {{{kind}, directory: ./source, enforce_order: false}}\n"
+        f"  target: {{{kind}, directory: ./target, enforce_order: false}}\n"
         "zones:\n  example.com.: {sources: [source], targets: [target]}\n"
     )
     zone = "---\n" + "".join(

@@ -9,6 +9,7 @@ interrupt as well.
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -113,14 +114,18 @@ class _Run:
                 text = f"{missing.address} was not applied"
                 self.record(Outcome(change, Status.SKIPPED_DEPENDENCY, text))
         tasks = [self._task(change) for change in ready]
-        written: list[Outcome] = []
+        running = Counter(change.key.kind for change in ready)
+        written: dict[str, list[Outcome]] = {kind: [] for kind in running}
         for _, outcome in self.crew.executor.run(tasks) if tasks else ():
+            kind = outcome.change.key.kind
             if outcome.status is Status.APPLIED:
-                written.append(outcome)
+                written[kind].append(outcome)
             else:
                 self.record(outcome)
-        for outcome in self._confirm(written):
-            self.record(outcome)
+            running[kind] -= 1
+            if not running[kind]:  # slow builds of another kind may go on meanwhile
+                for confirmed in self._confirm(kind, written[kind]):
+                    self.record(confirmed)
 
     def _failed_dependency(self, change: Change) -> ResourceKey | None:
         for key in change.desired.depends_on if change.desired else ():
@@ -166,21 +171,17 @@ class _Run:
                 seconds=time.monotonic() - begin,
             )
 
-    def _confirm(self, written: Sequence[Outcome]) -> Iterable[Outcome]:
-        """Compare each kind once with what was asked; then finish the replacements."""
-        by_kind: dict[str, list[Outcome]] = {}
+    def _confirm(self, kind: str, written: Sequence[Outcome]) -> Iterable[Outcome]:
+        """Compare all writes of a kind with what was asked; then finish the replacements."""
+        wrong = self._settle(kind, written) if written else {}
+        confirmed = []
         for outcome in written:
-            by_kind.setdefault(outcome.change.key.kind, []).append(outcome)
-        for kind, outcomes in by_kind.items():
-            wrong = self._settle(kind, outcomes)
-            confirmed = []
-            for outcome in outcomes:
-                problem = wrong.get(outcome.change.address)
-                if problem is None:
-                    confirmed.append(outcome)
-                else:
-                    yield replace(outcome, status=Status.FAILED, message=problem)
-            yield from self._finish(kind, confirmed)
+            problem = wrong.get(outcome.change.address)
+            if problem is None:
+                confirmed.append(outcome)
+            else:
+                yield replace(outcome, status=Status.FAILED, message=problem)
+        yield from self._finish(kind, confirmed)
 
     def _settle(self, kind: str, outcomes: Sequence[Outcome]) -> Mapping[str, str]:
         changes = [outcome.change for outcome in outcomes]

@@ -18,7 +18,7 @@ Only `reconciler.cli` prints these and turns them into exit codes.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 class ReconcileError(Exception):
@@ -41,13 +41,18 @@ class ConfigError(ReconcileError):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """One fault in one file. `line` and `column` count from 1; 0 means the whole file."""
+    """One fault in one file. `line` and `column` count from 1; 0 means the whole file.
+
+    `path` leads from the document that starts on `line` to the value at fault, where only that is
+    known: a provider sees the file no more.
+    """
 
     file: str
     line: int
     column: int
     message: str
     fix: str = ""
+    path: tuple[str | int, ...] = field(default=(), compare=False)
 
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}:{self.column}" if self.line else self.file

@@ -86,8 +86,8 @@ def _refuse_pruning_by_an_empty_set(plan: Plan, approval: Approval) -> Plan:
         return plan
     refusal = Refusal(
         RefusalKind.BLOCKED,
-        "there is no manifest at all, and an empty set never deletes",
-        "check the `manifests` directory of reconciler.yaml; to delete on purpose, name each "
+        "this plan has no manifest at all, and an empty set never deletes",
+        "check `manifests` in reconciler.yaml, and --only; to delete on purpose, name each "
         "address with --only or --allow-destroy",
     )
     return _refuse(

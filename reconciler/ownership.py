@@ -96,4 +96,4 @@ def _flags(mark: Mark) -> str:
 
 def _check(mark: Mark, holder: Holder) -> str:
     parts = (mark.stack, mark.id_hash, _flags(mark), *holder)
-    return base32(hashlib.sha256("\0".join(parts).encode()).digest(), 8)
+    return base32(hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).digest(), 8)

@@ -82,8 +82,10 @@ def read_plan_file(path: Path) -> SavedPlan:
         return SavedPlan(
             _plan(document, own), own["digest"], own["target_description"], own["commit"] or ""
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise _no_plan(path, f"{type(error).__name__} at {error}") from error
+    except KeyError as error:
+        raise _no_plan(path, f"it has no {error}") from error
+    except (TypeError, ValueError, AttributeError) as error:
+        raise _no_plan(path, "a value in it has the wrong type") from error
 
 
 def require_same(saved: SavedPlan, fresh: Plan) -> None:

@@ -152,7 +152,7 @@ class LiveResource:
 @lru_cache(maxsize=65536)
 def hash_id(kind: str, resource_id: str) -> str:
     """12 lower-case base-32 characters (60 bits) that stand for `KIND.ID` on a live object."""
-    digest = hashlib.sha256(f"{kind}.{resource_id}".encode()).digest()
+    digest = hashlib.sha256(f"{kind}.{resource_id}".encode("utf-8", "surrogatepass")).digest()
     return base32(digest, 12)
 
 

@@ -53,7 +53,7 @@ def _interrupts(stop: threading.Event) -> Iterator[None]:
 
     def ask(_signal: int, _frame: FrameType | None) -> None:
         if stop.is_set():
-            raise KeyboardInterrupt
+            raise KeyboardInterrupt("what had begun may be done or not; `reconcile plan` shows it")
         stop.set()
         click.echo(
             "Interrupted: finishing what has begun, starting nothing more. "

@@ -1,5 +1,6 @@
 """`reconcile`: the root command, its global options, and how errors become words and exit codes."""
 
+import contextlib
 import gc
 import importlib
 import logging
@@ -91,8 +92,11 @@ class LazyGroup(click.Group):
     "  reconcile plan --target sandbox\n"
     "  reconcile apply --target sandbox            # a dry run: says what it would do\n"
     "  reconcile apply --target sandbox --apply    # does it\n\n"
-    "Exit codes: 0 success or no changes, 1 error, 2 changes pending (--detailed-exitcode), "
-    "3 stale plan, 4 blocked, conflict or refused by a guard, 5 partial apply.",
+    "Exit codes:\n\n\b\n"
+    "  0  success, or no changes       3  a saved plan is stale\n"
+    "  1  an error                     4  a change is blocked or in conflict\n"
+    "  2  changes, if asked for with   5  only a part of an apply succeeded\n"
+    "     --detailed-exitcode",
 )
 @click.option(
     "-C",
@@ -122,12 +126,15 @@ def root(
     """
     logging.basicConfig(
         level=logging.DEBUG if debug else logging.WARNING,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+        if debug
+        else "Warning: %(message)s",
         stream=sys.stderr,
     )
-    for noisy in ("urllib3", "docker", "asyncio"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
-    ctx.obj = Globals(directory, config, colour=False if no_color else None)
+    for noisy in ("urllib3", "docker", "asyncio"):  # what goes wrong there, our errors say
+        logging.getLogger(noisy).setLevel(logging.WARNING if debug else logging.ERROR)
+    ctx.with_resource(contextlib.chdir(directory))
+    ctx.obj = Globals(Path.cwd(), config, colour=False if no_color else None)
 
 
 def main() -> NoReturn:
@@ -145,14 +152,16 @@ def run(arguments: list[str]) -> ExitCode:
         error.show()
     except click.exceptions.Exit as error:  # --help and --version end this way
         return ExitCode(error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        _say("Interrupted: nothing more was done.")
+    except (click.Abort, KeyboardInterrupt) as error:  # click keeps what it caught as the cause
+        _say(f"Interrupted: {str(error.__cause__ or error) or 'nothing was changed'}.")
     except ReconcileError as error:
         _say(f"Error: {_escaped(str(error))}")
         if isinstance(error, StalePlanError):
             return ExitCode.STALE
     except BrokenPipeError:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115  (until exit)
+    except OSError as error:
+        _say(f"Error: {_escaped(_disk_fault(error))}")
     return ExitCode.ERROR
 
 
@@ -164,6 +173,14 @@ def _finish(code: ExitCode) -> int:
         return ExitCode.ERROR
     sys.stderr.flush()
     return int(code)
+
+
+def _disk_fault(error: OSError) -> str:
+    """A file that cannot be written or read, where no stage has better words for it."""
+    place = f"{error.filename}: " if error.filename else ""
+    return (
+        f"{place}{error.strerror or error}\n  check the path, the free space and your rights there"
+    )
 
 
 def _escaped(text: str) -> str:

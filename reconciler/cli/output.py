@@ -1,7 +1,8 @@
 """Where rendered plans go, and which exit code a plan or an apply stands for."""
 
+import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -36,10 +37,24 @@ def emit(plan: Plan, header: Header, options: PlanOptions) -> None:
             write_plan_file(output.path, render(plan, header, output.format, Style()))
 
 
-def save(plan: Plan, header: Header, path: Path) -> None:
+def save(plan: Plan, header: Header, options: PlanOptions, path: Path) -> None:
     """Write a plan file and say how to use it."""
     write_plan_file(path, render(plan, header, "json", Style()))
-    click.echo(f"Saved the plan to {path}. Apply it with: reconcile apply {path} --apply", err=True)
+    words = ["reconcile", "apply", str(path), "--apply", *_repeated(options)]
+    use = f" Apply it with: {shlex.join(words)}" if plan.pending else ""
+    click.echo(f"Saved the plan to {path}.{use}", err=True)
+
+
+def _repeated(options: PlanOptions) -> Iterator[str]:
+    """What a saved plan needs again when it is applied: the selection, and what was approved."""
+    for address in options.selection.only:
+        yield f"--only={address}"
+    for address in options.selection.exclude:
+        yield f"--exclude={address}"
+    for address in sorted(options.approval.addresses):
+        yield f"--allow-destroy={address}"
+    if options.approval.deletes is not None:
+        yield f"--allow-deletes={options.approval.deletes}"
 
 
 def show(text: str) -> None:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 class PlainScreen:
     """One line after another: for logs, files and pipes."""
 
+    repaints = False
+
     def line(self, text: str) -> None:
         """See `Screen`."""
         click.echo(text, err=True)
@@ -28,6 +30,8 @@ class PlainScreen:
 
 class LiveScreen:
     """Lines scroll above a small list of what is running now."""
+
+    repaints = True
 
     def __init__(self, live: "Live") -> None:
         self._live = live

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import click
+
 from reconciler import manifest
 from reconciler.cli.main import Globals
 from reconciler.cli.options import PlanOptions
@@ -26,6 +28,7 @@ from reconciler.live import add_usage, read_all
 from reconciler.plan import Plan, World, make_plan
 from reconciler.providers.base import Providers
 from reconciler.providers.registry import KIND_TRAITS, describe_target, open_providers
+from reconciler.render.escape import printable
 from reconciler.render.text import Header
 from reconciler.resource import Resource
 from reconciler.selection import apply_selection, exact_addresses
@@ -45,7 +48,10 @@ class Session:
 
 def read_config(place: Globals) -> Config:
     """The configuration of the directory, or the file that `--config` names."""
-    return load_config(place.config or find_config(place.directory))
+    config = load_config(place.config or find_config(place.directory))
+    for text in config.warnings:
+        click.echo(f"Warning: {printable(text)}", err=True)
+    return config
 
 
 def read_manifests(config: Config, target: Target | None) -> tuple[Resource, ...]:
@@ -67,7 +73,7 @@ def open_session(options: PlanOptions) -> Iterator[Session]:
     target = resolve_target(config, options.target, os.environ)
     resources = read_manifests(config, target)
     _require_systems(resources, target, config)
-    _require_pushed(resources, target)
+    _require_pushed(resources, target, config)
     executor = ThreadExecutor(options.parallelism)
     header = Header(target.name, describe_target(target, config.root), short_commit(config.root))
     with open_providers(target, config.root, options.parallelism) as providers:
@@ -76,7 +82,10 @@ def open_session(options: PlanOptions) -> Iterator[Session]:
 
 def plan_session(session: Session, options: PlanOptions) -> Plan:
     """Read the live side and make the guarded plan of what was selected."""
-    reading = read_all(session.resources, session.providers, session.executor)
+    try:
+        reading = read_all(session.resources, session.providers, session.executor)
+    except ManifestError as error:
+        raise manifest.locate(error, session.config.root) from error
     plan = make_plan(
         World(
             target=session.target.name,
@@ -119,7 +128,7 @@ def _require_systems(resources: Sequence[Resource], target: Target, config: Conf
             )
 
 
-def _require_pushed(resources: Sequence[Resource], target: Target) -> None:
+def _require_pushed(resources: Sequence[Resource], target: Target, config: Config) -> None:
     """Refuse images that a real cluster could not pull: only a sandbox may use unpushed ones."""
     if target.is_sandbox:
         return
@@ -135,10 +144,11 @@ def _require_pushed(resources: Sequence[Resource], target: Target) -> None:
             1,
             f"{item.key.address} uses {key.address}, which is not pushed to a registry",
             f"set push: true on {key.address} and give it a tag in a registry of the cluster's",
+            ("spec", "image"),
         )
         for item in resources
         for key in item.depends_on
         if key in local
     ]
     if problems:
-        raise ManifestError(problems)
+        raise manifest.locate(ManifestError(problems), config.root)

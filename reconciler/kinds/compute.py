@@ -10,15 +10,22 @@ from fractions import Fraction
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-    AfterValidator,
     BeforeValidator,
     Field,
     StrictBool,
-    StrictFloat,
-    StrictInt,
-    ValidationInfo,
 )
 
+from reconciler.kinds.amounts import (
+    AnyMemory,
+    Cores,
+    Gpus,
+    Memory,
+    Portion,
+    check_quantity,
+    cores_fault,
+    gpus_fault,
+    memory_fault,
+)
 from reconciler.kinds.asset import (
     ASSET_IDENTITY,
     ASSET_IMMUTABLE,
@@ -26,7 +33,6 @@ from reconciler.kinds.asset import (
     Fault,
     asset_resource,
     check_description,
-    context_of,
     expand_meta,
 )
 from reconciler.kinds.base import (
@@ -36,15 +42,12 @@ from reconciler.kinds.base import (
     Limits,
     LoadContext,
     Strict,
-    field_fault,
 )
 from reconciler.kinds.entries import by_name
 from reconciler.kinds.quantity import (
     MEMORY_FORMAT,
-    PATTERN,
     canonical_memory,
     parse_bytes,
-    suggest_memory,
 )
 from reconciler.resource import KindTraits, Resource
 
@@ -54,103 +57,12 @@ _CPU_FIELDS = ("cpu_core_request", "cpu_core_limit")
 _CPU_MEMORY_FIELDS = ("cpu_memory_request", "cpu_memory_limit")
 _MEMORY_FIELDS = (*_CPU_MEMORY_FIELDS, "gpu_memory_request", "gpu_memory_limit")
 _PORTION_FIELDS = ("gpu_portion_request", "gpu_portion_limit")
-_LIMIT_FIX = "ask for less, or raise limits.{} in reconciler.yaml"
-
-
-def cores_fault(cores: float, limits: Limits) -> tuple[str, str] | None:
-    """What is wrong with a number of CPU cores above the limit."""
-    if cores <= limits.max_cpu_cores:
-        return None
-    what = f"CPU core count ({cores:g}) exceeds maximum allowed ({limits.max_cpu_cores:g})"
-    return what, _LIMIT_FIX.format("max_cpu_cores")
-
-
-def memory_fault(memory: str, limits: Limits) -> tuple[str, str] | None:
-    """What is wrong with an amount of memory above the limit, which counts in 2^30 bytes."""
-    amount = parse_bytes(memory)
-    if amount is None or amount <= limits.max_memory_gb * 2**30:
-        return None
-    what = f"memory ({memory}) exceeds maximum allowed ({limits.max_memory_gb:g}Gi)"
-    return what, _LIMIT_FIX.format("max_memory_gb")
-
-
-def gpus_fault(gpus: int, limits: Limits) -> tuple[str, str] | None:
-    """What is wrong with a number of GPUs above the limit."""
-    if gpus <= limits.max_gpus:
-        return None
-    what = f"GPU count ({gpus}) exceeds maximum allowed ({limits.max_gpus})"
-    return what, _LIMIT_FIX.format("max_gpus")
-
-
-def _within_cores(cores: float, info: ValidationInfo) -> float:
-    context = context_of(info)
-    if context and (fault := cores_fault(cores, context.limits)):
-        raise field_fault(*fault)
-    return int(cores) if cores == int(cores) else cores
-
-
-def _within_memory(memory: str, info: ValidationInfo) -> str:
-    context = context_of(info)
-    if context and (fault := memory_fault(memory, context.limits)):
-        raise field_fault(*fault)
-    return memory
-
-
-def _within_gpus(gpus: int, info: ValidationInfo) -> int:
-    context = context_of(info)
-    if context and (fault := gpus_fault(gpus, context.limits)):
-        raise field_fault(*fault)
-    return gpus
-
-
-def _check_memory(value: Any) -> Any:
-    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-    if not isinstance(text, str):
-        return value
-    amount = parse_bytes(text.strip())
-    if amount is None:
-        raise field_fault(f"{text!r} is no amount of memory", suggest_memory(text))
-    if amount and amount < 2**20 and text.strip()[-1:].isdigit():
-        raise field_fault(
-            f"{text} without a unit means {text} bytes", f"add one, such as {text.strip()}Gi"
-        )
-    return text.strip()
-
-
-def _check_gpus(value: Any) -> Any:
-    if isinstance(value, float):
-        if value == int(value):
-            return int(value)
-        raise field_fault(
-            "GPUs are counted in whole devices",
-            "for a part of one write a RunaiCompute with gpu_devices_request: 1, "
-            f"gpu_request_type: portion and gpu_portion_request: {value:g}",
-        )
-    return value
-
-
-def _check_quantity(value: Any) -> Any:
-    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-    if isinstance(text, str) and parse_bytes(text.strip()) is None:
-        raise field_fault(f"{text!r} is no quantity", "write a number such as 2 or 500m")
-    return text.strip() if isinstance(text, str) else text
-
-
-_FINITE = Field(ge=0, allow_inf_nan=False)
-Cores = Annotated[StrictFloat, _FINITE, AfterValidator(_within_cores)]
-AnyMemory = Annotated[
-    str,
-    BeforeValidator(_check_memory, json_schema_input_type=Annotated[str, Field(pattern=PATTERN)]),
-]
-Memory = Annotated[AnyMemory, AfterValidator(_within_memory)]
-Gpus = Annotated[StrictInt, Field(ge=0), BeforeValidator(_check_gpus), AfterValidator(_within_gpus)]
-Portion = Annotated[StrictFloat, Field(ge=0, le=1, allow_inf_nan=False)]
 
 
 class Quantity(Strict):
     """How much of an extended resource."""
 
-    quantity: Annotated[str | None, BeforeValidator(_check_quantity)] = Field(
+    quantity: Annotated[str | None, BeforeValidator(check_quantity)] = Field(
         default=None, description="Amount.", examples=["2"]
     )
     exclude: StrictBool = Field(

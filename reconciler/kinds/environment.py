@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PlainValidator, StrictInt
 
+from reconciler.kinds.amounts import Cores, Gpus, Memory
 from reconciler.kinds.asset import (
     ASSET_IDENTITY,
     ASSET_IMMUTABLE,
@@ -33,7 +34,7 @@ from reconciler.kinds.base import (
     field_fault,
 )
 from reconciler.kinds.capabilities import Capabilities
-from reconciler.kinds.compute import COMPUTE, Cores, Gpus, Memory, limit_faults
+from reconciler.kinds.compute import COMPUTE, limit_faults
 from reconciler.kinds.connections import Connections, Tools, expand_connections
 from reconciler.kinds.probes import Probes, canonical_probes
 from reconciler.kinds.pull_policy import default_pull_policy

@@ -161,14 +161,11 @@ def _read(
     name: str, at: tuple[str | int, ...], context: LoadContext, faults: list[Fault]
 ) -> Secret:
     if not any(fnmatchcase(name, pattern) for pattern in context.env_allow):
-        allowed = ", ".join(context.env_allow) or "nothing"
-        faults.append(
-            (
-                at,
-                f"manifests may not read the variable {name}",
-                f"env_allow in reconciler.yaml permits {allowed}; rename it, or add it there",
-            )
-        )
+        fix = f'permit it in reconciler.yaml: env_allow: ["{name}"]'
+        if context.env_allow:
+            allowed = ", ".join(context.env_allow)
+            fix = f"env_allow in reconciler.yaml permits {allowed}; rename it, or add it there"
+        faults.append((at, f"manifests may not read the variable {name}", fix))
         return Secret("")
     if context.variables is None:
         return Secret("")

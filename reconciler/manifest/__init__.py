@@ -6,5 +6,6 @@ of the manifests' authors is touched; `env.py` files are only looked for.
 
 from reconciler.manifest.documents import load, load_files
 from reconciler.manifest.files import ManifestFile, read_directory
+from reconciler.manifest.locate import locate
 
-__all__ = ["ManifestFile", "load", "load_files", "read_directory"]
+__all__ = ["ManifestFile", "load", "load_files", "locate", "read_directory"]

@@ -38,6 +38,11 @@ class Screen(Protocol):
         """Show what is running now, in place of what was shown before; may do nothing."""
         ...
 
+    @property
+    def repaints(self) -> bool:
+        """Whether `running` shows anything; if not, news of running writes become lines."""
+        ...
+
 
 class Progress:
     """Observes an apply. Call `tick` about once a second for `Still creating...` lines."""
@@ -60,12 +65,15 @@ class Progress:
         """See `reconciler.apply.Observer`."""
         with self._lock:
             self._news[change.address] = line
-            self._screen.line(f"{_subject(change)}: {printable(line)}")
+            if not self._screen.repaints:
+                self._screen.line(f"{_subject(change)}: {printable(line)}")
 
     def finished(self, outcome: Outcome) -> None:
         """See `reconciler.apply.Observer`."""
         with self._lock:
             self._begun.pop(outcome.change.address, None)
+            self._news.pop(outcome.change.address, None)
+            self._repaint()
             for text in _ending(outcome):
                 self._screen.line(text)
 
@@ -81,13 +89,17 @@ class Progress:
                     self._screen.line(
                         f"{_subject(change)}: Still {doing}... [{tens * 10}s elapsed]"
                     )
-            self._screen.running(
-                [
-                    f"{_subject(change)}: {_DOING[change.action].lower()} {now - begun:.0f}s "
-                    f"{printable(self._news.get(address, ''))}".rstrip()
-                    for address, (change, begun) in self._begun.items()
-                ]
-            )
+            self._repaint()
+
+    def _repaint(self) -> None:
+        now = self._clock()
+        self._screen.running(
+            [
+                f"{_subject(change)}: {_DOING[change.action].lower()} {now - begun:.0f}s "
+                f"{printable(self._news.get(address, ''))}".rstrip()
+                for address, (change, begun) in self._begun.items()
+            ]
+        )
 
 
 def _subject(change: Change) -> str:

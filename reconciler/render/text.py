@@ -55,7 +55,7 @@ def render_plan(plan: Plan, header: Header, style: Style) -> str:
     blocks += [_change(change, style) for change in shown]
     blocks += [_failure(failure, style) for failure in plan.failures]
     blocks += _detached(plan)
-    blocks += [f"Warning: {printable(text)}" for text in plan.warnings]
+    blocks += _warnings(plan, style)
     line = plan_line(plan)
     blocks.append(
         "\n".join(
@@ -245,12 +245,17 @@ def _failure(failure: ReadFailure, style: Style) -> str:
     return "\n".join(lines)
 
 
+def _warnings(plan: Plan, style: Style) -> list[str]:
+    head = style.paint("Warning:", "yellow")
+    lines = [f"{head} {printable(text)}" for text in plan.warnings]
+    return ["\n".join(lines)] if lines else []
+
+
 def _detached(plan: Plan) -> list[str]:
     if not plan.detached:
         return []
-    lines = ["Not ours although marked (never changed):"]
-    lines += [
-        f"  {item.kind} {literal(item.name)} [id={printable(item.uid)}]: {printable(item.reason)}"
-        for item in plan.detached
-    ]
+    lines = ["Detached: marked, but not ours (never changed):"]
+    for item in plan.detached:
+        lines.append(f"  {item.kind} {literal(item.name)} [id={printable(item.uid)}]")
+        lines.append(f"    {printable(item.reason)}")
     return ["\n".join(lines)]

@@ -97,7 +97,7 @@ def parse_behaviour(settings: Mapping[str, str]) -> Behaviour:
         if name not in known:
             raise SandboxError(
                 f"there is no sandbox setting {given!r}",
-                fix=f"The settings are {', '.join(known)}.",
+                fix=f"The settings are {', '.join(map(_written, known))}.",
             )
         values[name] = _PARSERS.get(str(known[name].type), _text)(name, text)
     return Behaviour(**values)  # type: ignore[arg-type] # each value has just been parsed for its field
@@ -131,7 +131,13 @@ def _seconds(name: str, text: str) -> float:
 
 
 def _wrong(name: str, value: object, fix: str) -> SandboxError:
-    return SandboxError(f"sandbox setting {name} cannot be {value!r}", fix=fix.capitalize() + ".")
+    what = f"sandbox setting {_written(name)} cannot be {value!r}"
+    return SandboxError(what, fix=fix.capitalize() + ".")
+
+
+def _written(name: str) -> str:
+    """A setting's name as people write it."""
+    return name.replace("_", "-")
 
 
 _PARSERS: Mapping[str, Callable[[str, str], object]] = MappingProxyType(
@@ -144,6 +150,7 @@ def settings_help() -> str:
     lines = []
     for each in fields(Behaviour):
         choices = "|".join(each.metadata["choices"]) or str(each.type).replace("float", "SECONDS")
-        name = f"{each.name.replace('_', '-')}={choices}".replace("=bool", "=true|false")
-        lines.append(f"  {name}\n      {each.metadata['help']} (default: {each.default})")
+        name = f"{_written(each.name)}={choices}".replace("=bool", "=true|false")
+        default = f"{each.default:g}" if isinstance(each.default, float) else str(each.default)
+        lines.append(f"  {name}\n      {each.metadata['help']} (default: {default.lower()})")
     return "\n".join(lines)

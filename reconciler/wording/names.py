@@ -12,12 +12,15 @@ _LONGEST_NAME = 64
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that was probably meant: letter case aside, then by similarity."""
+    """The known name that was probably meant: letter case aside, by similarity or as its start."""
     if len(name) > _LONGEST_NAME:
         return None
     by_lower = {candidate.lower().replace("-", "_"): candidate for candidate in known}
     close = get_close_matches(name.lower().replace("-", "_"), by_lower, n=1, cutoff=0.65)
-    return by_lower[close[0]] if close else None
+    if close:
+        return by_lower[close[0]]
+    longer = [text for text in by_lower if text.startswith(f"{name.lower()}_")]
+    return by_lower[longer[0]] if name and len(longer) == 1 else None
 
 
 def did_you_mean(name: str, known: Sequence[str], what: str) -> str:

@@ -29,7 +29,13 @@ def world(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Projec
         yield made
 
 
-@pytest.fixture(params=list(SWITCHES.values()), ids=list(SWITCHES))
+EACH = [
+    pytest.param(behaviour, id=name, marks=() if name == "plain" else pytest.mark.slow)
+    for name, behaviour in SWITCHES.items()
+]
+
+
+@pytest.fixture(params=EACH)
 def any_world(
     request: pytest.FixtureRequest, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Project]:

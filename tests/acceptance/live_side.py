@@ -5,19 +5,26 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
-from tests.acceptance.project import Project
+from reconciler.sandbox import Endpoint
 
 _PATHS = {"RunaiEnvironment": "environment", "RunaiCompute": "compute"}
 
 
-def call(world: Project, method: str, path: str, body: Any = None) -> Any:
+class LiveSide(Protocol):
+    """A control plane that others use, too; `lag` is in seconds."""
+
+    endpoint: Endpoint
+    lag: float
+
+
+def call(world: LiveSide, method: str, path: str, body: Any = None) -> Any:
     """One request with a fresh token; the answer as plain values."""
     return _send(world.endpoint.base_url, method, path, body, _token(world))
 
 
-def _token(world: Project) -> str:
+def _token(world: LiveSide) -> str:
     body = {
         "grantType": "client_credentials",
         "clientID": world.endpoint.client_id,
@@ -38,7 +45,7 @@ def _send(base_url: str, method: str, path: str, body: Any, token: str) -> Any:
         return json.loads(answer.read())
 
 
-def assets(world: Project, kind: str = "RunaiEnvironment") -> list[dict[str, Any]]:
+def assets(world: LiveSide, kind: str = "RunaiEnvironment") -> list[dict[str, Any]]:
     """Every asset of a kind that is not built in."""
     path = f"/api/v1/asset/{_PATHS[kind]}"
     try:
@@ -56,14 +63,14 @@ def assets(world: Project, kind: str = "RunaiEnvironment") -> list[dict[str, Any
     return [entry for entry in entries if entry["meta"]["scope"] != "system"]
 
 
-def named(world: Project, name: str, kind: str = "RunaiEnvironment") -> dict[str, Any]:
+def named(world: LiveSide, name: str, kind: str = "RunaiEnvironment") -> dict[str, Any]:
     """The one asset of this name."""
     (found,) = [entry for entry in assets(world, kind) if entry["meta"]["name"] == name]
     return found
 
 
 def edit_live(
-    world: Project, address: str, edit: Callable[[dict[str, Any]], None], name: str = ""
+    world: LiveSide, address: str, edit: Callable[[dict[str, Any]], None], name: str = ""
 ) -> None:
     """Change an asset as the web UI would: read it, edit it, send all of it back."""
     kind, _, resource_id = address.partition(".")
@@ -83,7 +90,7 @@ def edit_live(
 
 
 def create_live(
-    world: Project, name: str, spec: dict[str, Any], kind: str = "RunaiEnvironment", **meta: Any
+    world: LiveSide, name: str, spec: dict[str, Any], kind: str = "RunaiEnvironment", **meta: Any
 ) -> dict[str, Any]:
     """Make an asset as somebody else would."""
     body = {"meta": {"name": name, "scope": "tenant", **meta}, "spec": spec}
@@ -92,12 +99,12 @@ def create_live(
     return made
 
 
-def delete_live(world: Project, name: str, kind: str = "RunaiEnvironment") -> None:
+def delete_live(world: LiveSide, name: str, kind: str = "RunaiEnvironment") -> None:
     """Delete an asset behind our back."""
     asset = named(world, name, kind)
     call(world, "DELETE", f"/api/v1/asset/{_PATHS[kind]}/{asset['meta']['id']}")
     _wait_out_the_lag(world)
 
 
-def _wait_out_the_lag(world: Project) -> None:
+def _wait_out_the_lag(world: LiveSide) -> None:
     time.sleep(world.lag)

@@ -157,7 +157,7 @@ def test_an_image_that_is_not_pushed_is_refused_outside_a_sandbox(
     world.configure()
     ran = world.reconcile("plan")
     assert ran.code == 1
-    assert "manifests/all.yaml:10:1: RunaiEnvironment.user uses RayfineImage.hello" in ran.err
+    assert "RunaiEnvironment.user uses RayfineImage.hello" in ran.err
     assert "push: true" in ran.err
     world.write(
         image(repository, push=True), environment("user", image={"from": "RayfineImage.hello"})

@@ -1,13 +1,14 @@
 """The main job over real HTTP: plan, apply, plan again, with each sandbox switch."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from reconciler.ownership import TRAILER_START
-from reconciler.sandbox import Behaviour
+from reconciler.sandbox import Behaviour, SandboxServer
 from tests.acceptance.live_side import (
     assets,
     call,
@@ -318,20 +319,55 @@ def test_unknown_scopes_are_all_reported_with_position(world: Project) -> None:
     )
     ran = world.reconcile("plan")
     assert ran.code == 1
-    assert "team-c" in ran.err
-    assert "did you mean `team-b`" in ran.err
-    assert "mane" in ran.err
-    assert "manifests/all.yaml:" in ran.err
+    lines = (world.directory / "manifests" / "all.yaml").read_text().splitlines()
+    team, mane = (
+        1 + next(n for n, line in enumerate(lines) if word in line) for word in ("team-c", "mane")
+    )
+    assert f"manifests/all.yaml:{team}:13: there is no project 'team-c'" in ran.err
+    assert f"manifests/all.yaml:{mane}:13: there is no cluster 'mane'" in ran.err
+    assert "did you mean `main`" in ran.err
 
 
-def test_usage_is_shown_before_a_delete(world: Project) -> None:
-    world.write(environment(), environment("stays"))
-    world.apply()
-    world.write(environment("stays"))
-    world.server.requests.clear()
-    world.reconcile("plan")
-    lists = [r for r in world.server.requests.reads() if "usageInfo" in str(r.query)]
+SEED = """\
+clusters:
+  - {name: main, departments: [{name: default, projects: [team-a, team-b]}]}
+usage:
+  - {kind: environment, name: train, workspaces: [notebook-1], templates: [starter]}
+"""
+
+
+@pytest.fixture
+def used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Project]:
+    """A project whose environment `train` is used by a workspace and a template."""
+    seed = tmp_path / "seed.yaml"
+    seed.write_text(SEED)
+    server = SandboxServer(tmp_path / "sandbox.db", seed=seed)
+    with server as endpoint:
+        world = Project(tmp_path / "project", server, endpoint, capsys)
+        world.write(environment(), environment("stays"))
+        world.apply()
+        yield world
+
+
+def test_usage_is_shown_before_a_delete(used: Project) -> None:
+    used.write(environment("stays"))
+    used.server.requests.clear()
+    ran = used.reconcile("plan")
+    assert ran.code == 0
+    assert "# used by workspace notebook-1" in ran.out
+    assert "# used by template starter" in ran.out
+    lists = [r for r in used.server.requests.reads() if "usageInfo" in str(r.query)]
     assert len(lists) == 1
+
+
+def test_replacing_what_a_template_uses_needs_approval(used: Project) -> None:
+    used.write(environment(scope="tenant"), environment("stays"))
+    ran = used.reconcile("apply", "--apply")
+    assert ran.code == 4
+    assert f"--allow-destroy {ADDRESS}" in ran.out
+    assert named(used, "train")["meta"]["scope"] == "cluster"
+    assert used.reconcile("apply", "--apply", "--allow-destroy", ADDRESS).code == 0
+    assert named(used, "train")["meta"]["scope"] == "tenant"
 
 
 def test_nothing_answers(world: Project) -> None:

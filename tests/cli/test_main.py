@@ -75,14 +75,13 @@ def test_completion_scripts(shell: str, capsys: pytest.CaptureFixture[str]) -> N
     assert "_RECONCILE_COMPLETE" in capsys.readouterr().out
 
 
-def reconcile(*arguments: str, cwd: Path, **rest: str) -> subprocess.CompletedProcess[str]:
+def reconcile(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "reconciler", *arguments],
         cwd=cwd,
         capture_output=True,
         text=True,
         check=False,
-        **rest,  # type: ignore[call-overload]
     )
 
 

@@ -14,14 +14,19 @@ import http.client
 import json
 import socket
 import socketserver
+import ssl
 import struct
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, NamedTuple, Self
 from urllib.parse import urlsplit
+
+CERTIFICATE = Path(__file__).parent / "tls" / "certificate.pem"
+"""Self-signed, for 127.0.0.1, with a key that is public and good for nothing else."""
 
 
 class Kind(StrEnum):
@@ -78,7 +83,7 @@ Rule = Callable[[int, str, str], Fault | None]
 class FaultProxy:
     """Listens on a free port of the loopback interface; safe to use from any thread."""
 
-    def __init__(self, upstream: str) -> None:
+    def __init__(self, upstream: str, *, tls: bool = False) -> None:
         parts = urlsplit(upstream)
         self.upstream = (str(parts.hostname), int(parts.port or 80))
         self.plan: Mapping[int, Fault] = {}
@@ -88,13 +93,18 @@ class FaultProxy:
         self._seen: list[Seen] = []
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.proxy = self
+        self._scheme = "https" if tls else "http"
+        if tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(CERTIFICATE, CERTIFICATE.with_name("key.pem"))
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
         )
 
     @property
     def base_url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return f"{self._scheme}://127.0.0.1:{self._server.server_address[1]}"
 
     @property
     def seen(self) -> list[Seen]:
@@ -153,18 +163,21 @@ class _Answer:
 
 class _Handler(socketserver.StreamRequestHandler):
     server: _Server
+    disable_nagle_algorithm = True
 
     def handle(self) -> None:
+        proxy = self.server.proxy
         while (request := self._read()) is not None:
             method, target, headers, body = request
-            proxy = self.server.proxy
             number, fault = proxy.choose(method, target)
-            answer = None
+            answer = _Answer(0, [], b"")
             if fault is None or fault.after or fault.kind in _NEED_ANSWER:
                 answer = _forward(proxy.upstream, method, target, headers, body)
-            status, keep = self._reply(answer, fault)
-            proxy.note(number, method, target, status)
-            if not keep:
+            if fault is not None and fault.kind in _MADE_UP:
+                answer = _make(fault)
+            silent = fault is not None and fault.kind in _SILENT
+            proxy.note(number, method, target, 0 if silent else answer.status)  # before it shows
+            if not self._reply(answer, fault):
                 return
 
     def _read(self) -> tuple[str, str, dict[str, str], bytes] | None:
@@ -178,58 +191,46 @@ class _Handler(socketserver.StreamRequestHandler):
         body = self.rfile.read(int(headers.get("content-length", "0")))
         return line[0], line[1], headers, body
 
-    def _reply(self, answer: _Answer | None, fault: Fault | None) -> tuple[int, bool]:
-        """Send what the client is to see; the status sent, and whether the connection lives on."""
-        if fault is None:
-            assert answer is not None
-            self._send(answer)
-            return answer.status, True
-        match fault.kind:
-            case Kind.RESET:
-                self.connection.setsockopt(
-                    socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
-                )
-                self.connection.close()
-                return 0, False
-            case Kind.CLOSE:
-                return 0, False
-            case Kind.HOLD:
-                assert answer is not None
-                time.sleep(fault.seconds)
-                self._send(answer)
-                return answer.status, True
-            case Kind.DRIP:
-                assert answer is not None
-                self._drip(answer, fault.seconds)
-                return answer.status, False
-            case Kind.CUT | Kind.CUT_UNKNOWN_LENGTH:
-                assert answer is not None
-                half = answer.body[: len(answer.body) // 2]
-                known = fault.kind is Kind.CUT
-                self._write_head(answer, len(answer.body) if known else None)
-                self.wfile.write(half)
-                return answer.status, False
-        made = _make(fault)
-        self._send(made)
-        return made.status, True
+    def _reply(self, answer: _Answer, fault: Fault | None) -> bool:
+        """Send what the client is to see; whether the connection lives on."""
+        kind = None if fault is None else fault.kind
+        if kind is Kind.RESET:
+            linger = struct.pack("ii", 1, 0)
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            self.connection.close()
+        if kind in _SILENT:
+            return False
+        if kind in (Kind.CUT, Kind.CUT_UNKNOWN_LENGTH):
+            half = answer.body[: len(answer.body) // 2]
+            self.wfile.write(_head(answer, len(answer.body) if kind is Kind.CUT else None) + half)
+            return False
+        if fault is not None and kind is Kind.DRIP:
+            self._drip(answer, fault.seconds)
+            return False
+        if fault is not None and kind is Kind.HOLD:
+            time.sleep(fault.seconds)
+        self._send(answer)
+        return True
 
     def _send(self, answer: _Answer) -> None:
-        self._write_head(answer, len(answer.body))
-        self.wfile.write(answer.body)
+        self.wfile.write(_head(answer, len(answer.body)) + answer.body)
 
     def _drip(self, answer: _Answer, seconds: float) -> None:
-        self._write_head(answer, len(answer.body))
+        self.wfile.write(_head(answer, len(answer.body)))
         for index in range(len(answer.body)):
             self.wfile.write(answer.body[index : index + 1])
             time.sleep(seconds)
 
-    def _write_head(self, answer: _Answer, length: int | None) -> None:
-        lines = [f"HTTP/1.1 {answer.status} {http.client.responses.get(answer.status, '')}"]
-        lines += [f"{name}: {value}" for name, value in answer.headers]
-        lines += [f"Content-Length: {length}"] if length is not None else ["Connection: close"]
-        self.wfile.write(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1"))
+
+def _head(answer: _Answer, length: int | None) -> bytes:
+    lines = [f"HTTP/1.1 {answer.status} {http.client.responses.get(answer.status, '')}"]
+    lines += [f"{name}: {value}" for name, value in answer.headers]
+    lines += [f"Content-Length: {length}"] if length is not None else ["Connection: close"]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
 
+_SILENT = frozenset({Kind.RESET, Kind.CLOSE})
+_MADE_UP = frozenset({Kind.STATUS, Kind.HTML, Kind.BODY, Kind.REDIRECT})
 _NEED_ANSWER = frozenset({Kind.HOLD, Kind.DRIP, Kind.CUT, Kind.CUT_UNKNOWN_LENGTH})
 
 

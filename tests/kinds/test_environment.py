@@ -208,7 +208,7 @@ def test_every_bad_tool_is_reported() -> None:
         ({"tool_type": "custom", "container_port": 0}, "must be at least 1"),
         ({"tool_type": "custom", "container_port": 70000}, "must be at most 65535"),
         ({"tool_type": "custom", "container_port": 1, "protocol": "grpc"}, "no meaning"),
-        ({"tool_type": "jupyter", "container_port": 1}, "did you mean `jupyter-notebook`?"),
+        ({"tool_type": "jupyter-notebok", "container_port": 1}, "did you mean `jupyter-notebook`?"),
     ],
 )
 def test_bad_connections(connection: dict[str, Any], words: str) -> None:

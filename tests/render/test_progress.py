@@ -14,6 +14,7 @@ class Lines:
 
     printed: list[str] = field(default_factory=list)
     shown: list[str] = field(default_factory=list)
+    repaints: bool = False
 
     def line(self, text: str) -> None:
         self.printed.append(text)
@@ -59,12 +60,13 @@ def test_lines_as_terraform_prints_them(change: Change) -> None:
 
 
 def test_what_runs_is_shown_with_its_news(change: Change) -> None:
-    screen, clock = Lines(), Clock()
+    screen, clock = Lines(repaints=True), Clock()
     progress = Progress(screen, clock)
     progress.started(change)
     progress.progressed(change, "pushing")
     clock.now = 3
     progress.tick()
+    assert screen.printed == ["RunaiEnvironment.a: Creating..."]
     assert screen.shown == ["RunaiEnvironment.a: creating 3s pushing"]
 
 
@@ -107,3 +109,13 @@ def test_every_action_has_its_words() -> None:
         "Replacing...",
         "Modifying...",
     ]
+
+
+def test_what_has_ended_is_shown_as_running_no_longer(change: Change) -> None:
+    screen = Lines()
+    progress = Progress(screen, Clock())
+    progress.started(change)
+    progress.tick()
+    assert screen.shown == ["RunaiEnvironment.a: creating 0s"]
+    progress.finished(Outcome(change, Status.APPLIED))
+    assert screen.shown == []

@@ -368,7 +368,7 @@ def test_switches_as_text() -> None:
         ({"fill_defaults": "maybe"}, "Give true or false"),
         ({"latency": "fast"}, "Give a number of seconds"),
         ({"latency": "-1"}, "Give a number of seconds, 0 or more"),
-        ({"visibility_lag": "nan"}, "visibility_lag cannot be nan"),
+        ({"visibility_lag": "nan"}, "visibility-lag cannot be nan"),
         ({"token_lifetime": "0"}, "Give more than 0 seconds"),
     ],
 )

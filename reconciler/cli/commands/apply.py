@@ -20,7 +20,7 @@ from reconciler.plan_file import SavedPlan, read_plan_file, require_same
     "  reconcile apply                       # a dry run: prints the plan, changes nothing\n"
     "  reconcile apply --apply               # carries it out\n"
     "  reconcile apply plan.json --apply     # only if it is still the plan that was reviewed\n"
-    "  reconcile apply --apply --only RunaiEnvironment.old --allow-deletes 1"
+    "  reconcile apply --apply --only RunaiEnvironment.old   # this one alone, delete approved"
 )
 @click.argument(
     "plan_file",

@@ -35,5 +35,5 @@ def command(options: PlanOptions, out: Path | None) -> ExitCode:
         plan = plan_session(session, options)
         emit(plan, session.header, options)
         if out is not None:
-            save(plan, session.header, out)
+            save(plan, session.header, options, out)
     return plan_exit_code(plan, detailed=options.detailed_exitcode)

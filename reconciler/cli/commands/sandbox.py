@@ -24,6 +24,15 @@ _DATABASE = Path(".reconcile/sandbox.db")
 @click.command(
     epilog=f"Switches, with --set NAME=VALUE (or the variable RECONCILE_SANDBOX_NAME):\n\n\b\n"
     f"{settings_help()}\n\n"
+    "A seed file:\n\n\b\n"
+    "  clusters:\n"
+    "    - name: main\n"
+    "      departments:\n"
+    "        - {name: default, projects: [team-a, team-b]}\n"
+    "  credentials:\n"
+    "    - {name: hf-token, type: generic-secret, keys: [TOKEN]}\n"
+    "  usage:\n"
+    "    - {kind: environment, name: jupyter, templates: [starter]}\n\n"
     "Examples:\n\n\b\n"
     "  reconcile sandbox\n"
     "  reconcile sandbox --port 8099 --seed tenants.yaml\n"
@@ -32,6 +41,7 @@ _DATABASE = Path(".reconcile/sandbox.db")
 @click.option(
     "--database",
     type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
     help=f"SQLite file that keeps everything; default: {_DATABASE}.",
 )
 @click.option(
@@ -40,8 +50,20 @@ _DATABASE = Path(".reconcile/sandbox.db")
     metavar="FILE",
     help="YAML file with clusters, departments, projects, credentials and usage.",
 )
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port; default: a free one.")
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    metavar="ADDRESS",
+    help="Address to listen on.",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    metavar="PORT",
+    help="Port; default: a free one.",
+)
 @click.option(
     "--set", "settings", multiple=True, metavar="NAME=VALUE", help="A switch; repeatable."
 )

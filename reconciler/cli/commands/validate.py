@@ -19,4 +19,7 @@ def command(place: Globals) -> None:
     resources = read_manifests(config, None)
     kinds = Counter(resource.key.kind for resource in resources)
     listing = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+    if not resources:
+        where = config.manifests.relative_to(config.root)
+        click.echo(f"Warning: there is no manifest (*.yaml, *.yml) in {where}.", err=True)
     click.echo(f"Valid: {len(resources)} resources{f' ({listing})' if listing else ''}.")

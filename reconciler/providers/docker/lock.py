@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconciler.errors import BuildError
+from reconciler.errors import BuildError, UnreachableError
 from reconciler.providers.docker.desired import image_source
 from reconciler.providers.docker.registry import Registries
 from reconciler.rayfine.image.inputs import Surroundings, prepare
@@ -38,13 +38,16 @@ def base_references(
 def resolve_reference(text: str, registries: Registries) -> str:
     """The digest that a registry has for a reference. Raises `BuildError` if it has none."""
     reference = parse_reference(text)
-    digest = registries.digest(reference)
+    text = reference.text
+    by_hand = f'if it exists only on engines, state it in {LOCK_FILE}: "{text}": "{LOCAL}"'
+    try:
+        digest = registries.digest(reference)
+    except UnreachableError as error:
+        what = f"no digest for {text}: {error.what}"
+        raise UnreachableError(what, where=error.where, fix=f"{error.fix}; {by_hand}") from error
     if digest is None:
-        raise BuildError(
-            f"{reference.host} has no image {reference.text}, so there is no digest to lock",
-            fix="if it exists only on engines, state it in "
-            f'{LOCK_FILE}: "{reference.text}": "{LOCAL}"',
-        )
+        what = f"{reference.host} has no image {text}, so there is no digest to lock"
+        raise BuildError(what, fix=by_hand)
     return digest
 
 

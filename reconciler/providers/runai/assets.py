@@ -63,10 +63,11 @@ class AssetProvider(Provider):
     def usage(self, live: Sequence[LiveResource]) -> Mapping[str, tuple[str, ...]]:
         """What uses these assets, from one list with usage information."""
         wanted = {item.uid for item in live}
+        found = self._reader.entries_by_uid(usage_info=True)
         return {
-            entry["meta"]["id"]: tuple(_users(entry.get("usedBy") or {}))
-            for entry in self._reader.entries(usage_info=True)
-            if entry["meta"]["id"] in wanted
+            uid: tuple(_users(entry.get("usedBy") or {}))
+            for uid, entry in found.items()
+            if uid in wanted
         }
 
     def write(self, change: Change, progress: Progress) -> str:
@@ -83,7 +84,8 @@ def _users(used_by: Mapping[str, Any]) -> list[str]:
     users: list[str] = []
     for name, word in _USERS:
         found = [
-            f"{word} {item['name']}" + (f" ({item['status']})" if item.get("status") else "")
+            f"{word} {item.get('name', '?')}"
+            + (f" ({item['status']})" if item.get("status") else "")
             for item in used_by.get(name) or ()
         ]
         users += sorted(found)

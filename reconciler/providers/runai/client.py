@@ -61,6 +61,7 @@ class Client(_ApiClient):  # type: ignore[misc]  # the SDK has no usable types
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._token = ""
+        self._logins = 0
         self._login_lock = threading.Lock()
         self._renew_at: float | None = None
         super().__init__(_configuration(connection))
@@ -133,11 +134,11 @@ class Client(_ApiClient):  # type: ignore[misc]  # the SDK has no usable types
             return self._send(call, request)
 
         def attempt() -> Any:
-            token = self._fresh_token()
+            login = self._fresh_login()
             try:
                 return send()
             except UnauthorizedError:
-                if not self._log_in_again(token):
+                if not self._log_in_again(login):
                     raise
             return send()
 
@@ -167,7 +168,7 @@ class Client(_ApiClient):  # type: ignore[misc]  # the SDK has no usable types
             method, url, headers=headers, body=body, _request_timeout=(limit, limit)
         )
         chunks: list[bytes] = []
-        for chunk in answer.response.stream(_CHUNK):
+        while chunk := answer.response.read1(_CHUNK):  # what is there: `read` waits for all of it
             chunks.append(chunk)
             if time.monotonic() > deadline:
                 answer.response.close()
@@ -196,24 +197,24 @@ class Client(_ApiClient):  # type: ignore[misc]  # the SDK has no usable types
         wanted = self._connection.first_pause * (1 << (number - 1)) * jitter
         return min(max(wanted, retry_after or 0.0), self._connection.longest_pause)
 
-    def _fresh_token(self) -> str:
-        """The token in use, renewed if its end is near."""
+    def _fresh_login(self) -> int:
+        """The number of the login in use, which is renewed if its end is near."""
         if self._renew_at is not None and time.monotonic() >= self._renew_at:
-            self._log_in_again(self._token)
-        return self._token
+            self._log_in_again(self._logins)
+        return self._logins
 
-    def _log_in_again(self, refused: str) -> bool:
-        """Replace a token, once for all threads that hold it. False for a bearer token.
+    def _log_in_again(self, number: int) -> bool:
+        """Replace a login, once for all threads that use it. False for a bearer token.
 
         Hazard 4: a failure here is this call's alone; the next call tries again.
         """
         if self._connection.credentials.token is not None:
             return False
         with self._login_lock:
-            if self._token == refused:
-                token = self._make_token_request()
-                self.set_default_header("authorization", f"Bearer {token}")
-                self._token = token
+            if self._logins == number:
+                self._token = self._make_token_request()
+                self.set_default_header("authorization", f"Bearer {self._token}")
+                self._logins += 1
         return True
 
 

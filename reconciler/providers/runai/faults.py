@@ -104,11 +104,11 @@ def from_transport(error: Exception, call: Call) -> ProviderError:
 def tls_failure(reason: str) -> UnreachableError:
     """The certificate of the server, or of a proxy in between, is not trusted."""
     text = " ".join(reason.removeprefix("SSLError").split())
-    return UnreachableError(
-        f"no secure connection: {text}",
-        fix="if your network has a certificate authority of its own, name its file as "
-        "`ca_bundle` of the target",
-    )
+    fix = "if your network has a certificate authority of its own, name its file as `ca_bundle` "
+    fix += "of the target"
+    if "WRONG_VERSION_NUMBER" in text:  # what OpenSSL says to an answer that is not TLS
+        fix = "there is no TLS on that port: check the port and the scheme of base_url"
+    return UnreachableError(f"no secure connection: {text}", fix=fix)
 
 
 def not_json(call: Call, body: bytes | None, content_type: str | None) -> ProviderError:

@@ -11,7 +11,8 @@ from typing import Any
 
 from reconciler.kinds.pull_policy import default_pull_policy
 from reconciler.ownership import Holder, read_mark, write_mark
-from reconciler.providers.runai.fields import Field, Shape, shape_of
+from reconciler.providers.runai.fields import Field
+from reconciler.providers.runai.shape import Shape, shape_of
 from reconciler.providers.runai.unknown import keep_unknown, unknown_fields
 from reconciler.resource import LiveResource, Mark, Secret, Spec
 
@@ -48,7 +49,11 @@ class AssetMapping:
 
         Raises `ValueError`, `KeyError` or `TypeError` for what is not an asset.
         """
-        meta, raw = entry["meta"], entry.get("spec") or {}
+        meta, raw = entry["meta"], entry.get("spec")
+        if raw is None:
+            raw = {}
+        elif not isinstance(raw, dict):
+            raise TypeError(f"spec is no object but {type(raw).__name__}")
         scope = meta["scope"]
         scope_id = _read_scope_id(meta, scope)
         if scope_id is None:

@@ -48,8 +48,12 @@ class AssetReader:
         found = self._map([self._api.get(uid)])
         return found[0] if found else None
 
+    def entries_by_uid(self, **options: Any) -> Mapping[str, Entry]:
+        """The plain entries, all of them, by id."""
+        return self._by_uid(self.entries(**options))
+
     def entries(self, **options: Any) -> Sequence[Entry]:
-        """The plain entries, all of them."""
+        """The plain entries, all of them, in the server's order."""
         try:
             return self._api.list(**options)
         except (AccessError, RejectedError) as error:
@@ -57,7 +61,7 @@ class AssetReader:
         found = list(self._api.list(scope="tenant", **options))
         for cluster in self._units.clusters():
             found += self._below(cluster, options)
-        return list({_uid(entry, self._api.path): entry for entry in found}.values())
+        return list(self._by_uid(found).values())
 
     def _below(self, cluster: Unit, options: Mapping[str, Any]) -> list[Entry]:
         """The assets of a cluster, and of every department and project in it."""
@@ -87,9 +91,8 @@ class AssetReader:
                 found.append(asset)
         return found
 
-
-def _uid(entry: Entry, path: str) -> str:
-    try:
-        return str(entry["meta"]["id"])
-    except (KeyError, TypeError) as error:
-        raise unexpected(path, "the id of each asset") from error
+    def _by_uid(self, entries: Sequence[Entry]) -> Mapping[str, Entry]:
+        try:
+            return {str(entry["meta"]["id"]): entry for entry in entries}
+        except (KeyError, TypeError) as error:
+            raise unexpected(self._api.path, "the id of each asset") from error

@@ -118,7 +118,8 @@ class ScopeDirectory:
                 asset_id = self._find_credential(credential["name"], spec)
             except _UnresolvedError as error:
                 what = f"environment_variables.{name}: {error.what}"
-                problems.append(_problem(resource, _UnresolvedError(what, error.fix)))
+                path = ("spec", "environment_variables", name)
+                problems.append(_problem(resource, _UnresolvedError(what, error.fix), path))
                 continue
             source = {"asset_id": asset_id, "key": credential["key"]}
             bound[name] = {**item, "credential": source}
@@ -169,5 +170,7 @@ def _place(item: CredentialAsset) -> str:
     return f"{item.scope} {item.scope_id}".strip()
 
 
-def _problem(resource: Resource, error: _UnresolvedError) -> Problem:
-    return Problem(resource.source.file, resource.source.line, 1, error.what, error.fix)
+def _problem(resource: Resource, error: _UnresolvedError, path: tuple[str, ...] = ()) -> Problem:
+    place = resource.source
+    path = path or ("spec", "scope_id" if "scope_id" in resource.spec else "scope")
+    return Problem(place.file, place.line, 1, error.what, error.fix, path)

@@ -132,25 +132,29 @@ def _version(init_file: Path) -> str:
     return "unknown"
 
 
+_CLASSES = {
+    "ApiClient": "runai.api_client",
+    "Configuration": "runai.configuration",
+    "ApiException": "runai.exceptions",
+    "EnvironmentApi": "runai.api.environment_api",
+    "ComputeApi": "runai.api.compute_api",
+    "ClustersApi": "runai.api.clusters_api",
+    "DepartmentsApi": "runai.api.departments_api",
+    "ProjectsApi": "runai.api.projects_api",
+    "CredentialsApi": "runai.api.credentials_api",
+}
+
+
 def _collect() -> Sdk:
     with _forward_references():
-        api = {
-            name: getattr(importlib.import_module(f"runai.api.{module}"), name)
-            for name, module in (
-                ("EnvironmentApi", "environment_api"),
-                ("ComputeApi", "compute_api"),
-                ("ClustersApi", "clusters_api"),
-                ("DepartmentsApi", "departments_api"),
-                ("ProjectsApi", "projects_api"),
-                ("CredentialsApi", "credentials_api"),
-            )
+        found = {
+            name: getattr(importlib.import_module(module), name)
+            for name, module in _CLASSES.items()
         }
-    return Sdk(
-        ApiClient=importlib.import_module("runai.api_client").ApiClient,
-        Configuration=importlib.import_module("runai.configuration").Configuration,
-        ApiException=importlib.import_module("runai.exceptions").ApiException,
-        **api,
-    )
+    strays = [name for name, value in found.items() if not isinstance(value, type)]
+    if strays:
+        raise ImportError(f"{', '.join(strays)} of the Run:ai SDK is no class", name="runai")
+    return Sdk(**found)
 
 
 @contextmanager

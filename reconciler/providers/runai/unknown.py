@@ -7,7 +7,7 @@ we do not know. Entries of lists are matched by their name.
 from collections.abc import Mapping
 from typing import Any
 
-from reconciler.providers.runai.fields import Shape
+from reconciler.providers.runai.shape import Shape
 
 
 def unknown_fields(raw: Mapping[str, Any], shape: Shape) -> tuple[str, ...]:

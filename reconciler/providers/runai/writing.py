@@ -144,7 +144,9 @@ class AssetWriter:
     def _replace(self, desired: Resource, live: LiveResource, progress: Progress) -> str:
         digits = hashlib.sha256(live.uid.encode()).hexdigest()[:6]
         renamed = f"{live.name}-replaced-{digits}"
-        mark = replace(live.mark or desired_mark(desired, self._stack), deposed=digits)
+        mark = live.mark or desired_mark(desired, self._stack)
+        # What may be replaced may go: a protected leftover would block the rerun that removes it.
+        mark = replace(mark, deposed=digits, protect=False)
         if live.mark is None or live.mark.deposed is None:
             progress(f"renaming the old one to {renamed}")
             self._rename(live, renamed, mark)

@@ -14,6 +14,9 @@ KEPT_LINES = 15
 LONGEST_LINE = 2_000
 
 _STEP = re.compile(r"Step \d+/\d+ : .*")
+_NOISE = re.compile(r" ---> (?!Using cache)|Removing intermediate container |Successfully built ")
+"""What the classic builder says of its own bookkeeping."""
+
 _ID = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -21,7 +24,7 @@ class BuildLog:
     """Follows one build."""
 
     def __init__(self, progress: Progress) -> None:
-        """Each whole line goes to `progress`."""
+        """Each whole line with news goes to `progress`."""
         self._progress = progress
         self._rest = ""
         self._step = ""
@@ -65,7 +68,8 @@ class BuildLog:
         if _STEP.fullmatch(line):
             self._step = line
         self._lines.append(line)
-        self._progress(line)
+        if not _NOISE.match(line):
+            self._progress(line)
 
     def _failed(self, message: str) -> BuildError:
         step = f" at {self._step}" if self._step else ""

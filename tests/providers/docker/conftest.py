@@ -95,14 +95,14 @@ class Bench:
     def carry_out(self, plan: Plan, provider: ImageProvider) -> tuple[Outcome, ...]:
         return apply_plan(plan, Crew({KIND: provider}, ThreadExecutor(4), self.observer))
 
-    def changes(self, *resources: Resource) -> dict[str, Any]:
+    def changes(self, *resources: Resource) -> dict[str, tuple[str, list[str], str | None]]:
         """By address, (action, names of changed fields, kind of refusal)."""
         plan, _ = self.plan(*resources)
         return {
             change.address: (
                 str(change.action),
                 [item.name for item in change.fields],
-                change.refusal and str(change.refusal.kind),
+                str(change.refusal.kind) if change.refusal else None,
             )
             for change in plan.changes
         }
@@ -135,8 +135,8 @@ class Bench:
             self.docker("rmi", "-f", *tags)
         form = "{{.Repository}}@{{.Digest}}"
         pulled = self.docker("images", "--digests", "--format", form).splitlines()
-        if names := {line for line in pulled if self.prefix in line and "<none>" not in line}:
-            self.docker("rmi", "-f", *names)
+        if images := {line for line in pulled if self.prefix in line and "<none>" not in line}:
+            self.docker("rmi", "-f", *images)
 
 
 @pytest.fixture

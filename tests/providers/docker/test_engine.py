@@ -1,6 +1,7 @@
 """The engine out of reach, in words; and what a build's events become."""
 
 import contextlib
+from pathlib import Path
 
 import pytest
 
@@ -16,7 +17,7 @@ from reconciler.rayfine.docker.engine import Engine
         ("tcp://127.0.0.1:9", "refused"),
     ],
 )
-def test_an_engine_out_of_reach_says_why_and_what_to_do(host, reason):
+def test_an_engine_out_of_reach_says_why_and_what_to_do(host: str, reason: str) -> None:
     with (
         contextlib.closing(Engine(host)) as engine,
         pytest.raises(UnreachableError, match=reason) as raised,
@@ -26,7 +27,9 @@ def test_an_engine_out_of_reach_says_why_and_what_to_do(host, reason):
     assert "start Docker" in raised.value.fix
 
 
-def test_an_unknown_docker_context_is_named(monkeypatch, tmp_path):
+def test_an_unknown_docker_context_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
     monkeypatch.setenv("DOCKER_CONTEXT", "away")
     monkeypatch.delenv("DOCKER_HOST", raising=False)
@@ -40,8 +43,8 @@ def test_an_unknown_docker_context_is_named(monkeypatch, tmp_path):
 ID = "sha256:" + "a" * 64
 
 
-def test_a_build_log_gives_whole_lines_and_the_id():
-    lines = []
+def test_a_build_log_gives_whole_lines_and_the_id() -> None:
+    lines: list[str] = []
     log = BuildLog(lines.append)
     for event in (
         {"stream": "Step 1/2 : FROM x\n"},
@@ -56,7 +59,20 @@ def test_a_build_log_gives_whole_lines_and_the_id():
     assert lines == ["Step 1/2 : FROM x", "partial", "next", "layer Pull complete"]
 
 
-def test_a_failed_build_names_the_step_and_keeps_the_last_lines():
+def test_the_builder_s_own_bookkeeping_is_no_news() -> None:
+    lines: list[str] = []
+    log = BuildLog(lines.append)
+    log.add({"stream": "Step 1/2 : FROM x\n ---> cb4db65098b5\nStep 2/2 : RUN y\n"})
+    log.add({"stream": " ---> Running in ed6c80a0484f\nhello\n ---> Using cache\n"})
+    log.add({"stream": "Removing intermediate container ed6c80a0484f\n"})
+    log.add({"aux": {"ID": ID}, "stream": "Successfully built e36961372be6\n"})
+    assert lines == ["Step 1/2 : FROM x", "Step 2/2 : RUN y", "hello", " ---> Using cache"]
+    with pytest.raises(BuildError) as raised:
+        log.add({"error": "it broke"})
+    assert "Running in ed6c80a0484f" in raised.value.fix
+
+
+def test_a_failed_build_names_the_step_and_keeps_the_last_lines() -> None:
     log = BuildLog(lambda line: None)
     log.add({"stream": "Step 2/2 : RUN x\n"})
     for number in range(100):
@@ -67,13 +83,13 @@ def test_a_failed_build_names_the_step_and_keeps_the_last_lines():
     assert "line 10\n" not in raised.value.fix
 
 
-def test_a_stream_that_ends_early_is_no_success():
+def test_a_stream_that_ends_early_is_no_success() -> None:
     with pytest.raises(BuildError, match="without a result"):
         BuildLog(lambda line: None).image_id()
 
 
-def test_endless_output_without_a_line_end_is_cut():
-    lines = []
+def test_endless_output_without_a_line_end_is_cut() -> None:
+    lines: list[str] = []
     log = BuildLog(lines.append)
     for _ in range(100):
         log.add({"stream": "x" * 1000})

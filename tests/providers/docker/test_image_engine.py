@@ -7,16 +7,20 @@ import subprocess
 import tarfile
 import time
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from reconciler.apply import Status
+from reconciler.apply import Outcome, Status
 from reconciler.rayfine.docker.builder import make_image
+from reconciler.rayfine.image.inputs import BuildInput
+from reconciler.resource import Resource
+from tests.providers.docker.conftest import Bench
 
 pytestmark = pytest.mark.docker
 
 
-def applied(outcomes):
+def applied(outcomes: tuple[Outcome, ...]) -> tuple[Outcome, ...]:
     assert [
         (item.status, item.message, item.fix)
         for item in outcomes
@@ -25,7 +29,7 @@ def applied(outcomes):
     return outcomes
 
 
-def test_an_image_is_created_and_then_unchanged(bench):
+def test_an_image_is_created_and_then_unchanged(bench: Bench) -> None:
     bench.environment()
     image = bench.image()
     assert bench.changes(image)["RayfineImage.env"][0] == "create"
@@ -35,7 +39,7 @@ def test_an_image_is_created_and_then_unchanged(bench):
     assert bench.observer.lines[0].startswith("Step 1/")
 
 
-def test_touching_a_file_changes_nothing_and_one_byte_names_it(bench):
+def test_touching_a_file_changes_nothing_and_one_byte_names_it(bench: Bench) -> None:
     path = bench.environment()
     image = bench.image(labels={"team": "a"}, build_args={"X": "1"})
     applied(bench.apply(image))
@@ -58,9 +62,11 @@ def test_touching_a_file_changes_nothing_and_one_byte_names_it(bench):
         ({"protect": True}, ["metadata.protect"]),
     ],
 )
-def test_each_field_is_named_alone_and_applied(bench, edit, names):
+def test_each_field_is_named_alone_and_applied(
+    bench: Bench, edit: dict[str, Any], names: list[str]
+) -> None:
     bench.environment()
-    stated = {"labels": {"team": "a"}, "build_args": {"X": "1"}}
+    stated: dict[str, Any] = {"labels": {"team": "a"}, "build_args": {"X": "1"}}
     applied(bench.apply(bench.image(**stated)))
     if "tag" in edit:
         edit = {"tag": bench.tag(tag="v2")}
@@ -70,7 +76,7 @@ def test_each_field_is_named_alone_and_applied(bench, edit, names):
     assert bench.changes(changed) == {"RayfineImage.env": ("unchanged", [], None)}
 
 
-def test_mode_is_named(bench):
+def test_mode_is_named(bench: Bench) -> None:
     path = bench.environment()
     image = bench.image()
     applied(bench.apply(image))
@@ -78,7 +84,7 @@ def test_mode_is_named(bench):
     assert bench.changes(image)["RayfineImage.env"] == ("update", ['context["env.py"]'], None)
 
 
-def test_a_changed_tag_leaves_nothing_behind(bench):
+def test_a_changed_tag_leaves_nothing_behind(bench: Bench) -> None:
     bench.environment()
     applied(bench.apply(bench.image()))
     moved = bench.image(tag=bench.tag(tag="v2"))
@@ -87,7 +93,7 @@ def test_a_changed_tag_leaves_nothing_behind(bench):
     assert len(bench.tags()) == 2
 
 
-def test_a_delete_removes_every_tag_of_ours(bench):
+def test_a_delete_removes_every_tag_of_ours(bench: Bench) -> None:
     path = bench.environment()
     image = bench.image()
     applied(bench.apply(image))
@@ -100,7 +106,7 @@ def test_a_delete_removes_every_tag_of_ours(bench):
     assert bench.changes() == {}
 
 
-def test_going_back_is_a_retag(bench):
+def test_going_back_is_a_retag(bench: Bench) -> None:
     path = bench.environment()
     image = bench.image()
     first = applied(bench.apply(image))[0].uid
@@ -113,7 +119,7 @@ def test_going_back_is_a_retag(bench):
     assert bench.observer.lines == []
 
 
-def test_a_missing_tag_comes_back_by_a_retag(bench):
+def test_a_missing_tag_comes_back_by_a_retag(bench: Bench) -> None:
     bench.environment()
     image = bench.image()
     first = applied(bench.apply(image))[0].uid
@@ -125,7 +131,7 @@ def test_a_missing_tag_comes_back_by_a_retag(bench):
     assert bench.changes(image)["RayfineImage.env"] == ("unchanged", [], None)
 
 
-def test_someone_elses_image_under_our_tag_is_a_conflict_until_adopted(bench):
+def test_someone_elses_image_under_our_tag_is_a_conflict_until_adopted(bench: Bench) -> None:
     bench.environment()
     image = bench.image()
     bench.docker(
@@ -140,7 +146,7 @@ def test_someone_elses_image_under_our_tag_is_a_conflict_until_adopted(bench):
     assert bench.changes(image)["RayfineImage.env"] == ("unchanged", [], None)
 
 
-def test_a_tag_moved_by_hand_to_another_image(bench):
+def test_a_tag_moved_by_hand_to_another_image(bench: Bench) -> None:
     bench.environment()
     image = bench.image()
     applied(bench.apply(image))
@@ -153,7 +159,7 @@ def test_a_tag_moved_by_hand_to_another_image(bench):
     assert bench.tags() == {bench.tag()}  # theirs
 
 
-def test_a_tag_moved_back_to_older_content(bench):
+def test_a_tag_moved_back_to_older_content(bench: Bench) -> None:
     path = bench.environment()
     image = bench.image()
     old = applied(bench.apply(image))[0].uid
@@ -164,7 +170,7 @@ def test_a_tag_moved_back_to_older_content(bench):
     assert applied(bench.apply(image))[0].uid == new
 
 
-def test_an_image_built_from_ours_is_not_ours(bench):
+def test_an_image_built_from_ours_is_not_ours(bench: Bench) -> None:
     bench.environment()
     image = bench.image()
     applied(bench.apply(image))
@@ -178,7 +184,7 @@ def test_an_image_built_from_ours_is_not_ours(bench):
     assert bench.tags() == {child}
 
 
-def test_an_image_built_from_ours_under_our_own_tag(bench):
+def test_an_image_built_from_ours_under_our_own_tag(bench: Bench) -> None:
     bench.environment()
     image = bench.image()
     applied(bench.apply(image))
@@ -191,7 +197,7 @@ def test_an_image_built_from_ours_under_our_own_tag(bench):
     assert '"child"' not in labels
 
 
-def test_an_extra_name_for_ours_is_no_matter(bench):
+def test_an_extra_name_for_ours_is_no_matter(bench: Bench) -> None:
     bench.environment()
     image = bench.image()
     applied(bench.apply(image))
@@ -202,7 +208,7 @@ def test_an_extra_name_for_ours_is_no_matter(bench):
     assert bench.tags() == {bench.tag("other")}
 
 
-def test_another_stacks_image_is_a_conflict_and_never_deleted(bench):
+def test_another_stacks_image_is_a_conflict_and_never_deleted(bench: Bench) -> None:
     bench.environment()
     image = bench.image()
     applied(bench.apply(image))
@@ -211,7 +217,7 @@ def test_another_stacks_image_is_a_conflict_and_never_deleted(bench):
     assert bench.changes() == {}
 
 
-def test_an_image_in_use_is_named_and_left_alone(bench):
+def test_an_image_in_use_is_named_and_left_alone(bench: Bench) -> None:
     bench.environment()
     image = bench.image()
     applied(bench.apply(image))
@@ -225,7 +231,7 @@ def test_an_image_in_use_is_named_and_left_alone(bench):
     assert len(bench.tags()) == 2
 
 
-def test_two_tags_of_one_repository_with_the_same_content(bench):
+def test_two_tags_of_one_repository_with_the_same_content(bench: Bench) -> None:
     bench.environment()
     first = bench.image(resource_id="one")
     second = bench.image(resource_id="two", tag=bench.tag(tag="v2"))
@@ -235,7 +241,7 @@ def test_two_tags_of_one_repository_with_the_same_content(bench):
     assert bench.changes(first) == {"RayfineImage.one": ("unchanged", [], None)}
 
 
-def test_a_move_of_the_tag_between_plan_and_apply_is_noticed(bench):
+def test_a_move_of_the_tag_between_plan_and_apply_is_noticed(bench: Bench) -> None:
     bench.environment()
     image = bench.image()
     plan, provider = bench.plan(image)
@@ -247,7 +253,7 @@ def test_a_move_of_the_tag_between_plan_and_apply_is_noticed(bench):
     assert "no longer" in outcome.message
 
 
-def test_moved_from_keeps_the_image(bench):
+def test_moved_from_keeps_the_image(bench: Bench) -> None:
     bench.environment()
     applied(bench.apply(bench.image()))
     renamed = bench.image(resource_id="new", moved_from="env")
@@ -256,7 +262,7 @@ def test_moved_from_keeps_the_image(bench):
     assert bench.changes(renamed) == {"RayfineImage.new": ("unchanged", [], None)}
 
 
-def only_content(bench, resource, **labels):
+def only_content(bench: Bench, resource: Resource, **labels: str) -> BuildInput:
     """Build as far as the `:src-` tag: what a kill at the worst moment leaves."""
     provider = bench.provider()
     provider.resolve([resource])
@@ -266,7 +272,7 @@ def only_content(bench, resource, **labels):
     return desired.build
 
 
-def test_an_interrupted_change_of_the_tag_converges(bench):
+def test_an_interrupted_change_of_the_tag_converges(bench: Bench) -> None:
     bench.environment()
     applied(bench.apply(bench.image()))
     moved = bench.image(tag=bench.tag(tag="v2"))
@@ -280,7 +286,9 @@ def test_an_interrupted_change_of_the_tag_converges(bench):
     assert len(bench.tags()) == 2
 
 
-def test_an_image_built_by_hand_from_the_same_inputs_is_adopted_without_a_build(bench):
+def test_an_image_built_by_hand_from_the_same_inputs_is_adopted_without_a_build(
+    bench: Bench,
+) -> None:
     bench.environment()
     image = bench.image()
     build = only_content(bench, image, someone="else")
@@ -293,7 +301,7 @@ def test_an_image_built_by_hand_from_the_same_inputs_is_adopted_without_a_build(
     assert bench.changes(image) == {"RayfineImage.env": ("unchanged", [], None)}
 
 
-def test_an_image_with_triggers_is_built_instead_of_relabelled(bench):
+def test_an_image_with_triggers_is_built_instead_of_relabelled(bench: Bench) -> None:
     bench.environment(Dockerfile="FROM scratch\nCOPY . /\nONBUILD COPY missing /\n")
     applied(bench.apply(bench.image()))
     image = bench.image(protect=True)
@@ -301,7 +309,7 @@ def test_an_image_with_triggers_is_built_instead_of_relabelled(bench):
     assert bench.changes(image) == {"RayfineImage.env": ("unchanged", [], None)}
 
 
-def test_odd_labels_and_arguments_survive(bench):
+def test_odd_labels_and_arguments_survive(bench: Bench) -> None:
     bench.environment()
     odd = {"a": '$HOME "q" \\ `x` é', "b": "two\nlines", "c": "x" * 20_000, "d": "", "e/f": " = '"}
     image = bench.image(labels=odd)
@@ -311,7 +319,7 @@ def test_odd_labels_and_arguments_survive(bench):
     assert {name: json.loads(text)[name] for name in odd} == odd
 
 
-def test_a_generated_dockerfile_runs(bench):
+def test_a_generated_dockerfile_runs(bench: Bench) -> None:
     path = bench.environment()
     (path / "Dockerfile").unlink()
     image = bench.image(base_image="reconciler/python-base:local")
@@ -327,14 +335,14 @@ def test_a_generated_dockerfile_runs(bench):
 
 
 @pytest.mark.parametrize("ignored", ["", "Dockerfile\n.dockerignore\n", "*\n!env.py\n"])
-def test_the_image_holds_what_docker_build_puts_there(bench, ignored):
+def test_the_image_holds_what_docker_build_puts_there(bench: Bench, ignored: str) -> None:
     path = bench.environment(**{"a/b.txt": "b", ".hidden": "h"})
     (path / ".dockerignore").write_text(ignored)
     (path / "link").symlink_to("a/b.txt")
     applied(bench.apply(bench.image()))
     bench.docker("build", "-t", bench.tag("cli"), str(path))
 
-    def content(tag):
+    def content(tag: str) -> dict[str, tuple[bytes, int, int, str]]:
         container = bench.docker("create", "--name", f"{bench.prefix}-x", tag, "x")
         data = subprocess.run(["docker", "export", container], capture_output=True, check=True)
         bench.docker("rm", container)
@@ -348,12 +356,12 @@ def test_the_image_holds_what_docker_build_puts_there(bench, ignored):
     assert content(bench.tag()) == content(bench.tag("cli"))
 
 
-def test_an_interrupted_build_ends_and_leaves_nothing(bench):
-    bench.environment(Dockerfile="FROM reconciler/python-base:local\nRUN sleep 300\n")
+def test_an_interrupted_build_ends_and_leaves_nothing(bench: Bench) -> None:
+    bench.environment(Dockerfile="FROM reconciler/python-base:local\nRUN echo begun; sleep 300\n")
     plan, provider = bench.plan(bench.image())
 
-    def interrupt(line):
-        if "Running in" in line:
+    def interrupt(line: str) -> None:
+        if line == "begun":
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -367,7 +375,7 @@ def test_an_interrupted_build_ends_and_leaves_nothing(bench):
         raise AssertionError("the engine still works on the build")
 
 
-def test_a_failing_build_says_where(bench):
+def test_a_failing_build_says_where(bench: Bench) -> None:
     bench.environment(Dockerfile="FROM scratch\nCOPY missing.txt /\n")
     (outcome,) = bench.apply(bench.image())
     assert outcome.status is Status.FAILED
@@ -376,7 +384,7 @@ def test_a_failing_build_says_where(bench):
     assert bench.tags() == set()
 
 
-def test_a_file_that_changes_before_it_is_sent_fails_the_build(bench):
+def test_a_file_that_changes_before_it_is_sent_fails_the_build(bench: Bench) -> None:
     path = bench.environment()
     plan, provider = bench.plan(bench.image())
     (path / "env.py").write_text("def other(): ...\n")
@@ -385,7 +393,7 @@ def test_a_file_that_changes_before_it_is_sent_fails_the_build(bench):
     assert "changed while" in outcome.message
 
 
-def test_many_builds_at_once(bench):
+def test_many_builds_at_once(bench: Bench) -> None:
     names = [f"env{number}" for number in range(6)]
     for name in names:
         bench.environment(name, **{"name.txt": name})

@@ -8,49 +8,59 @@ import os
 import subprocess
 import threading
 import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Protocol
 
 import pytest
 
-from reconciler.apply import Status
+from reconciler.apply import Outcome, Status
 from reconciler.errors import AccessError, UnreachableError
 from reconciler.providers.docker.lock import check_lock, resolve_reference, update_lock
 from reconciler.providers.docker.login import Login
 from reconciler.providers.docker.registry import Registries
-from reconciler.providers.docker.registry_http import Connection
+from reconciler.providers.docker.registry_http import Answer, Ask, Connection
 from reconciler.rayfine.docker.engine import Engine
 from reconciler.rayfine.image.inputs import Surroundings
 from reconciler.rayfine.image.lockfile import LockFile
 from reconciler.rayfine.image.reference import parse_reference
-from tests.providers.docker.conftest import running_registry
+from reconciler.resource import Resource
+from tests.providers.docker.conftest import Bench, running_registry
 
 pytestmark = pytest.mark.docker
 
 
+class Pushed(Protocol):
+    """Makes the manifest of a pushed image."""
+
+    def __call__(self, tag: str = "v1", **spec: Any) -> Resource: ...
+
+
 @pytest.fixture
-def pushed(bench, registry):
-    def image(tag="v1", **spec):
+def pushed(bench: Bench, registry: str) -> Pushed:
+    def image(tag: str = "v1", **spec: Any) -> Resource:
         return bench.image(tag=f"{registry}/{bench.prefix}/env:{tag}", push=True, **spec)
 
     bench.environment()
     return image
 
 
-def good(outcomes):
+def good(outcomes: tuple[Outcome, ...]) -> tuple[Outcome, ...]:
     assert {(item.status, item.message) for item in outcomes} <= {(Status.APPLIED, "")}
     return outcomes
 
 
-def forget(bench):
+def forget(bench: Bench) -> None:
     """Make the engine an empty one, as far as we are concerned."""
     bench.clean_up()
     assert bench.tags() == set()
 
 
-def unchanged(bench, image):
+def unchanged(bench: Bench, image: Resource) -> None:
     assert bench.changes(image) == {"RayfineImage.env": ("unchanged", [], None)}
 
 
-def test_a_pushed_image_is_known_by_the_registry_alone(bench, pushed):
+def test_a_pushed_image_is_known_by_the_registry_alone(bench: Bench, pushed: Pushed) -> None:
     image = pushed()
     assert bench.changes(image)["RayfineImage.env"][0] == "create"
     good(bench.apply(image))
@@ -59,7 +69,7 @@ def test_a_pushed_image_is_known_by_the_registry_alone(bench, pushed):
     unchanged(bench, image)
 
 
-def test_no_engine_is_needed_to_see_no_change(bench, pushed):
+def test_no_engine_is_needed_to_see_no_change(bench: Bench, pushed: Pushed) -> None:
     good(bench.apply(pushed()))
     with contextlib.closing(Engine("tcp://127.0.0.1:9")) as nowhere:
         bench.engine, real = nowhere, bench.engine
@@ -71,7 +81,9 @@ def test_no_engine_is_needed_to_see_no_change(bench, pushed):
         bench.engine = real
 
 
-def test_a_change_is_built_pushed_and_gone_back_from_without_a_build(bench, pushed):
+def test_a_change_is_built_pushed_and_gone_back_from_without_a_build(
+    bench: Bench, pushed: Pushed
+) -> None:
     image = pushed()
     (first,) = good(bench.apply(image))
     (bench.root / "env" / "data.txt").write_text("x")
@@ -87,7 +99,9 @@ def test_a_change_is_built_pushed_and_gone_back_from_without_a_build(bench, push
     assert bench.tags() == set()
 
 
-def test_protection_is_written_in_the_registry_without_a_build(bench, pushed):
+def test_protection_is_written_in_the_registry_without_a_build(
+    bench: Bench, pushed: Pushed
+) -> None:
     good(bench.apply(pushed()))
     forget(bench)
     image = pushed(protect=True)
@@ -103,7 +117,7 @@ def test_protection_is_written_in_the_registry_without_a_build(bench, pushed):
     )
 
 
-def test_pushing_an_image_that_was_not_names_push_alone(bench, registry):
+def test_pushing_an_image_that_was_not_names_push_alone(bench: Bench, registry: str) -> None:
     bench.environment()
     tag = f"{registry}/{bench.prefix}/env:v1"
     good(bench.apply(bench.image(tag=tag)))
@@ -114,7 +128,7 @@ def test_pushing_an_image_that_was_not_names_push_alone(bench, registry):
     assert bench.changes(bench.image(tag=tag)) == {"RayfineImage.env": ("unchanged", [], None)}
 
 
-def test_a_tag_moved_in_the_registry(bench, pushed):
+def test_a_tag_moved_in_the_registry(bench: Bench, pushed: Pushed) -> None:
     image = pushed()
     good(bench.apply(image))
     tag = image.spec["tag"]
@@ -126,7 +140,7 @@ def test_a_tag_moved_in_the_registry(bench, pushed):
     unchanged(bench, image)
 
 
-def test_an_image_from_ours_under_the_tag_in_the_registry(bench, pushed):
+def test_an_image_from_ours_under_the_tag_in_the_registry(bench: Bench, pushed: Pushed) -> None:
     image = pushed()
     good(bench.apply(image))
     tag = image.spec["tag"]
@@ -135,30 +149,40 @@ def test_an_image_from_ours_under_the_tag_in_the_registry(bench, pushed):
     assert bench.changes(image)["RayfineImage.env"][::2] == ("adopt", "conflict")
 
 
-def test_removing_the_manifest_removes_local_tags_only_and_says_so(bench, pushed, registry):
+def test_removing_the_manifest_removes_local_tags_only_and_says_so(
+    bench: Bench, pushed: Pushed, registry: str
+) -> None:
     image = pushed()
     good(bench.apply(image))
     plan, provider = bench.plan()
     (change,) = plan.changes
     assert str(change.action) == "delete"
+    assert change.live is not None
     assert "retention" in change.live.notes[0]
     good(bench.carry_out(plan, provider))
     assert bench.tags() == set()
     assert bench.registries.digest(parse_reference(image.spec["tag"])) is not None
 
 
-def test_the_number_of_requests_is_constant_per_image(bench, pushed, registry):
+def test_the_number_of_requests_is_constant_per_image(
+    bench: Bench, pushed: Pushed, monkeypatch: pytest.MonkeyPatch
+) -> None:
     image = pushed()
     good(bench.apply(image))
-    seen = []
+    seen: list[str] = []
     http = bench.registries._http
     send = http._send
-    http._send = lambda ask, **more: (seen.append(ask.method), send(ask, **more))[1]
+
+    def counted(ask: Ask, *, probe: bool = False) -> Answer:
+        seen.append(ask.method)
+        return send(ask, probe=probe)
+
+    monkeypatch.setattr(http, "_send", counted)
     unchanged(bench, image)
     assert len(seen) == 3
 
 
-def test_an_unreachable_registry_is_no_empty_one(bench):
+def test_an_unreachable_registry_is_no_empty_one(bench: Bench) -> None:
     bench.environment()
     provider = bench.provider()
     provider.resolve([bench.image(tag="127.0.0.1:9/x/env:v1", push=True)])
@@ -166,13 +190,15 @@ def test_an_unreachable_registry_is_no_empty_one(bench):
         provider.read()
 
 
-def docker_config(directory, host, user, password):
+def docker_config(directory: Path, host: str, user: str, password: str) -> None:
     directory.mkdir(exist_ok=True)
     secret = base64.b64encode(f"{user}:{password}".encode()).decode()
     (directory / "config.json").write_text(json.dumps({"auths": {host: {"auth": secret}}}))
 
 
-def test_a_registry_with_a_login(bench, tmp_path, monkeypatch):
+def test_a_registry_with_a_login(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     bench.environment()
     directory = tmp_path / "locked"
     directory.mkdir()
@@ -200,7 +226,9 @@ def test_a_registry_with_a_login(bench, tmp_path, monkeypatch):
         unchanged(bench, image)
 
 
-def test_a_credential_helper_is_asked(bench, tmp_path, monkeypatch):
+def test_a_credential_helper_is_asked(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     directory = tmp_path / "locked"
     directory.mkdir()
     helpers = tmp_path / "bin"
@@ -219,7 +247,7 @@ def test_a_credential_helper_is_asked(bench, tmp_path, monkeypatch):
         assert bench.registries.digest(parse_reference(f"{host}/x:y")) is None
 
 
-def test_lock_pins_what_the_registry_has(bench, registry):
+def test_lock_pins_what_the_registry_has(bench: Bench, registry: str) -> None:
     reference = f"{registry}/{bench.prefix}/base:v1"
     bench.docker(
         "build", "-t", reference, "-", stdin=f"FROM scratch\nLABEL base=1 of={bench.prefix}\n"
@@ -240,7 +268,7 @@ def test_lock_pins_what_the_registry_has(bench, registry):
         resolve_reference(f"{registry}/{bench.prefix}/none:v1", bench.registries)
 
 
-def test_a_locked_base_is_built_on_by_its_digest(bench, registry):
+def test_a_locked_base_is_built_on_by_its_digest(bench: Bench, registry: str) -> None:
     reference = f"{registry}/{bench.prefix}/base:v1"
     bench.docker(
         "build", "-t", reference, "-", stdin=f"FROM scratch\nLABEL base=1 of={bench.prefix}\n"
@@ -268,10 +296,10 @@ class TokenRegistry(http.server.BaseHTTPRequestHandler):
 
     users: list[str]
 
-    def do_HEAD(self):
+    def do_HEAD(self) -> None:
         self.do_GET()
 
-    def do_GET(self):
+    def do_GET(self) -> None:
         host = self.headers["Host"]
         if self.path.startswith("/token"):
             assert "scope=repository%3Ateam%2Fx%3Apull" in self.path
@@ -285,7 +313,7 @@ class TokenRegistry(http.server.BaseHTTPRequestHandler):
             challenge = f'Bearer realm="http://{host}/token",service="s",scope="ignored"'
             self.answer(401, b"", {"WWW-Authenticate": challenge})
 
-    def answer(self, status, body, headers):
+    def answer(self, status: int, body: bytes, headers: dict[str, str]) -> None:
         self.send_response(status)
         for name, value in {**headers, "Content-Length": str(len(body))}.items():
             self.send_header(name, value)
@@ -293,12 +321,12 @@ class TokenRegistry(http.server.BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(body)
 
-    def log_message(self, *words):
+    def log_message(self, *words: object) -> None:
         pass
 
 
 @pytest.fixture
-def registry_with_tokens():
+def registry_with_tokens() -> Iterator[tuple[str, list[str]]]:
     TokenRegistry.users = []
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), TokenRegistry)
     thread = threading.Thread(target=server.serve_forever)
@@ -310,7 +338,7 @@ def registry_with_tokens():
 
 
 @pytest.fixture(scope="module")
-def second_engine(tmp_path_factory):
+def second_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """An empty engine of its own; it sees the same registry on loopback."""
     place = tmp_path_factory.mktemp("engine")
     address = f"unix://{place}/docker.sock"
@@ -342,7 +370,9 @@ def second_engine(tmp_path_factory):
         subprocess.run(["ip", "link", "delete", bridge], check=True)
 
 
-def test_a_second_empty_engine_sees_no_changes(bench, pushed, second_engine):
+def test_a_second_empty_engine_sees_no_changes(
+    bench: Bench, pushed: Pushed, second_engine: str
+) -> None:
     image = pushed()
     good(bench.apply(image))
     with contextlib.closing(Engine(second_engine)) as engine:
@@ -354,7 +384,7 @@ def test_a_second_empty_engine_sees_no_changes(bench, pushed, second_engine):
     unchanged(bench, image)
 
 
-def test_a_token_service_is_logged_in_to(registry_with_tokens):
+def test_a_token_service_is_logged_in_to(registry_with_tokens: tuple[str, list[str]]) -> None:
     host, users = registry_with_tokens
     login = Login("joe", "pw")
     with contextlib.closing(Registries(Connection(login=lambda _: login))) as registries:

@@ -3,6 +3,7 @@
 import json
 import zlib
 from base64 import b64encode
+from collections.abc import Mapping
 
 import pytest
 
@@ -21,44 +22,59 @@ from reconciler.rayfine.docker.labels import (
     parse_labels,
 )
 from reconciler.rayfine.image.digest import source_tag
-from reconciler.resource import ResourceKey
+from reconciler.resource import LiveResource, Mark, ResourceKey
 
 KEY = ResourceKey(KIND, "env")
 
 
-def digest(letter):
+def digest(letter: str) -> str:
     return "sha256:" + letter * 64
 
 
-def labels(letter="a", tag="env:v1", stack="s", key="RayfineImage.env", **more):
+def labels(
+    letter: str = "a",
+    tag: str = "env:v1",
+    stack: str = "s",
+    key: str = "RayfineImage.env",
+    **more: str,
+) -> dict[str, str]:
     spec = {"tag": tag, "dockerfile": letter}
     found = {DIGEST: digest(letter), TAG: tag, STACK: stack, ADDRESS: key, SPEC: encode_spec(spec)}
     return {name: value for name, value in {**found, **more}.items() if value}
 
 
-def image(number, *tags, of=None, created=0):
+def image(
+    number: int, *tags: str, of: dict[str, str] | None = None, created: int = 0
+) -> ImageSummary:
     return ImageSummary(f"sha256:{number}", tags, of or {}, created)
 
 
-def source(letter, repository="env"):
+def source(letter: str, repository: str = "env") -> str:
     return source_tag(repository, digest(letter))
 
 
-def live(*images, stack="s", wanted=None):
+def live(
+    *images: ImageSummary, stack: str = "s", wanted: Mapping[ResourceKey, Wanted] | None = None
+) -> list[LiveResource]:
     wanted = {KEY: Wanted("env:v1", digest("a"))} if wanted is None else wanted
     return list(LocalImages(images, stack, wanted).live())
 
 
-def test_both_tags_on_one_image_prove_it():
+def mark(item: LiveResource) -> Mark:
+    assert item.mark is not None
+    return item.mark
+
+
+def test_both_tags_on_one_image_prove_it() -> None:
     (item,) = live(image(1, "env:v1", source("a"), of=labels(**{PROTECT: "true", PUSH: "true"})))
     assert (item.name, item.uid, item.spec["dockerfile"]) == ("env", "sha256:1", "a")
-    assert item.mark.stack == "s"
-    assert item.mark.protect
+    assert mark(item).stack == "s"
+    assert mark(item).protect
     assert item.raw.tags == {"env:v1": "sha256:1", source("a"): "sha256:1"}
     assert "retention" in item.notes[0]
 
 
-def test_history_belongs_to_the_live_object():
+def test_history_belongs_to_the_live_object() -> None:
     (item,) = live(
         image(1, source("b"), of=labels("b")), image(2, "env:v1", source("a"), of=labels())
     )
@@ -70,7 +86,7 @@ def test_history_belongs_to_the_live_object():
     }
 
 
-def test_without_its_tag_the_wanted_content_stands_for_it_then_the_newest():
+def test_without_its_tag_the_wanted_content_stands_for_it_then_the_newest() -> None:
     contents = (
         image(1, source("a"), of=labels("a"), created=1),
         image(2, source("b"), of=labels("b"), created=2),
@@ -82,7 +98,7 @@ def test_without_its_tag_the_wanted_content_stands_for_it_then_the_newest():
     assert item.mark is not None
 
 
-def test_a_wanted_tag_that_others_hold_hides_our_contents():
+def test_a_wanted_tag_that_others_hold_hides_our_contents() -> None:
     (item,) = live(image(1, source("a"), of=labels()), image(9, "env:v1"))
     assert (item.uid, item.mark, item.detached) == ("sha256:9", None, None)
     (ours,) = live(image(1, source("a"), of=labels()), image(9, "env:v1"), wanted={})
@@ -90,14 +106,15 @@ def test_a_wanted_tag_that_others_hold_hides_our_contents():
     assert "env:v1" not in ours.raw.tags
 
 
-def test_our_labels_without_the_source_tag_are_detached():
+def test_our_labels_without_the_source_tag_are_detached() -> None:
     (item,) = live(image(1, "env:v1", of=labels()))
     assert item.mark is None
+    assert item.detached is not None
     assert "beside it" in item.detached
     assert item.spec["dockerfile"] == "a"
 
 
-def test_a_child_under_another_name_is_detached_and_an_extra_name_is_not():
+def test_a_child_under_another_name_is_detached_and_an_extra_name_is_not() -> None:
     ours = image(1, "env:v1", "copy:v1", source("a"), of=labels())
     child = image(2, "child:v1", of=labels())
     items = live(ours, child)
@@ -108,7 +125,7 @@ def test_a_child_under_another_name_is_detached_and_an_extra_name_is_not():
     assert items[1].spec == {"tag": "child:v1"}
 
 
-def test_an_extra_name_of_ours_that_is_wanted_elsewhere_is_a_stranger():
+def test_an_extra_name_of_ours_that_is_wanted_elsewhere_is_a_stranger() -> None:
     ours = image(1, "env:v1", "other:v1", source("a"), of=labels())
     wanted = {
         KEY: Wanted("env:v1", digest("a")),
@@ -119,36 +136,36 @@ def test_an_extra_name_of_ours_that_is_wanted_elsewhere_is_a_stranger():
     assert items[1].mark is None
 
 
-def test_built_by_hand_is_unmarked():
+def test_built_by_hand_is_unmarked() -> None:
     (item,) = live(image(1, "env:v1", source("a"), of=labels(stack="", key="")))
     assert (item.mark, item.detached, item.name) == (None, None, "env:v1")
     assert item.spec["dockerfile"] == "a"
 
 
-def test_another_stack_keeps_its_mark_and_its_contents_are_not_listed():
+def test_another_stack_keeps_its_mark_and_its_contents_are_not_listed() -> None:
     (item,) = live(
         image(1, "env:v1", source("a"), of=labels(stack="t")),
         image(2, source("b"), of=labels("b", stack="t")),
     )
-    assert item.mark.stack == "t"
+    assert mark(item).stack == "t"
 
 
 @pytest.mark.parametrize("wanted_tag", ["env:v1", "env:v2"])
-def test_of_two_tags_of_one_address_the_unwanted_one_is_left_over(wanted_tag):
+def test_of_two_tags_of_one_address_the_unwanted_one_is_left_over(wanted_tag: str) -> None:
     old = image(1, "env:v1", source("a"), of=labels("a"), created=1)
     new = image(2, "env:v2", source("b"), of=labels("b", tag="env:v2"), created=2)
     items = live(old, new, wanted={KEY: Wanted(wanted_tag, digest("a"))})
-    assert [(item.spec["tag"], bool(item.mark.deposed)) for item in items] == [
+    assert [(item.spec["tag"], bool(mark(item).deposed)) for item in items] == [
         (wanted_tag, False),
         ("env:v1" if wanted_tag == "env:v2" else "env:v2", True),
     ]
 
 
-def test_an_interrupted_rename_goes_on_with_the_new_tag():
+def test_an_interrupted_rename_goes_on_with_the_new_tag() -> None:
     old = image(1, "env:v1", source("a"), of=labels("a"))
     new = image(2, source("b"), of=labels("b", tag="env:v2"))
     items = live(old, new, wanted={KEY: Wanted("env:v2", digest("b"))})
-    assert [(item.uid, bool(item.mark.deposed)) for item in items] == [
+    assert [(item.uid, bool(mark(item).deposed)) for item in items] == [
         ("sha256:2", False),
         ("sha256:1", True),
     ]
@@ -164,7 +181,7 @@ def test_an_interrupted_rename_goes_on_with_the_new_tag():
         {DIGEST: digest("a"), TAG: "env:src-1"},
     ],
 )
-def test_malformed_labels_are_none(odd):
+def test_malformed_labels_are_none(odd: dict[str, str]) -> None:
     assert parse_labels(odd) is None
     (item,) = live(image(1, "env:v1", of=odd))
     assert (item.mark, item.detached) == (None, None)
@@ -183,10 +200,10 @@ def test_malformed_labels_are_none(odd):
         b64encode(zlib.compress(b"{}")[:-4]).decode(),
     ],
 )
-def test_a_damaged_spec_reads_as_empty(text):
+def test_a_damaged_spec_reads_as_empty(text: str) -> None:
     assert decode_spec(text) == {}
 
 
-def test_a_spec_round_trips():
+def test_a_spec_round_trips() -> None:
     spec = {"tag": "x", "context": {"é\n": "644:0"}}
     assert decode_spec(encode_spec(spec)) == json.loads(json.dumps(spec))

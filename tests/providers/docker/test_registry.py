@@ -5,6 +5,9 @@ import hashlib
 import http.server
 import json
 import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 
@@ -12,20 +15,23 @@ from reconciler.errors import AccessError, ProviderError, UnreachableError
 from reconciler.providers.docker.login import Login, find_login
 from reconciler.providers.docker.registry import INDEXES, OCI_MANIFEST, Manifest, Registries
 from reconciler.providers.docker.registry_http import Connection, is_loopback
-from reconciler.rayfine.image.reference import parse_reference
+from reconciler.rayfine.image.reference import ImageReference, parse_reference
 
 CONFIG = b'{"config": {"Labels": {"a": "b"}}}'
 CONFIG_DIGEST = "sha256:" + hashlib.sha256(CONFIG).hexdigest()
 IMAGE = json.dumps({"config": {"digest": CONFIG_DIGEST}}).encode()
 
+Reply: TypeAlias = tuple[int, dict[str, str], bytes]
+"""Status, headers, body."""
+
 
 class Scripted(http.server.BaseHTTPRequestHandler):
     """Answers from a table: (method, end of path) -> (status, headers, body)."""
 
-    table: dict
-    seen: list
+    table: dict[tuple[str, str], Reply]
+    seen: list[tuple[str, str, str | None, bytes]]
 
-    def answer(self):
+    def answer(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         self.seen.append((self.command, self.path, self.headers.get("Authorization"), body))
         for (method, end), reply in self.table.items():
@@ -43,12 +49,15 @@ class Scripted(http.server.BaseHTTPRequestHandler):
 
     do_GET = do_HEAD = do_POST = do_PUT = answer  # noqa: N815  (names of http.server)
 
-    def log_message(self, *words):
+    def log_message(self, *words: object) -> None:
         pass
 
 
+ScriptedRegistry: TypeAlias = tuple[type[Scripted], Registries, ImageReference]
+
+
 @pytest.fixture
-def scripted():
+def scripted() -> Iterator[ScriptedRegistry]:
     Scripted.table, Scripted.seen = {}, []
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Scripted)
     thread = threading.Thread(target=server.serve_forever)
@@ -61,7 +70,7 @@ def scripted():
     server.server_close()
 
 
-def test_absent_is_only_a_definite_not_found(scripted):
+def test_absent_is_only_a_definite_not_found(scripted: ScriptedRegistry) -> None:
     server, registries, reference = scripted
     assert registries.digest(reference) is None
     assert registries.manifest(reference) is None
@@ -77,13 +86,13 @@ def test_absent_is_only_a_definite_not_found(scripted):
             registries.manifest(reference)
 
 
-def test_a_digest_is_computed_where_the_registry_does_not_tell(scripted):
+def test_a_digest_is_computed_where_the_registry_does_not_tell(scripted: ScriptedRegistry) -> None:
     server, registries, reference = scripted
     server.table = {("HEAD", "v1"): (200, {}, b""), ("GET", "v1"): (200, {}, IMAGE)}
     assert registries.digest(reference) == "sha256:" + hashlib.sha256(IMAGE).hexdigest()
 
 
-def test_what_does_not_have_its_digest_is_refused(scripted):
+def test_what_does_not_have_its_digest_is_refused(scripted: ScriptedRegistry) -> None:
     server, registries, reference = scripted
     manifest = Manifest("sha256:x", OCI_MANIFEST, IMAGE)
     server.table = {("GET", CONFIG_DIGEST): (200, {}, CONFIG)}
@@ -99,19 +108,19 @@ def test_what_does_not_have_its_digest_is_refused(scripted):
 @pytest.mark.parametrize(
     "data", [b"{", b"[]", b'{"manifests": []}', b'{"config": {"digest": "../x"}}']
 )
-def test_an_index_or_nonsense_has_no_configuration(scripted, data):
+def test_an_index_or_nonsense_has_no_configuration(scripted: ScriptedRegistry, data: bytes) -> None:
     _, registries, reference = scripted
     assert registries.config(reference, Manifest("sha256:x", INDEXES[0], data)) == {}
 
 
-def test_an_upload_never_leaves_the_registry(scripted):
+def test_an_upload_never_leaves_the_registry(scripted: ScriptedRegistry) -> None:
     server, registries, reference = scripted
     server.table = {("POST", "uploads/"): (202, {"Location": "http://elsewhere/x"}, b"")}
     with pytest.raises(ProviderError, match="another host"):
         registries.put_blob(reference, b"x")
 
 
-def test_a_blob_is_uploaded_where_the_registry_says(scripted):
+def test_a_blob_is_uploaded_where_the_registry_says(scripted: ScriptedRegistry) -> None:
     server, registries, reference = scripted
     server.table = {
         ("POST", "uploads/"): (202, {"Location": "/v2/up/1?state=s"}, b""),
@@ -121,7 +130,7 @@ def test_a_blob_is_uploaded_where_the_registry_says(scripted):
     assert server.seen[-1][1] == f"/v2/up/1?state=s&digest={digest.replace(':', '%3A')}"
 
 
-def test_credentials_go_to_no_unsafe_login_service(scripted):
+def test_credentials_go_to_no_unsafe_login_service(scripted: ScriptedRegistry) -> None:
     server, _, reference = scripted
     challenge = {"WWW-Authenticate": 'Bearer realm="http://example.org/token",service="s"'}
     server.table = {("GET", "v1"): (401, challenge, b"")}
@@ -137,7 +146,9 @@ def test_credentials_go_to_no_unsafe_login_service(scripted):
 @pytest.mark.parametrize(
     ("status", "body", "fine"), [(200, b'{"access_token": "T"}', True), (403, b"no", False)]
 )
-def test_an_identity_token_is_exchanged(scripted, status, body, fine):
+def test_an_identity_token_is_exchanged(
+    scripted: ScriptedRegistry, status: int, body: bytes, fine: bool
+) -> None:
     server, _, reference = scripted
     challenge = {"WWW-Authenticate": 'Bearer realm="http://HERE/token",service="s"'}
     server.table = {("GET", "v1"): (401, challenge, b""), ("POST", "/token"): (status, {}, body)}
@@ -153,13 +164,15 @@ def test_an_identity_token_is_exchanged(scripted, status, body, fine):
     assert (server.seen[-1][2] == "Bearer T") is fine
 
 
-def test_only_loopback_may_do_without_tls():
+def test_only_loopback_may_do_without_tls() -> None:
     assert all(map(is_loopback, ("localhost:5000", "127.0.0.1", "127.9.9.9:1", "[::1]:5000")))
     assert not any(map(is_loopback, ("127.0.0.1.evil.org", "localhost.evil.org:80", "10.0.0.1")))
 
 
 @pytest.mark.filterwarnings("ignore:docker-credential-not-installed")
-def test_a_broken_credential_helper_is_told_of(tmp_path, monkeypatch):
+def test_a_broken_credential_helper_is_told_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "config.json").write_text('{"credHelpers": {"a.b": "not-installed"}}')
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
     with pytest.raises(AccessError, match="gives no login"):

@@ -6,28 +6,29 @@ import os
 import socket
 import stat
 import tarfile
+from pathlib import Path
 
 import pytest
 
 from reconciler.errors import BuildError
 from reconciler.rayfine.image.archive import stream_tar
-from reconciler.rayfine.image.context import read_context
+from reconciler.rayfine.image.context import Context, read_context
 from reconciler.rayfine.image.hashcache import RACY_NANOSECONDS, HashCache, user_cache
 
 
 @pytest.fixture
-def root(tmp_path):
+def root(tmp_path: Path) -> Path:
     root = tmp_path / "context"
     root.mkdir()
     (root / "env.py").write_text("x")
     return root
 
 
-def paths(root):
+def paths(root: Path) -> list[str]:
     return [entry.path for entry in read_context(root).entries]
 
 
-def test_entries_are_sorted_by_bytes_and_named_exactly(root):
+def test_entries_are_sorted_by_bytes_and_named_exactly(root: Path) -> None:
     for name in ("B", "a", "é", "e\u0301", "Z/z", "a.b", "a-b"):
         (root / name).parent.mkdir(exist_ok=True)
         (root / name).write_text("")
@@ -37,14 +38,14 @@ def test_entries_are_sorted_by_bytes_and_named_exactly(root):
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o600, 0o664, 0o4644, 0o646])
-def test_only_the_owners_execute_bit_counts(root, mode):
+def test_only_the_owners_execute_bit_counts(root: Path, mode: int) -> None:
     (root / "env.py").chmod(mode)
     assert read_context(root).entries[0].mode == "644"
     (root / "env.py").chmod(mode | 0o100)
     assert read_context(root).entries[0].mode == "755"
 
 
-def test_links_inside_are_kept_as_links(root):
+def test_links_inside_are_kept_as_links(root: Path) -> None:
     (root / "d").mkdir()
     (root / "d" / "up").symlink_to("../env.py")
     (root / "all").symlink_to("d")
@@ -57,7 +58,7 @@ def test_links_inside_are_kept_as_links(root):
 
 
 @pytest.mark.parametrize("target", ["/etc/passwd", "..", "../other", "d/../../x", "hop/passwd"])
-def test_links_that_leave_are_refused_even_through_other_links(root, target):
+def test_links_that_leave_are_refused_even_through_other_links(root: Path, target: str) -> None:
     (root / "d").mkdir()
     (root / "hop").symlink_to("/etc")
     (root / ".dockerignore").write_text("hop\n")
@@ -69,13 +70,13 @@ def test_links_that_leave_are_refused_even_through_other_links(root, target):
     assert paths(root) == [".dockerignore", "env.py"]
 
 
-def test_a_link_circle_is_harmless(root):
+def test_a_link_circle_is_harmless(root: Path) -> None:
     (root / "a").symlink_to("b")
     (root / "b").symlink_to("a")
     assert paths(root) == ["a", "b", "env.py"]
 
 
-def test_pipes_sockets_and_devices_are_refused(root):
+def test_pipes_sockets_and_devices_are_refused(root: Path) -> None:
     os.mkfifo(root / "pipe")
     with pytest.raises(BuildError, match="a named pipe"):
         read_context(root)
@@ -91,13 +92,13 @@ def test_pipes_sockets_and_devices_are_refused(root):
             read_context(root)
 
 
-def test_an_ignore_file_that_is_a_link_is_refused(root):
+def test_an_ignore_file_that_is_a_link_is_refused(root: Path) -> None:
     (root / ".dockerignore").symlink_to("env.py")
     with pytest.raises(BuildError, match="cannot be read"):
         read_context(root)
 
 
-def test_names_that_are_no_text_or_too_long_are_refused(root):
+def test_names_that_are_no_text_or_too_long_are_refused(root: Path) -> None:
     (root / os.fsdecode(b"\xff")).write_text("")
     with pytest.raises(BuildError, match="not UTF-8"):
         read_context(root)
@@ -111,12 +112,12 @@ def test_names_that_are_no_text_or_too_long_are_refused(root):
         read_context(root)
 
 
-def test_a_missing_directory_is_named(tmp_path):
+def test_a_missing_directory_is_named(tmp_path: Path) -> None:
     with pytest.raises(BuildError, match="does not exist"):
         read_context(tmp_path / "none")
 
 
-def test_many_stars_take_no_exponential_time(root):
+def test_many_stars_take_no_exponential_time(root: Path) -> None:
     (root / ("a" * 200)).write_text("")
     (root / ".dockerignore").write_text("*a" * 30 + "b\n" + "**/a" * 30 + "b\n")
     assert "a" * 200 in paths(root)
@@ -125,17 +126,19 @@ def test_many_stars_take_no_exponential_time(root):
 # What is remembered.
 
 
-def age(path, seconds=10):
+def age(path: Path, seconds: int = 10) -> None:
     moment = path.stat().st_mtime_ns - seconds * 10**9
     os.utime(path, ns=(moment, moment))
 
 
-def test_the_cache_saves_reading_and_notices_edits(root, tmp_path, monkeypatch):
+def test_the_cache_saves_reading_and_notices_edits(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     cache = tmp_path / "cache"
     first = read_context(root, cache).entries
     later = (root / "env.py").stat().st_ctime_ns + 2 * RACY_NANOSECONDS
 
-    def at(moment):
+    def at(moment: int) -> None:
         held = HashCache(cache, root.resolve(), clock=lambda: moment)
         found = (root / "env.py").stat()
         held.store("env.py", found, "remembered")
@@ -149,7 +152,7 @@ def test_the_cache_saves_reading_and_notices_edits(root, tmp_path, monkeypatch):
     assert read_context(root, cache).entries[0].digest == hashlib.sha256(b"y").hexdigest()
 
 
-def test_a_same_size_edit_with_its_old_times_is_noticed(root, tmp_path):
+def test_a_same_size_edit_with_its_old_times_is_noticed(root: Path, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     before = (root / "env.py").stat()
     held = HashCache(cache, root.resolve(), clock=lambda: before.st_ctime_ns + 10**12)
@@ -161,7 +164,7 @@ def test_a_same_size_edit_with_its_old_times_is_noticed(root, tmp_path):
 
 
 @pytest.mark.parametrize("text", ["", "{", "[2, {}]", '[1, {"env.py": [1]}]', "[1, 5]", "[" * 9999])
-def test_a_damaged_cache_is_no_cache(root, tmp_path, text):
+def test_a_damaged_cache_is_no_cache(root: Path, tmp_path: Path, text: str) -> None:
     cache = tmp_path / "cache"
     HashCache(cache, root.resolve(), clock=lambda: 0).save()
     name = hashlib.sha256(os.fsencode(root.resolve())).hexdigest()[:32]
@@ -170,7 +173,7 @@ def test_a_damaged_cache_is_no_cache(root, tmp_path, text):
     assert read_context(root, cache).entries[0].digest == hashlib.sha256(b"x").hexdigest()
 
 
-def test_a_cache_that_cannot_be_written_is_no_error(root, tmp_path):
+def test_a_cache_that_cannot_be_written_is_no_error(root: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     assert read_context(root, tmp_path / "file").entries
     assert user_cache().name == "reconciler"
@@ -179,15 +182,18 @@ def test_a_cache_that_cannot_be_written_is_no_error(root, tmp_path):
 # What is sent.
 
 
-def unpack(context, extra=None):
+def unpack(
+    context: Context, extra: dict[str, bytes] | None = None
+) -> tuple[bytes, list[tarfile.TarInfo], dict[str, bytes]]:
     data = b"".join(stream_tar(context, extra or {}))
     with tarfile.open(fileobj=io.BytesIO(data)) as archive:
         items = archive.getmembers()
-        content = {item.name: archive.extractfile(item).read() for item in items if item.isfile()}
+        files = {item.name: archive.extractfile(item) for item in items if item.isfile()}
+        content = {name: file.read() for name, file in files.items() if file is not None}
     return data, items, content
 
 
-def test_the_archive_is_normalised(root):
+def test_the_archive_is_normalised(root: Path) -> None:
     (root / "d/e").mkdir(parents=True)
     (root / "d/e" / ("ü" * 90)).write_bytes(b"1" * 700)
     (root / "run.sh").write_text("#!")
@@ -205,14 +211,14 @@ def test_the_archive_is_normalised(root):
 
 
 @pytest.mark.parametrize("text", ["", "y", "xx"])
-def test_a_file_that_changed_since_is_not_sent(root, text):
+def test_a_file_that_changed_since_is_not_sent(root: Path, text: str) -> None:
     context = read_context(root)
     (root / "env.py").write_text(text)
     with pytest.raises(BuildError, match="changed while"):
         unpack(context)
 
 
-def test_a_file_that_is_gone_or_became_a_link_is_not_sent(root):
+def test_a_file_that_is_gone_or_became_a_link_is_not_sent(root: Path) -> None:
     context = read_context(root)
     (root / "env.py").unlink()
     with pytest.raises(BuildError, match="cannot be read"):

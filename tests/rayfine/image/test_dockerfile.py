@@ -8,7 +8,7 @@ from reconciler.errors import BuildError, ReconcileError
 from reconciler.rayfine.image.dockerfile import Dockerfile
 
 
-def bases(text, **arguments):
+def bases(text: str, **arguments: str) -> list[str]:
     return [use.reference for use in Dockerfile(text.encode(), "D").bases(arguments)]
 
 
@@ -34,22 +34,22 @@ def bases(text, **arguments):
         ("RUN <<FROM\nFROM inner\nFROM\nFROM outer", ["outer"]),
     ],
 )
-def test_bases_are_found(text, expected):
+def test_bases_are_found(text: str, expected: list[str]) -> None:
     assert bases(text) == expected
 
 
-def test_build_arguments_decide_a_base():
+def test_build_arguments_decide_a_base() -> None:
     assert bases("ARG B=a\nFROM $B", B="b") == ["b"]
     assert bases("FROM $B:1", B="b") == [":1"]  # not declared: not known, as to the engine
 
 
 @pytest.mark.parametrize("text", ["", "RUN x", "# nothing"])
-def test_no_from_is_an_error(text):
+def test_no_from_is_an_error(text: str) -> None:
     with pytest.raises(BuildError, match="no FROM"):
         Dockerfile(text.encode(), "D")
 
 
-def test_a_from_without_a_value_names_its_line():
+def test_a_from_without_a_value_names_its_line() -> None:
     with pytest.raises(BuildError, match="names no image") as raised:
         bases("ARG B\n\nFROM ${B}")
     assert raised.value.where == "D:3"
@@ -75,11 +75,11 @@ def test_a_from_without_a_value_names_its_line():
         ("FROM a\n# RUN --mount=x\n", None),
     ],
 )
-def test_what_needs_buildkit_is_named(text, need):
+def test_what_needs_buildkit_is_named(text: str, need: str | None) -> None:
     assert Dockerfile(text.encode(), "D").buildkit_need() == need
 
 
-def test_pins_keep_every_other_line():
+def test_pins_keep_every_other_line() -> None:
     text = (
         "# one\nFROM --platform=linux/amd64 \\\n  a:1 AS x\nRUN y\nCOPY --chown=1 --from=b:1 c d\n"
     )
@@ -95,7 +95,7 @@ def test_pins_keep_every_other_line():
 
 
 @given(st.text(st.sampled_from("FROM ARGCOPY--from=ab:${}\\\n#<E \t`'\""), max_size=200))
-def test_anything_else_is_an_error_of_ours(text):
+def test_anything_else_is_an_error_of_ours(text: str) -> None:
     try:
         parsed = Dockerfile(text.encode(), "D")
         parsed.buildkit_need()

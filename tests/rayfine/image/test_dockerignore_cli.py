@@ -6,6 +6,7 @@ import os
 import subprocess
 import tarfile
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -121,7 +122,7 @@ class _Engine(http.server.BaseHTTPRequestHandler):
 
 
 @pytest.fixture(scope="module")
-def engine():
+def engine() -> Iterator[str]:
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Engine)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -132,7 +133,7 @@ def engine():
 
 
 @pytest.fixture(scope="module")
-def root(tmp_path_factory):
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("context")
     for name in FILES:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
@@ -160,7 +161,7 @@ ALWAYS = {"Dockerfile", ".dockerignore"}
 
 
 @pytest.mark.parametrize("text", CASES)
-def test_the_cli_sends_the_same_files(root, engine, text):
+def test_the_cli_sends_the_same_files(root: Path, engine: str, text: str) -> None:
     (root / ".dockerignore").write_bytes(text.encode())
     assert sent_by_cli(root, engine) - ALWAYS == ours(root) - ALWAYS
 
@@ -180,7 +181,9 @@ LINES = st.lists(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(lines=LINES)
-def test_any_patterns_mean_what_they_mean_to_the_cli(root, engine, lines):
+def test_any_patterns_mean_what_they_mean_to_the_cli(
+    root: Path, engine: str, lines: list[tuple[str, list[str]]]
+) -> None:
     text = "\n".join(sign + "/".join(parts) for sign, parts in lines)
     (root / ".dockerignore").write_text(text)
     assert sent_by_cli(root, engine) - ALWAYS == ours(root) - ALWAYS

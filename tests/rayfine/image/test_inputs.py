@@ -3,8 +3,10 @@
 import os
 import shutil
 import string
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import pytest
 from hypothesis import given, settings
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 
 from reconciler.diff import diff_specs
 from reconciler.errors import BuildError
-from reconciler.rayfine.image.inputs import ImageSource, Surroundings, prepare
+from reconciler.rayfine.image.inputs import BuildInput, ImageSource, Surroundings, prepare
 from reconciler.rayfine.image.lockfile import LockFile
 
 SHA = "sha256:" + "a" * 64
@@ -27,21 +29,21 @@ def write(root: Path, files: dict[str, str]) -> Path:
     return root
 
 
-def names(before, after):
+def names(before: BuildInput, after: BuildInput) -> list[str]:
     return [item.name for item in diff_specs(before.spec, after.spec, frozenset())]
 
 
 @pytest.fixture
-def root(tmp_path):
+def root(tmp_path: Path) -> Path:
     return write(tmp_path / "env", {"src/a.py": "a", "requirements.txt": "numpy\n"})
 
 
 @pytest.fixture
-def source(root):
+def source(root: Path) -> ImageSource:
     return ImageSource(root, "affine:latest", base_image="team/base:v1", labels={"team": "a"})
 
 
-def test_the_spec_is_canonical(source):
+def test_the_spec_is_canonical(source: ImageSource) -> None:
     made = prepare(source, Surroundings())
     assert set(made.spec) == {"tag", "base", "dockerfile", "context", "labels"}
     assert made.spec["base"] == "team/base:v1"
@@ -52,7 +54,9 @@ def test_the_spec_is_canonical(source):
     assert any("unpinned" in text for text in made.warnings)
 
 
-def test_another_path_machine_order_and_time_give_the_same(source, root, tmp_path):
+def test_another_path_machine_order_and_time_give_the_same(
+    source: ImageSource, root: Path, tmp_path: Path
+) -> None:
     other = tmp_path / "elsewhere" / "deep"
     other.mkdir(parents=True)
     for path in sorted((p for p in root.rglob("*") if p.is_file()), reverse=True):
@@ -67,7 +71,10 @@ def test_another_path_machine_order_and_time_give_the_same(source, root, tmp_pat
     assert (first.digest, first.spec) == (second.digest, second.spec)
 
 
-EDITS = {
+Edit: TypeAlias = tuple[Callable[[Path], object], dict[str, Any], list[str]]
+"""What is done to the directory, what else is stated, and the names of what changes."""
+
+EDITS: dict[str, Edit] = {
     "byte": (lambda root: (root / "src/a.py").write_text("b"), {}, ['context["src/a.py"]']),
     "added": (lambda root: (root / "src/b.py").write_text("b"), {}, ['context["src/b.py"]']),
     "removed": (lambda root: (root / "src/a.py").unlink(), {}, ['context["src/a.py"]']),
@@ -81,7 +88,9 @@ EDITS = {
 
 
 @pytest.mark.parametrize("name", EDITS)
-def test_each_input_changes_the_digest_and_is_named_alone(source, root, name):
+def test_each_input_changes_the_digest_and_is_named_alone(
+    source: ImageSource, root: Path, name: str
+) -> None:
     edit, stated, expected = EDITS[name]
     before = prepare(source, Surroundings())
     edit(root)
@@ -90,7 +99,7 @@ def test_each_input_changes_the_digest_and_is_named_alone(source, root, name):
     assert names(before, after) == expected
 
 
-def test_locking_the_base_names_the_base_alone(source):
+def test_locking_the_base_names_the_base_alone(source: ImageSource) -> None:
     before = prepare(source, Surroundings())
     after = prepare(source, Surroundings(lock=LockFile({"team/base:v1": SHA})))
     assert before.digest != after.digest
@@ -99,19 +108,19 @@ def test_locking_the_base_names_the_base_alone(source):
     assert not any("unpinned" in text for text in after.warnings)
 
 
-def test_a_base_stated_as_local_is_no_matter_of_warning(source):
+def test_a_base_stated_as_local_is_no_matter_of_warning(source: ImageSource) -> None:
     before = prepare(source, Surroundings())
     after = prepare(source, Surroundings(lock=LockFile({"team/base:v1": "local"})))
     assert before.digest == after.digest
     assert not any("unpinned" in text for text in after.warnings)
 
 
-def test_requirements_are_installed_before_the_sources(source):
+def test_requirements_are_installed_before_the_sources(source: ImageSource) -> None:
     text = prepare(source, Surroundings()).dockerfile.decode()
     assert text.index("pip install") < text.index("COPY . /app/")
 
 
-def test_no_requirements_no_installation(source, root):
+def test_no_requirements_no_installation(source: ImageSource, root: Path) -> None:
     (root / "requirements.txt").unlink()
     assert "pip" not in prepare(source, Surroundings()).dockerfile.decode()
     (root / "requirements.txt").write_text("x")
@@ -120,13 +129,15 @@ def test_no_requirements_no_installation(source, root):
 
 
 @pytest.mark.parametrize("line", ["-r base.txt", "-e .", "./wheels/x.whl", "x @ file:x.whl"])
-def test_requirements_that_name_files_are_installed_after_the_sources(source, root, line):
+def test_requirements_that_name_files_are_installed_after_the_sources(
+    source: ImageSource, root: Path, line: str
+) -> None:
     (root / "requirements.txt").write_text(f"numpy\n{line}\n")
     text = prepare(source, Surroundings()).dockerfile.decode()
     assert text.index("COPY . /app/") < text.index("pip install")
 
 
-def test_a_given_dockerfile_is_named_once(source, root):
+def test_a_given_dockerfile_is_named_once(source: ImageSource, root: Path) -> None:
     (root / "Dockerfile").write_text(OWN)
     before = prepare(source, Surroundings())
     (root / "Dockerfile").write_text(OWN + "# more\n")
@@ -136,7 +147,7 @@ def test_a_given_dockerfile_is_named_once(source, root):
     assert any("base_image has no effect" in text for text in after.warnings)
 
 
-def test_a_locked_base_is_put_into_a_given_dockerfile(source, root):
+def test_a_locked_base_is_put_into_a_given_dockerfile(source: ImageSource, root: Path) -> None:
     (root / "Dockerfile").write_text(
         "# mine\nFROM team/base:v1 AS one\nCOPY --from=team/x:v2 a b\n"
     )
@@ -148,7 +159,9 @@ def test_a_locked_base_is_put_into_a_given_dockerfile(source, root):
     assert made.spec["base"] == f"team/base:v1@{SHA}, team/x:v2@{SHA}"
 
 
-def test_a_given_dockerfile_may_take_the_base_as_an_argument(source, root):
+def test_a_given_dockerfile_may_take_the_base_as_an_argument(
+    source: ImageSource, root: Path
+) -> None:
     (root / "Dockerfile").write_text("ARG BASE_IMAGE=own/default:v1\nFROM ${BASE_IMAGE}\n")
     around = Surroundings(default_base="target/base:v1")
     assert prepare(source, around).spec["base"] == "team/base:v1"
@@ -159,12 +172,12 @@ def test_a_given_dockerfile_may_take_the_base_as_an_argument(source, root):
     assert prepare(given_args, around).spec["base"] == "arg/base:v1"
 
 
-def test_build_arguments_are_declared_in_a_generated_dockerfile(source):
+def test_build_arguments_are_declared_in_a_generated_dockerfile(source: ImageSource) -> None:
     made = prepare(replace(source, build_args={"PIP_INDEX_URL": "x"}), Surroundings())
     assert "\nARG PIP_INDEX_URL\nCOPY" in made.dockerfile.decode()
 
 
-def test_hiding_the_dockerfile_changes_what_is_copied(source, root):
+def test_hiding_the_dockerfile_changes_what_is_copied(source: ImageSource, root: Path) -> None:
     (root / ".dockerignore").write_text(".dockerignore\n")
     (root / "Dockerfile").write_text(OWN)
     before = prepare(source, Surroundings())
@@ -177,7 +190,9 @@ def test_hiding_the_dockerfile_changes_what_is_copied(source, root):
 @pytest.mark.parametrize(
     "path", ["../Dockerfile", "/etc/passwd", "..", "a/../../Dockerfile", "link/Dockerfile", "out"]
 )
-def test_a_dockerfile_outside_of_the_context_is_refused(source, root, path):
+def test_a_dockerfile_outside_of_the_context_is_refused(
+    source: ImageSource, root: Path, path: str
+) -> None:
     (root.parent / "Dockerfile").write_text(OWN)
     (root / "a").mkdir()
     (root / "link").symlink_to("..")
@@ -187,20 +202,20 @@ def test_a_dockerfile_outside_of_the_context_is_refused(source, root, path):
         prepare(replace(source, dockerfile=path), Surroundings())
 
 
-def test_an_environment_needs_env_py(source, root):
+def test_an_environment_needs_env_py(source: ImageSource, root: Path) -> None:
     (root / "env.py").unlink()
     with pytest.raises(BuildError, match=r"no env\.py"):
         prepare(source, Surroundings())
 
 
-def test_broken_python_is_a_warning_with_its_line(source, root):
+def test_broken_python_is_a_warning_with_its_line(source: ImageSource, root: Path) -> None:
     (root / "env.py").write_text("def hello(:\n")
     made = prepare(source, Surroundings())
     assert made.methods == {}
     assert any("env/env.py:1" in text for text in made.warnings)
 
 
-def test_what_differs_on_every_machine_is_warned_of(source, root):
+def test_what_differs_on_every_machine_is_warned_of(source: ImageSource, root: Path) -> None:
     write(root, {"__pycache__/env.pyc": "x", ".git/config": "x"})
     text = " ".join(prepare(source, Surroundings()).warnings)
     assert "__pycache__" in text
@@ -217,7 +232,10 @@ TREES = st.dictionaries(
 ).filter(lambda tree: not any(f"{a}/" in f"{b}/" for a in tree for b in tree if a != b))
 
 
-def plant(root: Path, tree, order) -> Path:
+Tree: TypeAlias = dict[str, tuple[bytes, bool]]
+
+
+def plant(root: Path, tree: Tree, order: bool) -> Path:
     write(root, {})
     for path in sorted(tree, reverse=order):
         data, executable = tree[path]
@@ -230,7 +248,9 @@ def plant(root: Path, tree, order) -> Path:
 
 @settings(max_examples=60)
 @given(first=TREES, second=TREES)
-def test_equal_trees_and_only_they_have_equal_digests(tmp_path_factory, first, second):
+def test_equal_trees_and_only_they_have_equal_digests(
+    tmp_path_factory: pytest.TempPathFactory, first: Tree, second: Tree
+) -> None:
     one = plant(tmp_path_factory.mktemp("a"), first, order=False)
     same = plant(tmp_path_factory.mktemp("b"), first, order=True)
     other = plant(tmp_path_factory.mktemp("c"), second, order=False)

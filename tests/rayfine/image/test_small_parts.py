@@ -1,6 +1,8 @@
 """References, lock files, methods and reduced context tables."""
 
 import json
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -29,7 +31,7 @@ SHA = "sha256:" + "a" * 64
         (f"a.b/x:v@{SHA}", "a.b", "x", f"a.b/x:v@{SHA}"),
     ],
 )
-def test_references(text, host, path, familiar):
+def test_references(text: str, host: str, path: str, familiar: str) -> None:
     found = parse_reference(text)
     assert (found.host, found.path, found.text) == (host, path, familiar)
 
@@ -37,12 +39,12 @@ def test_references(text, host, path, familiar):
 @pytest.mark.parametrize(
     "text", ["", "A", "a b", "a:", "-a", "a//b", "http://a/b", "a@sha256:1", "a:\n"]
 )
-def test_what_is_no_reference(text):
+def test_what_is_no_reference(text: str) -> None:
     with pytest.raises(BuildError, match="not an image reference"):
         parse_reference(text)
 
 
-def test_tags_of_ours():
+def test_tags_of_ours() -> None:
     assert normalise_tag("affine") == "affine:latest"
     with pytest.raises(BuildError, match="cannot have a digest"):
         normalise_tag(f"a@{SHA}")
@@ -50,7 +52,7 @@ def test_tags_of_ours():
         normalise_tag("a:src-1")
 
 
-def test_a_lock_file_round_trips(tmp_path):
+def test_a_lock_file_round_trips(tmp_path: Path) -> None:
     lock = LockFile({"b:v1": SHA, "a:latest": "local"})
     path = tmp_path / "reconciler.lock"
     path.write_text(write_lock(lock))
@@ -59,7 +61,7 @@ def test_a_lock_file_round_trips(tmp_path):
     assert read_lock(tmp_path / "none") == LockFile()
 
 
-def test_what_a_lock_says_of_a_base():
+def test_what_a_lock_says_of_a_base() -> None:
     lock = LockFile({"b:latest": SHA, "a:latest": "local"})
     assert lock.base("docker.io/library/b").pull == f"b@{SHA}"
     assert lock.base("b").identity == f"b:latest@{SHA}"
@@ -85,7 +87,7 @@ def test_what_a_lock_says_of_a_base():
         "x" * (2 << 20),
     ],
 )
-def test_a_malformed_lock_file_is_an_error(tmp_path, text):
+def test_a_malformed_lock_file_is_an_error(tmp_path: Path, text: str) -> None:
     path = tmp_path / "reconciler.lock"
     path.write_text(text)
     with pytest.raises(ConfigError) as raised:
@@ -93,7 +95,7 @@ def test_a_malformed_lock_file_is_an_error(tmp_path, text):
     assert raised.value.where == str(path)
 
 
-def test_methods_of_actor_and_module():
+def test_methods_of_actor_and_module() -> None:
     source = b"""
 import os
 from json import dumps
@@ -120,25 +122,25 @@ raise SystemExit("never executed")
 @pytest.mark.parametrize(
     "source", [b"def x(:", b"\0", b"\xff\xfe", b"(" * 5000, b"-" * 100_000 + b"1"]
 )
-def test_what_is_no_python(source):
+def test_what_is_no_python(source: bytes) -> None:
     with pytest.raises(BuildError, match="Python"):
         read_methods(source, "env.py")
 
 
-def test_long_signatures_are_cut_and_odd_escapes_are_quiet():
+def test_long_signatures_are_cut_and_odd_escapes_are_quiet() -> None:
     (found,) = read_methods(b"def f(x='" + b"a" * 999 + b"'): '\\d'", "env.py").values()
     assert len(found) < 450
 
 
-def entries(count, folder):
+def entries(count: int, folder: Callable[[int], str]) -> list[Entry]:
     return [Entry(f"{folder(n)}f{n:05}.py", "644", 1, f"{n:064x}") for n in range(count)]
 
 
-def test_small_tables_name_every_file():
+def test_small_tables_name_every_file() -> None:
     assert len(context_table(entries(1500, lambda n: "src/"))) == 1500
 
 
-def test_large_directories_are_reduced_first():
+def test_large_directories_are_reduced_first() -> None:
     many = [*entries(5000, lambda n: "data/"), Entry("env.py", "644", 1, "0" * 64)]
     table = context_table(many)
     assert table.keys() == {"data/", "env.py"}
@@ -149,7 +151,7 @@ def test_large_directories_are_reduced_first():
     assert after["data/"] != table["data/"]
 
 
-def test_many_directories_are_reduced_by_depth():
+def test_many_directories_are_reduced_by_depth() -> None:
     table = context_table(entries(20_000, lambda n: f"a{n % 3}/b{n}/"))
     assert table.keys() == {"a0/", "a1/", "a2/"}
     assert context_table(entries(20_000, lambda n: "")).keys() == {"./"}

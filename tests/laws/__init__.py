@@ -1,0 +1,1 @@
+"""The laws of the architecture, each as a test."""

@@ -1,0 +1,115 @@
+"""Laws 4 and 10 with real signals: `reconcile apply --apply` as a process that is ended half-way.
+
+RECONCILE_LAW_KILLS sets how many times it is killed (default 20).
+"""
+
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from reconciler.sandbox import Behaviour
+from tests.laws.scenarios import SCENARIOS
+from tests.laws.stage import Desk, Stage
+from tests.laws.test_crash import Trial
+
+pytestmark = pytest.mark.slow
+
+KILLS = int(os.environ.get("RECONCILE_LAW_KILLS", "20"))
+REPOSITORY = Path(__file__).parents[2]
+_ENDING = re.compile(
+    r"^(\S+(?: \(deposed \w+\))?): "
+    r"(?:\w+ complete after|Failed:|Outcome unknown:|Skipped:|Not attempted:)",
+    re.MULTILINE,
+)
+
+
+@pytest.fixture(scope="module")
+def trial(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trial]:
+    """A mixed plan, carried out slowly enough to be hit in the middle."""
+    scenario = replace(SCENARIOS["mixed"], behaviour=Behaviour(latency=0.02))
+    with Stage(tmp_path_factory.mktemp("stage")) as stage:
+        desk = Desk(stage, tmp_path_factory.mktemp("desk"))
+        made = Trial(scenario, stage, desk)
+        endpoint = stage.endpoint
+        login = {
+            "base_url": endpoint.base_url,
+            "client_id": endpoint.client_id,
+            "client_secret": endpoint.client_secret.get_secret_value(),
+        }
+        desk.configure(targets={"live": {"runai": login}})
+        with made.proxy:
+            yield made
+
+
+def start(trial: Trial, *options: str) -> subprocess.Popen[str]:
+    trial.stage.restore(trial.start)
+    trial.stage.server.requests.clear()
+    command = [sys.executable, "-m", "reconciler", "-C", str(trial.desk.directory)]
+    return subprocess.Popen(
+        [*command, "apply", "--apply", *options],
+        cwd=REPOSITORY,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_for(process: subprocess.Popen[str], trial: Trial, requests: int) -> None:
+    """Return when this many requests have been answered, or the process has ended."""
+    while len(trial.stage.server.requests) < requests and process.poll() is None:
+        time.sleep(0.001)
+
+
+def test_processes_killed_at_random_moments(trial: Trial) -> None:
+    process = start(trial)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, out + err
+    assert trial.stage.state() == trial.end
+    count = len(trial.stage.server.requests)
+    chance = random.Random()
+    halfway = 0
+    for _ in range(KILLS):
+        process = start(trial)
+        wait_for(process, trial, chance.randint(1, count))
+        time.sleep(chance.uniform(0, 0.03))
+        process.kill()
+        process.communicate(timeout=60)
+        time.sleep(0.05)  # requests under way end in the server
+        trial.look()
+        halfway += trial.stage.state() != trial.end and process.returncode != 0
+        trial.recover()
+    assert halfway > KILLS // 4, "the kills came too late to mean anything"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("writes", [1, 4, 8])
+def test_a_signal_ends_it_in_order(trial: Trial, number: signal.Signals, writes: int) -> None:
+    process = start(trial, "--parallelism", "1")
+    requests = trial.stage.server.requests
+    while len(requests.writes()) < writes:
+        assert process.poll() is None
+        time.sleep(0.001)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode in (1, 5), out + err
+    assert "Interrupted: finishing what has begun" in err
+    assert "Traceback" not in err
+    planned = Counter(re.findall(r"^  # (\S+) (?:will|must) be", out, re.MULTILINE))
+    endings = Counter(_ENDING.findall(err))
+    assert endings == dict.fromkeys(trial.scenario.expected, 1), err
+    assert set(endings) == set(planned)
+    left = Counter(re.findall(r"^(\S+): not_attempted: ", out, re.MULTILINE))
+    assert left, out
+    assert set(left.values()) == {1}
+    trial.look()
+    trial.recover()

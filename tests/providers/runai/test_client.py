@@ -1,0 +1,488 @@
+"""The client against everything that the SDK does not handle, over real HTTP."""
+
+import json
+import logging
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from reconciler.errors import (
+    AccessError,
+    AmbiguousWriteError,
+    ConfigError,
+    ConflictError,
+    ProviderError,
+    UnreachableError,
+)
+from reconciler.providers.runai.asset_api import KINDS, AssetApi
+from reconciler.providers.runai.client import Client
+from reconciler.providers.runai.connection import Connection, Credentials
+from reconciler.providers.runai.faults import NotFoundError, RejectedError
+from reconciler.providers.runai.units import UnitLists
+from reconciler.sandbox import Behaviour
+from tests.faults.proxy import CERTIFICATE, Fault, FaultProxy, Kind
+from tests.providers.runai.test_token import jwt
+from tests.providers.runai.worlds import World, connect, world
+
+NOBODY = "00000000-0000-4000-8000-000000000000"
+BODY = {"meta": {"name": "a", "scope": "tenant"}, "spec": {"image": "busybox:1"}}
+
+
+def environments(made: World) -> AssetApi:
+    return AssetApi(KINDS[1], made.login)
+
+
+def logged_in(made: World) -> AssetApi:
+    """The API after its login, with the proxy counting from zero."""
+    api = environments(made)
+    api.list()
+    made.proxy.clear()
+    return api
+
+
+BUSY = [
+    Fault(Kind.RESET),
+    Fault(Kind.CLOSE),
+    Fault(Kind.CUT),
+    Fault(Kind.STATUS, status=429),
+    *(Fault(Kind.STATUS, status=status) for status in (500, 502, 503, 504)),
+    Fault(Kind.HTML, status=503),
+]
+
+
+@pytest.mark.parametrize("fault", BUSY, ids=lambda fault: f"{fault.kind}-{fault.status}")
+def test_a_read_is_repeated(plain: World, fault: Fault) -> None:
+    api = logged_in(plain)
+    plain.proxy.plan = {1: fault, 2: fault}
+    assert api.list()
+    assert plain.proxy.count("GET") == 3
+
+
+@pytest.mark.parametrize("fault", BUSY, ids=lambda fault: f"{fault.kind}-{fault.status}")
+def test_a_read_is_not_repeated_for_ever(plain: World, fault: Fault) -> None:
+    api = logged_in(plain)
+    plain.proxy.rule = lambda *_: fault
+    with pytest.raises(UnreachableError):
+        api.list()
+    assert plain.proxy.count("GET") == 4
+
+
+@pytest.mark.parametrize("fault", BUSY[3:], ids=lambda fault: f"{fault.kind}-{fault.status}")
+def test_a_login_is_repeated(plain: World, fault: Fault) -> None:
+    plain.proxy.plan = {1: fault, 2: fault}
+    assert environments(plain).list()
+    assert plain.proxy.count("POST", "/token") == 3
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize(
+    "fault", [item for item in BUSY if item.status != 429], ids=lambda item: f"{item.kind}"
+)
+def test_a_post_is_sent_once(plain: World, fault: Fault, after: bool) -> None:
+    api = logged_in(plain)
+    plain.proxy.plan = {1: Fault(fault.kind, after=after, status=fault.status)}
+    with pytest.raises(AmbiguousWriteError):
+        api.create(BODY)
+    assert plain.proxy.count("POST") == 1
+    done = after or fault.kind is Kind.CUT
+    assert len([item for item in api.list() if item["meta"]["name"] == "a"]) == done
+
+
+def test_a_post_that_times_out_is_sent_once(tmp_path: Path) -> None:
+    with world(tmp_path, timeout=0.3) as made:
+        api = logged_in(made)
+        made.proxy.plan = {1: Fault(Kind.HOLD, after=True, seconds=1.0)}
+        with pytest.raises(AmbiguousWriteError, match="timed out"):
+            api.create(BODY)
+        assert made.proxy.count("POST") <= 1
+        assert [item for item in api.list() if item["meta"]["name"] == "a"]
+
+
+@pytest.mark.parametrize("method", ["update", "delete"])
+def test_other_writes_are_sent_once(plain: World, method: str) -> None:
+    api = logged_in(plain)
+    arguments: list[Any] = [NOBODY, BODY] if method == "update" else [NOBODY]
+    plain.proxy.rule = lambda *_: Fault(Kind.STATUS, status=503)
+    with pytest.raises(AmbiguousWriteError, match=r"503: made up by the fault proxy \(d-17\)"):
+        getattr(api, method)(*arguments)
+    assert len(plain.proxy.seen) == 1
+
+
+def test_too_many_writes_are_refused_not_ambiguous(plain: World) -> None:
+    api = logged_in(plain)
+    plain.proxy.plan = {1: Fault(Kind.STATUS, status=429)}
+    with pytest.raises(RejectedError) as caught:
+        api.create(BODY)
+    assert "--parallelism" in caught.value.fix
+    assert plain.proxy.count("POST") == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "fix"),
+    [
+        (400, RejectedError, "server's words"),
+        (403, AccessError, "lacks the right to view environments"),
+        (404, NotFoundError, "run plan again"),
+        (409, ConflictError, "run plan again"),
+        (422, RejectedError, "server's words"),
+    ],
+)
+def test_what_the_server_says_is_kept(
+    plain: World, status: int, error: type[ProviderError], fix: str
+) -> None:
+    api = logged_in(plain)
+    plain.proxy.plan = {1: Fault(Kind.STATUS, status=status)}
+    with pytest.raises(error) as caught:
+        api.list()
+    assert f"answered with {status}: made up by the fault proxy (d-17)" in caught.value.what
+    assert fix in caught.value.fix
+    assert plain.proxy.count("GET") == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "right"), [("create", "create"), ("update", "edit"), ("delete", "delete")]
+)
+def test_the_missing_right_is_named(plain: World, method: str, right: str) -> None:
+    api = logged_in(plain)
+    plain.proxy.plan = {1: Fault(Kind.STATUS, status=403)}
+    calls: dict[str, list[Any]] = {
+        "create": [BODY],
+        "update": [NOBODY, BODY],
+        "delete": [NOBODY],
+    }
+    arguments = calls[method]
+    with pytest.raises(AccessError) as caught:
+        getattr(api, method)(*arguments)
+    assert f"lacks the right to {right} environments" in caught.value.fix
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(Kind.HTML, status=200),
+        Fault(Kind.CUT_UNKNOWN_LENGTH),
+        Fault(Kind.BODY, status=200, body=[]),
+        Fault(Kind.BODY, status=200, body={}),
+        Fault(Kind.BODY, status=200, body=None),
+        Fault(Kind.BODY, status=200, body={"entries": None}),
+        Fault(Kind.BODY, status=200, body={"entries": {}}),
+        Fault(Kind.REDIRECT),
+    ],
+    ids=lambda fault: f"{fault.kind}-{json.dumps(fault.body)}",
+)
+def test_what_is_no_list_is_an_error(plain: World, fault: Fault) -> None:
+    api = logged_in(plain)
+    plain.proxy.rule = lambda *_: fault
+    with pytest.raises(UnreachableError):
+        api.list()
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        None,
+        1,
+        {},
+        {"meta": None},
+        {"meta": {"name": "a"}},
+        {"meta": {"scope": "tenant", "name": "a"}, "spec": {}},
+        {"meta": {"scope": "tenant", "name": "a", "id": NOBODY}, "spec": []},
+        {"meta": {"scope": "tenant", "name": "a", "id": NOBODY}, "spec": {"connections": 1}},
+    ],
+)
+def test_an_entry_that_is_no_asset_is_an_error(plain: World, entry: Any) -> None:
+    logged_in(plain)
+    plain.proxy.rule = lambda *_: Fault(Kind.BODY, status=200, body={"entries": [entry]})
+    with pytest.raises(UnreachableError, match="without assets of the documented form"):
+        plain.environments.read()
+
+
+def test_a_login_page_is_named(plain: World) -> None:
+    plain.proxy.rule = lambda *_: Fault(Kind.HTML, status=200)
+    with pytest.raises(UnreachableError) as caught:
+        environments(plain).list()
+    assert "no JSON" in caught.value.what
+    assert "base_url" in caught.value.fix
+
+
+@pytest.mark.parametrize("body", [{}, [], {"accessToken": ""}, {"accessToken": 5}])
+def test_a_login_without_a_token(plain: World, body: Any) -> None:
+    plain.proxy.rule = lambda *_: Fault(Kind.BODY, status=200, body=body)
+    with pytest.raises(UnreachableError, match="without an accessToken"):
+        environments(plain).list()
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a b", "\u20ac"])
+def test_a_token_that_is_no_header_is_not_quoted(plain: World, name: str) -> None:
+    token = f"canary{name}"
+    plain.proxy.rule = lambda *_: Fault(Kind.BODY, status=200, body={"accessToken": token})
+    with pytest.raises(AccessError) as caught:
+        environments(plain).list()
+    assert "canary" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    "token",
+    ["opaque", jwt({}), jwt({"exp": time.time() - 50}), jwt(b"\xff\xfe\xfd??>>")],
+    ids=["opaque", "no-exp", "expired", "no-json"],
+)
+def test_any_token_is_used(plain: World, token: str) -> None:
+    """Opaque, without an end, over by our clock: the server's word counts."""
+    plain.proxy.plan = {1: Fault(Kind.BODY, status=200, body={"accessToken": token})}
+    assert environments(plain).list()  # a 401, one new login, and the list again
+    assert plain.proxy.count("POST", "/token") == 2
+
+
+def test_a_wrong_secret_is_an_access_error(plain: World) -> None:
+    login = connect(plain.proxy.base_url, plain.endpoint, client_secret=SecretStr("canary-wrong"))
+    with pytest.raises(AccessError) as caught:
+        AssetApi(KINDS[1], login).list()
+    assert "client_secret" in caught.value.fix
+    assert "canary" not in str(caught.value)
+
+
+def test_a_refused_token_is_replaced_once(plain: World) -> None:
+    api = logged_in(plain)
+    plain.proxy.plan = {1: Fault(Kind.STATUS, status=401)}
+    assert api.list()
+    assert [item.method for item in plain.proxy.seen] == ["GET", "POST", "GET"]
+    plain.proxy.clear()
+    plain.proxy.plan = {1: Fault(Kind.STATUS, status=401), 3: Fault(Kind.STATUS, status=401)}
+    with pytest.raises(AccessError):
+        api.list()
+    assert len(plain.proxy.seen) == 3
+
+
+def test_a_write_is_sent_again_after_a_401(plain: World) -> None:
+    api = logged_in(plain)
+    plain.proxy.plan = {1: Fault(Kind.STATUS, status=401)}
+    assert api.create(BODY)
+    assert [item.status for item in plain.proxy.seen] == [401, 200, 202]
+
+
+def test_a_failed_login_does_not_prevent_the_next(plain: World) -> None:
+    api = logged_in(plain)
+    plain.proxy.rule = lambda number, method, path: (
+        Fault(Kind.STATUS, status=401) if method == "GET" else Fault(Kind.STATUS, status=503)
+    )
+    with pytest.raises(UnreachableError):
+        api.list()
+    plain.proxy.rule = None
+    assert api.list()
+
+
+def test_threads_share_one_new_login(plain: World) -> None:
+    api = logged_in(plain)
+    barrier = threading.Barrier(8)
+    read_by: list[int] = []
+
+    def refuse_the_old_token(number: int, method: str, path: str) -> Fault | None:
+        logged_in_again = plain.proxy.count("POST", "/token")
+        refused = method == "GET" and not logged_in_again
+        return Fault(Kind.STATUS, status=401) if refused else None
+
+    plain.proxy.rule = refuse_the_old_token
+
+    def read() -> None:
+        barrier.wait()
+        read_by.append(len(api.list()))
+
+    threads = [threading.Thread(target=read) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(read_by) == 8
+    assert plain.proxy.count("POST", "/token") == 1
+
+
+def test_a_token_is_renewed_before_its_end(tmp_path: Path) -> None:
+    with world(tmp_path, Behaviour(token_lifetime=1.0)) as made:
+        api = logged_in(made)
+        time.sleep(0.95)
+        assert api.list()
+        statuses = [item.status for item in made.proxy.seen]
+        assert statuses == [200, 200]  # a login and the list: no 401 in between
+        time.sleep(1.2)
+        assert api.list()
+
+
+def test_a_bearer_token_is_used_as_it_is(plain: World) -> None:
+    plain.call("GET", "/api/v1/clusters")
+    token = SecretStr(f" {plain.token[0]}\n")
+    login = connect(plain.proxy.base_url, plain.endpoint, token=token)
+    assert AssetApi(KINDS[1], login).list()
+    assert plain.proxy.count("POST") == 0
+
+
+def test_a_bearer_token_that_is_over(plain: World) -> None:
+    login = connect(plain.proxy.base_url, plain.endpoint, token=SecretStr("canary"))
+    with pytest.raises(AccessError) as caught:
+        AssetApi(KINDS[1], login).list()
+    assert "token" in caught.value.fix
+    assert "canary" not in str(caught.value)
+    assert len(plain.proxy.seen) == 1
+
+
+def test_retry_after_is_obeyed_within_bounds(plain: World) -> None:
+    api = logged_in(plain)
+    slow = {"Retry-After": "86400"}
+    plain.proxy.plan = {1: Fault(Kind.STATUS, status=429, headers=slow)}
+    begin = time.monotonic()
+    assert api.list()
+    assert time.monotonic() - begin < 1.0
+
+
+def test_nothing_is_waited_for_without_end(tmp_path: Path) -> None:
+    with world(tmp_path, timeout=0.25) as made:
+        api = logged_in(made)
+        made.proxy.rule = lambda *_: Fault(Kind.HOLD, seconds=30)
+        begin = time.monotonic()
+        with pytest.raises(UnreachableError):
+            api.list()
+        assert time.monotonic() - begin < 5
+
+
+def test_a_dripping_answer_is_cut_off(tmp_path: Path) -> None:
+    with world(tmp_path, timeout=0.1, read_attempts=1) as made:
+        api = logged_in(made)
+        made.proxy.rule = lambda *_: Fault(Kind.DRIP, seconds=0.05)
+        begin = time.monotonic()
+        with pytest.raises(UnreachableError):
+            api.list()
+        assert time.monotonic() - begin < 5
+
+
+def test_nobody_listens(plain: World) -> None:
+    login = connect("http://127.0.0.1:1", plain.endpoint, read_attempts=2)
+    with pytest.raises(UnreachableError) as caught:
+        AssetApi(KINDS[1], login).list()
+    assert "refused" in caught.value.what
+    assert "object at 0x" not in str(caught.value)
+    assert "base_url" in caught.value.fix
+
+
+def test_a_certificate_of_one_s_own_needs_a_ca_bundle(plain: World) -> None:
+    with FaultProxy(plain.endpoint.base_url, tls=True) as secure:
+        login = connect(secure.base_url, plain.endpoint)
+        with pytest.raises(UnreachableError) as caught:
+            AssetApi(KINDS[1], login).list()
+        assert "no secure connection" in caught.value.what
+        assert "self-signed certificate" in caught.value.what
+        assert "ca_bundle" in caught.value.fix
+        assert secure.seen == []
+        login = connect(secure.base_url, plain.endpoint, ca_bundle=CERTIFICATE)
+        assert AssetApi(KINDS[1], login).list()
+
+
+def test_a_port_without_tls(plain: World) -> None:
+    login = connect(plain.endpoint.base_url.replace("http:", "https:"), plain.endpoint)
+    with pytest.raises(UnreachableError) as caught:
+        AssetApi(KINDS[1], login).list()
+    assert "there is no TLS on that port" in caught.value.fix
+
+
+def test_a_bad_ca_bundle(plain: World, tmp_path: Path) -> None:
+    bundle = tmp_path / "ca.pem"
+    for content in (None, "no certificate"):
+        if content is not None:
+            bundle.write_text(content)
+        login = connect(plain.proxy.base_url, plain.endpoint, ca_bundle=bundle)
+        with pytest.raises(ConfigError, match="ca_bundle"):
+            login()
+
+
+def test_a_proxy_is_used(plain: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fault proxy sees the absolute URL that only a proxy is sent."""
+    seen: list[str] = []
+
+    def note(number: int, method: str, path: str) -> Fault | None:
+        seen.append(path)
+        return Fault(Kind.STATUS, status=503)
+
+    plain.proxy.rule = note
+    login = connect(
+        "http://control-plane.invalid",
+        plain.endpoint,
+        proxy=plain.proxy.base_url.replace("//", "//user:canary@"),
+        read_attempts=1,
+    )
+    with pytest.raises(UnreachableError) as caught:
+        login()
+    assert seen == ["http://control-plane.invalid/api/v1/token"]
+    assert "canary" not in str(caught.value)
+
+
+def test_a_proxy_that_is_not_there(plain: World) -> None:
+    login = connect(plain.proxy.base_url, plain.endpoint, proxy="http://u:canary@127.0.0.1:1")
+    with pytest.raises(UnreachableError) as caught:
+        login()
+    assert "proxy" in caught.value.fix
+    assert "canary" not in str(caught.value)
+    with pytest.raises(ConfigError):
+        connect(plain.proxy.base_url, plain.endpoint, proxy="http://")()
+
+
+def test_nothing_secret_is_logged_and_no_handler_added(
+    plain: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = {name: list(logging.getLogger(name).handlers) for name in ("runai", "urllib3", "")}
+    configuration = list(logging.getLogger("runai.configuration").handlers)
+    with caplog.at_level(logging.DEBUG):
+        login = connect(plain.proxy.base_url, plain.endpoint)
+        AssetApi(KINDS[1], login).list()
+        client = login()
+    text = caplog.text
+    assert plain.endpoint.client_secret.get_secret_value() not in text
+    assert client._token not in text
+    assert list(logging.getLogger("runai.configuration").handlers) == configuration
+    assert before == {
+        name: list(logging.getLogger(name).handlers) for name in ("runai", "urllib3", "")
+    }
+
+
+def test_the_pool_has_room_for_every_thread(plain: World) -> None:
+    client = connect(plain.proxy.base_url, plain.endpoint, parallelism=7)()
+    assert client.rest_client.pool_manager.connection_pool_kw["maxsize"] == 7
+
+
+def test_only_a_uuid_goes_into_a_path(plain: World) -> None:
+    api = environments(plain)
+    for bad in ("", "../compute", "a_b", f"{NOBODY}/x", "%2e"):
+        with pytest.raises(ProviderError, match="not the id of an asset"):
+            api.delete(bad)
+    assert plain.proxy.seen == []
+
+
+def test_clusters_are_a_bare_array(plain: World) -> None:
+    logged_in(plain)
+    units = UnitLists(plain.login)
+    plain.proxy.rule = lambda *_: Fault(Kind.BODY, status=200, body={"clusters": []})
+    with pytest.raises(UnreachableError, match="a list of clusters"):
+        units.clusters()
+    plain.proxy.rule = None
+    assert [unit.name for unit in units.clusters()] == ["main"]
+
+
+@pytest.mark.parametrize("following", [0.5, "x", 0, 3])
+def test_pages_that_do_not_advance(plain: World, following: Any) -> None:
+    logged_in(plain)
+    page = {"projects": [{"id": "1", "name": "a", "clusterId": "c"}], "next": following}
+    plain.proxy.rule = lambda number, *_: Fault(Kind.BODY, status=200, body=page)
+    units = UnitLists(plain.login)
+    if following == 0:
+        assert len(units.projects()) == 1
+    else:
+        with pytest.raises(UnreachableError, match="next page"):
+            units.projects()
+        assert plain.proxy.count("GET") <= 2
+
+
+def test_the_constructor_needs_no_login_for_a_bearer_token() -> None:
+    client = Client(Connection("http://127.0.0.1:1", Credentials(token=SecretStr("abc"))))
+    assert client._token == "abc"

@@ -1,0 +1,60 @@
+"""Opening a target's control plane."""
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from reconciler.config import RunaiTarget, Target
+from reconciler.errors import ConfigError, UnreachableError
+from reconciler.providers.runai import open_runai
+from tests.faults.proxy import Fault, Kind
+from tests.providers.runai.worlds import World, target
+
+
+def test_a_sandbox_is_started_on_demand_and_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RECONCILE_SANDBOX_UNFILTERED_LIST", "refuse")
+    file = tmp_path / "deep" / "sandbox.db"
+    made = Target("sandbox", "ml", runai=RunaiTarget(sandbox=file), timeout=5)
+    before = threading.active_count()
+    with open_runai(made, 2) as system:
+        assert not file.exists()
+        assert system.check() == ("logged in", "clusters: main")
+        assert file.exists()
+        assert [list(provider.read()) for provider in system] == [[], []]
+    assert threading.active_count() == before
+
+
+def test_kinds_come_in_order_of_rank() -> None:
+    with open_runai(target("http://127.0.0.1:1"), 2) as system:
+        ranks = [provider.traits.rank for provider in system]
+        assert ranks == sorted(ranks)
+        assert {provider.system for provider in system} == {"Run:ai control plane"}
+
+
+def test_a_target_without_a_control_plane() -> None:
+    with pytest.raises(ConfigError), open_runai(Target("t", "ml"), 2):
+        pass
+    with (
+        open_runai(Target("t", "ml", runai=RunaiTarget()), 2) as system,
+        pytest.raises(ConfigError, match="names no control plane"),
+    ):
+        system.check()
+
+
+def test_readers_fail_together(plain: World) -> None:
+    """One failed login for both kinds and the scopes, not one after the other."""
+    plain.proxy.rule = lambda *_: Fault(Kind.STATUS, status=503)
+    for provider in plain.system:
+        with pytest.raises(UnreachableError):
+            provider.read()
+    assert plain.proxy.count("POST", "/token") == 4
+
+
+def test_a_login_is_shared(plain: World) -> None:
+    plain.environments.read()
+    plain.computes.read()
+    assert plain.system.check()
+    assert plain.proxy.count("POST", "/token") == 1

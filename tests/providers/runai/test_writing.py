@@ -1,0 +1,357 @@
+"""Creating, updating, replacing and deleting, with every way in which an answer can go missing."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.errors import AmbiguousWriteError, ConflictError, ProviderError, UnreachableError
+from reconciler.plan import Action, Change, desired_mark
+from reconciler.resource import LiveResource, Resource, Secret
+from reconciler.sandbox import Behaviour
+from tests.faults.proxy import Fault, Kind
+from tests.providers.runai.worlds import STACK, World, is_ours, wanted, world
+
+LOST = [
+    Fault(Kind.RESET, after=True),
+    Fault(Kind.CLOSE, after=True),
+    Fault(Kind.CUT),
+    Fault(Kind.STATUS, after=True, status=503),
+    Fault(Kind.HTML, after=True, status=502),
+    Fault(Kind.HTML, after=True, status=200),
+]
+NEVER_DONE = [Fault(Kind.RESET), Fault(Kind.STATUS, status=503)]
+WRITES = ("POST", "PUT", "DELETE")
+
+
+def strike(made: World, method: str, *faults: Fault) -> None:
+    """The next requests of this method get these faults, one each."""
+    waiting = list(faults)
+    made.proxy.clear()
+
+    def rule(number: int, met: str, path: str) -> Fault | None:
+        return waiting.pop(0) if waiting and met == method and "/token" not in path else None
+
+    made.proxy.rule = rule
+
+
+def write(made: World, change: Change) -> str:
+    return made.environments.write(change, lambda line: None)
+
+
+def create(made: World, resource: Resource) -> str:
+    (bound,) = made.environments.resolve([resource])
+    return write(made, Change(resource.key, Action.CREATE, bound))
+
+
+def update_of(live: LiveResource, **spec: Any) -> Change:
+    made = wanted(live.name, **spec)
+    return Change(made.key, Action.UPDATE, made, live)
+
+
+def delete_of(live: LiveResource, deposed: str | None = None) -> Change:
+    return Change(wanted().key, Action.DELETE, live=live, deposed=deposed)
+
+
+@pytest.mark.parametrize("fault", LOST, ids=lambda fault: f"{fault.kind}-{fault.status}")
+def test_a_create_whose_answer_is_lost_is_found(plain: World, fault: Fault) -> None:
+    plain.names()
+    strike(plain, "POST", fault)
+    uid = create(plain, wanted())
+    assert plain.proxy.count("POST", "/asset/") == 1
+    assert is_ours(plain.live(uid), wanted())
+    assert plain.names() == ["train"]
+
+
+@pytest.mark.parametrize("fault", NEVER_DONE, ids=lambda fault: fault.kind)
+def test_a_create_that_never_arrived_is_unknown_and_not_repeated(
+    tmp_path: Path, fault: Fault
+) -> None:
+    with world(tmp_path, timeout=0.4) as made:
+        made.names()
+        strike(made, "POST", fault)
+        with pytest.raises(AmbiguousWriteError):
+            create(made, wanted())
+        assert made.proxy.count("POST", "/asset/") == 1
+        assert made.names() == []
+
+
+def test_a_lost_answer_and_a_late_object(tmp_path: Path) -> None:
+    with world(tmp_path, Behaviour(visibility_lag=0.5)) as made:
+        made.names()
+        strike(made, "POST", Fault(Kind.RESET, after=True))
+        assert create(made, wanted())
+        assert made.proxy.count("POST", "/asset/") == 1
+
+
+def test_an_answer_without_an_id(plain: World) -> None:
+    plain.names()
+    accepted = {"code": 202, "message": "Request has been accepted."}
+    strike(plain, "POST", Fault(Kind.BODY, after=True, status=202, body=accepted))
+    assert create(plain, wanted()) == plain.environments.read()[0].uid
+
+
+def test_a_409_for_what_we_made_ourselves(plain: World) -> None:
+    first = create(plain, wanted())
+    assert create(plain, wanted()) == first
+    assert plain.names() == ["train"]
+
+
+@pytest.mark.parametrize("name_filter", ["exact", "partial"])
+def test_a_409_for_what_somebody_else_made(tmp_path: Path, name_filter: Any) -> None:
+    with world(tmp_path, Behaviour(name_filter=name_filter)) as made:
+        for name in ("train", "train-2"):
+            body = {"meta": {"name": name, "scope": "tenant"}, "spec": {"image": "busybox:1"}}
+            made.call("POST", "/api/v1/asset/environment", body)
+        with pytest.raises(ConflictError, match="an asset named train exists there already"):
+            create(made, wanted())
+        with pytest.raises(ConflictError):
+            create(made, wanted(image="busybox:2", id="other"))
+
+
+def test_the_same_name_in_another_scope_is_no_conflict(plain: World) -> None:
+    create(plain, wanted())
+    create(plain, wanted(scope="cluster", id="c"))
+    create(plain, wanted(scope="project", scope_id="team-a", id="p"))
+    assert plain.names() == ["train"] * 3
+
+
+@pytest.mark.parametrize("fault", LOST, ids=lambda fault: f"{fault.kind}-{fault.status}")
+def test_an_update_whose_answer_is_lost(plain: World, fault: Fault) -> None:
+    live = plain.create(wanted())
+    strike(plain, "PUT", fault)
+    assert write(plain, update_of(live, image="busybox:2")) == live.uid
+    assert plain.proxy.count("PUT") == 1
+    assert plain.live(live.uid).spec["image"] == "busybox:2"
+
+
+def test_an_update_that_never_arrived(tmp_path: Path) -> None:
+    with world(tmp_path, timeout=0.4) as made:
+        live = made.create(wanted())
+        strike(made, "PUT", Fault(Kind.RESET))
+        with pytest.raises(AmbiguousWriteError):
+            write(made, update_of(live, image="busybox:2"))
+        assert made.proxy.count("PUT") == 1
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_an_update_of_what_is_gone(plain: World, lost: bool) -> None:
+    live = plain.create(wanted())
+    plain.call("DELETE", f"/api/v1/asset/environment/{live.uid}")
+    if lost:
+        strike(plain, "PUT", Fault(Kind.RESET))
+    with pytest.raises(ConflictError, match="not there any more"):
+        write(plain, update_of(live, image="busybox:2"))
+
+
+def test_an_update_keeps_what_we_do_not_know(tmp_path: Path) -> None:
+    with world(tmp_path, Behaviour(unknown_fields="keep")) as made:
+        live = made.create(wanted(environment_variables={"A": "1"}))
+        body = {
+            "meta": {key: live.raw["meta"][key] for key in ("name", "description")},
+            "spec": {
+                **live.raw["spec"],
+                "gpuTopology": {"kind": "ring"},
+                "environmentVariables": [{"name": "A", "value": "1", "rotation": "weekly"}],
+            },
+        }
+        made.call("PUT", f"/api/v1/asset/environment/{live.uid}", body)
+        live = made.live(live.uid)
+        assert live.unknown_fields == ("gpuTopology", "environmentVariables.A.rotation")
+        change = update_of(live, image="busybox:2", environment_variables={"A": "2"})
+        write(made, change)
+        assert made.environments.settle([change], {change.address: live.uid}) == {}
+        raw = made.live(live.uid).raw["spec"]
+        assert raw["gpuTopology"] == {"kind": "ring"}
+        assert raw["environmentVariables"] == [{"name": "A", "value": "2", "rotation": "weekly"}]
+
+
+def test_an_adoption_adds_the_mark_and_changes(plain: World) -> None:
+    body = {
+        "meta": {"name": "train", "scope": "tenant", "description": "Theirs"},
+        "spec": {"image": "busybox:1"},
+    }
+    uid = plain.call("POST", "/api/v1/asset/environment", body)["meta"]["id"]
+    made = wanted(image="busybox:2", description="Ours", protect=True)
+    change = Change(made.key, Action.ADOPT, made, plain.live(uid))
+    assert write(plain, change) == uid
+    assert plain.environments.settle([change], {change.address: uid}) == {}
+    assert is_ours(plain.live(uid), made)
+    assert plain.live(uid).spec == made.spec
+
+
+def replace_of(live: LiveResource) -> Change:
+    made = wanted(live.name, workload_types={"training": True})
+    return Change(made.key, Action.REPLACE, made, live)
+
+
+def test_a_replacement_leaves_both_until_the_delete(plain: World) -> None:
+    live = plain.create(wanted(description="Text", environment_variables={"A": Secret("s")}))
+    new = write(plain, replace_of(live))
+    old = plain.live(live.uid)
+    assert new != old.uid
+    assert old.mark is not None
+    assert old.mark.deposed is not None
+    assert old.name == f"train-replaced-{old.mark.deposed}"
+    assert old.detached is None
+    assert old.spec["description"] == "Text"
+    assert live.mark is not None
+    assert replace(old.mark, deposed=None) == live.mark
+    assert is_ours(plain.live(new), replace_of(live).desired or wanted())
+    assert write(plain, delete_of(live)) == live.uid
+    assert plain.names() == ["train"]
+
+
+def test_a_replacement_that_was_renamed_already_goes_on(plain: World) -> None:
+    live = plain.create(wanted())
+    strike(plain, "POST", Fault(Kind.STATUS, status=400))
+    plain.proxy.plan = {}
+    rename = Fault(Kind.STATUS, status=400)
+    strike(plain, "PUT", rename)
+    with pytest.raises(ProviderError):
+        write(plain, replace_of(live))
+    assert plain.names() == ["train"]  # the rename was refused: nothing has changed
+    plain.proxy.rule = None
+    write(plain, replace_of(live))
+    deposed = plain.live(live.uid)
+    plain.proxy.clear()
+    write(plain, replace(replace_of(live), live=deposed))
+    assert plain.proxy.count("PUT") == 0
+    assert sorted(plain.names()) == sorted(["train", deposed.name])
+
+
+def test_a_create_that_failed_for_sure_is_undone(plain: World) -> None:
+    live = plain.create(wanted())
+    strike(plain, "POST", Fault(Kind.STATUS, status=400))
+    with pytest.raises(ProviderError, match="400"):
+        write(plain, replace_of(live))
+    back = plain.live(live.uid)
+    assert (back.name, back.mark, back.spec) == (live.name, live.mark, live.spec)
+    assert plain.names() == ["train"]
+
+
+def test_a_create_that_may_have_happened_is_not_undone(tmp_path: Path) -> None:
+    with world(tmp_path, timeout=0.4) as made:
+        live = made.create(wanted())
+        strike(made, "POST", Fault(Kind.RESET))
+        with pytest.raises(AmbiguousWriteError):
+            write(made, replace_of(live))
+        assert made.names() == [made.live(live.uid).name]
+        assert made.live(live.uid).name.startswith("train-replaced-")
+
+
+def test_an_undo_that_fails_is_told(plain: World) -> None:
+    live = plain.create(wanted())
+    answers = {"POST": [Fault(Kind.STATUS, status=400)], "PUT": [Fault(Kind.STATUS, status=403)]}
+    puts = 0
+
+    def rule(number: int, method: str, path: str) -> Fault | None:
+        nonlocal puts
+        puts += method == "PUT"
+        faults = answers.get(method, [])
+        skip = "/token" in path or (method == "PUT" and puts == 1)
+        return None if skip or not faults else faults.pop(0)
+
+    plain.proxy.rule = rule
+    with pytest.raises(ProviderError, match="could not be renamed back") as caught:
+        write(plain, replace_of(live))
+    assert "run apply again" in caught.value.fix
+
+
+def test_a_replacement_of_what_is_gone(plain: World) -> None:
+    live = plain.create(wanted())
+    plain.call("DELETE", f"/api/v1/asset/environment/{live.uid}")
+    with pytest.raises(ConflictError):
+        write(plain, replace_of(live))
+    assert plain.names() == []
+
+
+def test_a_delete_of_what_is_gone_is_done(plain: World) -> None:
+    live = plain.create(wanted())
+    plain.call("DELETE", f"/api/v1/asset/environment/{live.uid}")
+    assert write(plain, delete_of(live)) == live.uid
+
+
+def test_a_delete_that_meets_a_404_is_done(plain: World) -> None:
+    live = plain.create(wanted())
+    strike(plain, "DELETE", Fault(Kind.STATUS, status=404))
+    assert write(plain, delete_of(live)) == live.uid
+
+
+@pytest.mark.parametrize("fault", LOST, ids=lambda fault: f"{fault.kind}-{fault.status}")
+def test_a_delete_whose_answer_is_lost(plain: World, fault: Fault) -> None:
+    live = plain.create(wanted())
+    strike(plain, "DELETE", fault)
+    assert write(plain, delete_of(live)) == live.uid
+    assert plain.proxy.count("DELETE") == 1
+    assert plain.names() == []
+
+
+def test_a_delete_that_never_arrived(tmp_path: Path) -> None:
+    with world(tmp_path, timeout=0.4) as made:
+        live = made.create(wanted())
+        strike(made, "DELETE", Fault(Kind.RESET))
+        with pytest.raises(AmbiguousWriteError):
+            write(made, delete_of(live))
+        assert made.names() == ["train"]
+
+
+def edit(made: World, live: LiveResource, **meta: Any) -> None:
+    """What somebody does in the web UI."""
+    kept = {key: live.raw["meta"][key] for key in ("name", "description")}
+    body = {"meta": {**kept, **meta}, "spec": live.raw["spec"]}
+    made.call("PUT", f"/api/v1/asset/environment/{live.uid}", body)
+
+
+@pytest.mark.parametrize(
+    "meta", [{"description": "mine now"}, {"name": "renamed"}, {"description": None}]
+)
+def test_nothing_is_deleted_that_lost_our_mark(plain: World, meta: dict[str, Any]) -> None:
+    live = plain.create(wanted())
+    edit(plain, live, **meta)
+    plain.proxy.clear()
+    with pytest.raises(ConflictError, match="does not bear our mark"):
+        write(plain, delete_of(live))
+    assert plain.proxy.count("DELETE") == 0
+
+
+def test_nothing_is_deleted_that_was_protected_since(plain: World) -> None:
+    live = plain.create(wanted())
+    made = wanted(protect=True)
+    write(plain, Change(made.key, Action.UPDATE, made, live))
+    with pytest.raises(ConflictError, match="was protected"):
+        write(plain, delete_of(live))
+    assert write(plain, delete_of(plain.live(live.uid))) == live.uid  # approved as protected
+
+
+def test_a_leftover_that_was_restored_is_not_deleted(plain: World) -> None:
+    live = plain.create(wanted())
+    with pytest.raises(ConflictError, match="no leftover"):
+        write(plain, delete_of(live, deposed="0a1b2c"))
+
+
+def test_what_the_server_quotes_of_a_secret_is_hidden(plain: World) -> None:
+    plain.names()
+    quoted = {"code": 400, "message": "bad value canary-77 in canary-77", "details": "x"}
+    strike(plain, "POST", Fault(Kind.BODY, status=400, body=quoted))
+    with pytest.raises(ProviderError) as caught:
+        create(plain, wanted(environment_variables={"A": Secret("canary-77")}))
+    assert "canary" not in str(caught.value)
+    assert "(sensitive value)" in caught.value.what
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
+
+
+def test_a_write_that_was_never_sent_is_no_ambiguity(plain: World) -> None:
+    live = plain.create(wanted())
+    plain.login().configuration.runai_base_url = "http://127.0.0.1:1"
+    with pytest.raises(UnreachableError):
+        write(plain, update_of(live, image="busybox:2"))
+
+
+def test_marks_survive_every_write(plain: World) -> None:
+    made = wanted(description="x" * 190)
+    live = plain.create(made)
+    assert len(live.raw["meta"]["description"]) <= 250
+    assert live.mark == desired_mark(made, STACK)
