@@ -19,8 +19,8 @@ def build_image_from_env(
     env_path: str,
     image_tag: str,
     base_image: str = DEFAULT_BASE,
-    nocache: bool = False,  # noqa: FBT001, FBT002 (the published signature)
-    quiet: bool = False,  # noqa: FBT001, FBT002
+    nocache: bool = False,
+    quiet: bool = False,
 ) -> str:
     """Build an image from a directory with env.py; its id.
 

@@ -13,7 +13,7 @@ import math
 import struct
 import sys
 import uuid
-from typing import Any, Callable, Dict, List, Tuple, Union  # noqa: UP035 (Python 3.8)
+from typing import Any, Callable, Dict, List, Tuple, Union
 
 MAX_BYTES = 256 << 20
 """The most that one message may have."""
@@ -136,21 +136,21 @@ class _Encoder:
         return _tag("dict", pairs)
 
     def _other(self, value: Any, place: str, depth: int) -> Any:
-        for base, kind in ((tuple, "tuple"), (set, "set"), (frozenset, "frozenset")):
-            if isinstance(value, base):
+        for collection, kind in ((tuple, "tuple"), (set, "set"), (frozenset, "frozenset")):
+            if isinstance(value, collection):
                 return _tag(kind, self._items(value, place, depth))
-        for base, kind in ((bytes, "bytes"), (bytearray, "bytearray"), (memoryview, "bytes")):
-            if isinstance(value, base):
-                return self._part(kind, bytes(value))
+        if isinstance(value, (bytes, bytearray, memoryview)):
+            kind = "bytearray" if isinstance(value, bytearray) else "bytes"
+            return self._part(kind, bytes(value))
         numpy = sys.modules.get("numpy")
         if numpy is not None and isinstance(value, (numpy.ndarray, numpy.generic)):
             return self._array(value, place)
-        for kind, write in _WRITERS:
-            if isinstance(value, kind):
-                return _tag(kind.__name__, write(value))
-        for base in (bool, int, float, str, list, dict):
-            if isinstance(value, base):  # a subclass: an IntEnum, an OrderedDict
-                return self.encode(base(value), place, depth + 1)
+        for known, write in _WRITERS:
+            if isinstance(value, known):
+                return _tag(known.__name__, write(value))
+        for base, simplify in _SIMPLER:
+            if isinstance(value, base):
+                return self.encode(simplify(value), place, depth + 1)
         raise CodecError(
             "a value of type %s.%s cannot be sent%s: return dict, list, tuple, set, str, numbers, "
             "bytes, datetime or numpy arrays"
@@ -222,7 +222,7 @@ def _index(value: Any) -> int:
 
 def _array(kind: str, data: memoryview, dtype: Any, shape: Any) -> Any:
     try:
-        import numpy  # noqa: ICN001, PLC0415 (no dependency: only where arrays are sent)
+        import numpy  # noqa: PLC0415 (no dependency: only where arrays are sent)
     except ImportError:
         raise CodecError("it holds a numpy array, and numpy is not installed here") from None
     if (
@@ -250,6 +250,15 @@ _WRITERS: Tuple[Tuple[type, Callable[[Any], Any]], ...] = (
     (uuid.UUID, str),
     (complex, lambda value: [repr(value.real), repr(value.imag)]),
 )
+_SIMPLER: Tuple[Tuple[type, Callable[[Any], Any]], ...] = (
+    (int, int.__int__),
+    (float, float.__float__),
+    (str, str.__str__),
+    (list, list),
+    (dict, dict),
+)
+"""Of a subclass, such as an IntEnum or an OrderedDict, the value of the built-in type travels."""
+
 _READERS: Dict[str, Callable[[Any], Any]] = {
     "int": lambda value: int(value, 16),
     "float": float,

@@ -9,13 +9,12 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from abc import ABC, abstractmethod
 from typing import Any
 
 from . import faults, processes
 from .codec import encode
-from .faults import CANCELLED, CONFLICT, GONE, LATE, OK, Answer
+from .faults import CANCELLED, GONE, LATE, OK, Answer
 from .wire import Wire
 
 GRACE = 2.0
@@ -147,7 +146,7 @@ class ProcessEngine(Engine):
             late = False
             try:
                 found = wire.read_head()
-            except socket.timeout:  # noqa: UP041 (Python 3.8)
+            except socket.timeout:
                 late = True
                 found = self._end_late(worker, wire, request)
             if found is None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 from typing import Any, Iterator
 
-
 _ATTRIBUTES = {"property", "cached_property", "setter", "deleter"}
 
 

@@ -21,7 +21,7 @@ _OOM_COUNTERS = (
 
 
 def adopt_orphans() -> None:
-    """Become the parent of processes whose own parent ended, so that none escapes `kill_descendants`."""
+    """Become the parent of processes whose own parent ended, so that none escapes."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(_SUBREAPER, 1, 0, 0, 0)
 

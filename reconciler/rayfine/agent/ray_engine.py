@@ -84,11 +84,12 @@ class RayEngine(Engine):
         while True:
             try:
                 self._ray.init(address="auto", log_to_driver=True, logging_level="warning")
-                return
             except ConnectionError:
                 if head.poll() not in (None, 0) or time.monotonic() > deadline:
                     raise
                 time.sleep(0.2)
+            else:
+                return
 
     def _make_class(self) -> Any:
         """The class of the actor, made without pickling anything of this package by name."""
@@ -97,22 +98,22 @@ class RayEngine(Engine):
         class RayfineActor:
             def __init__(self) -> None:
                 import ctypes  # noqa: PLC0415
+                import importlib  # noqa: PLC0415
                 import threading  # noqa: PLC0415
 
                 sys.path.insert(0, root)
-                import importlib  # noqa: PLC0415
-
                 runner = importlib.import_module(package + ".runner")
                 sys.path.remove(root)
-                lane = runner.Lane(lambda: raise_in(thread, runner.Cancelled))
+                threads: Any = []
 
-                def raise_in(target: Any, error: Any) -> None:
+                def interrupt() -> None:
                     ctypes.pythonapi.PyThreadState_SetAsyncExc(
-                        ctypes.c_ulong(target.ident), ctypes.py_object(error)
+                        ctypes.c_ulong(threads[0].ident), ctypes.py_object(runner.Cancelled)
                     )
 
-                thread = threading.Thread(target=lane.run, name="methods", daemon=True)
-                thread.start()
+                lane = runner.Lane(interrupt)
+                threads.append(threading.Thread(target=lane.run, name="methods", daemon=True))
+                threads[0].start()
                 self._runner = runner.Runner(lane)
 
             def ping(self) -> None:
@@ -129,7 +130,7 @@ class RayEngine(Engine):
         options = {"max_concurrency": CONCURRENCY, "num_cpus": 0, "max_restarts": 0}
         return self._class.options(**options).remote()
 
-    def setup(self, variables: dict[str, str], request: Request) -> Answer:
+    def setup(self, variables: dict[str, str], request: Request) -> Answer:  # noqa: ARG002 (they are in its body)
         with self._lock:
             if self._used:
                 self._end_actor()
@@ -142,7 +143,7 @@ class RayEngine(Engine):
             self.is_set_up = answer[0] == OK
             return answer
 
-    def ask(self, request: Request, client: Wire | None) -> Answer | None:
+    def ask(self, request: Request, client: Wire | None) -> Answer | None:  # noqa: ARG002 (in one piece)
         errors = self._ray.exceptions
         try:
             reference = self._actor.handle.remote(

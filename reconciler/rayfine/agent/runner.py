@@ -26,7 +26,7 @@ from .faults import CANCELLED, CONFLICT, FAILED, NOT_FOUND, OK, Answer
 MODULE = "env"
 
 
-class Cancelled(BaseException):  # noqa: N818 (no error: user code must not take it for one)
+class Cancelled(BaseException):
     """Raised inside a synchronous method to end it."""
 
 
@@ -188,7 +188,7 @@ class Runner:
             call.task = asyncio.current_task()
             try:
                 if call.cancelled:
-                    raise asyncio.CancelledError
+                    raise asyncio.CancelledError  # noqa: TRY301 (it ends as one cancelled later does)
                 future.set_result(await awaitable)
             except BaseException as error:  # noqa: BLE001 (SystemExit would end the loop)
                 future.set_exception(error)

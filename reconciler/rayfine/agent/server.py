@@ -131,7 +131,7 @@ class Server:
         if not 0 <= length <= codec.MAX_BYTES:
             wire.send(answer_head(faults.TOO_LARGE, 0), [])
             return False
-        request = Request(verb.decode(), unquote(target.decode()))
+        request = Request(verb.decode(), target.decode())
         request.identity = headers.get(b"x-call", b"").decode()
         request.limit = float(headers.get(b"x-limit", b"0"))
         request.body = wire.read(length)
@@ -144,7 +144,7 @@ class Server:
         if answer is not None:
             status, pieces = answer
             wire.send(answer_head(status, sum(map(size, pieces))), pieces)
-        if request.name == "/shutdown":
+        if request.operation == "shutdown":
             self._engine.stop()
             os._exit(0)
         return headers.get(b"connection", b"").lower() != b"close"
@@ -152,7 +152,7 @@ class Server:
     def _dispatch(self, request: Request, wire: Wire) -> Answer | None:
         path, _, query = request.name.partition("?")
         _, operation, name = (path + "//").split("/")[:3]
-        request.operation, request.name = operation, name
+        request.operation, request.name = operation, unquote(name)
         if operation == "call":
             return self._call(request, wire)
         if operation == "health":

@@ -4,10 +4,10 @@ import atexit
 import difflib
 import os
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 from reconciler.rayfine.runtime.errors import EnvironmentNotFoundError
+from reconciler.rayfine.runtime.parallel import all_errors
 
 
 class Active(Protocol):
@@ -68,27 +68,18 @@ class Registry:
             found = list(self._found.values()) if self._process == os.getpid() else []
         if not found:
             return
-        errors: list[Exception] = []
-        with ThreadPoolExecutor(min(len(found), 16)) as pool:
-            for future in [pool.submit(item.cleanup) for item in found]:
-                error = future.exception()
-                if isinstance(error, Exception):
-                    errors.append(error)
+        errors = all_errors([item.cleanup for item in found])
         if len(errors) == 1:
             raise errors[0]
         if errors:
-            raise ExceptionGroup("environments could not be cleaned up", errors)
+            raise BaseExceptionGroup("environments could not be cleaned up", errors)
 
     def _at_exit(self) -> None:
         if self._process != os.getpid():
             return
         with self._lock:
             found = list(self._found.values())
-        for item in found:
-            try:
-                item.cleanup()
-            except Exception:  # noqa: BLE001, PERF203, S112 (the process ends; the sweep comes later)
-                continue
+        all_errors([item.cleanup for item in found])  # what is left, the watcher removes
 
 
 ACTIVE = Registry()

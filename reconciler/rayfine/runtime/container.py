@@ -130,14 +130,15 @@ class Container(Replica):
     def _state(self) -> Mapping[str, Any] | None:
         """What the engine says of its state; None if there is no such container any more."""
         with contextlib.suppress(ProviderError), self._docker.session() as client:
+            state: Mapping[str, Any] = {}
             for _ in range(10):  # a moment between the end of a process and the engine's notice
                 found = _inspect(client, self.name)
                 if found is None:
                     return None
-                if not found["State"].get("Running") or found["State"].get("Paused"):
+                state = found["State"]
+                if not state.get("Running") or state.get("Paused"):
                     break
                 time.sleep(_POLL)
-            state: Mapping[str, Any] = found["State"]
             return state
         return {"Unknown": True}
 
@@ -164,10 +165,6 @@ def start_container(docker: Engine, launch: Launch) -> Container:
                 f"the name is taken: {error.what}",
                 where=f"container {launch.name}",
                 fix="choose another container_name, or remove that container",
-            ) from error
-        if isinstance(error, ProviderError) and "python3" in error.what:
-            raise LoadError(
-                "there is no python3 in the image", where=launch.name, fix="use a base with Python"
             ) from error
         raise
     return Container(docker, launch, port)
@@ -269,11 +266,8 @@ def _published(client: Any, container: str) -> int:
             break
         time.sleep(_POLL)
     state = found["State"]
-    raise LoadError(
-        f"it ended at once with exit code {state['ExitCode']}: {state.get('Error') or 'no reason'}",
-        where=f"image {found['Config']['Image'][:30]}",
-        fix="check that the image can run python3",
-    )
+    what, fix = _cause(state)
+    raise LoadError(what, where=f"image {found['Config']['Image'][:30]}", fix=fix)
 
 
 def _cause(state: Mapping[str, Any] | None) -> tuple[str, str]:
@@ -287,12 +281,18 @@ def _cause(state: Mapping[str, Any] | None) -> tuple[str, str]:
         return "the container is paused", "unpause it: docker unpause"
     if state.get("Running"):
         return "", again
+    return _cause_of_end(state, again)
+
+
+def _cause_of_end(state: Mapping[str, Any], again: str) -> tuple[str, str]:
     code = state.get("ExitCode")
     if state.get("OOMKilled"):
         return (
             f"the container ran out of memory (exit code {code})",
             "load it with more: load_env(..., memory='4g')",
         )
+    if code == 127:  # docker-init found nothing to run
+        return "there is no python3 in the image", "use a base image with Python 3.8 or later"
     if code == LEASE_ENDED:
         return "the container ended: this process sent no heartbeat for too long", again
     if code == 137:

@@ -23,6 +23,7 @@ from reconciler.rayfine.runtime.errors import (
 from reconciler.rayfine.runtime.fanout import AsyncMethods, MapResult, map_calls
 from reconciler.rayfine.runtime.handle import Handle
 from reconciler.rayfine.runtime.outcome import no_method, not_set_up, setup_error, value_of
+from reconciler.rayfine.runtime.parallel import all_errors
 from reconciler.rayfine.runtime.replica import Replica
 
 HEARTBEAT_SECONDS = 5.0
@@ -83,10 +84,10 @@ class EnvironmentWrapper:
         """End it: containers are removed, calls under way end with an error. Idempotent."""
         self._closed.set()
         self._registry.discard(self)
-        with self._cleanup_lock, ThreadPoolExecutor(len(self._seats.all)) as pool:
-            work = [pool.submit(seat.replica.remove) for seat in self._seats.all]
-        for item in work:
-            item.result()
+        with self._cleanup_lock:
+            errors = all_errors([seat.replica.remove for seat in self._seats.all])
+        if errors:
+            raise errors[0]
 
     def list_methods(self) -> list[str]:
         """The names of the methods that env.py defines, sorted."""
@@ -211,7 +212,7 @@ class EnvironmentWrapper:
             seat.lost = True
             seat.replica.remove()
             raise CallTimeoutError(
-                f"{name} went on after its time limit and its agent does not answer: it was removed",
+                f"{name} went on after its limit, and its agent does not answer: it was removed",
                 where=seat.replica.name,
                 fix="load the environment again",
             ) from error

@@ -34,13 +34,17 @@ def map_calls(
     source = enumerate(inputs)
     handles: dict[int, Handle] = {}
     running = 0
+
+    def run(index: int, value: Any, handle: Handle) -> None:
+        results.put(_one(env, name, index, value, handle))
+
     with ThreadPoolExecutor(count, thread_name_prefix=f"map-{env.id}") as pool:
         try:
             while True:
                 while running < count and (item := next(source, None)) is not None:
                     handle = Handle(limit)
                     handles[item[0]] = handle
-                    pool.submit(lambda *given: results.put(_one(env, name, *given)), *item, handle)
+                    pool.submit(run, *item, handle)
                     running += 1
                 if not running:
                     return

@@ -6,6 +6,7 @@ of this process, then removes its containers and ends. It has no secrets, and co
 interpreter. `sweep` is for the case in which the watcher was killed, too.
 """
 
+import atexit
 import contextlib
 import json
 import os
@@ -19,7 +20,6 @@ from reconciler.rayfine.docker.engine import Engine
 from reconciler.rayfine.runtime.owner import SESSION, owner_labels
 from reconciler.rayfine.runtime.sweep import sweep, sweep_session
 
-DONE = b"done"
 ROUNDS = (0.0, 1.0, 3.0, 6.0, 10.0, 15.0)
 """Pauses before each look, in seconds: a request that the killed process had sent may come late."""
 
@@ -54,8 +54,19 @@ class Watchers:
             known = self._running.get(key)
             if known is not None and known.poll() is None:
                 return False
+            if all(pid != os.getpid() for pid, _ in self._running):
+                atexit.register(self.release)
             self._running[key] = _start(host)
             return known is None
+
+    def release(self) -> None:
+        """Let them go: this process ends in order, and has cleaned up."""
+        with self._lock:
+            mine = [item for (pid, _), item in self._running.items() if pid == os.getpid()]
+            self._running = {}
+        for watcher in mine:
+            with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+                watcher.communicate(b"done", timeout=5)
 
 
 def _start(host: str) -> "subprocess.Popen[bytes]":

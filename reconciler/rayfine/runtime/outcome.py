@@ -29,7 +29,6 @@ def call_error(reply: Reply, name: str, where: str) -> RayfineError:
     """What went wrong with a call."""
     found = reply.value if isinstance(reply.value, dict) else {}
     message = str(found.get("message", f"status {reply.status}"))
-    kind = found.get("kind")
     if reply.status == faults.LATE:
         lost = bool(found.get("ended"))
         return CallTimeoutError(
@@ -37,21 +36,20 @@ def call_error(reply: Reply, name: str, where: str) -> RayfineError:
             where=where,
             fix="call setup again" if lost else "give it more: call(name, ..., _timeout=SECONDS)",
         )
-    if kind == "exception":
-        return remote_error(found)
-    if kind == "codec":
-        return TransferError(f"the result of {name}: {message}", where=where)
-    if kind == "cancelled":
-        return CallCancelledError(f"{name} was cancelled", where=where)
-    if kind == "ended":
-        return EnvironmentEndedError(message, where=where, fix="call setup again")
-    if kind == "setup":
-        return not_set_up(where)
-    if kind == "method":
-        return MethodNotFoundError(message, where=where, fix="see list_methods()")
-    if reply.status == 401:
-        return EnvironmentEndedError("the agent refused the token", where=where, fix="load again")
-    return EnvironmentEndedError(f"the agent answered: {message}", where=where, fix="load again")
+    match found.get("kind"):
+        case "exception":
+            return remote_error(found)
+        case "codec":
+            return TransferError(f"the result of {name}: {message}", where=where)
+        case "cancelled":
+            return CallCancelledError(f"{name} was cancelled", where=where)
+        case "setup":
+            return not_set_up(where)
+        case "method":
+            return MethodNotFoundError(message, where=where, fix="see list_methods()")
+        case "ended":
+            return EnvironmentEndedError(message, where=where, fix="call setup again")
+    return EnvironmentEndedError(f"the agent answered: {message}", where=where, fix="load it again")
 
 
 def setup_error(reply: Reply, where: str) -> RayfineError:

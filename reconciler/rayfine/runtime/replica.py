@@ -1,4 +1,4 @@
-"""The contract between an environment and whatever runs it: a container here, or an agent elsewhere."""
+"""The contract between an environment and whatever runs it: a container, or an agent elsewhere."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -13,6 +13,7 @@ class Replica(ABC):
     name: str
     client: AgentClient
 
+    @abstractmethod
     def hide(self, redact: Callable[[str], str]) -> None:
         """Let this function take the secrets out of whatever `explain` quotes."""
 

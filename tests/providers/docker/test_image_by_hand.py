@@ -1,5 +1,7 @@
 """An image built by hand with `build_image_from_env` is adopted by a manifest, not rebuilt."""
 
+from typing import Any
+
 import pytest
 
 from reconciler.rayfine import build_image_from_env
@@ -15,7 +17,7 @@ def test_an_image_built_by_hand_is_adopted(bench: Bench, own_dockerfile: bool) -
     path = bench.environment()
     if not own_dockerfile:
         (path / "Dockerfile").unlink()
-    base = {} if own_dockerfile else {"base_image": BASE}
+    base: dict[str, Any] = {} if own_dockerfile else {"base_image": BASE}
     image_id = build_image_from_env(str(path), bench.tag(), quiet=True, **base)
     assert image_id == bench.id_of(bench.tag())
     image = bench.image(**base)
@@ -29,7 +31,9 @@ def test_an_image_built_by_hand_is_adopted(bench: Bench, own_dockerfile: bool) -
     assert bench.changes(image) == {"RayfineImage.env": ("unchanged", [], None)}
 
 
-def test_the_same_content_is_not_built_twice(bench: Bench, capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_same_content_is_not_built_twice(
+    bench: Bench, capfd: pytest.CaptureFixture[str]
+) -> None:
     path = bench.environment()
     first = build_image_from_env(str(path), bench.tag())
     shown = capfd.readouterr()

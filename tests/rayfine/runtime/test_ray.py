@@ -15,7 +15,7 @@ from tests.rayfine.runtime.conftest import RAY_BASE, Images, Load, docker
 
 pytestmark = pytest.mark.docker
 
-ENV = '''
+ENV = """
 import asyncio, os, time
 import numpy
 import ray
@@ -46,13 +46,14 @@ def eat():
 def array():
     a = numpy.arange(6.0).reshape(2, 3)
     return {"sum": float(a.sum()), "kind": type(a).__name__}
-'''
+"""
 
 JOINED = """FROM reconciler/ray-base:local
 WORKDIR /app
 COPY . /app/
 EXPOSE 10001
-CMD ["ray", "start", "--head", "--port=6379", "--num-cpus=3", "--include-dashboard=false", "--block"]
+CMD ["ray", "start", "--head", "--port=6379", "--include-dashboard=false", "--num-cpus=3", \\
+  "--block"]
 """
 
 

@@ -29,7 +29,7 @@ CUSTOM = "def custom_method(value=1):\n    return {'custom': value}\n"
 def block(start: str) -> str:
     """The one Python block that begins like this, its `...` as no arguments."""
     (found,) = [text for text in BLOCKS["python"] if text.startswith(start)]
-    return found.replace("(...)", "()")
+    return str(found).replace("(...)", "()")
 
 
 AFFINE = block("# environments/affine/env.py")

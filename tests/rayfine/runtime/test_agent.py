@@ -1,0 +1,229 @@
+"""The parts of the agent that need no container: env.py loaded and called, HTTP, the lease."""
+
+import os
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.rayfine.agent import faults
+from reconciler.rayfine.agent.codec import decode, encode
+from reconciler.rayfine.agent.engines import Engine, Request
+from reconciler.rayfine.agent.faults import OK, Answer, Redactor
+from reconciler.rayfine.agent.outline import outline
+from reconciler.rayfine.agent.runner import Lane, Runner
+from reconciler.rayfine.agent.server import Lease, Server
+from reconciler.rayfine.agent.wire import Wire
+from reconciler.rayfine.runtime.client import AgentClient, ConnectionLostError, Endpoint
+
+ENV = '''
+import asyncio, functools, os
+from json import dumps
+
+class Actor:
+    """Counts."""
+    def __init__(self): self.count = 0
+    def add(self, n=1):
+        """Add."""
+        self.count += n
+        return self.count
+    async def wait(self, seconds): await asyncio.sleep(seconds); return seconds
+    @property
+    def hidden(self): ...
+    @staticmethod
+    def fixed(x): return x
+
+async def add(): return "module"
+def value(name): return os.environ.get(name)
+def fail(text): raise ValueError(text)
+def coroutine(): return add()
+def unsendable(): return [object()]
+def leave(): raise SystemExit(4)
+'''
+
+
+def no_interrupt() -> None:
+    """Nothing here has to be ended by force."""
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", sys.path[:])
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+    path = tmp_path / "env.py"
+    path.write_text(ENV)
+    return str(path)
+
+
+@pytest.fixture
+def runner() -> Runner:
+    lane = Lane(no_interrupt)
+    threading.Thread(target=lane.run, daemon=True).start()
+    return Runner(lane)
+
+
+def ask(runner: Runner, operation: str, value: Any, name: str = "", identity: str = "1") -> Any:
+    status, pieces = runner.handle(operation, name, identity, b"".join(encode(value)))
+    return status, decode(b"".join(pieces))
+
+
+def call(runner: Runner, name: str, *args: Any, **kwargs: Any) -> Any:
+    return ask(runner, "call", [list(args), kwargs], name)
+
+
+def test_a_runner_loads_and_calls(runner: Runner, file: str) -> None:
+    assert call(runner, "add")[0] == faults.CONFLICT
+    variables = {"API_KEY": "canary-4711", "TZ": "UTC"}
+    status, methods = ask(runner, "setup", {"variables": variables, "file": file})
+    assert status == OK
+    assert methods["add"] == {"signature": "(n=1)", "doc": "Add."}
+    assert methods["wait"]["signature"] == "async (seconds)"
+    assert not {"Actor", "hidden", "dumps"} & set(methods)
+    assert set(methods) == set(outline(file))
+    assert call(runner, "add", n=2) == (OK, 2)
+    assert call(runner, "wait", 0.01) == (OK, 0.01)
+    assert call(runner, "fixed", 3) == (OK, 3)
+    assert call(runner, "coroutine") == (OK, "module")
+    assert call(runner, "value", "API_KEY") == (OK, "canary-4711")
+    assert call(runner, "nothing")[0] == faults.NOT_FOUND
+    assert call(runner, "unsendable")[1]["kind"] == "codec"
+    status, found = call(runner, "fail", "with canary-4711")
+    assert (status, found["type"], found["message"]) == (
+        422,
+        "ValueError",
+        "with (sensitive value)",
+    )
+    assert found["line"] == ENV[: ENV.index("def fail")].count("\n") + 1
+    assert call(runner, "leave")[1]["type"] == "SystemExit"
+    assert call(runner, "add", 1, 2)[1]["type"] == "TypeError"
+    assert runner.handle("call", "add", "1", b"junk")[0] == faults.FAILED
+
+
+def test_a_call_is_cancelled(runner: Runner, file: str) -> None:
+    ask(runner, "setup", {"variables": {}, "file": file})
+    found: list[Any] = []
+    thread = threading.Thread(target=lambda: found.append(call(runner, "wait", 60)))
+    thread.start()
+    time.sleep(0.2)
+    assert ask(runner, "cancel", None) == (OK, True)
+    thread.join(5)
+    assert found[0][0] == faults.CANCELLED
+    assert ask(runner, "cancel", None, identity="unknown") == (OK, False)
+
+
+@pytest.mark.parametrize(
+    ("source", "kind", "line"),
+    [("x = (", "SyntaxError", 1), ("\n\n1 / 0\n", "ZeroDivisionError", 3)],
+)
+def test_a_broken_file(runner: Runner, file: str, source: str, kind: str, line: int) -> None:
+    Path(file).write_text(source)
+    status, found = ask(runner, "setup", {"variables": {}, "file": file})
+    assert (status, found["type"], found["line"]) == (422, kind, line)
+    assert outline(file) == {}
+    assert outline(f"{file}.missing") == {}
+
+
+def test_only_long_or_telling_values_are_hidden() -> None:
+    redact = Redactor(
+        {"API_KEY": "abcd", "MODE": "fast", "URL": "https://x", "N": "1", "T_KEY": "x"}
+    )
+    assert redact("abcd fast https://x 1 x") == "(sensitive value) fast (sensitive value) 1 x"
+    assert Redactor({})("text") == "text"
+
+
+def test_an_error_without_a_text_of_its_own() -> None:
+    class HostileError(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError("no text")
+
+    found = faults.describe(HostileError(), str, "env.py")
+    assert found["message"] == "(its text cannot be had: RuntimeError)"
+    assert found["builtin"] == "Exception"
+
+
+class Echo(Engine):
+    """Answers what it is asked."""
+
+    def start(self) -> None:
+        self.state = "ready"
+
+    def setup(self, variables: dict[str, str], request: Request) -> Answer:
+        self.is_set_up = True
+        return OK, encode({name: {"signature": "()", "doc": ""} for name in variables})
+
+    def ask(self, request: Request, client: Wire | None) -> Answer | None:
+        if request.name == "broken":
+            raise RuntimeError("of the engine")
+        value = decode(request.body) if request.body else request.identity
+        return OK, encode([request.operation, request.name, value, request.limit])
+
+    def stop(self) -> None:
+        self.state = "ended"
+
+
+Start = Callable[[Engine], AgentClient]
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Start]:
+    (tmp_path / "env.py").write_text("def f(): ...\n")
+    settings = {"token": "t" * 64, "file": str(tmp_path / "env.py"), "lease": 0}
+    clients: list[AgentClient] = []
+
+    def start(engine: Engine, token: str = "t" * 64) -> AgentClient:
+        listener = socket.create_server(("127.0.0.1", 0))
+        Server(engine, settings).serve(listener)
+        clients.append(AgentClient(Endpoint("127.0.0.1", listener.getsockname()[1], token)))
+        return clients[-1]
+
+    yield start
+    for client in clients:
+        client.close()
+
+
+def test_http(served: Start) -> None:
+    engine = Echo()
+    client = served(engine)
+    assert client.health(wait=0.05)["state"] == "starting"
+    engine.start()
+    assert client.health()["state"] == "ready"
+    assert list(client.methods()) == ["f"]
+    assert client.call("f", [[], {}], 1, "i").status == faults.CONFLICT
+    assert client.setup({"NAME": "x"}, 5).status == OK
+    assert list(client.methods()) == ["NAME"]
+    large = b"x" * 200_000
+    assert client.call("f/ü?x", [[large], {}], 2, "i").value == ["call", "f/ü?x", [[large], {}], 2]
+    client.cancel("some-id")
+    client.heartbeat()
+    reply = client.call("broken", [[], {}], 1, "i")
+    assert (reply.status, reply.value["message"]) == (500, "RuntimeError: of the engine")
+    engine.state = "ended"
+    assert client.call("f", [[], {}], 1, "i").status == faults.GONE
+
+
+def test_another_token_is_refused(served: Start) -> None:
+    client = served(Echo())
+    stranger = AgentClient(Endpoint("127.0.0.1", client.endpoint.port, "u" * 64))
+    with pytest.raises(ConnectionLostError, match="401"):
+        stranger.health()
+    assert "u" * 64 not in repr(stranger.endpoint)
+    stranger.close()
+
+
+def test_a_lease_ends_without_requests_only() -> None:
+    ended = threading.Event()
+    lease = Lease(3)
+    threading.Thread(target=lease.run, args=(ended.set,), daemon=True).start()
+    for _ in range(4):
+        time.sleep(1)
+        lease.renew()
+        assert not ended.is_set()
+    assert ended.wait(5)
+    Lease(0).run(ended.clear)
+    assert ended.is_set()
