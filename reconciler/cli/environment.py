@@ -2,10 +2,9 @@
 
 import difflib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
 
 from reconciler.cli.main import Globals
 from reconciler.cli.session import read_config, read_manifests
@@ -66,11 +65,6 @@ def variable(name: str, option: str) -> str:
             fix=f"set it: export {name}=...",
         )
     return os.environ[name]
-
-
-def options_of(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Options of the command line for `load_env`, without those that were not given."""
-    return {name: value for name, value in given.items() if value not in (None, "")}
 
 
 def _pair(item: str, option: str) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from reconciler.cli.calls import Counter, call_all, read_arguments, read_inputs
-from reconciler.cli.environment import Chosen, choose_image, options_of, variables
+from reconciler.cli.environment import Chosen, choose_image, variable, variables
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.json_values import to_line
 from reconciler.cli.main import Globals
@@ -51,6 +51,7 @@ class Task:
     "  reconcile run affine:latest evaluate --arg task_type=sat --arg num_samples=5\n"
     "  reconcile run RayfineImage.affine evaluate --setup-env CHUTES_API_KEY\n"
     "  reconcile run affine evaluate --input samples.jsonl --replicas 4 > results.jsonl\n"
+    "  reconcile run affine evaluate --url http://gpu1:8470 --token-env RAYFINE_TOKEN\n"
     "  reconcile run --sweep                       # remove what killed runs left behind"
 )
 @click.argument("env", required=False)
@@ -72,7 +73,7 @@ class Task:
 )
 @click.option("--unordered", is_flag=True, help="With --input: print results as they come.")
 @click.option(
-    "--replicas", type=click.IntRange(1, 1000), default=1, metavar="N", help="Containers to use."
+    "--replicas", type=click.IntRange(1, 1000), metavar="N", help="Containers.  [default: 1]"
 )
 @click.option(
     "--setup",
@@ -86,10 +87,12 @@ class Task:
     metavar="NAME",
     help="A variable for env.py with the value it has here: for secrets. Repeatable.",
 )
-@click.option("--engine", type=ENGINES, default="ray", help="How env.py is run.  [default: ray]")
+@click.option("--engine", type=ENGINES, help="How env.py is run.  [default: ray]")
 @click.option("--timeout", type=click.FloatRange(0), metavar="SECONDS", help="Limit of each call.")
 @click.option("--memory", metavar="SIZE", help="Limit of each container, such as 2g.")
 @click.option("--docker-host", default="", metavar="ADDRESS", help="Another Docker engine.")
+@click.option("--url", metavar="URL", help="Use what `reconcile serve` serves there.")
+@click.option("--token-env", metavar="NAME", help="With --url: the variable with its token.")
 @click.option("--sweep", "only_sweep", is_flag=True, help="Remove orphans of ours, and end.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress on standard error.")
 @target_option
@@ -107,16 +110,37 @@ def command(place: Globals, /, env: str | None, method: str | None, **given: Any
         raise click.UsageError("Missing argument 'METHOD'." if env else "Missing argument 'ENV'.")
     task = _task(method, given)
     with interrupted_by_signals("the environment was cleaned up"):
+        if given["url"]:
+            return _run(Chosen(env), _remote_options(given), task)
         chosen = choose_image(place, env, given["target"], given["docker_host"])
-        options = options_of(
-            {
-                "engine": given["engine"],
-                "replicas": given["replicas"],
-                "call_timeout": given["timeout"],
-                "memory": given["memory"],
-            }
-        )
-        return _run(chosen, options, task)
+        return _run(chosen, {**_options(given), "docker_host": chosen.docker_host}, task)
+
+
+def _options(given: dict[str, Any]) -> dict[str, Any]:
+    options = {
+        "engine": given["engine"],
+        "replicas": given["replicas"],
+        "call_timeout": given["timeout"],
+        "memory": given["memory"],
+    }
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _remote_options(given: dict[str, Any]) -> dict[str, Any]:
+    """Where it is served; how it runs there is not ours to say."""
+    for name in ("engine", "replicas", "memory", "docker_host"):
+        if given[name] not in (None, ""):
+            option = f"--{name.replace('_', '-')}"
+            raise click.UsageError(f"{option} and --url exclude each other: see `reconcile serve`.")
+    if not given["token_env"]:
+        raise click.UsageError("--url needs --token-env NAME, the variable with the token.")
+    options = {
+        "mode": "remote",
+        "url": given["url"],
+        "token": variable(given["token_env"], "--token-env"),
+        "call_timeout": given["timeout"],
+    }
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def _task(method: str, given: dict[str, Any]) -> Task:
@@ -136,10 +160,13 @@ def _task(method: str, given: dict[str, Any]) -> Task:
 
 def _run(chosen: Chosen, options: dict[str, Any], task: Task) -> ExitCode:
     start = time.monotonic()
-    count = options["replicas"]
-    replicas = f", {count} replicas" if count > 1 else ""
-    task.say(f"Starting {chosen} (engine {options['engine']}{replicas})...")
-    with load_env(chosen.image, docker_host=chosen.docker_host, **options) as env:
+    if url := options.get("url"):
+        task.say(f"Using {chosen} at {url}...")
+    else:
+        count = options.get("replicas", 1)
+        replicas = f", {count} replicas" if count > 1 else ""
+        task.say(f"Starting {chosen} (engine {options.get('engine', 'ray')}{replicas})...")
+    with load_env(chosen.image, **options) as env:
         env.setup(**task.variables)
         task.say(f"Ready after {time.monotonic() - start:.1f}s.")
         if task.inputs is None:

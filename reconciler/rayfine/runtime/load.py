@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from reconciler.rayfine.docker.engine import Engine
+from reconciler.rayfine.remote.served import connect
 from reconciler.rayfine.runtime.active import ACTIVE
 from reconciler.rayfine.runtime.environment import EnvironmentWrapper
 from reconciler.rayfine.runtime.errors import LoadError
@@ -26,7 +27,16 @@ def local_backend(options: LoadOptions, identity: str) -> Sequence[Replica]:
     return start_local(docker, options, identity)
 
 
-BACKENDS: Mapping[str, Backend] = {"local": local_backend}
+def remote_backend(options: LoadOptions, identity: str) -> Sequence[Replica]:
+    """The environment that is served at `url`."""
+    if not options.url:
+        raise LoadError(
+            "remote mode needs to know where", where=options.image, fix="give url= and token="
+        )
+    return connect(options, identity)
+
+
+BACKENDS: Mapping[str, Backend] = {"local": local_backend, "remote": remote_backend}
 
 
 def load_env(
@@ -41,7 +51,9 @@ def load_env(
     Options: `engine` ("ray" or "process"), `replicas`, `memory`, `cpus`, `pids`, `shm_size`
     (`"2g"` or bytes), `timeout` (seconds to start), `call_timeout` (seconds per call, default an
     hour, 0 for none), `lease` (seconds without a heartbeat until it ends itself), `docker_host`,
-    `network`, `warm` (False: never take a container of the warm pool). Raises `LoadError`.
+    `network`, `warm` (False: never take a container of the warm pool).
+    In mode "remote": `url` and `token` of `reconcile serve`, `ca_file` (PEM, for `https://`).
+    Raises `LoadError`.
     """
     options = read_options(
         {

@@ -42,6 +42,9 @@ class LoadOptions:
     docker_host: str = ""
     warm: bool = True
     network: str = ""
+    url: str = ""
+    token: str = field(default="", repr=False)
+    ca_file: str = ""
 
 
 def read_options(given: dict[str, Any]) -> LoadOptions:
