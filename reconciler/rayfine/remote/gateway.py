@@ -15,8 +15,9 @@ import socket
 import ssl
 import sys
 import threading
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import quote, unquote
@@ -35,6 +36,8 @@ IDLE_SECONDS = 120.0
 LOOK_SECONDS = 0.25
 _IDENTITY = re.compile(r"[A-Za-z0-9_-]{0,64}")
 
+Message = tuple[int, bytearray]
+
 logger = logging.getLogger(__name__)
 
 
@@ -50,7 +53,6 @@ class Gateway(ThreadingHTTPServer):
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         self.expected = f"Bearer {token}".encode()
         self.offer: Offer
-        self.calls = ThreadPoolExecutor(MOST_CONNECTIONS, thread_name_prefix="call")
         self._tls = tls
         self._room = threading.BoundedSemaphore(MOST_CONNECTIONS)
         super().__init__(address, _Handler)
@@ -58,10 +60,7 @@ class Gateway(ThreadingHTTPServer):
     def serve(self, offer: Offer) -> None:
         """Answer until `shutdown`, or until an exception ends it."""
         self.offer = offer
-        try:
-            self.serve_forever(0.2)
-        finally:
-            self.calls.shutdown(wait=False, cancel_futures=True)
+        self.serve_forever(0.2)
 
     @property
     def url(self) -> str:
@@ -168,8 +167,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _call(self, path: str, body: bytes, limit: float, identity: str) -> None:
         with self.server.offer.call(identity) as (client, settle):
-            work = self.server.calls.submit(
-                client.exchange, "POST", path, [body], limit=limit, identity=identity
+            work = _in_thread(
+                partial(client.exchange, "POST", path, [body], limit=limit, identity=identity)
             )
             if self._await(work, client, identity):
                 self._answer(*settle(work))
@@ -194,6 +193,20 @@ class _Handler(BaseHTTPRequestHandler):
             return
         for piece in (head, *pieces):
             self.wfile.write(piece)
+
+
+def _in_thread(work: Callable[[], Message]) -> Future[Message]:
+    """Run in a thread that never keeps the process from ending, as those of a pool would."""
+    future: Future[Message] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:  # noqa: BLE001 (it goes to whoever waits)
+            future.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return future
 
 
 def _grace(limit: float) -> float:

@@ -74,7 +74,11 @@ class Server:
     def stop(self, number: signal.Signals = signal.SIGINT) -> str:
         """End it; what it said on standard error."""
         self.process.send_signal(number)
-        _, said = self.process.communicate(timeout=30)
+        try:
+            _, said = self.process.communicate(timeout=30)
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGABRT)
+            raise AssertionError(self.process.communicate()[1]) from None
         return said
 
 
@@ -87,7 +91,7 @@ def serving(image: str, *words: str, **variables: str) -> Iterator[Server]:
         stderr=subprocess.PIPE,
         text=True,
         cwd=Path(__file__).parents[3],
-        env={**os.environ, "T": TOKEN, **variables},
+        env={**os.environ, "T": TOKEN, "PYTHONFAULTHANDLER": "1", **variables},
     )
     try:
         assert process.stdout is not None
