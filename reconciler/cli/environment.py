@@ -5,6 +5,7 @@ import os
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from typing import Any
 
 from reconciler.cli.main import Globals
 from reconciler.cli.session import read_config, read_manifests
@@ -23,6 +24,13 @@ class Chosen:
     image: str
     docker_host: str = ""
     address: str = ""
+
+    @property
+    def place(self) -> dict[str, Any]:
+        """Where it runs, as options of `load_env`."""
+        if self.docker_host.startswith(("tcp://", "http://", "https://")):
+            return {"mode": "remote", "host": self.docker_host}
+        return {"docker_host": self.docker_host}
 
     def __str__(self) -> str:
         return f"{self.address} ({self.image})" if self.address else self.image

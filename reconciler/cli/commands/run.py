@@ -113,7 +113,7 @@ def command(place: Globals, /, env: str | None, method: str | None, **given: Any
         if given["url"]:
             return _run(Chosen(env), _remote_options(given), task)
         chosen = choose_image(place, env, given["target"], given["docker_host"])
-        return _run(chosen, {**_options(given), "docker_host": chosen.docker_host}, task)
+        return _run(chosen, {**_options(given), **chosen.place}, task)
 
 
 def _options(given: dict[str, Any]) -> dict[str, Any]:

@@ -129,9 +129,7 @@ def command(place: Globals, /, env: str, **given: Any) -> ExitCode:
             options = {name: given[name] for name in ("engine", "replicas")}
             if given["memory"]:
                 options["memory"] = given["memory"]
-            loaded = stack.enter_context(
-                load_env(chosen.image, docker_host=chosen.docker_host, **options)
-            )
+            loaded = stack.enter_context(load_env(chosen.image, **chosen.place, **options))
             if setup is not None:
                 loaded.setup(**setup)
             _announce(gateway, chosen, listening, as_json=given["as_json"])

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from reconciler.rayfine.docker.engine import Engine
+from reconciler.rayfine.remote.docker_host import start_remote
 from reconciler.rayfine.remote.served import connect
 from reconciler.rayfine.runtime.active import ACTIVE
 from reconciler.rayfine.runtime.environment import EnvironmentWrapper
@@ -28,12 +29,14 @@ def local_backend(options: LoadOptions, identity: str) -> Sequence[Replica]:
 
 
 def remote_backend(options: LoadOptions, identity: str) -> Sequence[Replica]:
-    """The environment that is served at `url`."""
-    if not options.url:
+    """Containers of the engine at `host`, or the environment that is served at `url`."""
+    if bool(options.url) == bool(options.host):
         raise LoadError(
-            "remote mode needs to know where", where=options.image, fix="give url= and token="
+            "remote mode needs to know where",
+            where=options.image,
+            fix="give either host= (another Docker engine), or url= and token=",
         )
-    return connect(options, identity)
+    return connect(options, identity) if options.url else start_remote(options, identity)
 
 
 BACKENDS: Mapping[str, Backend] = {"local": local_backend, "remote": remote_backend}
@@ -52,7 +55,8 @@ def load_env(
     (`"2g"` or bytes), `timeout` (seconds to start), `call_timeout` (seconds per call, default an
     hour, 0 for none), `lease` (seconds without a heartbeat until it ends itself), `docker_host`,
     `network`, `warm` (False: never take a container of the warm pool).
-    In mode "remote": `url` and `token` of `reconcile serve`, `ca_file` (PEM, for `https://`).
+    In mode "remote": either `host`, an engine at `tcp://`, and `tls` as the Docker SDK takes it;
+    or `url` and `token` of `reconcile serve`, `ca_file` (PEM, for `https://`).
     Raises `LoadError`.
     """
     options = read_options(
