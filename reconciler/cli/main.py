@@ -25,6 +25,8 @@ _COMMANDS = {
     "show": ("Print a saved plan again.", "show"),
     "schema": ("Print the JSON Schema of manifests, configuration or plans.", "schema"),
     "lock": ("Pin base images to their digests in reconciler.lock.", "lock"),
+    "run": ("Start an environment, call a method, print the result, clean up.", "run"),
+    "serve": ("Serve an environment over HTTP, with a token.", "serve"),
     "sandbox": ("Run the embedded Run:ai control plane.", "sandbox"),
     "doctor": ("Say what is reachable, which versions, and what is missing.", "doctor"),
     "completion": ("Print a shell completion script.", "completion"),

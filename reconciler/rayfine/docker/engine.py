@@ -21,6 +21,7 @@ from reconciler.errors import (
     UnreachableError,
 )
 from reconciler.rayfine.docker.build_log import BuildLog, Progress
+from reconciler.rayfine.docker.tls import DockerTls
 from reconciler.rayfine.image.reference import parse_reference
 
 if TYPE_CHECKING:
@@ -54,8 +55,11 @@ class BuildRequest:
 class Engine:
     """A Docker engine. `host` None is the ordinary one: DOCKER_HOST, or the Docker context."""
 
-    def __init__(self, host: str | None = None, timeout: float = 30.0) -> None:
+    def __init__(
+        self, host: str | None = None, timeout: float = 30.0, tls: DockerTls | None = None
+    ) -> None:
         """Nothing is connected yet. `timeout` is in seconds, for each answer."""
+        self._tls = tls
         self._host = host
         self._timeout = timeout
         self._local = threading.local()
@@ -206,9 +210,11 @@ class Engine:
         settings = settings or {**kwargs_from_env()}
         if self._host:
             settings["base_url"] = self._host
+        if self._tls is not None:
+            settings["tls"] = self._tls.for_sdk()
         remote = str(settings.get("base_url") or DEFAULT_UNIX_SOCKET)
         _knock(remote)
-        client = APIClient(
+        client = _own_authority(APIClient)(
             **settings,
             version=self._version or "auto",
             timeout=math.ceil(self._timeout),
@@ -250,6 +256,19 @@ class Engine:
 
 _NO_LIMIT: Any = None
 """A build step may be silent for as long as it takes."""
+
+
+def _own_authority(client: "type[APIClient]") -> "type[APIClient]":
+    """The client, with the engine's own authority before REQUESTS_CA_BUNDLE, which would win."""
+
+    class Client(client):  # type: ignore[misc, valid-type]
+        def merge_environment_settings(self, url: Any, *given: Any) -> Any:
+            proxies, stream, verify, certificate = given
+            if verify is None and isinstance(self.verify, str):
+                verify = self.verify
+            return super().merge_environment_settings(url, proxies, stream, verify, certificate)
+
+    return Client
 
 
 def _from_context() -> dict[str, Any]:

@@ -118,6 +118,18 @@ class AgentClient:
 
     def _ask(self, verb: str, path: str, value: Any, *, limit: float, identity: str = "") -> Reply:
         pieces = _message(value) if verb == "POST" else []
+        status, body = self.exchange(verb, path, pieces, limit=limit, identity=identity)
+        try:
+            return Reply(status, decode(body) if body else None)
+        except CodecError as error:
+            raise TransferError(
+                f"the answer cannot be read: {error}", fix="return less, or plainer values"
+            ) from error
+
+    def exchange(
+        self, verb: str, path: str, pieces: list[Any], *, limit: float, identity: str = ""
+    ) -> tuple[int, bytearray]:
+        """Send a message as it is, once; status and message of the answer, as it is."""
         end = self.endpoint
         head = (
             f"{verb} {end.prefix}{path} HTTP/1.1\r\nHost: {end.host}:{end.port}\r\n"
@@ -129,7 +141,7 @@ class AgentClient:
         try:
             wire.socket.settimeout(BODY_SECONDS)
             wire.send(head.encode("ascii"), pieces)
-            status, body = _receive(wire, limit + MARGIN if limit else None)
+            answer = _receive(wire, limit + MARGIN if limit else None)
             done = True
         except TimeoutError as error:
             raise AnswerTimeoutError("it does not answer") from error
@@ -137,12 +149,7 @@ class AgentClient:
             raise ConnectionLostError(str(error) or "the connection was closed") from error
         finally:
             self._release(wire, reuse=done)
-        try:
-            return Reply(status, decode(body) if body else None)
-        except CodecError as error:
-            raise TransferError(
-                f"the answer cannot be read: {error}", fix="return less, or plainer values"
-            ) from error
+        return answer
 
     def _connection(self) -> Wire:
         with self._lock:

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from reconciler.rayfine.docker.engine import Engine
+from reconciler.rayfine.remote.docker_host import start_remote
+from reconciler.rayfine.remote.served import connect
 from reconciler.rayfine.runtime.active import ACTIVE
 from reconciler.rayfine.runtime.environment import EnvironmentWrapper
 from reconciler.rayfine.runtime.errors import LoadError
@@ -26,7 +28,18 @@ def local_backend(options: LoadOptions, identity: str) -> Sequence[Replica]:
     return start_local(docker, options, identity)
 
 
-BACKENDS: Mapping[str, Backend] = {"local": local_backend}
+def remote_backend(options: LoadOptions, identity: str) -> Sequence[Replica]:
+    """Containers of the engine at `host`, or the environment that is served at `url`."""
+    if bool(options.url) == bool(options.host):
+        raise LoadError(
+            "remote mode needs to know where",
+            where=options.image,
+            fix="give either host= (another Docker engine), or url= and token=",
+        )
+    return connect(options, identity) if options.url else start_remote(options, identity)
+
+
+BACKENDS: Mapping[str, Backend] = {"local": local_backend, "remote": remote_backend}
 
 
 def load_env(
@@ -41,7 +54,10 @@ def load_env(
     Options: `engine` ("ray" or "process"), `replicas`, `memory`, `cpus`, `pids`, `shm_size`
     (`"2g"` or bytes), `timeout` (seconds to start), `call_timeout` (seconds per call, default an
     hour, 0 for none), `lease` (seconds without a heartbeat until it ends itself), `docker_host`,
-    `network`, `warm` (False: never take a container of the warm pool). Raises `LoadError`.
+    `network`, `warm` (False: never take a container of the warm pool).
+    In mode "remote": either `host`, an engine at `tcp://`, and `tls` as the Docker SDK takes it;
+    or `url` and `token` of `reconcile serve`, `ca_file` (PEM, for `https://`).
+    Raises `LoadError`.
     """
     options = read_options(
         {

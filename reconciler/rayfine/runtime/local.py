@@ -10,6 +10,7 @@ from typing import Any
 from reconciler.errors import BuildError
 from reconciler.rayfine.docker.engine import Engine
 from reconciler.rayfine.image.reference import parse_reference
+from reconciler.rayfine.remote.address import publish, reach
 from reconciler.rayfine.runtime.container import Container, Launch, start_container
 from reconciler.rayfine.runtime.errors import LoadError
 from reconciler.rayfine.runtime.options import LoadOptions
@@ -58,7 +59,15 @@ def launch_of(options: LoadOptions, image: dict[str, Any], name: str) -> Launch:
         lease=options.lease,
         timeout=options.timeout,
         network=options.network,
+        **_place(options),
     )
+
+
+def _place(options: LoadOptions) -> dict[str, str]:
+    """Where ports are bound and reached: on loopback, but for another machine's engine."""
+    if not options.host:
+        return {}
+    return {"publish": publish(options.host), "reach": reach(options.host)}
 
 
 def new_identity(image: str) -> str:

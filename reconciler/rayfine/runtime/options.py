@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from reconciler.rayfine.docker.tls import DockerTls, read_tls
 from reconciler.rayfine.runtime.errors import LoadError
 
 ENGINES = ("ray", "process")
@@ -42,6 +43,11 @@ class LoadOptions:
     docker_host: str = ""
     warm: bool = True
     network: str = ""
+    host: str = ""
+    tls: DockerTls | None = None
+    url: str = ""
+    token: str = field(default="", repr=False)
+    ca_file: str = ""
 
 
 def read_options(given: dict[str, Any]) -> LoadOptions:
@@ -64,6 +70,8 @@ def read_options(given: dict[str, Any]) -> LoadOptions:
             values[name] = _number(name, values[name])
     if stated.get("call_timeout", 1) is None:
         values["call_timeout"] = 0.0
+    if "tls" in values:
+        values["tls"] = read_tls(values["tls"])
     options = LoadOptions(limits=limits, **values)
     _check(options)
     return options

@@ -14,9 +14,13 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
 
 from reconciler.errors import ReconcileError
 from reconciler.rayfine.docker.engine import Engine
+from reconciler.rayfine.docker.tls import DockerTls, read_tls
 from reconciler.rayfine.runtime.owner import SESSION, owner_labels
 from reconciler.rayfine.runtime.sweep import sweep, sweep_session
 
@@ -25,7 +29,7 @@ ROUNDS = (0.0, 1.0, 3.0, 6.0, 10.0, 15.0)
 
 _START = """
 import json, os, select, sys
-parent, paths, session, host = json.loads(sys.argv[1])
+parent, paths, session, host, tls = json.loads(sys.argv[1])
 said = b""
 while os.getppid() == parent:
     if select.select([0], [], [], 1.0)[0]:
@@ -36,7 +40,7 @@ while os.getppid() == parent:
 if said != b"done":
     sys.path[:] = paths
     from reconciler.rayfine.runtime.orphans import remove_all
-    remove_all(session, host)
+    remove_all(session, host, tls)
 """
 
 
@@ -47,7 +51,7 @@ class Watchers:
         self._lock = threading.Lock()
         self._running: dict[tuple[int, str], subprocess.Popen[bytes]] = {}
 
-    def ensure(self, host: str) -> bool:
+    def ensure(self, host: str, tls: DockerTls | None = None) -> bool:
         """Have one for this engine; whether it was started now."""
         key = (os.getpid(), host)
         with self._lock:
@@ -56,7 +60,7 @@ class Watchers:
                 return False
             if all(pid != os.getpid() for pid, _ in self._running):
                 atexit.register(self.release)
-            self._running[key] = _start(host)
+            self._running[key] = _start(host, tls)
             return known is None
 
     def release(self) -> None:
@@ -69,8 +73,9 @@ class Watchers:
                 watcher.communicate(b"done", timeout=5)
 
 
-def _start(host: str) -> "subprocess.Popen[bytes]":
-    said = json.dumps([os.getpid(), sys.path, owner_labels()[SESSION], host])
+def _start(host: str, tls: DockerTls | None) -> "subprocess.Popen[bytes]":
+    paths = [str(Path(item).absolute()) for item in sys.path]  # it starts elsewhere
+    said = json.dumps([os.getpid(), paths, owner_labels()[SESSION], host, tls and asdict(tls)])
     return subprocess.Popen(  # noqa: S603 (our own interpreter)
         [sys.executable, "-S", "-E", "-c", _START, said],
         stdin=subprocess.PIPE,
@@ -81,18 +86,18 @@ def _start(host: str) -> "subprocess.Popen[bytes]":
     )
 
 
-def remove_all(session: str, host: str) -> None:
+def remove_all(session: str, host: str, tls: dict[str, Any] | None) -> None:
     """Remove the containers of a session that has ended, and look again for latecomers."""
-    docker = Engine(host or None)
+    docker = Engine(host or None, tls=read_tls(tls))
     for pause in ROUNDS:
         time.sleep(pause)
         with contextlib.suppress(ReconcileError):
             sweep_session(docker, session)
 
 
-def guard_against_orphans(docker: Engine, host: str) -> None:
+def guard_against_orphans(docker: Engine, host: str, tls: DockerTls | None = None) -> None:
     """Start the watcher; the first time, also remove what others have left behind."""
-    if WATCHERS.ensure(host):
+    if WATCHERS.ensure(host, tls):
         with contextlib.suppress(ReconcileError):
             sweep(docker)
 

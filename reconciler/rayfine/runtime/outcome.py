@@ -61,6 +61,8 @@ def setup_error(reply: Reply, where: str) -> RayfineError:
             where=where,
             fix="build it with build_image_from_env, or copy env.py to /app in its Dockerfile",
         )
+    if found.get("kind") == "fixed":
+        return SetupError(str(found.get("message")), where=where, fix="call setup() without any")
     if found.get("kind") == "exception":
         inner = remote_error(found)
         error = SetupError(

@@ -1,0 +1,206 @@
+"""`reconcile serve`."""
+
+import gc
+import ipaddress
+import json
+import secrets
+import ssl
+import sys
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from reconciler.cli.commands.run import ENGINES, interrupted_by_signals
+from reconciler.cli.environment import Chosen, choose_image, variable, variables
+from reconciler.cli.exit_codes import ExitCode
+from reconciler.cli.main import Globals
+from reconciler.cli.options import target_option
+from reconciler.errors import ConfigError
+from reconciler.rayfine import load_env
+from reconciler.rayfine.remote.gateway import Gateway
+from reconciler.rayfine.remote.offer import offer_of
+
+SHORTEST_TOKEN = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """Where to listen, and who may call. `generated`: the token is ours and has to be told."""
+
+    host: str
+    port: int
+    token: str
+    generated: bool
+    tls: ssl.SSLContext | None
+
+    def open(self) -> Gateway:
+        """Listen, before anything is started. Raises `ConfigError`."""
+        try:
+            return Gateway((self.host, self.port), self.token, self.tls)
+        except OSError as error:
+            raise ConfigError(
+                f"cannot listen on port {self.port}: {error.strerror or error}",
+                where=f"--host {self.host}",
+                fix="choose another --port, or leave it out; --host is an address of this machine",
+            ) from error
+
+
+@click.command(
+    epilog="All callers share one environment. With --setup or --setup-env it is set up once, "
+    "here, and callers cannot change its variables; otherwise they call setup themselves.\n\n"
+    "Examples:\n\n\b\n"
+    "  reconcile serve affine:latest\n"
+    "  reconcile serve RayfineImage.affine --port 8470 --token-env RAYFINE_TOKEN "
+    "--setup-env CHUTES_API_KEY\n"
+    "  reconcile serve affine --host 0.0.0.0 --tls-cert server.pem --tls-key server.key\n\n"
+    "And elsewhere:\n\n\b\n"
+    "  reconcile run affine:latest evaluate --url http://127.0.0.1:8470 "
+    "--token-env RAYFINE_TOKEN"
+)
+@click.argument("env")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=0, metavar="PORT", help="Default: a free one."
+)
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    metavar="ADDRESS",
+    help="Address to listen on; one that others reach needs --tls-cert, or --plain-http.",
+)
+@click.option(
+    "--token-env",
+    metavar="NAME",
+    help="The variable with the token that callers need; default: a new one is made and printed.",
+)
+@click.option(
+    "--tls-cert",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Certificate chain (PEM): serve https.",
+)
+@click.option(
+    "--tls-key",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Its private key (PEM); default: in the same file.",
+)
+@click.option(
+    "--plain-http", is_flag=True, help="Others may reach it without TLS: a trusted network."
+)
+@click.option(
+    "--setup", multiple=True, metavar="NAME=VALUE", help="A variable for env.py. Repeatable."
+)
+@click.option(
+    "--setup-env",
+    multiple=True,
+    metavar="NAME",
+    help="A variable for env.py with the value it has here: for secrets. Repeatable.",
+)
+@click.option(
+    "--replicas", type=click.IntRange(1, 1000), default=1, metavar="N", help="Containers to use."
+)
+@click.option("--engine", type=ENGINES, default="ray", help="How env.py is run.  [default: ray]")
+@click.option("--memory", metavar="SIZE", help="Limit of each container, such as 2g.")
+@click.option("--docker-host", default="", metavar="ADDRESS", help="Another Docker engine.")
+@click.option("--json", "as_json", is_flag=True, help="Announce the address as one JSON line.")
+@target_option
+@click.pass_obj
+def command(place: Globals, /, env: str, **given: Any) -> ExitCode:
+    """Serve an environment over HTTP until Ctrl-C, for `load_env(..., mode="remote")`.
+
+    ENV is an image, or a RayfineImage of the manifests. Every request needs the token. Its
+    containers are removed at the end.
+    """
+    gc.enable()
+    listening = _listening(given)
+    setup = None
+    if given["setup"] or given["setup_env"]:
+        setup = variables(given["setup"], given["setup_env"])
+    with ExitStack() as stack:
+        gateway = stack.enter_context(listening.open())
+        try:
+            stack.enter_context(interrupted_by_signals("the environment was cleaned up"))
+            chosen = choose_image(place, env, given["target"], given["docker_host"])
+            click.echo(f"Starting {chosen}...", err=True)
+            options = {name: given[name] for name in ("engine", "replicas")}
+            if given["memory"]:
+                options["memory"] = given["memory"]
+            loaded = stack.enter_context(load_env(chosen.image, **chosen.place, **options))
+            if setup is not None:
+                loaded.setup(**setup)
+            _announce(gateway, chosen, listening, as_json=given["as_json"])
+            gateway.serve(offer_of(loaded, _names(chosen, env), setup))
+        except KeyboardInterrupt:
+            click.echo("Stopped.", err=True)
+    return ExitCode.OK
+
+
+def _names(chosen: Chosen, env: str) -> list[str]:
+    """What callers may call it."""
+    return sorted({env, chosen.image, *filter(None, [chosen.address])})
+
+
+def _listening(given: dict[str, Any]) -> Listening:
+    host = str(given["host"])
+    tls = _tls(given["tls_cert"], given["tls_key"])
+    if tls is None and not _is_loopback(host) and not given["plain_http"]:
+        raise ConfigError(
+            "others could reach this address, and read the token on the way",
+            where=f"--host {host}",
+            fix="give --tls-cert FILE; or, in a network that you trust, --plain-http",
+        )
+    name = given["token_env"]
+    token = variable(name, "--token-env") if name else secrets.token_urlsafe(32)
+    if len(token) < SHORTEST_TOKEN or not token.isascii() or not token.isprintable():
+        raise ConfigError(
+            f"the token has less than {SHORTEST_TOKEN} characters, or some that HTTP has not",
+            where=f"--token-env {name}",
+            fix="make one: openssl rand -hex 32",
+        )
+    return Listening(host, int(given["port"]), token, not name, tls)
+
+
+def _tls(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
+    if certificate is None:
+        if key is not None:
+            raise ConfigError("there is a key without a certificate", fix="give --tls-cert FILE")
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(certificate, key)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(
+            f"the certificate and its key cannot be used: {error}",
+            where=f"--tls-cert {certificate}",
+            fix="give a PEM file with the certificate and, with --tls-key, its key",
+        ) from error
+    return context
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _announce(gateway: Gateway, chosen: Chosen, listening: Listening, *, as_json: bool) -> None:
+    if as_json:
+        token = {"token": listening.token} if listening.generated else {}
+        click.echo(json.dumps({"url": gateway.url, "image": chosen.image, **token}))
+    else:
+        export = f"  export RAYFINE_TOKEN={listening.token}\n" if listening.generated else ""
+        click.echo(
+            f"Serving {chosen} on {gateway.url}\n\n"
+            f"Call it with the token in RAYFINE_TOKEN:\n\n{export}"
+            f"  reconcile run {chosen.image} METHOD --url {gateway.url} "
+            "--token-env RAYFINE_TOKEN\n\n"
+            "or from Python:\n\n"
+            f'  load_env("{chosen.image}", mode="remote", url="{gateway.url}", token=...)\n\n'
+            "Stop it with Ctrl-C."
+        )
+    sys.stdout.flush()

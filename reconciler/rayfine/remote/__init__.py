@@ -1,0 +1,1 @@
+"""Environments elsewhere: served over HTTP, or in containers of another machine's engine."""

@@ -1,0 +1,140 @@
+"""A loaded environment as it is offered to others: its replicas, and who may set it up.
+
+All callers share one environment. If its owner has set it up, with variables that callers need
+not know, then callers cannot change them; their `setup()` only sets up again what has ended.
+"""
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from typing import Any
+
+from reconciler.errors import RayfineError
+from reconciler.rayfine.agent import faults
+from reconciler.rayfine.agent.codec import CodecError, decode, encode
+from reconciler.rayfine.agent.faults import Redactor
+from reconciler.rayfine.runtime.client import (
+    CONNECT_SECONDS,
+    AgentClient,
+    AnswerTimeoutError,
+    ConnectionLostError,
+)
+from reconciler.rayfine.runtime.dispatch import Dispatcher, Seat
+from reconciler.rayfine.runtime.environment import EnvironmentWrapper
+
+Raw = tuple[int, list[Any]]
+"""A status, and a message in pieces."""
+
+Settle = Callable[[Future[tuple[int, bytearray]]], Raw]
+"""What to answer, once a call has ended or was lost."""
+
+
+class Offer:
+    """One environment under some names. `variables` None: callers set it up."""
+
+    def __init__(
+        self, names: Sequence[str], seats: Dispatcher, variables: Mapping[str, str] | None
+    ) -> None:
+        self._names = list(names)
+        self._seats = seats
+        self._variables = variables
+        self._setup_lock = threading.Lock()
+        self._running: dict[str, AgentClient] = {}
+
+    def health(self) -> dict[str, Any]:
+        """As an agent's, and `names`: what it serves."""
+        found: dict[str, Any] = {"state": "ended", "fault": "", "setup": True, "python": ""}
+        for seat in self._seats.all:
+            try:
+                one = seat.replica.client.health()
+            except (ConnectionLostError, RayfineError) as error:
+                found["fault"] = str(_reason(seat, error))
+                continue
+            found["python"] = str(one.get("python", ""))
+            found["setup"] = found["setup"] and one.get("setup") is True
+            if one.get("state") == "ready":
+                found["state"] = "ready"
+        return {**found, "names": self._names, "replicas": len(self._seats.all)}
+
+    def methods(self) -> Raw:
+        """As the first replica describes them."""
+        return self._ask(self._seats.all[0], "GET", "/methods", b"", CONNECT_SECONDS)
+
+    def setup(self, body: bytes, limit: float) -> Raw:
+        """Set up every replica with a caller's variables, or those that ended with the owner's."""
+        try:
+            variables = {str(k): str(v) for k, v in decode(body)["variables"].items()}
+        except (CodecError, TypeError, KeyError, AttributeError) as error:
+            return 400, encode(faults.plain("request", str(error)))
+        with self._setup_lock:
+            if self._variables is None:
+                seats = self._seats.all
+            elif variables:
+                words = "this environment was set up by whoever serves it: variables are not taken"
+                return faults.CONFLICT, encode(faults.plain("fixed", words))
+            else:
+                seats = tuple(seat for seat in self._seats.all if seat.lost)
+                body = b"".join(encode({"variables": dict(self._variables)}))
+                variables = dict(self._variables)
+            for seat in seats:
+                seat.replica.hide(Redactor(variables))
+                status, pieces = self._ask(seat, "POST", "/setup", body, limit)
+                if status != faults.OK:
+                    return status, pieces
+                seat.lost = False
+            return self.methods()
+
+    @contextlib.contextmanager
+    def call(self, identity: str) -> Iterator[tuple[AgentClient, Settle]]:
+        """The agent for one call, and what makes an answer of how it went."""
+        with self._seats.taken() as seat:
+            client = seat.replica.client
+            self._running[identity] = client
+            try:
+                yield client, lambda work: _settle(seat, work)
+            finally:
+                self._running.pop(identity, None)
+
+    def cancel(self, identity: str) -> None:
+        """Cancel a call, wherever it runs."""
+        client = self._running.get(identity)
+        if client is not None:
+            with contextlib.suppress(ConnectionLostError, RayfineError):
+                client.cancel(identity)
+
+    def _ask(self, seat: Seat, verb: str, path: str, body: bytes, limit: float) -> Raw:
+        try:
+            status, answer = seat.replica.client.exchange(
+                verb, path, [body] if body else [], limit=limit
+            )
+        except ConnectionLostError as error:
+            seat.lost = True
+            return faults.GONE, encode(faults.plain("ended", str(_reason(seat, error))))
+        return status, [answer]
+
+
+def offer_of(
+    env: EnvironmentWrapper, names: Sequence[str], variables: Mapping[str, str] | None
+) -> Offer:
+    """A loaded environment as an offer; it stays the caller's to clean up."""
+    return Offer(names, env._seats, variables)  # noqa: SLF001 (its other half, across the network)
+
+
+def _settle(seat: Seat, work: Future[tuple[int, bytearray]]) -> Raw:
+    try:
+        status, body = work.result()
+    except AnswerTimeoutError:
+        seat.lost = True
+        seat.replica.remove()
+        words = "it went on after its time limit and its agent does not answer: it was removed"
+        return faults.LATE, encode(faults.plain("ended", words, ended=True))
+    except ConnectionLostError as error:
+        seat.lost = True
+        return faults.GONE, encode(faults.plain("ended", str(_reason(seat, error))))
+    seat.lost = seat.lost or status == faults.GONE
+    return status, [body]
+
+
+def _reason(seat: Seat, error: Exception) -> Exception:
+    return seat.replica.explain(error) if isinstance(error, ConnectionLostError) else error

@@ -1,0 +1,158 @@
+"""Environments on another Docker engine: a second one, over TLS, not on the address 127.0.0.1."""
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.errors import ReconcileError, UnreachableError
+from reconciler.rayfine import load_env
+from reconciler.rayfine.docker.engine import Engine
+from reconciler.rayfine.docker.tls import DockerTls, read_tls
+from reconciler.rayfine.remote.address import publish, reach
+from reconciler.rayfine.runtime.errors import LoadError
+
+ADDRESS = "172.31.249.1"
+
+
+def openssl(*words: str, cwd: Path) -> None:
+    subprocess.run(["openssl", *words], check=True, capture_output=True, cwd=cwd)
+
+
+def certificates(place: Path) -> dict[str, Any]:
+    """An authority, a server and a client; what the Docker SDK takes."""
+    new = ("-newkey", "rsa:2048", "-nodes", "-days", "2")
+    openssl("req", "-x509", *new, "-keyout", "ca.key", "-out", "ca", "-subj", "/CN=ca", cwd=place)
+    for name in ("server", "client"):
+        (place / "ext").write_text(f"subjectAltName=IP:{ADDRESS}\nextendedKeyUsage={name}Auth\n")
+        openssl(
+            "req", *new, "-keyout", f"{name}.key", "-out", "csr", "-subj", f"/CN={name}", cwd=place
+        )
+        openssl(
+            "x509", "-req", "-in", "csr", "-CA", "ca", "-CAkey", "ca.key", "-CAcreateserial",
+            "-days", "2", "-extfile", "ext", "-out", name, cwd=place,
+        )  # fmt: skip
+    return {
+        "ca_cert": str(place / "ca"),
+        "client_cert": (str(place / "client"), str(place / "client.key")),
+        "verify": True,
+    }
+
+
+@pytest.fixture(scope="module")
+def second(
+    image: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Address and TLS settings of an engine of its own, which has the image."""
+    place = tmp_path_factory.mktemp("engine")
+    tls = certificates(place)
+    bridge = f"rem{os.getpid()}"  # `--bridge=none` would delete the docker0 of the machine's engine
+    subprocess.run(["ip", "link", "add", bridge, "type", "bridge"], check=True)
+    subprocess.run(["ip", "address", "add", f"{ADDRESS}/24", "dev", bridge], check=True)
+    subprocess.run(["ip", "link", "set", bridge, "up"], check=True)
+    with contextlib.closing(socket.create_server((ADDRESS, 0))) as free:
+        address = f"tcp://{ADDRESS}:{free.getsockname()[1]}"
+    words = [
+        "dockerd", "--host", address, "--tlsverify", "--tlscacert", f"{place}/ca",
+        "--tlscert", f"{place}/server", "--tlskey", f"{place}/server.key",
+        "--data-root", f"{place}/data", "--exec-root", f"{place}/exec",
+        "--pidfile", f"{place}/pid", f"--bridge={bridge}", "--iptables=false", "--ip6tables=false",
+        "--storage-driver=vfs", "--log-level=error",
+    ]  # fmt: skip
+    with (place / "log").open("wb") as log:
+        process = subprocess.Popen(words, stdout=log, stderr=log)
+    try:
+        engine = Engine(address, timeout=120, tls=read_tls(tls))
+        for _ in range(300):
+            with contextlib.suppress(UnreachableError):
+                engine.platform()
+                break
+            assert process.poll() is None, (place / "log").read_text()
+            time.sleep(0.1)
+        with Engine().session() as here, engine.session() as there:
+            load: Any = there.load_image
+            load(here.get_image(image))
+        engine.close()
+        yield address, tls
+    finally:
+        process.terminate()
+        process.wait()
+        subprocess.run(["ip", "link", "delete", bridge], check=True)
+
+
+@pytest.mark.docker
+def test_an_environment_on_another_engine(image: str, second: tuple[str, dict[str, Any]]) -> None:
+    address, tls = second
+    with contextlib.closing(Engine(address, tls=read_tls(tls))) as there:
+        with load_env(
+            image, mode="remote", host=address, tls=tls, engine="process", replicas=2
+        ) as env:
+            env.setup(MY_KEY="canary-123456")
+            assert env.evaluate(x=1)["key"] == 13
+            assert sorted(item.value for item in env.map("echo", range(20))) == list(range(20))
+            assert len(there.containers()) == 2
+            with there.session() as client:
+                ports = [item["Ports"] for item in client.containers()]
+            bound = {port["IP"] for found in ports for port in found if "IP" in port}
+            assert bound == {ADDRESS}
+        assert there.containers() == []
+
+
+@pytest.mark.docker
+def test_without_the_certificate_it_says_so(image: str, second: tuple[str, dict[str, Any]]) -> None:
+    address, tls = second
+    with pytest.raises(ReconcileError, match=address):
+        load_env(image, mode="remote", host=address, engine="process")
+    with pytest.raises(LoadError, match="there is no such image on the engine"):
+        load_env("none/such:v1", mode="remote", host=address, tls=tls, engine="process")
+
+
+@pytest.mark.docker
+def test_a_killed_caller_leaves_nothing_there(
+    image: str, second: tuple[str, dict[str, Any]]
+) -> None:
+    address, tls = second
+    code = (
+        "import os, sys\n"
+        "from reconciler.rayfine import load_env\n"
+        f"load_env({image!r}, mode='remote', host={address!r}, tls={tls!r}, engine='process')\n"
+        "os.kill(os.getpid(), 9)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -9
+    with contextlib.closing(Engine(address, tls=read_tls(tls))) as there:
+        for _ in range(100):
+            if not there.containers():
+                break
+            time.sleep(0.2)
+        assert there.containers() == []
+
+
+def test_where_ports_are_bound_and_reached() -> None:
+    assert (reach("tcp://gpu1:2376"), publish("tcp://gpu1:2376")) == ("gpu1", "0.0.0.0")
+    assert publish("tcp://192.0.2.7:2376") == reach("tcp://192.0.2.7:2376") == "192.0.2.7"
+    assert publish("tcp://[2001:db8::1]:2376") == "2001:db8::1"
+    for host, words in (("ssh://me@gpu1", "not supported yet"), ("gpu1", "not the address")):
+        with pytest.raises(LoadError, match=words):
+            load_env("affine:latest", mode="remote", host=host)
+    with pytest.raises(LoadError, match="needs to know where"):
+        load_env("affine:latest", mode="remote", host="tcp://x:1", url="http://x:1")
+
+
+def test_tls_settings_as_the_sdk_takes_them(tmp_path: Path) -> None:
+    for name in ("ca", "cert", "key"):
+        (tmp_path / name).touch()
+    ca, cert, key = (str(tmp_path / name) for name in ("ca", "cert", "key"))
+    wanted = DockerTls(ca, (cert, key))
+    assert read_tls({"ca_cert": ca, "client_cert": (cert, key)}) == wanted
+    assert read_tls(wanted.for_sdk()) == wanted
+    assert read_tls(True) == DockerTls()
+    assert read_tls(None) is None
+    with pytest.raises(ReconcileError, match="ca_crt"):
+        read_tls({"ca_crt": ca})

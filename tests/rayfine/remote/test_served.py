@@ -1,0 +1,287 @@
+"""An environment served by `reconcile serve`, called with `mode="remote"`, over real HTTP."""
+
+import contextlib
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from reconciler.cli.main import run
+from reconciler.rayfine import EnvironmentWrapper, list_active_environments, load_env
+from reconciler.rayfine.runtime.errors import (
+    CallTimeoutError,
+    EnvironmentEndedError,
+    LoadError,
+    MethodNotFoundError,
+    RemoteError,
+    SetupError,
+)
+from tests.rayfine.remote.conftest import TOKEN, Server, docker, serving
+
+pytestmark = pytest.mark.docker
+
+
+@pytest.fixture(scope="module")
+def server(image: str) -> Iterator[Server]:
+    with serving(image, "--replicas", "2") as found:
+        yield found
+
+
+@pytest.fixture
+def env(image: str, server: Server) -> Iterator[EnvironmentWrapper]:
+    with load_env(image, mode="remote", url=server.url, token=TOKEN) as found:
+        yield found
+
+
+def containers(image: str) -> list[str]:
+    return docker("ps", "-aq", "--filter", f"ancestor={image}").split()
+
+
+def test_it_is_used_like_a_local_one(env: EnvironmentWrapper) -> None:
+    assert env.id in list_active_environments()
+    assert "evaluate" in env.list_methods()
+    with pytest.raises(SetupError, match="not loaded yet"):
+        env.evaluate()
+    env.setup(MY_KEY="canary-123456")
+    assert env.is_ready()
+    assert env.evaluate(task_type="abd", x=[1]) == {
+        "task": "abd", "samples": 1, "key": 13, "x": [1],
+    }  # fmt: skip
+    value = {"t": (1, 2), "b": b"\0" * 3_000_000, "s": {1}, "u": "\u00e4"}
+    assert env.echo(value) == value
+    found = sorted(item.value for item in env.map("echo", range(40)))
+    assert found == list(range(40))
+
+
+def test_errors_from_there(env: EnvironmentWrapper) -> None:
+    env.setup(MY_KEY="canary-123456")
+    with pytest.raises(RemoteError, match="ValueError: oh") as raised:
+        env.fail("oh ")
+    assert isinstance(raised.value, ValueError)
+    assert 'raise ValueError(text + os.getenv("MY_KEY", ""))' in raised.value.traceback
+    assert "canary" not in str(raised.value)
+    with pytest.raises(MethodNotFoundError, match="did you mean echo"):
+        env.ecko(1)
+    with pytest.raises(CallTimeoutError):
+        env.call("sleep", 30, _timeout=0.5)
+    assert env.echo(1) == 1
+
+
+def test_calls_go_to_all_replicas(env: EnvironmentWrapper) -> None:
+    env.setup()
+    start = time.monotonic()
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(env.sleep, [0.5] * 2)) == [0.5] * 2
+    assert time.monotonic() - start < 0.95
+
+
+def test_it_goes_on_after_a_cleanup(image: str, server: Server) -> None:
+    for _ in range(2):
+        with load_env(image, mode="remote", url=server.url, token=TOKEN) as env:
+            env.setup()
+            assert env.echo(1) == 1
+        with pytest.raises(EnvironmentEndedError, match="cleaned up"):
+            env.echo(1)
+
+
+def test_a_caller_that_is_killed_cancels_its_call(image: str, server: Server) -> None:
+    code = (
+        "import sys\n"
+        "from reconciler.rayfine import load_env\n"
+        "env = load_env(sys.argv[1], mode='remote', url=sys.argv[2], token=sys.argv[3])\n"
+        "env.setup()\n"
+        "print('calling', flush=True)\n"
+        "env.sleep(600)\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, image, server.url, TOKEN], stdout=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline()
+    time.sleep(0.5)
+    process.kill()
+    process.communicate()
+    time.sleep(4)
+    with load_env(image, mode="remote", url=server.url, token=TOKEN) as env:
+        env.setup()
+        with ThreadPoolExecutor(2) as pool:  # both replicas are free
+            start = time.monotonic()
+            assert list(pool.map(env.sleep, [0.2] * 2)) == [0.2] * 2
+            assert time.monotonic() - start < 2
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({}, "remote mode needs to know where"),
+        ({"url": "ftp://x"}, "not a URL"),
+        ({"url": "http://u:p@x:1"}, "neither user nor query"),
+        ({"url": "http://127.0.0.1:9"}, "the token is missing"),
+        ({"url": "http://127.0.0.1:9", "token": "t"}, "no environment is served there"),
+        ({"url": "HERE", "token": "wrong"}, "refused the token"),
+        ({"url": "HERE", "token": TOKEN, "replicas": 2}, "are its server's"),
+        ({"url": "HERE/elsewhere", "token": TOKEN}, "no environment is served there: status 404"),
+        ({"url": "https://HERE", "token": TOKEN}, "no environment is served there"),
+        ({"url": "https://x", "token": TOKEN, "ca_file": "/no/file"}, "cannot be read"),
+    ],
+)
+def test_what_can_be_wrong_with_the_address(
+    options: dict[str, Any], words: str, image: str, server: Server
+) -> None:
+    if "url" in options:
+        url = options["url"].replace("https://HERE", server.url.replace("http", "https"))
+        options = {**options, "url": url.replace("HERE", server.url)}
+    with pytest.raises(LoadError, match=words) as raised:
+        load_env(image, mode="remote", **options)
+    assert raised.value.fix
+    assert list_active_environments() == []
+
+
+def test_another_environment_than_expected(server: Server) -> None:
+    with pytest.raises(LoadError, match="another environment is served there: rectest-"):
+        load_env("affine:latest", mode="remote", url=server.url, token=TOKEN)
+
+
+def ask(server: Server, verb: str, path: str, body: bytes = b"", **headers: str) -> int:
+    parts = urlsplit(server.url)
+    with contextlib.closing(http.client.HTTPConnection(parts.netloc, timeout=10)) as connection:
+        given = {"Authorization": f"Bearer {TOKEN}", **headers}
+        connection.request(verb, path, body, {k.replace("_", "-"): v for k, v in given.items()})
+        answer = connection.getresponse()
+        answer.read()
+        return answer.status
+
+
+def test_who_may_ask_what(server: Server) -> None:
+    assert ask(server, "GET", "/health") == 200
+    for given in ("", "Bearer", f"Basic {TOKEN}", f"Bearer {TOKEN}x", "Bearer \xff"):
+        assert ask(server, "GET", "/health", Authorization=given) == 401
+        assert ask(server, "POST", "/call/echo", b"x", Authorization=given) == 401
+    assert ask(server, "POST", "/shutdown") == 404
+    assert ask(server, "GET", "/../secret") == 404
+    assert ask(server, "DELETE", "/health") == 501
+    assert ask(server, "POST", "/call/echo", X_Limit="nan") == 400
+    assert ask(server, "POST", "/call/echo", X_Call="a b") == 400
+    assert ask(server, "POST", "/call/echo", Content_Length="-1") == 411
+    assert ask(server, "POST", "/call/echo", Content_Length="999999999999") == 413
+    assert ask(server, "POST", "/setup", b"garbage") == 400
+    assert ask(server, "GET", "/health") == 200
+
+
+def test_noise_does_not_stop_it(server: Server) -> None:
+    parts = urlsplit(server.url)
+    assert parts.hostname is not None
+    for noise in (b"\0" * 100_000, b"GET / HTTP/9\r\n\r\n", b"POST /call/echo HTTP/1.1\r\n", b""):
+        with (
+            contextlib.suppress(OSError),
+            contextlib.closing(socket.create_connection((parts.hostname, parts.port or 0))) as sock,
+        ):
+            sock.sendall(noise)
+    assert ask(server, "GET", "/health") == 200
+
+
+def test_the_owner_sets_it_up(image: str) -> None:
+    others = set(containers(image))
+    with serving(image, "--setup-env", "MY_KEY", MY_KEY="canary-123456") as server:
+        env = load_env(image, mode="remote", url=server.url, token=TOKEN)
+        with pytest.raises(SetupError, match="set up by whoever serves it"):
+            env.setup(MY_KEY="mine")
+        env.setup()
+        assert env.evaluate()["key"] == 13
+        with pytest.raises(EnvironmentEndedError):
+            env.die()
+        env.setup()
+        assert env.evaluate()["key"] == 13
+        docker("kill", *(set(containers(image)) - others))
+        with pytest.raises(EnvironmentEndedError, match="was killed"):
+            env.echo(1)
+        assert not env.is_ready()
+        with pytest.raises(LoadError, match=r"is not ready: .*was killed"):
+            load_env(image, mode="remote", url=server.url, token=TOKEN)
+        env.cleanup()
+        assert "canary" not in server.stop()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_its_end(image: str, number: signal.Signals) -> None:
+    before = containers(image)
+    with serving(image) as server:
+        env = load_env(image, mode="remote", url=server.url, token=TOKEN)
+        env.setup()
+        errors: list[Exception] = []
+
+        def call() -> None:
+            try:
+                env.sleep(600)
+            except Exception as error:  # noqa: BLE001
+                errors.append(error)
+
+        thread = threading.Thread(target=call)
+        thread.start()
+        time.sleep(0.5)
+        assert server.stop(number).endswith("Stopped.\n")
+        assert server.process.returncode == 0
+        thread.join(10)
+        assert isinstance(errors[0], EnvironmentEndedError)
+        with pytest.raises(EnvironmentEndedError, match="the server of the environment was lost"):
+            env.echo(1)
+        env.cleanup()
+    assert containers(image) == before
+
+
+def test_the_command_line_calls_it(
+    image: str,
+    server: Server,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("T", TOKEN)
+    words = ["run", image, "evaluate", "--url", server.url]
+    assert run([*words, "--token-env", "T", "--arg", "num_samples=3"]) == 0
+    said = capsys.readouterr()
+    assert json.loads(said.out)["samples"] == 3
+    assert TOKEN not in said.err
+    assert run(words) == 1
+    assert "--url needs --token-env" in capsys.readouterr().err
+    assert run([*words, "--token-env", "T", "--replicas", "2"]) == 1
+    assert "--replicas and --url exclude each other" in capsys.readouterr().err
+
+
+def test_over_tls(image: str, tmp_path: Path) -> None:
+    pem = str(tmp_path / "server.pem")
+    subprocess.run(
+        [
+            "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+            "-keyout", pem + ".key", "-out", pem, "-subj", "/CN=here",
+            "-addext", "subjectAltName=IP:127.0.0.1",
+        ],
+        check=True,
+        capture_output=True,
+    )  # fmt: skip
+    words = ("--tls-cert", pem, "--tls-key", pem + ".key", "--host", "0.0.0.0")
+    with serving(image, *words) as server:
+        assert server.url.startswith("https://")
+        url = server.url.replace("0.0.0.0", "127.0.0.1")
+        with pytest.raises(LoadError, match="certificate verify failed"):
+            load_env(image, mode="remote", url=url, token=TOKEN)
+        with load_env(image, mode="remote", url=url, token=TOKEN, ca_file=pem) as env:
+            env.setup()
+            assert env.echo(b"x" * 1_000_000) == b"x" * 1_000_000
+            assert env.sleep(0.6) == 0.6
+
+
+def test_what_the_image_named_by_serve_lacks(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["serve", f"rectest-none-{os.getpid()}:v1"]) == 1
+    assert "there is no such image on the engine" in capsys.readouterr().err
