@@ -88,12 +88,12 @@ def load_or_refuse(data: bytes) -> tuple[list[YamlDocument], tuple[Problem, ...]
 def test_hostile_text_is_decided_in_time(text: str) -> None:
     data = text.encode()
     assert len(data) <= MAX_BYTES
-    started = time.process_time()
+    started = time.thread_time()
     problems = load_or_refuse(data)[1]
     assert len(problems) <= 22
     assert all(problem.line and problem.fix for problem in problems)
     Positions(data).at(0, ("a", 0))
-    assert time.process_time() - started < SECONDS
+    assert time.thread_time() - started < SECONDS
 
 
 def test_hostile_text_is_decided_within_its_memory() -> None:

@@ -134,9 +134,16 @@ def test_two_environments_of_ray_and_no_ray_in_the_caller(load: Load) -> None:
 def test_interrupting_the_caller_cancels_the_call(load: Load) -> None:
     env = load("import time\ndef nap(): time.sleep(60)\ndef one(): return 1\n")
     env.setup()
-    threading.Timer(0.5, signal.raise_signal, [signal.SIGINT]).start()
-    with pytest.raises(KeyboardInterrupt):
-        env.nap()
+    # Started in the background of a shell, this process has inherited a SIGINT that is ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        main = threading.main_thread().ident
+        assert main is not None
+        threading.Timer(0.5, signal.pthread_kill, [main, signal.SIGINT]).start()
+        with pytest.raises(KeyboardInterrupt):
+            env.nap()
+    finally:
+        signal.signal(signal.SIGINT, before)
     start = time.monotonic()
     assert env.one() == 1
     assert time.monotonic() - start < LOADED
