@@ -1,7 +1,7 @@
 """A plan -> text in Terraform's shape. The summary strings are stable; data is always escaped."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from reconciler.diff import FieldChange
@@ -10,6 +10,7 @@ from reconciler.render.escape import literal, literal_name, printable
 from reconciler.render.style import Style
 from reconciler.render.summary import NO_CHANGES, plan_details, plan_line
 from reconciler.resource import SENSITIVE, Secret, Spec
+from reconciler.review import Review
 
 _SYMBOLS = {
     Action.CREATE: "+",
@@ -43,6 +44,7 @@ class Header:
     target: str
     description: str = ""
     commit: str = ""
+    review: Review = field(default_factory=Review)
 
 
 def render_plan(plan: Plan, header: Header, style: Style) -> str:

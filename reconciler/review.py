@@ -1,0 +1,59 @@
+"""What a reviewer is told beside the plan itself: whose change it is, and what is new. Pure values.
+
+Nothing of it is part of the plan's digest: the same plan is the same plan, whoever asked for it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Origin(StrEnum):
+    """Which side moved since the base that a review compares with."""
+
+    BRANCH = "branch"
+    DRIFT = "drift"
+    BOTH = "both"
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """The newest commit of the branch that changed what a manifest says."""
+
+    commit: str
+    author: str
+    when: str
+    subject: str
+    file: str = ""
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why a change is in the plan.
+
+    `edit` is absent for drift, and for a branch change that is not committed yet. `changed_by` and
+    `changed_at` (ISO 8601) say who touched the live object last, where the system tells.
+    """
+
+    origin: Origin
+    edit: Edit | None = None
+    changed_by: str = ""
+    changed_at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """What is known about a plan's changes from Git and from an earlier plan.
+
+    `since` is the base as it was asked for, empty if nothing was compared; then `causes` holds one
+    entry per address that changes. `dirty` tells of uncommitted files that the plan was made from.
+    `reviewed` is the digest of the plan that was approved; with it, `news` says per address what is
+    new since then, in words.
+    """
+
+    since: str = ""
+    dirty: bool = False
+    causes: Mapping[str, Cause] = field(default_factory=dict)
+    reviewed: str = ""
+    news: Mapping[str, str] = field(default_factory=dict)
