@@ -177,11 +177,11 @@ def _tree(spec: Spec, symbol: str, indent: int, style: Style) -> list[str]:
 def _fields(fields: tuple[FieldChange, ...], desired: Spec, style: Style) -> list[str]:
     """The changed fields, nested as in the spec, with a count of what is hidden."""
     nested: dict[str, Any] = {}
-    for field in fields:
+    for change in fields:
         node = nested
-        for part in field.path[:-1]:
+        for part in change.path[:-1]:
             node = node.setdefault(part, {})
-        node[field.path[-1]] = field
+        node[change.path[-1]] = change
     return _nested(nested, desired, 6, style)
 
 
