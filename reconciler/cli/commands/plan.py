@@ -1,14 +1,17 @@
 """`reconcile plan`."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
+from reconciler.cli.attribution import attribute
 from reconciler.cli.exit_codes import ExitCode, strongest
 from reconciler.cli.options import PlanOptions, plan_options
 from reconciler.cli.output import emit, plan_exit_code, save
 from reconciler.cli.reviewed import compare_with, review_exit_code
-from reconciler.cli.session import open_session, plan_session
+from reconciler.cli.session import compare, finish_plan, open_session, read_world
+from reconciler.selection import apply_selection
 
 
 @click.command(
@@ -17,6 +20,7 @@ from reconciler.cli.session import open_session, plan_session
     "  reconcile plan --target production --out plan.json\n"
     "  reconcile plan --only 'RunaiEnvironment.*' --detailed-exitcode\n"
     "  reconcile plan -o text -o json=plan.json\n"
+    "  reconcile plan --since origin/main              # whose change is it\n"
     "  reconcile plan --reviewed plan.json             # what is new since that plan"
 )
 @click.option(
@@ -26,12 +30,19 @@ from reconciler.cli.session import open_session, plan_session
     help="Save the plan for `reconcile show FILE` and `reconcile apply FILE`.",
 )
 @click.option(
+    "--since",
+    metavar="REF",
+    help="Say whose change each one is: this branch's since it left REF, or drift.",
+)
+@click.option(
     "--reviewed",
     metavar="FILE|DIGEST",
     help="Compare with the plan that was reviewed: its file, or its digest (same or not).",
 )
 @plan_options
-def command(options: PlanOptions, out: Path | None, reviewed: str | None) -> ExitCode:
+def command(
+    options: PlanOptions, out: Path | None, since: str | None, reviewed: str | None
+) -> ExitCode:
     """Show what apply would change on a target. Sends no write.
 
     Reads the manifests and the live systems and prints the difference. Exit code 0; with
@@ -39,8 +50,12 @@ def command(options: PlanOptions, out: Path | None, reviewed: str | None) -> Exi
     any change is blocked or in conflict; 1 if a system could not be read.
     """
     with open_session(options) as session:
-        plan = plan_session(session, options)
+        world = read_world(session)
+        whole = compare(world)
+        plan = finish_plan(whole, apply_selection(whole, options.selection), session, options)
         header = session.header
+        if since is not None:
+            header = replace(header, review=attribute(world, plan, session, since))
         codes = [plan_exit_code(plan, detailed=options.detailed_exitcode)]
         if reviewed is not None:
             header = compare_with(reviewed, plan, header)
