@@ -36,6 +36,7 @@ class PlanOptions:
     parallelism: int
     outputs: tuple[Output, ...]
     detailed_exitcode: bool
+    config_from: str | None = None
 
 
 class OutputType(click.ParamType[Output]):
@@ -179,6 +180,12 @@ def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
         is_flag=True,
         help="Exit with 2 when there are changes to make.",
     )
+    @click.option(
+        "--config-from",
+        metavar="REF",
+        help="Take targets, stack, env_allow and guards from this ref's reconciler.yaml: in a "
+        "pull request's run, the base branch.",
+    )
     @target_option
     @click.pass_context
     def wrapped(ctx: click.Context, /, **given: Any) -> Any:
@@ -192,6 +199,7 @@ def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
             parallelism=given.pop("parallelism"),
             outputs=_checked(given.pop("outputs")) or (Output("text", None),),
             detailed_exitcode=given.pop("detailed_exitcode"),
+            config_from=given.pop("config_from"),
         )
         return ctx.invoke(command, options=options, **given)
 

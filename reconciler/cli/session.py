@@ -10,6 +10,7 @@ import click
 
 from reconciler import manifest
 from reconciler.clash import order_names, require_distinct
+from reconciler.cli.config_from import config_from
 from reconciler.cli.main import Globals
 from reconciler.cli.options import PlanOptions
 from reconciler.config import (
@@ -58,6 +59,7 @@ def read_config(place: Globals) -> Config:
 
 def read_manifests(config: Config, target: Target | None) -> tuple[Resource, ...]:
     """Every resource of the manifests; values of variables only where a target is in use."""
+    _require_inside(config)
     context = LoadContext(
         root=config.root,
         stack=target.stack if target else config.stack,
@@ -68,24 +70,36 @@ def read_manifests(config: Config, target: Target | None) -> tuple[Resource, ...
     return tuple(manifest.load(config.manifests, context))
 
 
+def _require_inside(config: Config) -> None:
+    """Refuse a directory of manifests that is a link to somewhere else on the machine."""
+    real, root = os.path.realpath(config.manifests), os.path.realpath(config.root)
+    if os.path.commonpath((real, root)) != root:
+        raise ConfigError(
+            "`manifests` is a link that leads out of the directory of reconciler.yaml",
+            where=config.path.name,
+            fix="put the manifests into a directory of their own beside it",
+        )
+
+
 @contextmanager
 def open_session(options: PlanOptions) -> Iterator[Session]:
     """Open the target that was asked for; its connections end with the block."""
-    config = read_config(options.place)
-    target = resolve_target(config, options.target, os.environ)
-    resources = read_manifests(config, target)
-    _require_systems(resources, target, config)
-    _require_pushed(resources, target, config)
-    executor = ThreadExecutor(options.parallelism)
-    header = Header(
-        target.name,
-        describe_target(target, config.root),
-        short_commit(config.root),
-        Review(dirty=_is_dirty(config, resources)),
-        options.selection,
-    )
-    with open_providers(target, config.root, options.parallelism) as providers:
-        yield Session(config, target, resources, providers, executor, header)
+    with config_from(read_config(options.place), options.config_from) as (config, overridden):
+        target = resolve_target(config, options.target, os.environ)
+        resources = read_manifests(config, target)
+        _require_systems(resources, target, config)
+        _require_pushed(resources, target, config)
+        executor = ThreadExecutor(options.parallelism)
+        review = Review(
+            dirty=_is_dirty(config, resources),
+            config_from=options.config_from or "",
+            overridden=overridden,
+        )
+        described = describe_target(target, config.root)
+        commit = short_commit(config.root)
+        header = Header(target.name, described, commit, review, options.selection)
+        with open_providers(target, config.root, options.parallelism) as providers:
+            yield Session(config, target, resources, providers, executor, header)
 
 
 def plan_session(session: Session, options: PlanOptions) -> Plan:
