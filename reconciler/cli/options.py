@@ -37,6 +37,7 @@ class PlanOptions:
     outputs: tuple[Output, ...]
     detailed_exitcode: bool
     config_from: str | None = None
+    allow_from_commit: bool = False
 
 
 class OutputType(click.ParamType[Output]):
@@ -159,6 +160,12 @@ def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
         help="Approve deleting or replacing this address; repeatable.",
     )
     @click.option(
+        "--allow-from-commit",
+        is_flag=True,
+        help="Approve what Reconcile-Allow trailers of HEAD, and of what it merged, allow for "
+        "exactly this plan.",
+    )
+    @click.option(
         "--parallelism",
         type=click.IntRange(1, 256),
         default=10,
@@ -200,6 +207,7 @@ def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
             outputs=_checked(given.pop("outputs")) or (Output("text", None),),
             detailed_exitcode=given.pop("detailed_exitcode"),
             config_from=given.pop("config_from"),
+            allow_from_commit=given.pop("allow_from_commit"),
         )
         return ctx.invoke(command, options=options, **given)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from reconciler import manifest
+from reconciler.allowance import Trailer, allow
 from reconciler.clash import order_names, require_distinct
 from reconciler.cli.config_from import config_from
 from reconciler.cli.main import Globals
@@ -47,6 +48,7 @@ class Session:
     providers: Providers
     executor: ThreadExecutor
     header: Header
+    trailers: tuple[Trailer, ...] = ()
 
 
 def read_config(place: Globals) -> Config:
@@ -99,7 +101,8 @@ def open_session(options: PlanOptions) -> Iterator[Session]:
         commit = short_commit(config.root)
         header = Header(target.name, described, commit, review, options.selection)
         with open_providers(target, config.root, options.parallelism) as providers:
-            yield Session(config, target, resources, providers, executor, header)
+            trailers = _trailers(config.root) if options.allow_from_commit else ()
+            yield Session(config, target, resources, providers, executor, header, trailers)
 
 
 def plan_session(session: Session, options: PlanOptions) -> Plan:
@@ -137,13 +140,34 @@ def read_world(session: Session) -> World:
 
 def finish_plan(whole: Plan, chosen: Plan, session: Session, options: PlanOptions) -> Plan:
     """What was chosen of the whole plan, with its users, guarded with what was approved."""
-    approval = approval_for(whole, options)
+    approval, _ = approval_for(whole, chosen, session, options)
     return guard(add_usage(chosen, session.providers), session.config.guards, approval)
 
 
-def approval_for(whole: Plan, options: PlanOptions) -> Approval:
-    """What was approved, deletions named by `--only` included."""
-    return replace(options.approval, deletions=exact_addresses(whole, options.selection))
+def approval_for(
+    whole: Plan, chosen: Plan, session: Session, options: PlanOptions
+) -> tuple[Approval, tuple[str, ...]]:
+    """What was approved, by options and trailers, and a line about each trailer.
+
+    Deletions named by `--only` are approved, too.
+    """
+    given = replace(options.approval, deletions=exact_addresses(whole, options.selection))
+    digests = dict.fromkeys((chosen.digest(), whole.digest())) if session.trailers else {}
+    return allow(session.trailers, digests, given)
+
+
+def header_for(whole: Plan, chosen: Plan, session: Session, options: PlanOptions) -> Header:
+    """The head of this plan, with what trailers of commits say."""
+    _, lines = approval_for(whole, chosen, session, options)
+    return replace(session.header, review=replace(session.header.review, allowances=lines))
+
+
+def _trailers(root: Path) -> tuple[Trailer, ...]:
+    from reconciler.git.repository import open_repository  # noqa: PLC0415  (only if asked for)
+    from reconciler.git.trailers import read_trailers  # noqa: PLC0415
+
+    with open_repository(root) as repository:
+        return read_trailers(repository)
 
 
 def _is_dirty(config: Config, resources: Sequence[Resource]) -> bool:

@@ -10,7 +10,7 @@ from reconciler.cli.exit_codes import ExitCode, strongest
 from reconciler.cli.options import PlanOptions, plan_options
 from reconciler.cli.output import emit, plan_exit_code, save
 from reconciler.cli.reviewed import compare_with, review_exit_code
-from reconciler.cli.session import compare, finish_plan, open_session, read_world
+from reconciler.cli.session import compare, finish_plan, header_for, open_session, read_world
 from reconciler.selection import apply_selection
 
 
@@ -53,9 +53,9 @@ def command(
         world = read_world(session)
         whole = compare(world)
         plan = finish_plan(whole, apply_selection(whole, options.selection), session, options)
-        header = session.header
+        header = header_for(whole, plan, session, options)
         if since is not None:
-            header = replace(header, review=attribute(world, plan, session, since))
+            header = attribute(world, plan, replace(session, header=header), since)
         codes = [plan_exit_code(plan, detailed=options.detailed_exitcode)]
         if reviewed is not None:
             header = compare_with(reviewed, plan, header)
