@@ -26,7 +26,8 @@ test: venv ## Run everything: static checks and all tests, with Docker; nothing 
 	@$(PHASE) "Registry" scripts/ensure-registry
 	@$(MAKE) --no-print-directory static
 	@rm -f .coverage .coverage.*
-	@$(PHASE) "All tests" $(BIN)/pytest --cov --cov-report= --durations=15 $(PYTEST_ARGS)
+	@$(PHASE) "All tests" $(BIN)/pytest -n 2 --dist loadgroup -q --cov --cov-report= --durations=15 \
+	  $(PYTEST_ARGS)
 	@$(PHASE) "Coverage of the package, at least 90 %" \
 	  $(BIN)/coverage report --skip-covered --fail-under=90
 	@$(PHASE) "Coverage of the core, 100 %" \
@@ -41,7 +42,7 @@ static: venv # Format, lint, types, layers
 	@$(PHASE) "Format" $(BIN)/ruff format --check .
 	@$(PHASE) "Lint" $(BIN)/ruff check .
 	@$(PHASE) "Shell scripts" scripts/check-shell
-	@$(PHASE) "Types" $(BIN)/mypy --explicit-package-bases reconciler tests
+	@$(PHASE) "Types" $(BIN)/mypy --explicit-package-bases reconciler tests benchmarks
 	@$(PHASE) "Layers" $(BIN)/lint-imports
 
 laws: venv ## Run the long versions of the laws and the fuzzer (an hour; see docs/testing.md)
