@@ -38,6 +38,8 @@ class PlanOptions:
     detailed_exitcode: bool
     config_from: str | None = None
     allow_from_commit: bool = False
+    repo: str | None = None
+    ref: str | None = None
 
 
 class OutputType(click.ParamType[Output]):
@@ -193,6 +195,12 @@ def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
         help="Take targets, stack, env_allow and guards from this ref's reconciler.yaml: in a "
         "pull request's run, the base branch.",
     )
+    @click.option(
+        "--repo",
+        metavar="URL",
+        help="A Git repository in place of the directory: a temporary clone, removed afterwards.",
+    )
+    @click.option("--ref", metavar="REF", help="With --repo: branch, tag or hash; default: HEAD.")
     @target_option
     @click.pass_context
     def wrapped(ctx: click.Context, /, **given: Any) -> Any:
@@ -208,6 +216,8 @@ def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
             detailed_exitcode=given.pop("detailed_exitcode"),
             config_from=given.pop("config_from"),
             allow_from_commit=given.pop("allow_from_commit"),
+            repo=given.pop("repo"),
+            ref=given.pop("ref"),
         )
         return ctx.invoke(command, options=options, **given)
 

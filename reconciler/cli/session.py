@@ -11,6 +11,7 @@ import click
 from reconciler import manifest
 from reconciler.allowance import Trailer, allow
 from reconciler.clash import order_names, require_distinct
+from reconciler.cli.checkout import checkout
 from reconciler.cli.config_from import config_from
 from reconciler.cli.main import Globals
 from reconciler.cli.options import PlanOptions
@@ -86,7 +87,10 @@ def _require_inside(config: Config) -> None:
 @contextmanager
 def open_session(options: PlanOptions) -> Iterator[Session]:
     """Open the target that was asked for; its connections end with the block."""
-    with config_from(read_config(options.place), options.config_from) as (config, overridden):
+    with (
+        checkout(options) as place,
+        config_from(read_config(place), options.config_from) as (config, overridden),
+    ):
         target = resolve_target(config, options.target, os.environ)
         resources = read_manifests(config, target)
         _require_systems(resources, target, config)

@@ -26,7 +26,12 @@ def is_dirty(directory: Path, paths: Sequence[Path]) -> bool:
 def origin_url(directory: Path) -> str | None:
     """The address of the remote `origin`, without any user name, password or query in it."""
     address = _ask_git(directory, "config", "--get", "remote.origin.url")
-    if address is None or "://" not in address:
+    return None if address is None else without_credentials(address)
+
+
+def without_credentials(address: str) -> str:
+    """A URL without user name, password and query; anything else as it is."""
+    if "://" not in address:
         return address
     parts = urlsplit(address)
     host = parts.netloc.rpartition("@")[2]

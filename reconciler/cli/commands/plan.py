@@ -21,6 +21,7 @@ from reconciler.selection import apply_selection
     "  reconcile plan --only 'RunaiEnvironment.*' --detailed-exitcode\n"
     "  reconcile plan -o text -o json=plan.json\n"
     "  reconcile plan --since origin/main              # whose change is it\n"
+    "  reconcile plan --repo https://git.example.com/infra.git --ref v1.2\n"
     "  reconcile plan --reviewed plan.json             # what is new since that plan"
 )
 @click.option(
