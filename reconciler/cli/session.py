@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import click
@@ -25,7 +26,7 @@ from reconciler.config import (
 )
 from reconciler.errors import ConfigError, ManifestError, Problem
 from reconciler.executor import ThreadExecutor
-from reconciler.git.head import head_commit, is_dirty
+from reconciler.git.head import head_commit, is_dirty, read_provenance
 from reconciler.guard import Approval, guard
 from reconciler.kinds.base import LoadContext
 from reconciler.live import add_usage, read_all
@@ -96,15 +97,17 @@ def open_session(options: PlanOptions) -> Iterator[Session]:
         _require_systems(resources, target, config)
         _require_pushed(resources, target, config)
         executor = ThreadExecutor(options.parallelism)
+        dirty = _is_dirty(config, resources)
+        origin = cache(lambda: read_provenance(config.root, dirty=dirty))
         review = Review(
-            dirty=_is_dirty(config, resources),
+            dirty=dirty,
             config_from=options.config_from or "",
             overridden=overridden,
         )
         described = describe_target(target, config.root)
         commit = short_commit(config.root)
         header = Header(target.name, described, commit, review, options.selection)
-        with open_providers(target, config.root, options.parallelism) as providers:
+        with open_providers(target, config.root, options.parallelism, origin) as providers:
             trailers = _trailers(config.root) if options.allow_from_commit else ()
             yield Session(config, target, resources, providers, executor, header, trailers)
 

@@ -3,6 +3,7 @@
 import os
 import subprocess
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -14,6 +15,19 @@ def head_commit(directory: Path) -> str | None:
     prints the commit in its header.
     """
     return _ask_git(directory, "rev-parse", "--verify", "--quiet", "HEAD")
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Which commit of which repository something was made from; empty where that is not known."""
+
+    source: str = ""
+    commit: str = ""
+
+
+def read_provenance(directory: Path, *, dirty: bool) -> Provenance:
+    """What is checked out around a directory; no commit has what is not committed."""
+    return Provenance(origin_url(directory) or "", "" if dirty else head_commit(directory) or "")
 
 
 def is_dirty(directory: Path, paths: Sequence[Path]) -> bool:
