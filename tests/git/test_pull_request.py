@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.git.branch import open_repository
+from reconciler.git.branch import open_checkout
 from reconciler.git.pull_request import review_steps
 
 BRANCH = "reconcile/create-a-1"
@@ -16,7 +16,7 @@ def steps(place: Path, origin: str | None, base: str = "HEAD") -> list[str]:
     subprocess.run(["git", "init", "--quiet", "--initial-branch=main", place], check=True)
     if origin is not None:
         subprocess.run(["git", "remote", "add", "origin", origin], cwd=place, check=True)
-    return review_steps(open_repository(place), BRANCH, base)
+    return review_steps(open_checkout(place), BRANCH, base)
 
 
 @pytest.mark.parametrize(
