@@ -26,7 +26,10 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class PlanOptions:
-    """What `plan` and `apply` have in common."""
+    """What `plan` and `apply` have in common.
+
+    `targets` holds every `--target`, `target` the first one, None for the default.
+    """
 
     place: Globals
     target: str | None
@@ -35,6 +38,7 @@ class PlanOptions:
     parallelism: int
     outputs: tuple[Output, ...]
     detailed_exitcode: bool
+    targets: tuple[str, ...] = ()
 
 
 class OutputType(click.ParamType[Output]):
@@ -155,12 +159,21 @@ def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
         is_flag=True,
         help="Exit with 2 when there are changes to make.",
     )
-    @target_option
+    @click.option(
+        "--target",
+        "targets",
+        metavar="NAME",
+        multiple=True,
+        shell_complete=complete_target,
+        help="Target of reconciler.yaml; default: its default_target. Repeatable for plan.",
+    )
     @click.pass_context
     def wrapped(ctx: click.Context, /, **given: Any) -> Any:
+        targets = given.pop("targets")
         options = PlanOptions(
             place=ctx.obj,
-            target=given.pop("target"),
+            target=targets[0] if targets else None,
+            targets=targets,
             selection=Selection(given.pop("only"), given.pop("exclude")),
             approval=Approval(
                 frozenset(given.pop("allow_destroy")), deletes=given.pop("allow_deletes")

@@ -113,8 +113,7 @@ def open_session(options: PlanOptions) -> Iterator[Session]:
     config = read_config(options.place)
     target = resolve_target(config, options.target, os.environ)
     resources = read_manifests(config, target)
-    _require_systems(resources, target, config)
-    _require_pushed(resources, target, config)
+    require_known_systems(resources, target, config)
     executor = ThreadExecutor(options.parallelism)
     header = Header(target.name, describe_target(target, config.root), short_commit(config.root))
     with open_providers(target, config.root, options.parallelism) as providers:
@@ -152,6 +151,12 @@ def short_commit(root: Path) -> str:
     """The commit the manifests stand in, abbreviated to 7 digits; empty outside a repository."""
     commit = head_commit(root)
     return commit[:7] if commit else ""
+
+
+def require_known_systems(resources: Sequence[Resource], target: Target, config: Config) -> None:
+    """Refuse resources that the target has no system for, or whose images it could not pull."""
+    _require_systems(resources, target, config)
+    _require_pushed(resources, target, config)
 
 
 def _require_systems(resources: Sequence[Resource], target: Target, config: Config) -> None:

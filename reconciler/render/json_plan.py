@@ -36,7 +36,7 @@ def plan_document(plan: Plan, header: Header, made_at: datetime, version: str) -
     return {
         "format_version": PLAN_FORMAT,
         "timestamp": made_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "applyable": plan.complete and bool(plan.pending),
+        "applyable": plan.complete and bool(plan.pending) and not header.offline,
         "complete": plan.complete and not plan.refused,
         "errored": not plan.complete,
         "resource_changes": [_change(change) for change in plan.changes],
@@ -48,6 +48,7 @@ def plan_document(plan: Plan, header: Header, made_at: datetime, version: str) -
             "stack": plan.stack,
             "commit": header.commit or None,
             "digest": plan.digest(),
+            "offline": header.offline,
             "owned": plan.owned,
             "summary": {
                 "import": counts.imports,
@@ -122,6 +123,7 @@ def _own(change: Change) -> dict[str, Any]:
         "live_id": change.live.uid if change.live is not None else None,
         "desired_digest": digest_desired(change.desired) or None,
         "live_digest": digest_live(change.live) or None,
+        "live_protected": _protected(change),
         "refusal": {"kind": refusal.kind.value, "reason": refusal.reason, "fix": refusal.fix}
         if refusal
         else None,
@@ -129,6 +131,12 @@ def _own(change: Change) -> dict[str, Any]:
         "notes": list(change.live.notes) if change.live is not None else [],
         "unknown_fields": list(change.live.unknown_fields) if change.live is not None else [],
     }
+
+
+def _protected(change: Change) -> bool | None:
+    """Whether the mark of a live object of ours says that it is protected; None for others."""
+    mark = change.live.mark if change.live is not None else None
+    return None if mark is None or change.action is Action.ADOPT else mark.protect
 
 
 def _field(field: FieldChange) -> dict[str, Any]:

@@ -45,6 +45,7 @@ class Header:
     description: str = ""
     commit: str = ""
     review: Review = field(default_factory=Review)
+    offline: bool = False
 
 
 def render_plan(plan: Plan, header: Header, style: Style) -> str:
@@ -67,6 +68,8 @@ def render_plan(plan: Plan, header: Header, style: Style) -> str:
             ]
         )
     )
+    if header.offline:
+        blocks.append("This plan was made offline and cannot be applied.")
     if plan.failures:
         blocks.append(style.paint("This plan is incomplete and cannot be applied.", "red"))
     return "\n\n".join(blocks) + "\n"

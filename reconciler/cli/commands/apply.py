@@ -10,7 +10,7 @@ from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.options import PlanOptions, plan_options
 from reconciler.cli.output import apply_exit_code, emit, plan_exit_code
 from reconciler.cli.session import Session, open_session, plan_session
-from reconciler.errors import ConfigError
+from reconciler.errors import ConfigError, ReconcileError
 from reconciler.plan import Plan
 from reconciler.plan_file import SavedPlan, read_plan_file, require_same
 
@@ -37,7 +37,14 @@ def command(options: PlanOptions, plan_file: Path | None, really: bool) -> ExitC
     With a saved PLAN a new plan is made and compared with it; if anything differs, nothing is done
     and the exit code is 3.
     """
+    _require_one_target(options)
     saved = read_plan_file(plan_file) if plan_file else None
+    if saved is not None and saved.offline:
+        raise ReconcileError(
+            "this plan was made offline: nobody has looked at what is live",
+            where=str(plan_file),
+            fix="make a plan without --offline",
+        )
     with open_session(_with_target(options, saved)) as session:
         plan = plan_session(session, options)
         if saved is not None:
@@ -62,6 +69,14 @@ def _dry_run(plan: Plan, options: PlanOptions) -> ExitCode:
             "This was a dry run: nothing was changed. To carry it out, add --apply.", err=True
         )
     return plan_exit_code(plan, detailed=options.detailed_exitcode)
+
+
+def _require_one_target(options: PlanOptions) -> None:
+    """Each target is approved and applied by itself: half of an apply of two is hard to name."""
+    if len(options.targets) > 1:
+        raise click.UsageError(
+            "apply takes one target at a time: run it once for each, in the order that you want"
+        )
 
 
 def _with_target(options: PlanOptions, saved: SavedPlan | None) -> PlanOptions:
