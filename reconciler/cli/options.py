@@ -1,5 +1,6 @@
 """Options that several commands share, and what they add up to."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from reconciler.selection import Selection
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-FORMATS = ("text", "json")
+FORMATS = ("text", "json", "digest")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,28 @@ class OutputType(click.ParamType[Output]):
         if form not in FORMATS:
             self.fail(f"{form!r} is not one of {', '.join(FORMATS)}", param, ctx)
         return Output(form, Path(path) if path else None)
+
+
+class DigestType(click.ParamType[str]):
+    """`sha256:` and 64 hexadecimal digits."""
+
+    name = "DIGEST"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Check the form; anything else is a usage error that says where a digest is found."""
+        if not is_digest(str(value)):
+            self.fail(
+                f"{value!r} is no digest of a plan: sha256: and 64 hexadecimal digits, as printed "
+                "by reconcile plan -o digest",
+                param,
+                ctx,
+            )
+        return str(value)
+
+
+def is_digest(text: str) -> bool:
+    """Whether this is the form of a plan's digest."""
+    return re.fullmatch(r"sha256:[0-9a-f]{64}", text) is not None
 
 
 class DeletesType(click.ParamType[int]):
@@ -152,7 +175,8 @@ def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
         "outputs",
         type=OutputType(),
         multiple=True,
-        help="text or json, to standard output or to PATH; repeatable.  [default: text]",
+        help="text, json or digest (of the plan as a whole), to standard output or to PATH; "
+        "repeatable.  [default: text]",
     )
     @click.option(
         "--detailed-exitcode",

@@ -23,7 +23,7 @@ from reconciler.config import (
 from reconciler.errors import ConfigError, ManifestError, Problem
 from reconciler.executor import ThreadExecutor
 from reconciler.git.head import head_commit
-from reconciler.guard import guard
+from reconciler.guard import Approval, guard
 from reconciler.kinds.base import LoadContext
 from reconciler.live import add_usage, read_all
 from reconciler.plan import Plan, World, make_plan
@@ -115,13 +115,24 @@ def open_session(options: PlanOptions) -> Iterator[Session]:
     resources = read_manifests(config, target)
     require_known_systems(resources, target, config)
     executor = ThreadExecutor(options.parallelism)
-    header = Header(target.name, describe_target(target, config.root), short_commit(config.root))
+    header = Header(
+        target.name,
+        describe_target(target, config.root),
+        short_commit(config.root),
+        selection=options.selection,
+    )
     with open_providers(target, config.root, options.parallelism) as providers:
         yield Session(config, target, resources, providers, executor, header)
 
 
 def plan_session(session: Session, options: PlanOptions) -> Plan:
     """Read the live side and make the guarded plan of what was selected."""
+    whole = plan_everything(session)
+    return finish_plan(whole, apply_selection(whole, options.selection), session, options)
+
+
+def plan_everything(session: Session) -> Plan:
+    """Read the live side and compare: every address, and nothing judged yet."""
     try:
         reading = read_all(session.resources, session.providers, session.executor)
     except ManifestError as error:
@@ -138,13 +149,18 @@ def plan_session(session: Session, options: PlanOptions) -> Plan:
             failures=reading.failures,
         )
     )
-    plan = order_names(plan, KIND_TRAITS)
-    approval = replace(
-        options.approval,
-        deletions=exact_addresses(plan, options.selection),
-    )
-    plan = apply_selection(plan, options.selection)
-    return guard(add_usage(plan, session.providers), session.config.guards, approval)
+    return order_names(plan, KIND_TRAITS)
+
+
+def finish_plan(whole: Plan, chosen: Plan, session: Session, options: PlanOptions) -> Plan:
+    """What was chosen of the whole plan, with its users, guarded with what was approved."""
+    approval = approval_for(whole, options)
+    return guard(add_usage(chosen, session.providers), session.config.guards, approval)
+
+
+def approval_for(whole: Plan, options: PlanOptions) -> Approval:
+    """What was approved, deletions named by `--only` included."""
+    return replace(options.approval, deletions=exact_addresses(whole, options.selection))
 
 
 def short_commit(root: Path) -> str:

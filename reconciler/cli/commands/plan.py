@@ -1,6 +1,7 @@
 """`reconcile plan`."""
 
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ import click
 from reconciler.cli.exit_codes import ExitCode, strongest
 from reconciler.cli.options import PlanOptions, plan_options
 from reconciler.cli.output import emit, plan_exit_code, save
-from reconciler.cli.session import open_session, plan_session
+from reconciler.cli.reviewed import compare_with, review_exit_code
+from reconciler.cli.session import Session, open_session, plan_session
 from reconciler.cli.targets import for_each_target
 from reconciler.plan import Action, Plan
 from reconciler.render.escape import printable
@@ -40,6 +42,7 @@ class _Wanted:
     """What `plan` takes beyond the options that it shares with `apply`."""
 
     out: Path | None
+    reviewed: str | None
     offline: bool
     live: Path | None
     fail_on: frozenset[Action]
@@ -51,14 +54,20 @@ class _Wanted:
     "  reconcile plan --target production --out plan.json\n"
     "  reconcile plan --only 'RunaiEnvironment.*' --detailed-exitcode\n"
     "  reconcile plan -o text -o json=plan.json\n"
+    "  reconcile plan --reviewed plan.json             # what is new since that plan\n"
     "  reconcile plan --target staging --target production -o json=plan-{target}.json\n"
-    "  reconcile plan --target production --offline --fail-on delete,replace --live plan.json"
+    "  reconcile plan --target production --offline --live plan.json --fail-on delete,replace"
 )
 @click.option(
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
     help="Save the plan for `reconcile show FILE` and `reconcile apply FILE`.",
+)
+@click.option(
+    "--reviewed",
+    metavar="FILE|DIGEST",
+    help="Compare with the plan that was reviewed: its file, or its digest (same or not).",
 )
 @click.option(
     "--offline",
@@ -81,45 +90,50 @@ class _Wanted:
     "several with commas.",
 )
 @plan_options
-def command(
-    options: PlanOptions,
-    out: Path | None,
-    offline: bool,
-    live: Path | None,
-    fail_on: frozenset[Action],
-) -> ExitCode:
+def command(options: PlanOptions, **given: Any) -> ExitCode:
     """Show what apply would change on a target. Sends no write.
 
     Reads the manifests and the live systems and prints the difference. Exit code 0; with
-    --detailed-exitcode 2 if there are changes; 4 if any change is blocked, in conflict or named by
-    --fail-on; 1 if a system could not be read. Several targets are planned one after the other;
-    {target} in a file's name stands for the target's.
+    --detailed-exitcode 2 if there are changes; 3 if changes were reviewed and none is left; 4 if
+    any change is blocked, in conflict or named by --fail-on; 1 if a system could not be read.
+    Several targets are planned one after the other; {target} in the name of a file stands for the
+    target's.
     """
-    if live is not None and not offline:
+    wanted = _Wanted(**given)
+    if wanted.live is not None and not wanted.offline:
         raise click.UsageError("--live goes with --offline")
-    if out is not None and offline:
+    if wanted.out is not None and wanted.offline:
         raise click.UsageError(
             "an offline plan cannot be applied, so it is not saved: write it with -o json=FILE"
         )
     return for_each_target(
-        options, out, lambda one, path: _plan(one, _Wanted(path, offline, live, fail_on))
+        options, wanted.out, lambda one, out: _plan(one, replace(wanted, out=out))
     )
 
 
 def _plan(options: PlanOptions, wanted: _Wanted) -> ExitCode:
-    if wanted.offline:
-        from reconciler.cli.offline import open_offline_session  # noqa: PLC0415  (rarely asked for)
-
-        opened = open_offline_session(options, wanted.live)
-    else:
-        opened = open_session(options)
-    with opened as session:
+    with _open(options, wanted) as session:
         plan = plan_session(session, options)
-        emit(plan, session.header, options)
+        header = session.header
+        codes = [
+            plan_exit_code(plan, detailed=options.detailed_exitcode),
+            _failing(plan, wanted.fail_on),
+        ]
+        if wanted.reviewed is not None:
+            header = compare_with(wanted.reviewed, plan, header)
+            codes.append(review_exit_code(wanted.reviewed, plan, header))
+        emit(plan, header, options)
         if wanted.out is not None:
-            save(plan, session.header, options, wanted.out)
-    code = plan_exit_code(plan, detailed=options.detailed_exitcode)
-    return strongest([code, _failing(plan, wanted.fail_on)])
+            save(plan, header, options, wanted.out)
+    return strongest(codes)
+
+
+def _open(options: PlanOptions, wanted: _Wanted) -> AbstractContextManager[Session]:
+    if not wanted.offline:
+        return open_session(options)
+    from reconciler.cli.offline import open_offline_session  # noqa: PLC0415  (rarely asked for)
+
+    return open_offline_session(options, wanted.live)
 
 
 def _failing(plan: Plan, actions: frozenset[Action]) -> ExitCode:
