@@ -26,6 +26,11 @@ def command(place: Globals, plan_file: Path, form: str) -> None:
         show(plan_file.read_text(encoding="utf-8"))
         return
     header = Header(
-        saved.plan.target, saved.description, saved.commit, saved.review, saved.selection
+        saved.plan.target,
+        saved.description,
+        saved.commit,
+        saved.review,
+        offline=saved.offline,
+        selection=saved.selection,
     )
     show(render(saved.plan, header, form, style_of(place)))
