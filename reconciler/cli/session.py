@@ -22,7 +22,7 @@ from reconciler.config import (
 )
 from reconciler.errors import ConfigError, ManifestError, Problem
 from reconciler.executor import ThreadExecutor
-from reconciler.git.head import head_commit
+from reconciler.git.head import head_commit, is_dirty
 from reconciler.guard import Approval, guard
 from reconciler.kinds.base import LoadContext
 from reconciler.live import add_usage, read_all
@@ -32,6 +32,7 @@ from reconciler.providers.registry import KIND_TRAITS, describe_target, open_pro
 from reconciler.render.escape import printable
 from reconciler.render.text import Header
 from reconciler.resource import Resource
+from reconciler.review import Review
 from reconciler.selection import apply_selection, exact_addresses
 
 
@@ -119,7 +120,8 @@ def open_session(options: PlanOptions) -> Iterator[Session]:
         target.name,
         describe_target(target, config.root),
         short_commit(config.root),
-        selection=options.selection,
+        Review(dirty=_is_dirty(config, resources)),
+        options.selection,
     )
     with open_providers(target, config.root, options.parallelism) as providers:
         yield Session(config, target, resources, providers, executor, header)
@@ -133,23 +135,30 @@ def plan_session(session: Session, options: PlanOptions) -> Plan:
 
 def plan_everything(session: Session) -> Plan:
     """Read the live side and compare: every address, and nothing judged yet."""
+    return compare(read_world(session))
+
+
+def compare(world: World) -> Plan:
+    """The plan of everything that was read."""
+    return order_names(make_plan(world), KIND_TRAITS)
+
+
+def read_world(session: Session) -> World:
+    """Read the live side, with the manifests bound to it."""
     try:
         reading = read_all(session.resources, session.providers, session.executor)
     except ManifestError as error:
         overlays = _overlays(session.config, session.target.name)
         raise manifest.locate(error, session.config.root, overlays) from error
     require_distinct(reading.desired, KIND_TRAITS)
-    plan = make_plan(
-        World(
-            target=session.target.name,
-            stack=session.target.stack,
-            desired=reading.desired,
-            live=reading.live,
-            kinds=KIND_TRAITS,
-            failures=reading.failures,
-        )
+    return World(
+        target=session.target.name,
+        stack=session.target.stack,
+        desired=reading.desired,
+        live=reading.live,
+        kinds=KIND_TRAITS,
+        failures=reading.failures,
     )
-    return order_names(plan, KIND_TRAITS)
 
 
 def finish_plan(whole: Plan, chosen: Plan, session: Session, options: PlanOptions) -> Plan:
@@ -161,6 +170,15 @@ def finish_plan(whole: Plan, chosen: Plan, session: Session, options: PlanOption
 def approval_for(whole: Plan, options: PlanOptions) -> Approval:
     """What was approved, deletions named by `--only` included."""
     return replace(options.approval, deletions=exact_addresses(whole, options.selection))
+
+
+def _is_dirty(config: Config, resources: Sequence[Resource]) -> bool:
+    """Whether the plan is made of anything that is not committed."""
+    from reconciler.rayfine.image.lockfile import LOCK_FILE  # noqa: PLC0415  (not for validate)
+
+    contexts = {str(item.spec["path"]) for item in resources if item.key.kind == "RayfineImage"}
+    places = (config.path, config.manifests, *(config.root / path for path in sorted(contexts)))
+    return is_dirty(config.root, [*places, config.root / LOCK_FILE])
 
 
 def short_commit(root: Path) -> str:

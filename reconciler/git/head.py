@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -13,6 +14,13 @@ def head_commit(directory: Path) -> str | None:
     prints the commit in its header.
     """
     return _ask_git(directory, "rev-parse", "--verify", "--quiet", "HEAD")
+
+
+def is_dirty(directory: Path, paths: Sequence[Path]) -> bool:
+    """Whether any of these files and directories holds what is not committed; False outside Git."""
+    words = ["status", "--porcelain", "--untracked-files=normal", "--ignore-submodules", "-z"]
+    names = [str(path) for path in paths if os.path.lexists(path)]
+    return bool(names and _ask_git(directory, "--literal-pathspecs", *words, "--", *names))
 
 
 def origin_url(directory: Path) -> str | None:
@@ -27,7 +35,7 @@ def origin_url(directory: Path) -> str | None:
 
 def _ask_git(directory: Path, *words: str) -> str | None:
     try:
-        answer = subprocess.run(  # noqa: S603  (fixed words; the directory is no argument)
+        answer = subprocess.run(  # noqa: S603  (fixed words; paths come after --)
             ["git", *words],  # noqa: S607  (the user's own git)
             cwd=directory,
             env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},
