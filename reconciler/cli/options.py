@@ -40,6 +40,7 @@ class PlanOptions:
     outputs: tuple[Output, ...]
     detailed_exitcode: bool
     targets: tuple[str, ...] = ()
+    config_from: str | None = None
 
 
 class OutputType(click.ParamType[Output]):
@@ -191,6 +192,12 @@ def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
         shell_complete=complete_target,
         help="Target of reconciler.yaml; default: its default_target. Repeatable for plan.",
     )
+    @click.option(
+        "--config-from",
+        metavar="REF",
+        help="Take targets, stack, env_allow and guards from this ref's reconciler.yaml: in a "
+        "pull request's run, the base branch.",
+    )
     @click.pass_context
     def wrapped(ctx: click.Context, /, **given: Any) -> Any:
         targets = given.pop("targets")
@@ -205,6 +212,7 @@ def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
             parallelism=given.pop("parallelism"),
             outputs=_checked(given.pop("outputs")) or (Output("text", None),),
             detailed_exitcode=given.pop("detailed_exitcode"),
+            config_from=given.pop("config_from"),
         )
         return ctx.invoke(command, options=options, **given)
 

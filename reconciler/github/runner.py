@@ -72,7 +72,7 @@ class Runner:
             or self.event.get("merge_group", {}).get("base_sha")
             or self.event.get("before")
         )
-        return found if _is_commit(found) else ""
+        return str(found) if _is_commit(found) else ""
 
     @property
     def sha(self) -> str:

@@ -125,10 +125,12 @@ def fenced(text: str) -> str:
 def _reconcile(runner: Runner, arguments: Sequence[str]) -> tuple[int, str]:
     """Run the command in the directory asked for; show and return what it says."""
     directory = runner.get("RECONCILE_DIRECTORY", ".")
-    command = [runner.get("RECONCILE_PROGRAM", "reconcile"), "-C", directory, *arguments]
+    python = runner.get("RECONCILE_PYTHON")  # -P: nothing is imported from the directory
+    program = [python, "-P", "-m", "reconciler"] if python else ["reconcile"]
+    command = [*program, "-C", directory, *arguments]
     with untrusted_log():
         try:
-            ran = subprocess.run(
+            ran = subprocess.run(  # noqa: S603  (a list: no shell, no input as an option)
                 command,
                 check=False,
                 stdin=subprocess.DEVNULL,

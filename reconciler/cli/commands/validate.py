@@ -5,7 +5,8 @@ from collections import Counter
 import click
 
 from reconciler.cli.main import Globals
-from reconciler.cli.session import read_config, read_every_target
+from reconciler.cli.session import read_config
+from reconciler.cli.stated import read_every_target
 
 
 @click.command(epilog="Examples:\n\n\b\n  reconcile validate\n  reconcile -C infra validate")
