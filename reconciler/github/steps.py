@@ -187,6 +187,7 @@ def _outputs(found: Mapping[str, Any]) -> dict[str, str]:
     counts = own.get("summary", {})
     wanted = ("import", "add", "change", "destroy", "blocked", "conflict")
     return {
+        "complete": "true" if found and not found.get("errored") else "false",
         "changes": "true" if any(counts.get(name) for name in wanted) else "false",
         "adds": str(counts.get("add", 0)),
         "updates": str(counts.get("change", 0)),
