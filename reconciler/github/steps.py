@@ -17,7 +17,8 @@ from reconciler.github.runner import Runner, annotate, temporary, untrusted_log
 from reconciler.github.sticky import close_drift, report_drift, write_comment
 
 TEXT_FILE = "plan.md"
-_ERROR, _STALE, _REFUSED = 1, 3, 4
+_REFUSED = 4
+"""Exit code of a plan or apply with refused changes."""
 
 
 def plan(runner: Runner) -> int:
@@ -123,7 +124,10 @@ def fenced(text: str) -> str:
 
 
 def _reconcile(runner: Runner, arguments: Sequence[str]) -> tuple[int, str]:
-    """Run the command in the directory asked for; show and return what it says."""
+    """Run the command in the directory asked for; show what it says, return the result.
+
+    What it says on standard error is part of the result only where it failed.
+    """
     directory = runner.get("RECONCILE_DIRECTORY", ".")
     python = runner.get("RECONCILE_PYTHON")  # -P: nothing is imported from the directory
     program = [python, "-P", "-m", "reconciler"] if python else ["reconcile"]
@@ -135,17 +139,18 @@ def _reconcile(runner: Runner, arguments: Sequence[str]) -> tuple[int, str]:
                 check=False,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
+                stderr=subprocess.PIPE,
                 env=_environment(runner),
             )
         except FileNotFoundError as error:
             raise ReconcileError(
                 "there is no `reconcile` on this runner", fix="use the action's own set-up"
             ) from error
-        text = ran.stdout.decode("utf-8", "replace")
-        sys.stdout.write(text)
+        text, said = (part.decode("utf-8", "replace") for part in (ran.stdout, ran.stderr))
+        sys.stdout.write(f"{text}\n{said}\n")
         sys.stdout.flush()
-    return ran.returncode, text
+    failed = ran.returncode not in (0, _REFUSED)
+    return ran.returncode, f"{text}\n{said}" if failed else text
 
 
 def _environment(runner: Runner) -> dict[str, str]:
