@@ -195,7 +195,7 @@ def run(arguments: list[str]) -> ExitCode:
     except (click.Abort, KeyboardInterrupt) as error:  # click keeps what it caught as the cause
         _say(f"Interrupted: {str(error.__cause__ or error) or 'nothing was changed'}.")
     except ReconcileError as error:
-        _say(f"Error: {_escaped(str(error))}")
+        say_error(error)
         if isinstance(error, StalePlanError):
             return ExitCode.STALE
     except BrokenPipeError:
@@ -213,6 +213,11 @@ def _finish(code: ExitCode) -> int:
         return ExitCode.ERROR
     sys.stderr.flush()
     return int(code)
+
+
+def say_error(error: ReconcileError, about: str = "") -> None:
+    """Print an error as it is printed at the end of a command; `about` says of what."""
+    _say(f"Error: {_escaped(f'{about}: {error}' if about else str(error))}")
 
 
 def _disk_fault(error: OSError) -> str:

@@ -1,5 +1,6 @@
 """Options that several commands share, and what they add up to."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from reconciler.selection import Selection
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-FORMATS = ("text", "json")
+FORMATS = ("text", "json", "digest")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,10 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class PlanOptions:
-    """What `plan` and `apply` have in common."""
+    """What `plan` and `apply` have in common.
+
+    `targets` holds every `--target`, `target` the first one, None for the default.
+    """
 
     place: Globals
     target: str | None
@@ -35,6 +39,7 @@ class PlanOptions:
     parallelism: int
     outputs: tuple[Output, ...]
     detailed_exitcode: bool
+    targets: tuple[str, ...] = ()
 
 
 class OutputType(click.ParamType[Output]):
@@ -57,6 +62,28 @@ class OutputType(click.ParamType[Output]):
         if form not in FORMATS:
             self.fail(f"{form!r} is not one of {', '.join(FORMATS)}", param, ctx)
         return Output(form, Path(path) if path else None)
+
+
+class DigestType(click.ParamType[str]):
+    """`sha256:` and 64 hexadecimal digits."""
+
+    name = "DIGEST"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Check the form; anything else is a usage error that says where a digest is found."""
+        if not is_digest(str(value)):
+            self.fail(
+                f"{value!r} is no digest of a plan: sha256: and 64 hexadecimal digits, as printed "
+                "by reconcile plan -o digest",
+                param,
+                ctx,
+            )
+        return str(value)
+
+
+def is_digest(text: str) -> bool:
+    """Whether this is the form of a plan's digest."""
+    return re.fullmatch(r"sha256:[0-9a-f]{64}", text) is not None
 
 
 class DeletesType(click.ParamType[int]):
@@ -148,19 +175,29 @@ def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
         "outputs",
         type=OutputType(),
         multiple=True,
-        help="text or json, to standard output or to PATH; repeatable.  [default: text]",
+        help="text, json or digest (of the plan as a whole), to standard output or to PATH; "
+        "repeatable.  [default: text]",
     )
     @click.option(
         "--detailed-exitcode",
         is_flag=True,
         help="Exit with 2 when there are changes to make.",
     )
-    @target_option
+    @click.option(
+        "--target",
+        "targets",
+        metavar="NAME",
+        multiple=True,
+        shell_complete=complete_target,
+        help="Target of reconciler.yaml; default: its default_target. Repeatable for plan.",
+    )
     @click.pass_context
     def wrapped(ctx: click.Context, /, **given: Any) -> Any:
+        targets = given.pop("targets")
         options = PlanOptions(
             place=ctx.obj,
-            target=given.pop("target"),
+            target=targets[0] if targets else None,
+            targets=targets,
             selection=Selection(given.pop("only"), given.pop("exclude")),
             approval=Approval(
                 frozenset(given.pop("allow_destroy")), deletes=given.pop("allow_deletes")

@@ -1,7 +1,7 @@
 """Configuration, manifests, providers and the plan they add up to: the wiring of a command."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,7 +23,7 @@ from reconciler.config import (
 from reconciler.errors import ConfigError, ManifestError, Problem
 from reconciler.executor import ThreadExecutor
 from reconciler.git.head import head_commit
-from reconciler.guard import guard
+from reconciler.guard import Approval, guard
 from reconciler.kinds.base import LoadContext
 from reconciler.live import add_usage, read_all
 from reconciler.plan import Plan, World, make_plan
@@ -55,16 +55,56 @@ def read_config(place: Globals) -> Config:
     return config
 
 
-def read_manifests(config: Config, target: Target | None) -> tuple[Resource, ...]:
-    """Every resource of the manifests; values of variables only where a target is in use."""
+def read_manifests(config: Config, target: Target) -> tuple[Resource, ...]:
+    """Every resource of a target, with its overlays, stack and the values of variables."""
+    return _load(config, target.name, target.stack, variables_for_manifests(config, os.environ))
+
+
+def read_stated(config: Config, target: str | None) -> tuple[Resource, ...]:
+    """The same for what needs no values: no variable is read. None: without any overlays."""
+    section = config.sections.get(target or "")
+    return _load(config, target, (section and section.stack) or config.stack, None)
+
+
+def read_every_target(config: Config) -> tuple[tuple[Resource, ...], list[str]]:
+    """What the manifests state, and the targets that have overlays, each of them checked.
+
+    Raises one `ManifestError` with the problems of all targets. Manifests that no target uses as
+    they are, because all have overlays, are only checked with those.
+    """
+    patched = [name for name in config.sections if (config.overlays / name).is_dir()]
+    plain = [None] if len(patched) < len(config.sections) else []
+    problems: list[Problem] = []
+    found: tuple[Resource, ...] = ()
+    for name in [*patched, *plain]:
+        try:
+            found = read_stated(config, name)
+        except ManifestError as error:
+            problems += error.problems
+    if problems:
+        raise ManifestError(problems)
+    return found, patched
+
+
+def _load(
+    config: Config, target: str | None, stack: str, variables: Mapping[str, str] | None
+) -> tuple[Resource, ...]:
+    manifest.check_overlay_names(config.overlays, config.sections, config.root)
     context = LoadContext(
         root=config.root,
-        stack=target.stack if target else config.stack,
+        stack=stack,
         limits=config.limits,
         env_allow=config.env_allow,
-        variables=variables_for_manifests(config, os.environ) if target else None,
+        variables=variables,
     )
-    return tuple(manifest.load(config.manifests, context))
+    overlays = _overlays(config, target)
+    return tuple(manifest.load(config.manifests, context, overlays=overlays))
+
+
+def _overlays(config: Config, target: str | None) -> manifest.ReadFiles:
+    if target is None:
+        return manifest.NO_FILES
+    return manifest.read_overlays(config.overlays, target, config.root)
 
 
 @contextmanager
@@ -73,20 +113,31 @@ def open_session(options: PlanOptions) -> Iterator[Session]:
     config = read_config(options.place)
     target = resolve_target(config, options.target, os.environ)
     resources = read_manifests(config, target)
-    _require_systems(resources, target, config)
-    _require_pushed(resources, target, config)
+    require_known_systems(resources, target, config)
     executor = ThreadExecutor(options.parallelism)
-    header = Header(target.name, describe_target(target, config.root), short_commit(config.root))
+    header = Header(
+        target.name,
+        describe_target(target, config.root),
+        short_commit(config.root),
+        selection=options.selection,
+    )
     with open_providers(target, config.root, options.parallelism) as providers:
         yield Session(config, target, resources, providers, executor, header)
 
 
 def plan_session(session: Session, options: PlanOptions) -> Plan:
     """Read the live side and make the guarded plan of what was selected."""
+    whole = plan_everything(session)
+    return finish_plan(whole, apply_selection(whole, options.selection), session, options)
+
+
+def plan_everything(session: Session) -> Plan:
+    """Read the live side and compare: every address, and nothing judged yet."""
     try:
         reading = read_all(session.resources, session.providers, session.executor)
     except ManifestError as error:
-        raise manifest.locate(error, session.config.root) from error
+        overlays = _overlays(session.config, session.target.name)
+        raise manifest.locate(error, session.config.root, overlays) from error
     require_distinct(reading.desired, KIND_TRAITS)
     plan = make_plan(
         World(
@@ -98,19 +149,30 @@ def plan_session(session: Session, options: PlanOptions) -> Plan:
             failures=reading.failures,
         )
     )
-    plan = order_names(plan, KIND_TRAITS)
-    approval = replace(
-        options.approval,
-        deletions=exact_addresses(plan, options.selection),
-    )
-    plan = apply_selection(plan, options.selection)
-    return guard(add_usage(plan, session.providers), session.config.guards, approval)
+    return order_names(plan, KIND_TRAITS)
+
+
+def finish_plan(whole: Plan, chosen: Plan, session: Session, options: PlanOptions) -> Plan:
+    """What was chosen of the whole plan, with its users, guarded with what was approved."""
+    approval = approval_for(whole, options)
+    return guard(add_usage(chosen, session.providers), session.config.guards, approval)
+
+
+def approval_for(whole: Plan, options: PlanOptions) -> Approval:
+    """What was approved, deletions named by `--only` included."""
+    return replace(options.approval, deletions=exact_addresses(whole, options.selection))
 
 
 def short_commit(root: Path) -> str:
     """The commit the manifests stand in, abbreviated to 7 digits; empty outside a repository."""
     commit = head_commit(root)
     return commit[:7] if commit else ""
+
+
+def require_known_systems(resources: Sequence[Resource], target: Target, config: Config) -> None:
+    """Refuse resources that the target has no system for, or whose images it could not pull."""
+    _require_systems(resources, target, config)
+    _require_pushed(resources, target, config)
 
 
 def _require_systems(resources: Sequence[Resource], target: Target, config: Config) -> None:
@@ -154,4 +216,5 @@ def _require_pushed(resources: Sequence[Resource], target: Target, config: Confi
         if key in local
     ]
     if problems:
-        raise manifest.locate(ManifestError(problems), config.root)
+        overlays = _overlays(config, target.name)
+        raise manifest.locate(ManifestError(problems), config.root, overlays)

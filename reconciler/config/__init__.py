@@ -11,7 +11,13 @@ from reconciler.config.load import (
     load_config,
     variables_for_manifests,
 )
-from reconciler.config.target import DockerTarget, RunaiTarget, Target, resolve_target
+from reconciler.config.target import (
+    DockerTarget,
+    RunaiTarget,
+    Target,
+    offline_target,
+    resolve_target,
+)
 from reconciler.guard import GuardRules
 from reconciler.kinds.base import Limits
 
@@ -25,6 +31,7 @@ __all__ = [
     "Target",
     "find_config",
     "load_config",
+    "offline_target",
     "resolve_target",
     "variables_for_manifests",
 ]

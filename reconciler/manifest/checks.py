@@ -119,5 +119,4 @@ def _nearest_address(key: ResourceKey, known: Iterable[ResourceKey]) -> str:
 
 
 def _where(place: Place, report: Report) -> str:
-    line, column = report.position(place, place.id_path)
-    return f"{place.file.name}:{line}:{column}"
+    return report.where(place, place.id_path)

@@ -20,7 +20,17 @@ class ManifestFile(NamedTuple):
     data: bytes
 
 
-def read_directory(directory: Path, root: Path) -> tuple[list[ManifestFile], list[Problem]]:
+class ReadFiles(NamedTuple):
+    """What was found below a directory, and what could not be read there."""
+
+    files: list[ManifestFile]
+    problems: list[Problem]
+
+
+NO_FILES = ReadFiles([], [])
+
+
+def read_directory(directory: Path, root: Path) -> ReadFiles:
     """Every `*.yaml` and `*.yml` below a directory, sorted by path, and what could not be read.
 
     Hidden files and directories are left out. Symbolic links are followed as long as they stay in
@@ -37,7 +47,7 @@ def read_directory(directory: Path, root: Path) -> tuple[list[ManifestFile], lis
     walk.visit(real, "" if name == "." else name + "/")
     while walk.links:
         walk.follow(*walk.links.pop(0))
-    return sorted(walk.files), walk.problems
+    return ReadFiles(sorted(walk.files), walk.problems)
 
 
 class _Walk:
