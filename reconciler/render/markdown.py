@@ -219,6 +219,8 @@ def _head(plan: Plan, header: Header) -> str:
     summary = [code(words) for words in review_summary(plan, header.review)]
     lines += _some([f"- {words}" for words in summary])
     lines += _some([f"- {code(words)}" for words in notices(header.review)])
+    if header.offline:
+        lines += ["> [!NOTE]", "> This plan was made offline and cannot be applied.", ""]
     lines += _alert(plan)
     text = "\n".join(lines) + "\n"
     return text + "".join(map(_failure, plan.failures[:_MOST_IN_HEAD]))
