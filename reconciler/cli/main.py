@@ -24,6 +24,7 @@ _COMMANDS = {
     "apply": ("Show the plan and, only with --apply, carry it out.", "apply"),
     "show": ("Print a saved plan again.", "show"),
     "schema": ("Print the JSON Schema of manifests, configuration or plans.", "schema"),
+    "graph": ("Print which resource needs which, for Graphviz or Mermaid.", "graph"),
     "lock": ("Pin base images to their digests in reconciler.lock.", "lock"),
     "run": ("Start an environment, call a method, print the result, clean up.", "run"),
     "serve": ("Serve an environment over HTTP, with a token.", "serve"),
@@ -163,7 +164,10 @@ def _prepare_streams() -> None:
 
 
 class _Lossy:
-    """Standard error that may go away: news is lost then, and nothing else."""
+    """Standard error that may go away: news is lost then, and nothing else.
+
+    No line of it is a command to a GitHub runner: those are written to standard output, on purpose.
+    """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -174,13 +178,21 @@ class _Lossy:
     def write(self, text: str) -> int:
         """Write, or lose it."""
         with contextlib.suppress(OSError, ValueError):
-            return self._stream.write(text)
+            self._stream.write(_log_safe(text))
         return len(text)
 
     def flush(self) -> None:
         """Flush, or lose it."""
         with contextlib.suppress(OSError, ValueError):
             self._stream.flush()
+
+
+def _log_safe(text: str) -> str:
+    if "::" not in text and "##[" not in text:
+        return text
+    from reconciler.render.escape import log_safe  # noqa: PLC0415  (hardly ever needed)
+
+    return log_safe(text)
 
 
 def run(arguments: list[str]) -> ExitCode:

@@ -61,7 +61,12 @@ def _require_places(options: PlanOptions, out: Path | None) -> None:
                 f"put {PLACEHOLDER} into the name"
             )
     for output in options.outputs:
-        if output.path is None and output.format != "text":
+        if output.format == "outputs" and output.path is None:
+            raise click.UsageError(
+                "the outputs of several targets would overwrite one another: use one step for each "
+                f"target, or -o outputs=PATH-{PLACEHOLDER}"
+            )
+        if output.on_stdout and output.format not in ("text", "annotations"):
             raise click.UsageError(
                 f"several {output.format} documents on standard output cannot be told apart: "
                 f"write -o {output.format}=plan-{PLACEHOLDER}.{output.format}"

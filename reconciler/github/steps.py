@@ -16,7 +16,8 @@ from reconciler.github.reviewed import PLAN_FILE, artifact_name, fetch_reviewed
 from reconciler.github.runner import Runner, annotate, temporary, untrusted_log
 from reconciler.github.sticky import close_drift, report_drift, write_comment
 
-TEXT_FILE = "plan.md"
+PAGE_FILE = "plan.md"
+_ANNOTATIONS = "annotations.txt"
 _REFUSED = 4
 """Exit code of a plan or apply with refused changes."""
 
@@ -30,14 +31,19 @@ def plan(runner: Runner) -> int:
     place = temporary(runner) / target
     place.mkdir(parents=True, exist_ok=True)
     saved, offline = place / PLAN_FILE, runner.get("RECONCILE_OFFLINE") == "true"
-    saved.unlink(missing_ok=True)
-    arguments = ["plan", "--target", target, "-o", "text", *_comparisons(runner, place)]
+    page, notes = place / PAGE_FILE, place / _ANNOTATIONS
+    for path in (saved, page, notes):
+        path.unlink(missing_ok=True)
+    arguments = ["plan", "--target", target, "-o", "text", "-o", "summary"]
+    arguments += ["-o", f"markdown={page}", "-o", f"html={page.with_suffix('.html')}"]
+    arguments += ["-o", f"annotations={notes}", *_comparisons(runner, place)]
     arguments += ["--offline", "-o", f"json={saved}"] if offline else ["--out", str(saved)]
     code, text = _reconcile(runner, arguments)
+    _show_annotations(notes)
     found = _read(saved)
-    body = _page(runner, target, text, found)
-    (place / TEXT_FILE).write_text(body, encoding="utf-8")
-    runner.summarise(body)
+    if not page.exists():  # no plan was made
+        page.write_text(_failure(runner, target, text), encoding="utf-8")
+        runner.summarise(page.read_text(encoding="utf-8"))
     outputs = _outputs(found)
     runner.output(directory=str(place), artifact=_artifact(runner, target), **outputs)
     pending = outputs["changes"] == "true"
@@ -67,8 +73,13 @@ def apply(runner: Runner) -> int:
 
 
 def validate(runner: Runner) -> int:
-    """`reconcile validate`."""
-    code, _ = _reconcile(runner, ["validate"])
+    """`reconcile validate`, with its errors on the lines of the files."""
+    place = temporary(runner)
+    place.mkdir(parents=True, exist_ok=True)
+    notes = place / _ANNOTATIONS
+    notes.unlink(missing_ok=True)
+    code, _ = _reconcile(runner, ["validate", "-o", "text", "-o", f"annotations={notes}"])
+    _show_annotations(notes)
     return code
 
 
@@ -138,8 +149,7 @@ def _reconcile(runner: Runner, arguments: Sequence[str]) -> tuple[int, str]:
                 command,
                 check=False,
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
+                capture_output=True,
                 env=_environment(runner),
             )
         except FileNotFoundError as error:
@@ -203,13 +213,19 @@ def _outputs(found: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _page(runner: Runner, target: str, text: str, found: Mapping[str, Any]) -> str:
-    """The plan as Markdown, with where it comes from."""
-    digest = found.get("reconciler", {}).get("digest", "")
-    told = f" · digest {_code(digest)}" if digest else ""
-    head = f"### reconcile plan: {_code(target)}\n"
-    origin = f"Commit {_code(runner.sha[:7])} · [run]({runner.run_url}){told}\n"
-    return f"{head}\n{fenced(text)}\n\n{origin}"
+def _show_annotations(path: Path) -> None:
+    """Hand commands to the runner that `reconcile` has written and escaped itself."""
+    if path.exists():
+        sys.stdout.write(path.read_text(encoding="utf-8"))
+        sys.stdout.flush()
+        path.unlink()
+
+
+def _failure(runner: Runner, target: str, text: str) -> str:
+    """What a pull request shows where no plan could be made."""
+    head = f"### reconcile plan: {_code(target)}: there is no plan"
+    origin = f"Commit {_code(runner.sha[:7])} · [run]({runner.run_url})"
+    return f"{head}\n\n{fenced(text)}\n\n{origin}\n"
 
 
 def _artifact(runner: Runner, target: str) -> str:

@@ -4,6 +4,8 @@ Both are found again by a marker in their first line and by their author, so tha
 text is ever changed, and several targets do not overwrite one another.
 """
 
+import hashlib
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,16 +20,28 @@ COMMENT_LIMIT = 65_536
 _TOO_LONG = "\n\nThis plan is too long to be shown in full here: see the artifact of the run.\n"
 
 
-def marker(kind: str, target: str) -> str:
-    """The first line: a comment of HTML that names the target and nothing of its data."""
-    name = "".join(sign if sign.isalnum() or sign in "._" else "-" for sign in target)
-    return f"<!-- reconcile {kind} of target {name} -->"
+def marker(target: str, kind: str = "") -> str:
+    """The first line: a comment of HTML, as `-o markdown` writes it, too.
+
+    A name that could end that comment is written plainly, with a digest that keeps it apart.
+    """
+    name = re.sub(r"[^A-Za-z0-9._]+", "-", target)[:60].strip("-")
+    if name != target:
+        name = f"{name}.{hashlib.sha256(target.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"
+    return f"<!-- reconcile:{kind}{name} -->"
+
+
+def _under(mark: str, text: str) -> str:
+    """The text with this marker in place of the one it has."""
+    first, _, rest = text.partition("\n")
+    own = first.startswith("<!-- reconcile:")
+    return fit(f"{mark}\n{rest if own else text}")
 
 
 def write_comment(github: GitHub, pull_request: int, target: str, text: str) -> str:
     """Update our comment of this target, or write the first one. Returns `updated` or `created`."""
-    mark = marker("plan", target)
-    body = fit(f"{mark}\n{text}")
+    mark = marker(target)
+    body = _under(mark, text)
     for comment in github.each(f"issues/{pull_request}/comments?per_page=100"):
         if _is_ours(comment, mark):
             github.send("PATCH", f"issues/comments/{comment['id']}", {"body": body})
@@ -38,8 +52,8 @@ def write_comment(github: GitHub, pull_request: int, target: str, text: str) -> 
 
 def report_drift(github: GitHub, target: str, text: str) -> str:
     """Open our issue of this target, or update the open one. Returns `opened` or `updated`."""
-    mark = marker("drift", target)
-    body = fit(f"{mark}\n{text}")
+    mark = marker(target, "drift:")
+    body = _under(mark, text)
     title = f"Drift: {target} is not what the manifests say"
     for issue in _open_issues(github, mark):
         github.send("PATCH", f"issues/{issue['number']}", {"title": title, "body": body})
@@ -51,7 +65,7 @@ def report_drift(github: GitHub, target: str, text: str) -> str:
 def close_drift(github: GitHub, target: str, text: str) -> str:
     """Close every open issue of ours for this target. Returns `closed` or `nothing to close`."""
     done = "nothing to close"
-    for issue in _open_issues(github, marker("drift", target)):
+    for issue in _open_issues(github, marker(target, "drift:")):
         github.send("POST", f"issues/{issue['number']}/comments", {"body": text})
         github.send(
             "PATCH", f"issues/{issue['number']}", {"state": "closed", "state_reason": "completed"}

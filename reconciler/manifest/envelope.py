@@ -34,7 +34,9 @@ def check_envelope(data: Any, kinds: Mapping[str, Kind]) -> list[Fault]:
     faults = [missing_field((name,), _envelope_fix(name, kinds)) for name in absent]
     if "apiVersion" in data and data["apiVersion"] != API_VERSION:
         fix = f"write `apiVersion: {API_VERSION}`"
-        faults.append(Fault(("apiVersion",), "this apiVersion is not known", fix))
+        faults.append(
+            Fault(("apiVersion",), "this apiVersion is not known", fix, rule="unknown-value")
+        )
     if "kind" in data:
         faults += _check_kind(data["kind"], kinds)
     fields = {name for kind in kinds.values() for name in field_names(kind.model)}
@@ -42,7 +44,11 @@ def check_envelope(data: Any, kinds: Mapping[str, Kind]) -> list[Fault]:
     for name in unknown[:MAX_PROBLEMS_PER_FILE]:
         meant = None if name in fields else nearest(name, absent)
         fix = f"did you mean `{meant}`?" if meant else "put the fields of the object under `spec:`"
-        faults.append(Fault((name,), f"unknown field `{shorten(name)}`", fix, at_key=True))
+        faults.append(
+            Fault(
+                (name,), f"unknown field `{shorten(name)}`", fix, at_key=True, rule="unknown-field"
+            )
+        )
     return without_misspelt(faults)
 
 
@@ -59,7 +65,7 @@ def _check_kind(kind: Any, kinds: Mapping[str, Kind]) -> list[Fault]:
         return [Fault(("kind",), "`kind` must be text", f"it may be: {', '.join(kinds)}")]
     if kind not in kinds:
         fix = did_you_mean(kind, list(kinds), "it may be")
-        return [Fault(("kind",), f"unknown kind `{shorten(kind)}`", fix)]
+        return [Fault(("kind",), f"unknown kind `{shorten(kind)}`", fix, rule="unknown-value")]
     return []
 
 

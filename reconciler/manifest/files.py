@@ -116,7 +116,7 @@ class _Walk:
         self.files.append(ManifestFile(_printable(name), data))
 
     def _fail(self, name: str, message: str, fix: str) -> None:
-        self.problems.append(Problem(_printable(name), 0, 0, message, fix))
+        self.problems.append(Problem(_printable(name), 0, 0, message, fix, rule="unreadable"))
 
 
 def _read_all(read: Callable[[int], bytes], size: int) -> bytes:

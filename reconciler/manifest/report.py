@@ -74,7 +74,9 @@ class Report:
             count = self._faults[name] = self._faults.get(name, 0) + 1
             if count <= MAX_PROBLEMS_PER_FILE:
                 line, column = self.position(place, fault.path, at_key=fault.at_key)
-                self.problems.append(Problem(name, line, column, fault.message, fault.fix))
+                self.problems.append(
+                    Problem(name, line, column, fault.message, fault.fix, rule=fault.rule)
+                )
 
     def position(self, place: Place, path: DataPath, *, at_key: bool = False) -> tuple[int, int]:
         """The 1-based line and column of a value in the document in which it is written."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from reconciler.diff import FieldChange
 from reconciler.plan import PLAN_FORMAT, Action, Change, Plan, digest_desired, digest_live
+from reconciler.render.escape import log_safe_json
 from reconciler.render.summary import count
 from reconciler.render.text import Header
 from reconciler.resource import SENSITIVE, Secret, Spec, redact
@@ -29,7 +30,8 @@ _ACTIONS = {
 
 def render_json(plan: Plan, header: Header, made_at: datetime, version: str) -> str:
     """The plan as one JSON document, ending in a newline. `made_at` is in UTC."""
-    return json.dumps(plan_document(plan, header, made_at, version), indent=2) + "\n"
+    text = json.dumps(plan_document(plan, header, made_at, version), indent=2) + "\n"
+    return log_safe_json(text)
 
 
 def plan_document(plan: Plan, header: Header, made_at: datetime, version: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.workflows.conftest import SECRET, TOKEN, Stage
 
-MARKER = "<!-- reconcile plan of target production -->"
+MARKER = "<!-- reconcile:production -->"
 
 
 def digest_of(stage: Stage, artifact: str) -> str:
@@ -29,7 +29,8 @@ def test_a_pull_request_is_planned_and_commented_and_applied_after_its_merge(sta
     *kept, written = known.comments[7]
     assert kept == others
     assert written["body"].startswith(f"{MARKER}\n")
-    assert "RunaiEnvironment.train will be updated in-place" in written["body"]
+    assert "RunaiEnvironment.train" in written["body"]
+    assert "Plan: 0 to add, 1 to change, 0 to destroy." in written["body"]
     assert digest_of(stage, "reconcile-production-7") in written["body"]
 
     assert stage.run("pull_request", base, head).code == 0
@@ -109,8 +110,8 @@ def test_drift_opens_one_issue_updates_it_and_closes_it(stage: Stage) -> None:
     assert [method for method, _ in known.writes] == ["POST", "PATCH"]
     (issue,) = known.issues[3:]
     assert issue["title"] == "Drift: production is not what the manifests say"
-    assert issue["body"].startswith("<!-- reconcile drift of target production -->\n")
-    assert "RunaiEnvironment.train will be created" in issue["body"]
+    assert issue["body"].startswith("<!-- reconcile:drift:production -->\n")
+    assert "Plan: 1 to add, 0 to change, 0 to destroy." in issue["body"]
     assert stage.reconcile("apply", "--target", "production", "--apply").returncode == 0
     ran = stage.run("schedule", head, head)
     assert ran.code == 0, ran.log

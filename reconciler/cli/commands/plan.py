@@ -141,9 +141,9 @@ def _plan(options: PlanOptions, wanted: _Wanted) -> ExitCode:
         if wanted.reviewed is not None:
             header = compare_with(wanted.reviewed, plan, header)
             codes.append(review_exit_code(wanted.reviewed, plan, header))
-        emit(plan, header, options)
         if wanted.out is not None:
             save(plan, header, options, wanted.out)
+        emit(plan, header, options)
     return strongest(codes)
 
 
