@@ -66,7 +66,9 @@ def apply(runner: Runner) -> int:
         runner.output(superseded="true")
         return 0
     runner.output(superseded="false")
-    arguments = ["apply", "--target", target, "--apply", "--expect-digest", digest]
+    saved = runner.get("RECONCILE_PLAN")  # tells what moved, where the digest alone could not
+    arguments = ["apply", *([saved] if saved else []), "--target", target, "--apply"]
+    arguments += ["--expect-digest", digest]
     code, text = _reconcile(runner, arguments)
     runner.summarise(f"### reconcile apply: {_code(target)}\n\n{fenced(text)}\n")
     return code

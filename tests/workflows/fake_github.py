@@ -111,11 +111,21 @@ def _handler(github: FakeGitHub) -> type[BaseHTTPRequestHandler]:
             parts = urlsplit(self.path)
             path = parts.path.removeprefix("/repos/acme/platform/")
             query = {name: values[0] for name, values in parse_qs(parts.query).items()}
-            length = int(self.headers.get("Content-Length") or 0)
-            body = json.loads(self.rfile.read(length)) if length else None
+            data = self._body()
+            body = json.loads(data) if data else None
             github.repository.requests.append((self.command, path))
             github.repository.tokens.add(self.headers.get("Authorization") or "")
             self._answer(github.answer(self.command, path, query, body), query)
+
+        def _body(self) -> bytes:
+            if self.headers.get("Transfer-Encoding") != "chunked":
+                return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            data = b""
+            while size := int(self.rfile.readline(), 16):
+                data += self.rfile.read(size)
+                self.rfile.readline()
+            self.rfile.readline()
+            return data
 
         def _answer(self, found: Any, query: dict[str, str]) -> None:
             self.send_response(404 if found is None else 200)

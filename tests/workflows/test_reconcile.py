@@ -93,7 +93,9 @@ def test_an_apply_is_refused_when_the_live_side_moves_after_the_plan(stage: Stag
     workflow.write_text(moved)
     ran = stage.run("push", base, head)
     assert ran.code != 0
-    assert "exitcode '3'" in ran.log or "exit code 3" in ran.log, ran.log
+    assert "exit status 3" in ran.log
+    assert "RunaiEnvironment.train: approved update" in ran.log
+    assert ran.log.count("Apply complete!") == 1
 
 
 def test_drift_opens_one_issue_updates_it_and_closes_it(stage: Stage) -> None:
