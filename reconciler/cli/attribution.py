@@ -27,14 +27,15 @@ from reconciler.live import resolve_all
 from reconciler.plan import Plan, World, make_plan
 from reconciler.providers.registry import open_providers
 from reconciler.rayfine.image.lockfile import LOCK_FILE
+from reconciler.render.text import Header
 from reconciler.resource import Resource, ResourceKey
-from reconciler.review import Edit, Origin, Review
+from reconciler.review import Edit, Origin
 
 _IMAGE = "RayfineImage"
 
 
-def attribute(world: World, plan: Plan, session: Session, since: str) -> Review:
-    """Whose change each one is since the merge base of a ref and HEAD.
+def attribute(world: World, plan: Plan, session: Session, since: str) -> Header:
+    """The head of the plan with whose change each one is since the merge base of a ref and HEAD.
 
     Raises `ConfigError` where the ref or the history is not there. A base whose own manifests have
     faults cannot be compared with: then a note says so.
@@ -49,13 +50,14 @@ def attribute(world: World, plan: Plan, session: Session, since: str) -> Review:
         except ReconcileError as error:
             what = str(error).splitlines()[0]
             note = f"changes are not attributed, because {commit[:7]} has errors: {what}"
-            return replace(review, note=note)
+            return replace(session.header, review=replace(review, note=note))
         base_plan = make_plan(replace(world, desired=desired, stack=_stack_of(config, session)))
         base = Base({item.key: item for item in desired}, base_plan)
         origins = find_origins(plan, base)
         search = _Search(repository, commit, session, config)
         edits = search.edits(plan, origins, base)
-    return replace(review, causes=to_causes(plan.changes, origins, edits))
+    review = replace(review, causes=to_causes(plan.changes, origins, edits))
+    return replace(session.header, review=review)
 
 
 def _stack_of(config: Config | None, session: Session) -> str:

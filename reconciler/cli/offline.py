@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from reconciler.cli.checkout import checkout
 from reconciler.cli.config_from import config_from
 from reconciler.cli.options import PlanOptions
 from reconciler.cli.session import Session, read_config, short_commit
@@ -24,7 +25,10 @@ def open_offline_session(options: PlanOptions, live: Path | None) -> Iterator[Se
 
     `live` is a JSON plan whose live side counts as what is there; without it, nothing is.
     """
-    with config_from(read_config(options.place), options.config_from) as (config, overridden):
+    with (
+        checkout(options) as place,
+        config_from(read_config(place), options.config_from) as (config, overridden),
+    ):
         target = offline_target(config, options.target)
         resources = read_stated(config, target.name)
         require_known_systems(resources, target, config)

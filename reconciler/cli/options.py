@@ -34,6 +34,9 @@ class PlanOptions:
     targets: tuple[str, ...] = ()
     config_from: str | None = None
     events: bool = False
+    allow_from_commit: bool = False
+    repo: str | None = None
+    ref: str | None = None
 
 
 class DigestType(click.ParamType[str]):
@@ -137,6 +140,12 @@ def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
         help="Approve deleting or replacing this address; repeatable.",
     )
     @click.option(
+        "--allow-from-commit",
+        is_flag=True,
+        help="Approve what Reconcile-Allow trailers of HEAD, and of what it merged, allow for "
+        "exactly this plan.",
+    )
+    @click.option(
         "--parallelism",
         type=click.IntRange(1, 256),
         default=10,
@@ -178,6 +187,12 @@ def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
         help="Take targets, stack, env_allow and guards from this ref's reconciler.yaml: in a "
         "pull request's run, the base branch.",
     )
+    @click.option(
+        "--repo",
+        metavar="URL",
+        help="A Git repository in place of the directory: a temporary clone, removed afterwards.",
+    )
+    @click.option("--ref", metavar="REF", help="With --repo: branch, tag or hash; default: HEAD.")
     @click.pass_context
     def wrapped(ctx: click.Context, /, **given: Any) -> Any:
         targets = given.pop("targets")
@@ -195,6 +210,9 @@ def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
             detailed_exitcode=given.pop("detailed_exitcode"),
             config_from=given.pop("config_from"),
             events=events,
+            allow_from_commit=given.pop("allow_from_commit"),
+            repo=given.pop("repo"),
+            ref=given.pop("ref"),
         )
         if not events:
             return ctx.invoke(command, options=options, **given)

@@ -4,12 +4,15 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import click
 
 from reconciler import manifest
+from reconciler.allowance import Trailer, allow
 from reconciler.clash import order_names, require_distinct
+from reconciler.cli.checkout import checkout
 from reconciler.cli.config_from import config_from
 from reconciler.cli.main import Globals
 from reconciler.cli.options import PlanOptions
@@ -23,7 +26,7 @@ from reconciler.config import (
 )
 from reconciler.errors import ManifestError
 from reconciler.executor import ThreadExecutor
-from reconciler.git.head import head_commit, is_dirty
+from reconciler.git.head import head_commit, is_dirty, read_provenance
 from reconciler.guard import Approval, guard
 from reconciler.live import add_usage, read_all
 from reconciler.plan import Plan, World, make_plan
@@ -46,6 +49,7 @@ class Session:
     providers: Providers
     executor: ThreadExecutor
     header: Header
+    trailers: tuple[Trailer, ...] = ()
 
 
 def read_config(place: Globals) -> Config:
@@ -59,21 +63,27 @@ def read_config(place: Globals) -> Config:
 @contextmanager
 def open_session(options: PlanOptions) -> Iterator[Session]:
     """Open the target that was asked for; its connections end with the block."""
-    with config_from(read_config(options.place), options.config_from) as (config, overridden):
+    with (
+        checkout(options) as place,
+        config_from(read_config(place), options.config_from) as (config, overridden),
+    ):
         target = resolve_target(config, options.target, os.environ)
         resources = read_manifests(config, target)
         require_known_systems(resources, target, config)
         executor = ThreadExecutor(options.parallelism)
+        dirty = _is_dirty(config, resources)
+        origin = cache(lambda: read_provenance(config.root, dirty=dirty))
         review = Review(
-            dirty=_is_dirty(config, resources),
+            dirty=dirty,
             config_from=options.config_from or "",
             overridden=overridden,
         )
         described = describe_target(target, config.root)
         commit = short_commit(config.root)
         header = Header(target.name, described, commit, review, selection=options.selection)
-        with open_providers(target, config.root, options.parallelism) as providers:
-            yield Session(config, target, resources, providers, executor, header)
+        with open_providers(target, config.root, options.parallelism, origin) as providers:
+            trailers = _trailers(config.root) if options.allow_from_commit else ()
+            yield Session(config, target, resources, providers, executor, header, trailers)
 
 
 def plan_session(session: Session, options: PlanOptions) -> Plan:
@@ -112,13 +122,34 @@ def read_world(session: Session) -> World:
 
 def finish_plan(whole: Plan, chosen: Plan, session: Session, options: PlanOptions) -> Plan:
     """What was chosen of the whole plan, with its users, guarded with what was approved."""
-    approval = approval_for(whole, options)
+    approval, _ = approval_for(whole, chosen, session, options)
     return guard(add_usage(chosen, session.providers), session.config.guards, approval)
 
 
-def approval_for(whole: Plan, options: PlanOptions) -> Approval:
-    """What was approved, deletions named by `--only` included."""
-    return replace(options.approval, deletions=exact_addresses(whole, options.selection))
+def approval_for(
+    whole: Plan, chosen: Plan, session: Session, options: PlanOptions
+) -> tuple[Approval, tuple[str, ...]]:
+    """What was approved, by options and trailers, and a line about each trailer.
+
+    Deletions named by `--only` are approved, too.
+    """
+    given = replace(options.approval, deletions=exact_addresses(whole, options.selection))
+    digests = dict.fromkeys((chosen.digest(), whole.digest())) if session.trailers else {}
+    return allow(session.trailers, digests, given)
+
+
+def header_for(whole: Plan, chosen: Plan, session: Session, options: PlanOptions) -> Header:
+    """The head of this plan, with what trailers of commits say."""
+    _, lines = approval_for(whole, chosen, session, options)
+    return replace(session.header, review=replace(session.header.review, allowances=lines))
+
+
+def _trailers(root: Path) -> tuple[Trailer, ...]:
+    from reconciler.git.repository import open_repository  # noqa: PLC0415  (only if asked for)
+    from reconciler.git.trailers import read_trailers  # noqa: PLC0415
+
+    with open_repository(root) as repository:
+        return read_trailers(repository)
 
 
 def _is_dirty(config: Config, resources: Sequence[Resource]) -> bool:

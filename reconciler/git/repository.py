@@ -47,7 +47,7 @@ class Repository:
         """The full hash of the commit that a ref, tag or hash means."""
         found = None
         if is_plain_ref(ref):
-            found = self._ask("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")
+            found = self.ask("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")
         if not found:
             raise ConfigError(
                 f"there is no commit {ref!r} in this repository",
@@ -58,7 +58,7 @@ class Repository:
     def merge_base(self, ref: str) -> str:
         """The commit from which HEAD and a ref went different ways."""
         other = self.commit(ref)
-        base = self._ask("merge-base", other, "HEAD")
+        base = self.ask("merge-base", other, "HEAD")
         if base and not (self.is_shallow and self._cut_off(base)):
             return base
         if self.is_shallow:
@@ -73,11 +73,11 @@ class Repository:
     @property
     def is_shallow(self) -> bool:
         """Whether older commits were left out when this was cloned."""
-        return self._ask("rev-parse", "--is-shallow-repository") == "true"
+        return self.ask("rev-parse", "--is-shallow-repository") == "true"
 
     def _cut_off(self, base: str) -> bool:
         """Whether the history between the base and HEAD ends where the clone was cut off."""
-        common = self._ask("rev-parse", "--git-common-dir") or ".git"
+        common = self.ask("rev-parse", "--git-common-dir") or ".git"
         shallow = Path(self.top / common / "shallow")
         cut = set(shallow.read_text(encoding="ascii").split()) if shallow.is_file() else set()
         return bool(cut & set(self.run("rev-list", f"{base}..HEAD").decode().split()))
@@ -148,7 +148,7 @@ class Repository:
             ) from error
         return bytes(answer)
 
-    def _ask(self, *words: str) -> str | None:
+    def ask(self, *words: str) -> str | None:
         """The one line that a command prints; None if it fails, as such commands do for "no"."""
         try:
             return self.run(*words).decode("utf-8", "replace").strip() or None

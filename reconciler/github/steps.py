@@ -35,6 +35,7 @@ def plan(runner: Runner) -> int:
     for path in (saved, page, notes):
         path.unlink(missing_ok=True)
     arguments = ["plan", "--target", target, "-o", "text", "-o", "summary"]
+    arguments += [] if offline else ["--allow-from-commit"]
     arguments += ["-o", f"markdown={page}", "-o", f"html={page.with_suffix('.html')}"]
     arguments += ["-o", f"annotations={notes}", *_comparisons(runner, place)]
     arguments += ["--offline", "-o", f"json={saved}"] if offline else ["--out", str(saved)]
@@ -68,7 +69,7 @@ def apply(runner: Runner) -> int:
     runner.output(superseded="false")
     saved = runner.get("RECONCILE_PLAN")  # tells what moved, where the digest alone could not
     arguments = ["apply", *([saved] if saved else []), "--target", target, "--apply"]
-    arguments += ["--expect-digest", digest]
+    arguments += ["--expect-digest", digest, "--allow-from-commit"]
     code, text = _reconcile(runner, arguments)
     runner.summarise(f"### reconcile apply: {_code(target)}\n\n{fenced(text)}\n")
     return code

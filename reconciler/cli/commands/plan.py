@@ -16,6 +16,7 @@ from reconciler.cli.session import (
     Session,
     compare,
     finish_plan,
+    header_for,
     open_session,
     read_world,
 )
@@ -64,6 +65,7 @@ class _Wanted:
     "  reconcile plan --only 'RunaiEnvironment.*' --detailed-exitcode\n"
     "  reconcile plan -o text -o json=plan.json\n"
     "  reconcile plan --since origin/main              # whose change is it\n"
+    "  reconcile plan --repo https://git.example.com/infra.git --ref v1.2\n"
     "  reconcile plan --reviewed plan.json             # what is new since that plan\n"
     "  reconcile plan --target staging --target production -o json=plan-{target}.json\n"
     "  reconcile plan --target production --offline --live plan.json --fail-on delete,replace"
@@ -131,9 +133,9 @@ def _plan(options: PlanOptions, wanted: _Wanted) -> ExitCode:
         world = read_world(session)
         whole = compare(world)
         plan = finish_plan(whole, apply_selection(whole, options.selection), session, options)
-        header = session.header
+        header = header_for(whole, plan, session, options)
         if wanted.since is not None:
-            header = replace(header, review=attribute(world, plan, session, wanted.since))
+            header = attribute(world, plan, replace(session, header=header), wanted.since)
         codes = [
             plan_exit_code(plan, detailed=options.detailed_exitcode),
             _failing(plan, wanted.fail_on),
