@@ -264,7 +264,7 @@ def split_documents(data: bytes) -> list[Text]:
         chunk = data[start:end]
         texts.append(Text(line, chunk))
         line += chunk.count(b"\n")
-    return [text for text in texts if text.data.strip(b"-. \t\r\n")]
+    return [text for text in texts if text.data.rstrip() not in (b"", b"---", b"...")]
 
 
 def image_paths(data: bytes) -> Iterator[tuple[str, str]]:

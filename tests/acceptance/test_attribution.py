@@ -326,3 +326,13 @@ def test_the_reads_do_not_grow(branch: Project) -> None:
     branch.server.requests.clear()
     plan(branch)
     assert len(branch.server.requests) == plain
+
+
+def test_a_saved_plan_shows_the_same(branch: Project) -> None:
+    edit_live(branch, "RunaiEnvironment.stays", image("busybox:9"))
+    branch.write(environment(image="busybox:2"), environment("stays"))
+    commit(branch, "Use the second")
+    file = str(branch.directory / "plan.json")
+    ran = plan(branch, "--out", file)
+    assert branch.reconcile("show", file).out == ran.out
+    assert branch.reconcile("apply", file, "--apply").code == 0
