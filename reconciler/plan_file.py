@@ -26,10 +26,13 @@ from reconciler.plan import (
 )
 from reconciler.resource import (
     LiveResource,
+    Mark,
     Resource,
     ResourceKey,
     Secret,
     Source,
+    has_secrets,
+    hash_id,
 )
 from reconciler.review import Cause, Edit, Origin, Review
 from reconciler.selection import Selection
@@ -46,6 +49,11 @@ class SavedPlan:
     version: str = ""
     selection: Selection = field(default_factory=Selection)
     review: Review = field(default_factory=Review)
+    offline: bool = False
+
+    def recorded_live(self) -> tuple[LiveResource, ...]:
+        """The live side as it was: objects of the stack with their marks, others without."""
+        return tuple(change.live for change in self.plan.changes if change.live is not None)
 
 
 def read_plan_file(path: Path) -> SavedPlan:
@@ -84,6 +92,7 @@ def read_plan_file(path: Path) -> SavedPlan:
             own["version"],
             _selection(own.get("selection")),
             _review(document, own.get("review")),
+            own.get("offline", False),
         )
     except KeyError as error:
         raise _no_plan(path, f"it has no {error}") from error
@@ -146,7 +155,7 @@ def _plan(document: Mapping[str, Any], own: Mapping[str, Any]) -> Plan:
     return Plan(
         target=own["target"],
         stack=own["stack"],
-        changes=tuple(_change(item) for item in document["resource_changes"]),
+        changes=tuple(_change(item, own["stack"]) for item in document["resource_changes"]),
         detached=tuple(
             Unmanaged(item["type"], item["name"], item["id"], item["reason"])
             for item in own["detached"]
@@ -167,7 +176,7 @@ def _plan(document: Mapping[str, Any], own: Mapping[str, Any]) -> Plan:
     )
 
 
-def _change(item: Mapping[str, Any]) -> Change:
+def _change(item: Mapping[str, Any], stack: str) -> Change:
     own, body = item["reconciler"], item["change"]
     key = ResourceKey(item["type"], item["name"])
     before = _specs(body["before"], body["before_sensitive"])
@@ -180,8 +189,9 @@ def _change(item: Mapping[str, Any]) -> Change:
         live = LiveResource(
             key.kind,
             own["live_id"],
-            key.id,
+            str(before.get("name", key.id)),
             before,
+            _mark(item, key, before, stack),
             unknown_fields=tuple(own["unknown_fields"]),
             notes=tuple(own["notes"]),
         )
@@ -202,6 +212,22 @@ def _change(item: Mapping[str, Any]) -> Change:
         else None,
         item.get("deposed"),
         tuple(own["used_by"]),
+    )
+
+
+def _mark(item: Mapping[str, Any], key: ResourceKey, spec: Any, stack: str) -> Mark | None:
+    """The mark of the live object, as far as the plan tells it."""
+    own = item["reconciler"]
+    if own.get("live_protected") is None:
+        return None
+    ids = [field["before"] for field in own["fields"] if field["path"] == ["metadata", "id"]]
+    name, sign, hashed = str(ids[0] if ids else key.id).rpartition("~")
+    return Mark(
+        stack,
+        hashed if sign and name else hash_id(key.kind, hashed),
+        protect=own["live_protected"],
+        secrets=has_secrets(spec),
+        deposed=item.get("deposed"),
     )
 
 

@@ -22,13 +22,11 @@ from reconciler.config import (
     find_config,
     load_config,
     resolve_target,
-    variables_for_manifests,
 )
-from reconciler.errors import ConfigError, ManifestError, Problem
+from reconciler.errors import ManifestError
 from reconciler.executor import ThreadExecutor
 from reconciler.git.head import head_commit, is_dirty, read_provenance
 from reconciler.guard import Approval, guard
-from reconciler.kinds.base import LoadContext
 from reconciler.live import add_usage, read_all
 from reconciler.plan import Plan, World, make_plan
 from reconciler.providers.base import Providers
@@ -37,6 +35,7 @@ from reconciler.render.text import Header
 from reconciler.resource import Resource
 from reconciler.review import Review
 from reconciler.selection import Selection, apply_selection, exact_addresses
+from reconciler.stated import read_manifests, read_overlays, require_known_systems
 
 
 class Place(Protocol):
@@ -107,30 +106,6 @@ def read_config(place: Place) -> Config:
     return config
 
 
-def read_manifests(config: Config, target: Target | None) -> tuple[Resource, ...]:
-    """Every resource of the manifests; values of variables only where a target is in use."""
-    _require_inside(config)
-    context = LoadContext(
-        root=config.root,
-        stack=target.stack if target else config.stack,
-        limits=config.limits,
-        env_allow=config.env_allow,
-        variables=variables_for_manifests(config, os.environ) if target else None,
-    )
-    return tuple(manifest.load(config.manifests, context))
-
-
-def _require_inside(config: Config) -> None:
-    """Refuse a directory of manifests that is a link to somewhere else on the machine."""
-    real, root = os.path.realpath(config.manifests), os.path.realpath(config.root)
-    if os.path.commonpath((real, root)) != root:
-        raise ConfigError(
-            "`manifests` is a link that leads out of the directory of reconciler.yaml",
-            where=config.path.name,
-            fix="put the manifests into a directory of their own beside it",
-        )
-
-
 @dataclass(frozen=True, slots=True)
 class Trust:
     """What a command line trusts beside the work tree: see `--config-from`, `--allow-from-commit`.
@@ -155,15 +130,14 @@ def open_target(config: Config, options: PlanRequest, trust: Trust = Trust()) ->
     """The same for a configuration that was read already."""
     target = resolve_target(config, options.target, os.environ)
     resources = read_manifests(config, target)
-    _require_systems(resources, target, config)
-    _require_pushed(resources, target, config)
+    require_known_systems(resources, target, config)
     executor = ThreadExecutor(options.parallelism)
     dirty = _is_dirty(config, resources)
     origin = cache(lambda: read_provenance(config.root, dirty=dirty))
     review = Review(dirty=dirty, config_from=trust.config_from, overridden=trust.overridden)
     described = describe_target(target, config.root)
     commit = short_commit(config.root)
-    header = Header(target.name, described, commit, review, options.selection)
+    header = Header(target.name, described, commit, review, selection=options.selection)
     with open_providers(target, config.root, options.parallelism, origin) as providers:
         trailers = _trailers(config.root) if trust.trailers else ()
         yield Session(config, target, resources, providers, executor, header, trailers)
@@ -190,7 +164,8 @@ def read_world(session: Session) -> World:
     try:
         reading = read_all(session.resources, session.providers, session.executor)
     except ManifestError as error:
-        raise manifest.locate(error, session.config.root) from error
+        overlays = read_overlays(session.config, session.target.name)
+        raise manifest.locate(error, session.config.root, overlays) from error
     require_distinct(reading.desired, KIND_TRAITS)
     return World(
         target=session.target.name,
@@ -247,47 +222,3 @@ def short_commit(root: Path) -> str:
     """The commit the manifests stand in, abbreviated to 7 digits; empty outside a repository."""
     commit = head_commit(root)
     return commit[:7] if commit else ""
-
-
-def _require_systems(resources: Sequence[Resource], target: Target, config: Config) -> None:
-    """Refuse resources for a system that the target does not have."""
-    have = {"docker": target.docker is not None, "runai": target.runai is not None}
-    for system, kinds in (
-        ("docker", ("RayfineImage",)),
-        ("runai", ("RunaiCompute", "RunaiEnvironment")),
-    ):
-        strays = [item for item in resources if item.key.kind in kinds]
-        if strays and not have[system]:
-            addresses = ", ".join(item.key.address for item in strays[:5])
-            raise ConfigError(
-                f"target {target.name!r} has no `{system}`, which {addresses} needs",
-                where=str(strays[0].source),
-                fix=f"add `{system}:` to the target in {config.path.name}, or choose another "
-                "target with --target",
-            )
-
-
-def _require_pushed(resources: Sequence[Resource], target: Target, config: Config) -> None:
-    """Refuse images that a real cluster could not pull: only a sandbox may use unpushed ones."""
-    if target.is_sandbox:
-        return
-    local = {
-        item.key
-        for item in resources
-        if item.key.kind == "RayfineImage" and not item.spec.get("push")
-    }
-    problems = [
-        Problem(
-            item.source.file,
-            item.source.line,
-            1,
-            f"{item.key.address} uses {key.address}, which is not pushed to a registry",
-            f"set push: true on {key.address} and give it a tag in a registry of the cluster's",
-            ("spec", "image"),
-        )
-        for item in resources
-        for key in item.depends_on
-        if key in local
-    ]
-    if problems:
-        raise manifest.locate(ManifestError(problems), config.root)

@@ -11,11 +11,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 from reconciler.agent.settings import AgentSettings
 from reconciler.config import Config
-from reconciler.errors import ConfigError
+from reconciler.errors import ConfigError, ManifestError
 from reconciler.git.branch import (
     Checkout,
     NewCommit,
@@ -82,12 +83,29 @@ class Base:
     commit: str
     files: tuple[ManifestFile, ...]
     resources: tuple[Resource, ...]
+    overlays: tuple[ManifestFile, ...] = ()
 
     def load(self, changed: str, data: bytes | None) -> tuple[Resource, ...]:
-        """What the manifests would state with one file changed. Raises `ManifestError`."""
+        """What the manifests would state with one file changed.
+
+        Raises `ManifestError`, and `ConfigError` where the overlays of a target would not fit any
+        more.
+        """
         rest = [file for file in self.files if file.name != changed]
         new = [] if data is None else [ManifestFile(changed, data)]
-        return _load(self.config, sorted([*rest, *new]))
+        files = sorted([*rest, *new])
+        found = _load(self.config, files)
+        for target in self.config.sections:
+            start = f"{_relative(self.config, self.config.overlays)}/{target}/"
+            patches = [file for file in self.overlays if file.name.startswith(start)]
+            try:
+                _load(self.config, files, patches)
+            except ManifestError as error:
+                raise ConfigError(
+                    f"with the overlays of target {target}: {error.problems[0]}",
+                    fix="change the overlay and the manifest together, by hand",
+                ) from error
+        return found
 
     def find(self, key: ResourceKey) -> Resource | None:
         """The resource of a key, if any manifest states it."""
@@ -105,15 +123,24 @@ def read_base(config: Config, settings: AgentSettings) -> Base:
     """The manifests of the base that the settings name. Raises `ConfigError`, `ManifestError`."""
     checkout = open_checkout(config.root)
     commit = find_commit(checkout, settings.base)
-    directory = config.manifests.relative_to(config.root).as_posix()
+    files = _read_files(checkout, commit, _relative(config, config.manifests))
+    overlays = _read_files(checkout, commit, _relative(config, config.overlays))
+    return Base(config, checkout, commit, files, _load(config, files), overlays)
+
+
+def _read_files(checkout: Checkout, commit: str, directory: str) -> tuple[ManifestFile, ...]:
+    """The YAML files below a directory of a commit, hidden ones left out."""
     files = []
     for item in read_tree(checkout, commit, f"{checkout.prefix}{directory}/"):
         name = item.path.removeprefix(checkout.prefix)
         inside = name.removeprefix(f"{directory}/").split("/")
         if name.endswith(SUFFIXES) and not any(part.startswith(".") for part in inside):
             files.append(ManifestFile(name, item.data))
-    files.sort()
-    return Base(config, checkout, commit, tuple(files), _load(config, files))
+    return tuple(sorted(files))
+
+
+def _relative(config: Config, directory: Path) -> str:
+    return directory.relative_to(config.root).as_posix()
 
 
 def draft_manifest(base: Base, document: Mapping[str, Any]) -> Draft:
@@ -231,14 +258,16 @@ def _require_own_document(key: ResourceKey, kind: str, stated: Resource) -> None
         )
 
 
-def _load(config: Config, files: Sequence[ManifestFile]) -> tuple[Resource, ...]:
+def _load(
+    config: Config, files: Sequence[ManifestFile], overlays: Sequence[ManifestFile] = ()
+) -> tuple[Resource, ...]:
     context = LoadContext(config.root, config.stack, config.limits, config.env_allow, None)
-    return tuple(load_files(files, context))
+    return tuple(load_files(files, context, overlays=overlays))
 
 
 def _new_name(base: Base, key: ResourceKey) -> str:
     """A file that is not there yet, directly in the manifests directory, named after the id."""
-    directory = base.config.manifests.relative_to(base.config.root).as_posix()
+    directory = _relative(base.config, base.config.manifests)
     slug = re.sub(r"[^A-Za-z0-9._-]", "-", key.id).strip(".-")[:100] or "manifest"
     taken = {file.name.lower() for file in base.files}
     for number in range(1, len(taken) + 2):

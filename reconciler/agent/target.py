@@ -127,6 +127,7 @@ def _config_of_variables(directory: Path, environ: Mapping[str, str]) -> Config:
         root=directory,
         stack="reconcile",
         manifests=directory / "manifests",
+        overlays=directory / "overlays",
         default_target=_FROM_VARIABLES,
         sections={_FROM_VARIABLES: TargetSection.model_validate(section)},
     )

@@ -94,8 +94,9 @@ class _Snapshot:
         if not files:
             return (), config
         contexts = sorted({prefix + path for path in self._contexts(files)})
+        overlays = prefix + config.overlays.relative_to(config.root).as_posix()
         self.repository.export(
-            self.commit, [manifests, f"{prefix}{LOCK_FILE}", *contexts], self.directory
+            self.commit, [manifests, overlays, f"{prefix}{LOCK_FILE}", *contexts], self.directory
         )
         context = LoadContext(
             root=config.root,
@@ -104,7 +105,9 @@ class _Snapshot:
             env_allow=config.env_allow,
             variables=variables_for_manifests(config, os.environ),
         )
-        resources = manifest.load(config.manifests, context)
+        target = self.session.target.name
+        patches = manifest.read_overlays(config.overlays, target, config.root)
+        resources = manifest.load(config.manifests, context, overlays=patches)
         return self._resolve(resources, stack), config
 
     def _contexts(self, files: Sequence[TreeFile]) -> Iterator[str]:

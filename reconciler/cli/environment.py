@@ -12,7 +12,8 @@ from reconciler.config import Config, Target, find_config, resolve_target
 from reconciler.errors import ConfigError
 from reconciler.rayfine.docker.engine import Engine
 from reconciler.resource import Resource
-from reconciler.session import read_config, read_manifests
+from reconciler.session import read_config
+from reconciler.stated import read_manifests
 
 KIND = "RayfineImage"
 

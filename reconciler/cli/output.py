@@ -12,6 +12,7 @@ from reconciler import __version__
 from reconciler.apply import Outcome, Status
 from reconciler.cli.exit_codes import ExitCode, strongest
 from reconciler.cli.files import PRIVATE, write_whole
+from reconciler.cli.formats import PAGE_FORMATS, Output
 from reconciler.cli.main import Globals
 from reconciler.cli.options import PlanOptions
 from reconciler.plan import Plan
@@ -20,7 +21,7 @@ from reconciler.render.text import Header, render_plan
 
 
 def render(plan: Plan, header: Header, form: str, style: Style) -> str:
-    """The plan in one of `options.FORMATS`."""
+    """The plan as text, JSON, or its digest."""
     if form == "digest":
         return f"{plan.digest()}\n"
     if form == "json":
@@ -31,12 +32,31 @@ def render(plan: Plan, header: Header, form: str, style: Style) -> str:
 
 
 def emit(plan: Plan, header: Header, options: PlanOptions) -> None:
-    """Print or write every output that was asked for."""
-    for output in options.outputs:
+    """Print or write every output that was asked for.
+
+    Raises `ReconcileError`, after all of them, where a page has no room for every destroy.
+    """
+    if options.events:
+        from reconciler.cli.event_stream import event_stream  # noqa: PLC0415  (if asked for)
+
+        event_stream().plan(plan)
+    write_outputs(plan, header, options.outputs, options.place)
+
+
+def write_outputs(plan: Plan, header: Header, outputs: Sequence[Output], place: Globals) -> None:
+    """Print or write these outputs; raises as `emit` does."""
+    for output in outputs:
+        if output.format in PAGE_FORMATS:
+            continue
         if output.path is None:
-            show(render(plan, header, output.format, style_of(options.place)))
+            show(render(plan, header, output.format, style_of(place)))
         else:
             write_whole(output.path, render(plan, header, output.format, Style()))
+    pages = [output for output in outputs if output.format in PAGE_FORMATS]
+    if pages:
+        from reconciler.cli.pages import write_pages  # noqa: PLC0415  (only if asked for)
+
+        write_pages(plan, header, pages, place)
 
 
 def save(plan: Plan, header: Header, options: PlanOptions, path: Path) -> None:

@@ -12,7 +12,13 @@ from reconciler.config.load import (
     parse_config,
     variables_for_manifests,
 )
-from reconciler.config.target import DockerTarget, RunaiTarget, Target, resolve_target
+from reconciler.config.target import (
+    DockerTarget,
+    RunaiTarget,
+    Target,
+    offline_target,
+    resolve_target,
+)
 from reconciler.guard import GuardRules
 from reconciler.kinds.base import Limits
 
@@ -26,6 +32,7 @@ __all__ = [
     "Target",
     "find_config",
     "load_config",
+    "offline_target",
     "parse_config",
     "resolve_target",
     "variables_for_manifests",

@@ -32,6 +32,7 @@ class Config:
     root: Path
     stack: str
     manifests: Path
+    overlays: Path
     default_target: str | None
     sections: Mapping[str, TargetSection] = field(repr=False)
     limits: Limits = field(default_factory=Limits)
@@ -112,6 +113,7 @@ def _config(path: Path, data: bytes, file: ConfigFile) -> Config:
         root=root,
         stack=file.stack,
         manifests=root / file.manifests,
+        overlays=root / file.overlays,
         default_target=file.default_target,
         sections=file.targets,
         limits=Limits(**file.limits.model_dump()),

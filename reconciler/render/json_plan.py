@@ -12,6 +12,7 @@ from typing import Any
 
 from reconciler.diff import FieldChange
 from reconciler.plan import PLAN_FORMAT, Action, Change, Plan, digest_desired, digest_live
+from reconciler.render.escape import log_safe_json
 from reconciler.render.summary import count
 from reconciler.render.text import Header
 from reconciler.resource import SENSITIVE, Secret, Spec, redact
@@ -29,7 +30,8 @@ _ACTIONS = {
 
 def render_json(plan: Plan, header: Header, made_at: datetime, version: str) -> str:
     """The plan as one JSON document, ending in a newline. `made_at` is in UTC."""
-    return json.dumps(plan_document(plan, header, made_at, version), indent=2) + "\n"
+    text = json.dumps(plan_document(plan, header, made_at, version), indent=2) + "\n"
+    return log_safe_json(text)
 
 
 def plan_document(plan: Plan, header: Header, made_at: datetime, version: str) -> dict[str, Any]:
@@ -38,7 +40,7 @@ def plan_document(plan: Plan, header: Header, made_at: datetime, version: str) -
     return {
         "format_version": PLAN_FORMAT,
         "timestamp": made_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "applyable": plan.complete and bool(plan.pending),
+        "applyable": plan.complete and bool(plan.pending) and not header.offline,
         "complete": plan.complete and not plan.refused,
         "errored": not plan.complete,
         "resource_changes": [_change(change, header.review) for change in plan.changes],
@@ -50,6 +52,7 @@ def plan_document(plan: Plan, header: Header, made_at: datetime, version: str) -
             "stack": plan.stack,
             "commit": header.commit or None,
             "digest": plan.digest(),
+            "offline": header.offline,
             "selection": {
                 "only": list(header.selection.only),
                 "exclude": list(header.selection.exclude),
@@ -162,6 +165,7 @@ def _own(change: Change, review: Review) -> dict[str, Any]:
         "live_id": change.live.uid if change.live is not None else None,
         "desired_digest": digest_desired(change.desired) or None,
         "live_digest": digest_live(change.live) or None,
+        "live_protected": _protected(change),
         "cause": _cause(review.causes.get(change.address)),
         "refusal": {
             "kind": refusal.kind.value,
@@ -175,6 +179,12 @@ def _own(change: Change, review: Review) -> dict[str, Any]:
         "notes": list(change.live.notes) if change.live is not None else [],
         "unknown_fields": list(change.live.unknown_fields) if change.live is not None else [],
     }
+
+
+def _protected(change: Change) -> bool | None:
+    """Whether the mark of a live object of ours says that it is protected; None for others."""
+    mark = change.live.mark if change.live is not None else None
+    return None if mark is None or change.action is Action.ADOPT else mark.protect
 
 
 def _field(field: FieldChange) -> dict[str, Any]:

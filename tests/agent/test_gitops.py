@@ -335,3 +335,18 @@ def test_manifests_of_any_kind_can_be_proposed(repo: Repo) -> None:
         propose_removal(config, "RunaiCompute.half-gpus", settings)
     with pytest.raises(ConfigError, match="follows from the RunaiEnvironment"):
         propose_removal(config, "RunaiCompute.one", settings)
+
+
+def test_a_manifest_that_an_overlay_patches_does_not_go_alone(repo: Repo) -> None:
+    overlay = repo.infra / "overlays" / "live" / "two.yaml"
+    overlay.parent.mkdir(parents=True)
+    overlay.write_text(
+        "apiVersion: reconciler/v1\nkind: RunaiEnvironment\n"
+        "metadata: {name: two}\nspec: {image: 'b:live'}\n"
+    )
+    repo.commit("Patch it")
+    said = runai_delete_environment("two", confirmed=True)
+    assert title(said) == "❌ Proposal Failed"
+    assert "with the overlays of target live" in said
+    assert repo.branches() == ["main"]
+    assert title(runai_delete_environment("one", confirmed=True)).startswith("✅")

@@ -31,7 +31,8 @@ from reconciler.render.text import Header
 from reconciler.resource import Mark
 from reconciler.sandbox import Behaviour, Endpoint, SandboxServer
 from reconciler.selection import Selection
-from reconciler.session import Session, plan_session, read_config, read_manifests
+from reconciler.session import Session, plan_session, read_config
+from reconciler.stated import read_manifests
 
 STACK = "ml-platform"
 OTHER_STACK = "others"

@@ -11,11 +11,16 @@ from reconciler.cli.opening import open_session
 from reconciler.cli.options import DigestType, PlanOptions, plan_options
 from reconciler.cli.output import apply_exit_code, emit, plan_exit_code
 from reconciler.cli.reviewed import plan_approved
-from reconciler.errors import StalePlanError
+from reconciler.errors import ReconcileError, StalePlanError
 from reconciler.plan import Plan
 from reconciler.plan_file import SavedPlan, read_plan_file
 from reconciler.selection import apply_selection
-from reconciler.session import Session, finish_plan, header_for, plan_everything
+from reconciler.session import (
+    Session,
+    finish_plan,
+    header_for,
+    plan_everything,
+)
 from reconciler.staleness import require_digest
 
 
@@ -51,7 +56,14 @@ def command(
     With a saved PLAN, or the digest of one, a new plan is made and compared with it; if anything
     differs, nothing is done and the exit code is 3. --only and --exclude choose from a saved plan.
     """
+    _require_one_target(options)
     saved = read_plan_file(plan_file) if plan_file else None
+    if saved is not None and saved.offline:
+        raise ReconcileError(
+            "this plan was made offline: nobody has looked at what is live",
+            where=str(plan_file),
+            fix="make a plan without --offline",
+        )
     with open_session(_with_target(options, saved)) as session:
         whole = plan_everything(session)
         if saved is not None:
@@ -81,6 +93,14 @@ def _dry_run(plan: Plan, options: PlanOptions) -> ExitCode:
             "This was a dry run: nothing was changed. To carry it out, add --apply.", err=True
         )
     return plan_exit_code(plan, detailed=options.detailed_exitcode)
+
+
+def _require_one_target(options: PlanOptions) -> None:
+    """Each target is approved and applied by itself: half of an apply of two is hard to name."""
+    if len(options.targets) > 1:
+        raise click.UsageError(
+            "apply takes one target at a time: run it once for each, in the order that you want"
+        )
 
 
 def _with_target(options: PlanOptions, saved: SavedPlan | None) -> PlanOptions:

@@ -21,7 +21,8 @@ from reconciler.providers.docker.lock import (
 from reconciler.providers.docker.registry import Registries
 from reconciler.providers.docker.registry_http import Connection
 from reconciler.rayfine.image.lockfile import LOCK_FILE, LockFile, read_lock, write_lock
-from reconciler.session import read_config, read_manifests
+from reconciler.session import read_config
+from reconciler.stated import read_stated
 
 
 @click.command(
@@ -50,7 +51,7 @@ def command(ctx: click.Context, /, check: bool, target: str | None) -> ExitCode:
             where=config.path.name,
             fix="choose a target with a Docker engine: --target NAME",
         )
-    images = [item for item in read_manifests(config, None) if item.key.kind == "RayfineImage"]
+    images = [item for item in read_stated(config, chosen.name) if item.key.kind == "RayfineImage"]
     path = config.root / LOCK_FILE
     lock = read_lock(path)
     references = list(base_references(images, config.root, chosen.docker.base_image or ""))

@@ -16,17 +16,22 @@ from reconciler.rayfine.image.inputs import Surroundings
 from reconciler.rayfine.image.lockfile import LOCK_FILE, read_lock
 
 
+def surroundings(target: Target, root: Path) -> Surroundings:
+    """What the content of a target's images depends on beside the manifests."""
+    return Surroundings(
+        lock=read_lock(root / LOCK_FILE),
+        default_base=(target.docker.base_image or "") if target.docker else "",
+        cache_directory=user_cache(),
+    )
+
+
 @contextmanager
 def open_docker(
     target: Target, root: Path, parallelism: int, origin: Callable[[], Provenance]
 ) -> Iterator[Sequence[Provider]]:
     """The providers of a target's Docker engine; their connections end with the block."""
     assert target.docker is not None
-    around = Surroundings(
-        lock=read_lock(root / LOCK_FILE),
-        default_base=target.docker.base_image or "",
-        cache_directory=user_cache(),
-    )
+    around = surroundings(target, root)
     settings = ImageSettings(root, target.stack, around, lambda: _labels(origin()), parallelism)
     connection = Connection(target.ca_bundle, target.proxy, target.timeout)
     with (
