@@ -86,15 +86,7 @@ def require_same(saved: SavedPlan, fresh: Plan, approval: Approval) -> None:
     A change that was refused when the plan was reviewed may be carried out only by an approval
     that is given now; otherwise a rule was loosened since the review.
     """
-    lines = list(_moves(saved.rows, [row_of(change) for change in fresh.changes]))
-    if not approval.given:
-        refused = {change.address: change.refusal for change in saved.plan.refused}
-        lines += [
-            f"{change.address}: approved as {refused[change.address].kind.value}, "  # type: ignore[union-attr]  # refused
-            "now it would be carried out"
-            for change in fresh.pending
-            if change.address in refused
-        ]
+    lines = differences(saved.rows, saved.plan, fresh, approval)
     if saved.plan.target != fresh.target:
         lines.insert(0, f"target: approved {saved.plan.target}, now {fresh.target}")
     if saved.plan.stack != fresh.stack:
@@ -105,6 +97,25 @@ def require_same(saved: SavedPlan, fresh: Plan, approval: Approval) -> None:
             f"the saved plan is stale; nothing was changed\n{listing}",
             fix="make and review a new plan: reconcile plan --out FILE",
         )
+
+
+def differences(
+    rows: Sequence[PlanRow], reviewed: Plan, fresh: Plan, approval: Approval
+) -> list[str]:
+    """Every address at which a fresh plan is not the reviewed one, in words; none: the same.
+
+    `rows` are those of the reviewed plan. What was refused then and is no longer counts, too.
+    """
+    lines = list(_moves(rows, [row_of(change) for change in fresh.changes]))
+    if not approval.given:
+        refused = {change.address: change.refusal for change in reviewed.refused}
+        lines += [
+            f"{change.address}: approved as {refused[change.address].kind.value}, "  # type: ignore[union-attr]  # refused
+            "now it would be carried out"
+            for change in fresh.pending
+            if change.address in refused
+        ]
+    return lines
 
 
 def _moves(saved: Sequence[PlanRow], fresh: Sequence[PlanRow]) -> Iterable[str]:

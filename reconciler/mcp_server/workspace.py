@@ -1,0 +1,185 @@
+"""What the tools do: read the project anew for each call, keep the plans that were shown.
+
+Manifests, configuration and live objects are read at every call, so nothing here is ever older
+than the answer. A plan is carried out only if a fresh one has the digest that was asked for. No
+approval of a guard can be given from here: that takes a person at the command line.
+"""
+
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from reconciler import __version__
+from reconciler.apply import Crew, Outcome, apply_plan
+from reconciler.cli.main import Globals
+from reconciler.cli.options import PlanOptions
+from reconciler.cli.session import Session, open_session, plan_session, read_config, read_manifests
+from reconciler.errors import ReconcileError, StalePlanError
+from reconciler.guard import Approval
+from reconciler.live import read_all
+from reconciler.plan import Change, Plan, row_of
+from reconciler.plan_file import differences
+from reconciler.render.json_plan import render_json
+from reconciler.resource import LiveResource, Resource, hash_id
+from reconciler.selection import Selection
+
+log = logging.getLogger(__name__)
+
+KEPT = 32
+"""Plans that stay readable as resources, the newest."""
+EVERYTHING = Selection()
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A plan that a client was shown: what was selected, and the whole of it as JSON."""
+
+    plan: Plan
+    selection: Selection
+    document: str
+
+
+@dataclass(frozen=True, slots=True)
+class Objects:
+    """Both sides of the target, as they are now."""
+
+    stack: str
+    desired: tuple[Resource, ...]
+    live: tuple[LiveResource, ...]
+
+
+class Workspace:
+    """One project and target. Its methods may be called from several threads."""
+
+    def __init__(self, place: Globals, target: str | None, parallelism: int) -> None:
+        self._place = place
+        self._target = target
+        self._parallelism = parallelism
+        self._shown: OrderedDict[str, Shown] = OrderedDict()
+        self._lock = threading.Lock()
+        self._applying = threading.Lock()
+        self.stop = threading.Event()
+        """Set: no further write begins."""
+
+    def validate(self) -> Sequence[Resource]:
+        """Every resource of the manifests, read without network, credentials or variables."""
+        return read_manifests(read_config(self._place), None)
+
+    def plan(self, selection: Selection) -> Shown:
+        """Make a plan and keep it under its digest."""
+        options = self._options(selection)
+        with open_session(options) as session:
+            return self._keep(plan_session(session, options), session, selection)
+
+    def objects(self) -> Objects:
+        """The manifests' and the live side. Raises `ReconcileError` if a system cannot be read."""
+        with open_session(self._options(EVERYTHING)) as session:
+            reading = read_all(session.resources, session.providers, session.executor)
+            for failure in reading.failures:
+                raise ReconcileError(failure.reason, where=failure.system, fix=failure.fix)
+            return Objects(session.target.stack, reading.desired, reading.live)
+
+    def shown(self, digest: str) -> Shown | None:
+        """The plan of this digest, if it was shown lately."""
+        with self._lock:
+            return self._shown.get(digest)
+
+    def digests(self) -> tuple[str, ...]:
+        """The digests of the plans that were shown lately, newest first."""
+        with self._lock:
+            return tuple(reversed(self._shown))
+
+    def apply(self, digest: str) -> tuple[Plan, tuple[Outcome, ...]]:
+        """Carry out the plan of this digest, if that is what a fresh plan says as well.
+
+        Raises `StalePlanError` that names every address that moved, and `ReconcileError`; nothing
+        was written then.
+        """
+        shown = self.shown(digest)
+        options = self._options(shown.selection if shown else EVERYTHING)
+        with self._applying, open_session(options) as session:
+            fresh = plan_session(session, options)
+            self._require_same(digest, shown, fresh)
+            if not fresh.complete:
+                raise ReconcileError(
+                    "nothing was applied, because the plan is incomplete",
+                    where=", ".join(item.system for item in fresh.failures),
+                    fix="call plan: it says which system could not be read, and why",
+                )
+            crew = Crew(session.providers, session.executor, _Quiet(), self.stop)
+            return fresh, apply_plan(fresh, crew)
+
+    def _require_same(self, digest: str, shown: Shown | None, fresh: Plan) -> None:
+        if shown is None:
+            if fresh.digest() == digest:
+                return
+            raise StalePlanError(
+                "nothing was applied: this server has shown no plan of that digest, and a fresh "
+                f"plan of everything, with {len(fresh.pending)} changes to make, has another",
+                where=digest,
+                fix="call plan, have its result reviewed, and use the digest that it returns",
+            )
+        rows = [row_of(change) for change in shown.plan.changes]
+        lines = differences(rows, shown.plan, fresh, Approval())
+        if lines or fresh.digest() != digest:
+            moved = "; ".join(lines) or "the target or the stack is another one"
+            raise StalePlanError(
+                f"nothing was applied: the plan is no longer what was reviewed: {moved}",
+                where=digest,
+                fix="call plan again, have its result reviewed, and use the new digest",
+            )
+
+    def _keep(self, plan: Plan, session: Session, selection: Selection) -> Shown:
+        document = render_json(plan, session.header, datetime.now(UTC), __version__)
+        shown = Shown(plan, selection, document)
+        with self._lock:
+            self._shown[plan.digest()] = shown
+            self._shown.move_to_end(plan.digest())
+            while len(self._shown) > KEPT:
+                self._shown.popitem(last=False)
+        return shown
+
+    def _options(self, selection: Selection) -> PlanOptions:
+        return PlanOptions(
+            place=self._place,
+            target=self._target,
+            # A model is no person: its patterns select, and approve nothing.
+            selection=replace(selection, approves=False),
+            approval=Approval(),
+            parallelism=self._parallelism,
+            outputs=(),
+            detailed_exitcode=False,
+        )
+
+
+def desired_and_live(
+    address: str, objects: Objects
+) -> tuple[Resource | None, tuple[LiveResource, ...]]:
+    """The manifest's side of an address, and every live object that bears its mark or name."""
+    kind, _, resource_id = address.partition(".")
+    desired = next((item for item in objects.desired if item.key.address == address), None)
+    name = desired.name if desired is not None else resource_id
+    wanted = hash_id(kind, resource_id)
+    live = tuple(
+        item
+        for item in objects.live
+        if item.kind == kind
+        and (item.name == name or (item.mark is not None and item.mark.id_hash == wanted))
+    )
+    return desired, live
+
+
+class _Quiet:
+    """An observer that writes to the log alone: standard output belongs to the protocol."""
+
+    def started(self, change: Change) -> None:
+        log.info("%s: %s", change.address, change.action)
+
+    def progressed(self, change: Change, line: str) -> None:
+        log.debug("%s: %s", change.address, line)
+
+    def finished(self, outcome: Outcome) -> None:
+        log.info("%s: %s", outcome.change.address, outcome.status)
