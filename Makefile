@@ -8,6 +8,7 @@ PHASE := scripts/phase
 # The pure core: every branch of it is tested.
 CORE := resource diff plan clash guard ownership
 CORE_FILES := $(shell echo $(foreach m,$(CORE),reconciler/$(m).py,reconciler/$(m)/*) | tr ' ' ',')
+MUTATION := .cache/mutation
 # More arguments for pytest, for example: make test PYTEST_ARGS='-x -k sandbox'
 PYTEST_ARGS ?=
 
@@ -26,7 +27,8 @@ test: venv ## Run everything: static checks and all tests, with Docker; nothing 
 	@$(PHASE) "NeMo Agent Toolkit" scripts/bootstrap-python --toolkit
 	@$(MAKE) --no-print-directory static
 	@rm -f .coverage .coverage.*
-	@$(PHASE) "All tests" $(BIN)/pytest --cov --cov-report= --durations=15 $(PYTEST_ARGS)
+	@$(PHASE) "All tests" $(BIN)/pytest -n 2 --dist loadgroup -q --cov --cov-report= --durations=15 \
+	  $(PYTEST_ARGS)
 	@$(PHASE) "Coverage of the package, at least 90 %" \
 	  $(BIN)/coverage report --skip-covered --fail-under=90
 	@$(PHASE) "Coverage of the core, 100 %" \
@@ -41,8 +43,20 @@ static: venv # Format, lint, types, layers
 	@$(PHASE) "Format" $(BIN)/ruff format --check .
 	@$(PHASE) "Lint" $(BIN)/ruff check .
 	@$(PHASE) "Shell scripts" scripts/check-shell
-	@$(PHASE) "Types" $(BIN)/mypy --explicit-package-bases reconciler tests
+	@$(PHASE) "Types" $(BIN)/mypy --explicit-package-bases reconciler tests benchmarks
 	@$(PHASE) "Layers" $(BIN)/lint-imports
+
+laws: venv ## Run the long versions of the laws and the fuzzer (an hour; see docs/testing.md)
+	@RECONCILE_LAW_EXAMPLES=5000 RECONCILE_LAW_STEPS=50 RECONCILE_LAW_KILLS=200 \
+	  RECONCILE_FUZZ_SECONDS=60 $(PHASE) "Laws, at length" \
+	  $(BIN)/pytest tests/laws tests/manifest/test_fuzz.py $(PYTEST_ARGS)
+
+mutation: venv ## Change the core in thousands of ways and see which changes no test notices (30 minutes)
+	@test -x $(MUTATION)/bin/mutmut || { $(BIN)/python -m venv $(MUTATION) && \
+	  $(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
+	    > "$$($(MUTATION)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/project.pth" && \
+	  $(MUTATION)/bin/pip install --quiet mutmut==3.8.1; }
+	@rm -rf mutants && $(MUTATION)/bin/mutmut run --max-children 2 && $(MUTATION)/bin/mutmut results
 
 bench: venv ## Run the benchmarks and print ratios with the peers
 	@$(PHASE) "Benchmarks" $(BIN)/python -m benchmarks
@@ -56,11 +70,11 @@ format: venv ## Format the code and apply the linter's safe fixes
 
 clean: ## Remove .venv and caches, stop an engine of ours; images and containers stay
 	@scripts/stop-engine
-	rm -rf .venv .venv-toolkit .cache .reconcile .coverage .coverage.* htmlcov dist build \
+	rm -rf .venv .venv-toolkit .cache mutants .reconcile .coverage .coverage.* htmlcov dist build \
 	  .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 venv: # Not a file: the script looks by itself whether anything has changed
 	@scripts/bootstrap-python
 
-.PHONY: help demo test check static bench lock format clean venv
+.PHONY: help demo test check static laws mutation bench lock format clean venv

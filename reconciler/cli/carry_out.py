@@ -13,12 +13,12 @@ from reconciler.apply import Crew, Outcome, Status, apply_plan
 from reconciler.cli.options import PlanOptions
 from reconciler.cli.output import show, style_of
 from reconciler.cli.screen import open_screen
-from reconciler.cli.session import Session
 from reconciler.plan import Plan
 from reconciler.render.escape import printable
 from reconciler.render.progress import Progress
 from reconciler.render.style import Style
 from reconciler.render.summary import apply_line
+from reconciler.session import Session
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _TICK = 1.0

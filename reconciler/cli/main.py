@@ -52,6 +52,12 @@ class Globals:
             return False
         return bool(getattr(stream, "isatty", lambda: False)())
 
+    def warn(self, text: str) -> None:
+        """Say something on standard error that stops nothing."""
+        from reconciler.render.escape import printable  # noqa: PLC0415  (only for a warning)
+
+        click.echo(f"Warning: {printable(text)}", err=True)
+
 
 class LazyGroup(click.Group):
     """A group whose commands are imported when they are run."""

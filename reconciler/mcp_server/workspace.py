@@ -9,14 +9,11 @@ import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from reconciler import __version__
 from reconciler.apply import Crew, Outcome, apply_plan
-from reconciler.cli.main import Globals
-from reconciler.cli.options import PlanOptions
-from reconciler.cli.session import Session, open_session, plan_session, read_config, read_manifests
 from reconciler.errors import ReconcileError, StalePlanError
 from reconciler.guard import Approval
 from reconciler.live import read_all
@@ -25,6 +22,14 @@ from reconciler.plan_file import differences
 from reconciler.render.json_plan import render_json
 from reconciler.resource import LiveResource, Resource, hash_id
 from reconciler.selection import Selection
+from reconciler.session import (
+    Place,
+    Session,
+    open_session,
+    plan_session,
+    read_config,
+    read_manifests,
+)
 
 log = logging.getLogger(__name__)
 
@@ -51,10 +56,21 @@ class Objects:
     live: tuple[LiveResource, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What a plan is asked for with. A model approves nothing: `approval` stays empty."""
+
+    place: Place
+    target: str | None
+    selection: Selection
+    parallelism: int
+    approval: Approval = field(default_factory=Approval)
+
+
 class Workspace:
     """One project and target. Its methods may be called from several threads."""
 
-    def __init__(self, place: Globals, target: str | None, parallelism: int) -> None:
+    def __init__(self, place: Place, target: str | None, parallelism: int) -> None:
         self._place = place
         self._target = target
         self._parallelism = parallelism
@@ -70,13 +86,13 @@ class Workspace:
 
     def plan(self, selection: Selection) -> Shown:
         """Make a plan and keep it under its digest."""
-        options = self._options(selection)
-        with open_session(options) as session:
-            return self._keep(plan_session(session, options), session, selection)
+        request = self._request(selection)
+        with open_session(request) as session:
+            return self._keep(plan_session(session, request), session, selection)
 
     def objects(self) -> Objects:
         """The manifests' and the live side. Raises `ReconcileError` if a system cannot be read."""
-        with open_session(self._options(EVERYTHING)) as session:
+        with open_session(self._request(EVERYTHING)) as session:
             reading = read_all(session.resources, session.providers, session.executor)
             for failure in reading.failures:
                 raise ReconcileError(failure.reason, where=failure.system, fix=failure.fix)
@@ -99,9 +115,9 @@ class Workspace:
         was written then.
         """
         shown = self.shown(digest)
-        options = self._options(shown.selection if shown else EVERYTHING)
-        with self._applying, open_session(options) as session:
-            fresh = plan_session(session, options)
+        request = self._request(shown.selection if shown else EVERYTHING)
+        with self._applying, open_session(request) as session:
+            fresh = plan_session(session, request)
             self._require_same(digest, shown, fresh)
             if not fresh.complete:
                 raise ReconcileError(
@@ -142,17 +158,10 @@ class Workspace:
                 self._shown.popitem(last=False)
         return shown
 
-    def _options(self, selection: Selection) -> PlanOptions:
-        return PlanOptions(
-            place=self._place,
-            target=self._target,
-            # A model is no person: its patterns select, and approve nothing.
-            selection=replace(selection, approves=False),
-            approval=Approval(),
-            parallelism=self._parallelism,
-            outputs=(),
-            detailed_exitcode=False,
-        )
+    def _request(self, selection: Selection) -> _Request:
+        # A model is no person: its patterns select, and approve nothing.
+        selected = replace(selection, approves=False)
+        return _Request(self._place, self._target, selected, self._parallelism)
 
 
 def desired_and_live(

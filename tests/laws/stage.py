@@ -19,7 +19,6 @@ import yaml
 from reconciler.apply import Crew, Outcome, Status, apply_plan
 from reconciler.cli.main import Globals
 from reconciler.cli.options import PlanOptions
-from reconciler.cli.session import Session, plan_session, read_config, read_manifests
 from reconciler.config import resolve_target
 from reconciler.executor import ThreadExecutor
 from reconciler.guard import Approval
@@ -32,6 +31,7 @@ from reconciler.render.text import Header
 from reconciler.resource import Mark
 from reconciler.sandbox import Behaviour, Endpoint, SandboxServer
 from reconciler.selection import Selection
+from reconciler.session import Session, plan_session, read_config, read_manifests
 
 STACK = "ml-platform"
 OTHER_STACK = "others"

@@ -9,10 +9,10 @@ from reconciler.cli.carry_out import carry_out
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.options import PlanOptions, plan_options
 from reconciler.cli.output import apply_exit_code, emit, plan_exit_code
-from reconciler.cli.session import Session, open_session, plan_session
 from reconciler.errors import ConfigError
 from reconciler.plan import Plan
 from reconciler.plan_file import SavedPlan, read_plan_file, require_same
+from reconciler.session import Session, open_session, plan_session
 
 
 @click.command(

@@ -12,11 +12,11 @@ from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.main import Globals
 from reconciler.cli.options import target_option
 from reconciler.cli.output import style_of
-from reconciler.cli.session import read_config, read_manifests
 from reconciler.config import Config, Target, resolve_target
 from reconciler.errors import ReconcileError
 from reconciler.providers.registry import check_systems
 from reconciler.render.escape import printable
+from reconciler.session import read_config, read_manifests
 
 Found = TypeVar("Found")
 

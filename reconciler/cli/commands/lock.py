@@ -10,7 +10,6 @@ from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.files import write_whole
 from reconciler.cli.main import Globals
 from reconciler.cli.options import target_option
-from reconciler.cli.session import read_config, read_manifests
 from reconciler.config import resolve_target
 from reconciler.errors import ConfigError
 from reconciler.providers.docker.lock import (
@@ -22,6 +21,7 @@ from reconciler.providers.docker.lock import (
 from reconciler.providers.docker.registry import Registries
 from reconciler.providers.docker.registry_http import Connection
 from reconciler.rayfine.image.lockfile import LOCK_FILE, LockFile, read_lock, write_lock
+from reconciler.session import read_config, read_manifests
 
 
 @click.command(

@@ -7,7 +7,7 @@ import click
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.options import PlanOptions, plan_options
 from reconciler.cli.output import emit, plan_exit_code, save
-from reconciler.cli.session import open_session, plan_session
+from reconciler.session import open_session, plan_session
 
 
 @click.command(

@@ -5,7 +5,7 @@ from collections import Counter
 import click
 
 from reconciler.cli.main import Globals
-from reconciler.cli.session import read_config, read_manifests
+from reconciler.session import read_config, read_manifests
 
 
 @click.command(epilog="Examples:\n\n\b\n  reconcile validate\n  reconcile -C infra validate")

@@ -1,4 +1,4 @@
-"""Which replica takes the next call: the least busy one that is not lost."""
+"""Which replica takes the next call: of the least busy ones that are not lost, the longest idle."""
 
 import threading
 from collections.abc import Iterator, Sequence
@@ -13,7 +13,7 @@ class Seat:
     def __init__(self, replica: Replica) -> None:
         self.replica = replica
         self.busy = 0
-        self.calls = 0
+        self.taken_as = 0
         self.lost = False
 
 
@@ -23,14 +23,16 @@ class Dispatcher:
     def __init__(self, seats: Sequence[Seat]) -> None:
         self.all = tuple(seats)
         self._lock = threading.Lock()
+        self._calls = 0
 
     @contextmanager
     def taken(self) -> Iterator[Seat]:
         """A replica for one call. Lost ones only if there are no others: they say what happened."""
         with self._lock:
-            seat = min(self.all, key=lambda item: (item.lost, item.busy, item.calls))
+            seat = min(self.all, key=lambda item: (item.lost, item.busy, item.taken_as))
             seat.busy += 1
-            seat.calls += 1
+            self._calls += 1
+            seat.taken_as = self._calls
         try:
             yield seat
         finally:

@@ -1,17 +1,19 @@
-"""Configuration, manifests, providers and the plan they add up to: the wiring of a command."""
+"""Configuration, manifests, providers and the plan they add up to: the wiring of a command.
+
+What the command line, the agent functions and the servers for models have in common:
+`open_session` opens a target, `plan_session` plans on it. Nothing here prints; what a person should
+know besides is told to the `Place`.
+"""
 
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-
-import click
+from typing import Protocol
 
 from reconciler import manifest
 from reconciler.clash import order_names, require_distinct
-from reconciler.cli.main import Globals
-from reconciler.cli.options import PlanOptions
 from reconciler.config import (
     Config,
     Target,
@@ -23,16 +25,62 @@ from reconciler.config import (
 from reconciler.errors import ConfigError, ManifestError, Problem
 from reconciler.executor import ThreadExecutor
 from reconciler.git.head import head_commit
-from reconciler.guard import guard
+from reconciler.guard import Approval, guard
 from reconciler.kinds.base import LoadContext
 from reconciler.live import add_usage, read_all
 from reconciler.plan import Plan, World, make_plan
 from reconciler.providers.base import Providers
 from reconciler.providers.registry import KIND_TRAITS, describe_target, open_providers
-from reconciler.render.escape import printable
 from reconciler.render.text import Header
 from reconciler.resource import Resource
-from reconciler.selection import apply_selection, exact_addresses
+from reconciler.selection import Selection, apply_selection, exact_addresses
+
+
+class Place(Protocol):
+    """Where configuration is looked for: a directory, or a file that counts instead."""
+
+    @property
+    def directory(self) -> Path:
+        """The directory with `reconciler.yaml`."""
+        ...
+
+    @property
+    def config(self) -> Path | None:
+        """Another configuration file, if one was named."""
+        ...
+
+    def warn(self, text: str) -> None:
+        """Tell a person something that stops nothing."""
+        ...
+
+
+class PlanRequest(Protocol):
+    """What a plan is asked for with."""
+
+    @property
+    def place(self) -> Place:
+        """Where the configuration is."""
+        ...
+
+    @property
+    def target(self) -> str | None:
+        """Name of the target; None is the default one."""
+        ...
+
+    @property
+    def selection(self) -> Selection:
+        """Which addresses."""
+        ...
+
+    @property
+    def approval(self) -> Approval:
+        """What guards are told to allow."""
+        ...
+
+    @property
+    def parallelism(self) -> int:
+        """Requests at the same time."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +95,11 @@ class Session:
     header: Header
 
 
-def read_config(place: Globals) -> Config:
+def read_config(place: Place) -> Config:
     """The configuration of the directory, or the file that `--config` names."""
     config = load_config(place.config or find_config(place.directory))
     for text in config.warnings:
-        click.echo(f"Warning: {printable(text)}", err=True)
+        place.warn(text)
     return config
 
 
@@ -68,7 +116,7 @@ def read_manifests(config: Config, target: Target | None) -> tuple[Resource, ...
 
 
 @contextmanager
-def open_session(options: PlanOptions) -> Iterator[Session]:
+def open_session(options: PlanRequest) -> Iterator[Session]:
     """Open the target that was asked for; its connections end with the block."""
     config = read_config(options.place)
     target = resolve_target(config, options.target, os.environ)
@@ -81,7 +129,7 @@ def open_session(options: PlanOptions) -> Iterator[Session]:
         yield Session(config, target, resources, providers, executor, header)
 
 
-def plan_session(session: Session, options: PlanOptions) -> Plan:
+def plan_session(session: Session, options: PlanRequest) -> Plan:
     """Read the live side and make the guarded plan of what was selected."""
     try:
         reading = read_all(session.resources, session.providers, session.executor)
