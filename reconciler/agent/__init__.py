@@ -1,0 +1,52 @@
+"""The functions of the Run:ai environment guide, for people, scripts and agents.
+
+    from reconciler.agent import configure, runai_create_environment
+
+    configure(target="production")
+    print(runai_create_environment({"name": "my-env", "scope": "cluster", "image": "busybox"}))
+
+Every function returns text, in the guide's words, and raises nothing that a caller did not cause by
+a defect: a wrong argument, a refusal or a control plane that is down is a message that says what is
+missing. Nothing is written unless the call itself says `dry_run=False` and `confirmed=True`
+(`confirmed=True` for a deletion). All of it goes through the same validation, plan, guards and
+apply as `reconcile apply`. What comes from live objects is quoted and escaped: see
+`reconciler.render.model_text`.
+
+For servers that offer the same to models:
+
+- `AgentSettings`, `configure`, `using`, `current`: how the functions find what they work on.
+- `explain_address(plan, address, session) -> Explanation`: why a change, in words.
+- `propose_manifest(...)`, `propose_removal(...) -> Proposal`: a manifest on a new branch.
+- `reconciler.session.open_session` and `plan_session`: a target, and a plan on it.
+- `reconciler.render.model_text`: data -> text that is safe to hand to a model.
+"""
+
+from reconciler.agent.explaining import explain_address, find_change
+from reconciler.agent.functions import (
+    runai_create_environment,
+    runai_create_environment_async,
+    runai_delete_environment,
+    runai_delete_environment_async,
+    runailabs_environment_info,
+    runailabs_environment_info_async,
+)
+from reconciler.agent.proposal import Proposal, propose_manifest, propose_removal
+from reconciler.agent.settings import AgentSettings, configure, current, using
+
+__all__ = [
+    "AgentSettings",
+    "Proposal",
+    "configure",
+    "current",
+    "explain_address",
+    "find_change",
+    "propose_manifest",
+    "propose_removal",
+    "runai_create_environment",
+    "runai_create_environment_async",
+    "runai_delete_environment",
+    "runai_delete_environment_async",
+    "runailabs_environment_info",
+    "runailabs_environment_info_async",
+    "using",
+]

@@ -1,0 +1,40 @@
+"""An address on an open session -> its explanation, or the names that may have been meant."""
+
+from difflib import get_close_matches
+
+from reconciler.errors import ConfigError, ReconcileError
+from reconciler.plan import Change, Plan
+from reconciler.render.explain import Explanation, explain_change
+from reconciler.session import Session
+
+
+def explain_address(plan: Plan, address: str, session: Session) -> Explanation:
+    """Explain the change of one address of a plan of the session (made without a selection).
+
+    Asks the control plane what uses the live object: one read. Raises `ConfigError` with close
+    names for an address that the plan does not have, `ProviderError` if a system does not answer.
+    """
+    change = find_change(plan, address)
+    used_by = change.used_by
+    if change.live is not None and not used_by:
+        provider = session.providers[change.key.kind]
+        used_by = provider.usage([change.live]).get(change.live.uid, ())
+    return explain_change(change, plan, used_by, session.header.review.causes.get(change.address))
+
+
+def find_change(plan: Plan, address: str) -> Change:
+    """The change of an address, as the plan writes it. Raises `ConfigError` with close names."""
+    for change in plan.changes:
+        if address in (change.address, change.key.address):
+            return change
+    for failure in plan.failures:
+        if address in failure.addresses:
+            raise ReconcileError(
+                f"{address} is not planned, because the {failure.system} could not be read: "
+                f"{failure.reason}",
+                fix=failure.fix,
+            )
+    known = [change.address for change in plan.changes]
+    close = get_close_matches(address, known, n=3)
+    fix = f"did you mean {' or '.join(close)}?" if close else "reconcile plan lists what there is"
+    raise ConfigError(f"there is no {address} in the manifests or among what they own", fix=fix)

@@ -1,0 +1,208 @@
+"""A change -> why it is planned, field by field, in words: for people, scripts and models. Pure.
+
+`reconcile explain`, the agent functions and the servers for models all say it with these words.
+Every value of manifests and live objects stands in quotation marks, escaped, on one line and cut at
+a length, so that it cannot be taken for words of ours.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, assert_never
+
+from reconciler.diff import FieldChange
+from reconciler.plan import Action, Change, Plan
+from reconciler.render.escape import literal
+from reconciler.render.model_text import one_line
+from reconciler.resource import SENSITIVE, Secret, leaves, redact
+from reconciler.review import Cause, Origin
+
+_LONGEST = 200
+
+
+@dataclass(frozen=True, slots=True)
+class FieldReason:
+    """One field: both values as text (None: absent), and what follows, as a sentence."""
+
+    field: str
+    live: str | None
+    manifest: str | None
+    sensitive: bool
+    forces_replacement: bool
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """All that is said of one change. `why` and `applying` are sentences, in order."""
+
+    address: str
+    action: str
+    refused: str
+    manifest: str
+    live_id: str
+    why: tuple[str, ...]
+    fields: tuple[FieldReason, ...]
+    used_by: tuple[str, ...]
+    applying: tuple[str, ...]
+
+
+def explain_change(
+    change: Change, plan: Plan, used_by: Sequence[str] = (), cause: Cause | None = None
+) -> Explanation:
+    """Explain one change of a plan. `used_by` is what uses the live object, as providers say it."""
+    return Explanation(
+        address=one_line(change.address, _LONGEST),
+        action=change.action.value,
+        refused=change.refusal.kind.value if change.refusal else "",
+        manifest=one_line(change.desired.source, _LONGEST) if change.desired else "",
+        live_id=one_line(change.live.uid, _LONGEST) if change.live else "",
+        why=(*_why(change, plan), *_cause(cause)),
+        fields=tuple(_fields(change)),
+        used_by=tuple(one_line(user, _LONGEST) for user in used_by or change.used_by),
+        applying=tuple(_applying(change, plan)),
+    )
+
+
+def explanation_document(explained: Explanation) -> dict[str, Any]:
+    """The explanation as plain values, for JSON."""
+    document = asdict(explained)
+    return {
+        name: list(item) if isinstance(item, tuple) else item for name, item in document.items()
+    }
+
+
+def explanation_text(explained: Explanation) -> str:
+    """The explanation as lines of text, ending in a newline."""
+    wanted = f"{explained.refused}: {explained.action}" if explained.refused else explained.action
+    lines = [f"{explained.address}: {wanted}", "", "Why:"]
+    lines += [f"  - {sentence}" for sentence in explained.why]
+    if explained.fields:
+        lines += ["", "Field by field:"]
+        lines += [f"  - {field.words}" for field in explained.fields]
+    if explained.live_id:
+        lines += ["", "Used by:"]
+        lines += [f"  - {user}" for user in explained.used_by] or ["  - nothing that is known"]
+    lines += ["", "Applying:"]
+    lines += [f"  - {sentence}" for sentence in explained.applying]
+    return "\n".join(lines) + "\n"
+
+
+def _why(change: Change, plan: Plan) -> Iterator[str]:
+    where = one_line(change.desired.source, _LONGEST) if change.desired else "no manifest"
+    match change.action:
+        case Action.CREATE:
+            yield f"{where} states it, and no live object bears its mark (stack {plan.stack})."
+        case Action.UPDATE:
+            yield f"{_object(change)} bears its mark, and is not what {where} states."
+        case Action.REPLACE:
+            yield f"{_object(change)} bears its mark, and is not what {where} states."
+            names = ", ".join(item.name for item in change.fields if item.forces_replacement)
+            yield f"It cannot be changed in place: {one_line(names, _LONGEST)}."
+        case Action.DELETE:
+            yield from _why_deleted(change, plan)
+        case Action.ADOPT:
+            same = "is" if not change.fields else "is not"
+            yield f"{where} states it; {_object(change)} has its name and scope."
+            yield f"That object bears no mark of this stack, and {same} what the manifest states."
+        case Action.UNCHANGED:
+            count = len(list(leaves(change.desired.spec))) if change.desired else 0
+            yield f"{_object(change)} bears its mark, and is what {where} states."
+            fields = f"{count} field" if count == 1 else f"{count} fields"
+            yield f"{fields} of the manifest were compared, and that no others are set."
+        case _:
+            assert_never(change.action)
+    if change.refusal is not None:
+        yield f"It is refused ({change.refusal.kind.value}): {one_line(change.refusal.reason)}."
+
+
+def _why_deleted(change: Change, plan: Plan) -> Iterator[str]:
+    if change.deposed:
+        yield f"{_object(change)} was left over when a replacement of this address was interrupted."
+        return
+    yield f"{_object(change)} bears the mark of this address (stack {plan.stack})."
+    yield "No manifest states it any more."
+
+
+def _object(change: Change) -> str:
+    if change.live is None:
+        return "No live object"
+    return f"The live object {_shown(change.live.name)} [id={one_line(change.live.uid, 80)}]"
+
+
+def _cause(cause: Cause | None) -> Iterator[str]:
+    if cause is None:
+        return
+    if cause.edit is not None:
+        edit = cause.edit
+        yield (
+            f"The manifest was changed by commit {one_line(edit.commit[:12])} "
+            f"({_shown(edit.author)}, {one_line(edit.when, 40)}): {_shown(edit.subject)}."
+        )
+    if cause.origin in (Origin.DRIFT, Origin.BOTH):
+        who = f" by {_shown(cause.changed_by)}" if cause.changed_by else ""
+        when = f" at {one_line(cause.changed_at, 40)}" if cause.changed_at else ""
+        yield f"The live object was changed outside of Git, last{who}{when}."
+
+
+def _fields(change: Change) -> Iterator[FieldReason]:
+    if change.action is Action.CREATE and change.desired is not None:
+        for path, value in leaves(change.desired.spec):
+            yield _reason(FieldChange(path, None, value), created=True)
+        return
+    for field in change.fields:
+        yield _reason(field)
+
+
+def _reason(field: FieldChange, *, created: bool = False) -> FieldReason:
+    live = None if field.before is None else _shown(field.before)
+    stated = None if field.after is None else _shown(field.after)
+    name = one_line(field.name, _LONGEST)
+    if created:
+        words = f"{name} is set to {stated}."
+    elif stated is None:
+        words = f"{name} is {live} on the live object and not in the manifest: it is removed."
+    elif live is None:
+        words = f"{name} is not set on the live object: it is set to {stated}."
+    elif field.sensitive:
+        words = f"{name} holds another secret value than before: it is set anew."
+    else:
+        words = f"{name} is {live} on the live object: it is set to {stated}."
+    if field.forces_replacement:
+        words += " This cannot be changed in place, so the object is replaced."
+    return FieldReason(name, live, stated, field.sensitive, field.forces_replacement, words)
+
+
+def _shown(value: Any) -> str:
+    """A value as in a plan, escaped and cut; a secret is never shown."""
+    if isinstance(value, Secret):
+        return SENSITIVE
+    return one_line(literal(redact(value)), _LONGEST)
+
+
+def _applying(change: Change, plan: Plan) -> Iterator[str]:
+    if change.refusal is not None:
+        yield "Nothing is done to it, as long as it is refused."
+        yield f"To clear it: {one_line(change.refusal.fix)}."
+        return
+    match change.action:
+        case Action.CREATE:
+            yield f"One object is created, with the mark of stack {plan.stack}."
+            if change.desired and change.desired.depends_on:
+                first = ", ".join(key.address for key in change.desired.depends_on)
+                yield f"Before it: {one_line(first, _LONGEST)}."
+        case Action.UPDATE:
+            yield "The object is changed in place: its id stays, and whoever uses it goes on."
+        case Action.REPLACE:
+            yield "The old object is renamed, the new one created and confirmed, the old deleted."
+            yield "The id changes: what refers to the old id has to be moved."
+        case Action.DELETE:
+            yield "The object is deleted, after every other change has succeeded."
+            yield "Workloads made from it go on; new ones cannot use it."
+        case Action.ADOPT:
+            yield f"The object gets the mark of stack {plan.stack} and is managed from then on."
+            if change.fields:
+                yield "It is changed to what the manifest states at the same time."
+        case Action.UNCHANGED:
+            yield "Nothing: it is as it should be."
+        case _:
+            assert_never(change.action)
