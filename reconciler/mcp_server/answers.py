@@ -10,7 +10,7 @@ from typing import Any
 
 from reconciler.apply import Outcome, Status
 from reconciler.plan import Action, Change, Plan
-from reconciler.render.escape import printable
+from reconciler.render.model_text import one_line
 from reconciler.render.summary import apply_line, plan_line
 from reconciler.resource import LiveResource, Resource, redact
 
@@ -22,15 +22,13 @@ _MOST_FIELDS = 12
 
 
 def as_text(value: Any) -> str:
-    """The value as JSON whose strings hold nothing but printable characters."""
+    """The value as JSON whose strings are of one line each and hold nothing invisible."""
     return json.dumps(_clean(value), ensure_ascii=False, indent=1)
 
 
 def _clean(value: Any) -> Any:
     if isinstance(value, str):
-        text = printable(value)
-        more = len(text) - _LONGEST_TEXT
-        return text if more <= 0 else f"{text[:_LONGEST_TEXT]}... ({more} more characters)"
+        return one_line(value, _LONGEST_TEXT)
     if isinstance(value, Mapping):
         return {_clean(str(name)): _clean(item) for name, item in value.items()}
     if isinstance(value, list | tuple):

@@ -25,6 +25,7 @@ from reconciler.mcp_server.arguments import (
 )
 from reconciler.mcp_server.workspace import Workspace, desired_and_live
 from reconciler.providers.registry import KIND_TRAITS
+from reconciler.render.explain import explanation_document
 from reconciler.selection import Selection
 from reconciler.wording import nearest
 
@@ -81,6 +82,11 @@ def _planner(*, applicable: bool) -> Callable[[Workspace, PlanArguments], Answer
         return Answer(as_text(plan_answer(shown.plan, uri=uri, applicable=applicable)), uri)
 
     return plan
+
+
+def _explain(workspace: Workspace, given: AddressArguments) -> Answer:
+    explained = explanation_document(workspace.explain(given.address))
+    return Answer(as_text({name: item for name, item in explained.items() if item}))
 
 
 def _get(workspace: Workspace, given: AddressArguments) -> Answer:
@@ -158,6 +164,14 @@ def tools(*, allow_writes: bool) -> tuple[Tool, ...]:
             "The resource it links to is the whole plan as JSON.",
             PlanArguments,
             _planner(applicable=allow_writes),
+        ),
+        Tool(
+            "explain",
+            "Explain one change",
+            "Say why one address would change: the reason, field by field what is live and what "
+            "the manifest states, what uses the object, what applying would do. Changes nothing.",
+            AddressArguments,
+            _explain,
         ),
         Tool(
             "get",

@@ -13,12 +13,14 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from reconciler import __version__
+from reconciler.agent import explain_address
 from reconciler.apply import Crew, Outcome, apply_plan
 from reconciler.errors import ReconcileError, StalePlanError
 from reconciler.guard import Approval
 from reconciler.live import read_all
 from reconciler.plan import Change, Plan, row_of
 from reconciler.plan_file import differences
+from reconciler.render.explain import Explanation
 from reconciler.render.json_plan import render_json
 from reconciler.resource import LiveResource, Resource, hash_id
 from reconciler.selection import Selection
@@ -89,6 +91,12 @@ class Workspace:
         request = self._request(selection)
         with open_session(request) as session:
             return self._keep(plan_session(session, request), session, selection)
+
+    def explain(self, address: str) -> Explanation:
+        """Why one address would change. Raises `ReconcileError` for one that there is not."""
+        request = self._request(EVERYTHING)
+        with open_session(request) as session:
+            return explain_address(plan_session(session, request), address, session)
 
     def objects(self) -> Objects:
         """The manifests' and the live side. Raises `ReconcileError` if a system cannot be read."""

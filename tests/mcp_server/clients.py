@@ -21,15 +21,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Called:
-    """What a tool answered: its text as JSON, whether it is an error, and its resource."""
+    """What a tool answered: its text, that as JSON, whether it is an error, and its resource."""
 
+    raw: str
     value: dict[str, Any]
     failed: bool
     uri: str = ""
-
-    @property
-    def text(self) -> str:
-        return json.dumps(self.value, ensure_ascii=False)
 
 
 async def call(client: Client, name: str, /, **arguments: Any) -> Called:
@@ -39,7 +36,9 @@ async def call(client: Client, name: str, /, **arguments: Any) -> Called:
     first, *rest = result.content
     assert isinstance(first, types.TextContent)
     uris = [item.uri for item in rest if isinstance(item, types.ResourceLink)]
-    return Called(json.loads(first.text), bool(result.is_error), uris[0] if uris else "")
+    return Called(
+        first.text, json.loads(first.text), bool(result.is_error), uris[0] if uris else ""
+    )
 
 
 async def read_plan(client: Client, uri: str) -> dict[str, Any]:

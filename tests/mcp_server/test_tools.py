@@ -12,7 +12,7 @@ from tests.acceptance.live_side import assets, create_live, delete_live, edit_li
 from tests.acceptance.project import Project, environment
 from tests.mcp_server.clients import call, in_process, read_plan
 
-READING = {"validate", "plan", "get", "list_objects"}
+READING = {"validate", "plan", "explain", "get", "list_objects"}
 
 
 def test_the_tools_say_what_they_do_and_which_one_writes(world: Project) -> None:
@@ -46,7 +46,7 @@ def test_a_plan_is_a_summary_and_the_whole_of_it_a_resource(world: Project) -> N
             "action": "create",
             "file": "manifests/all.yaml:1",
         }
-        assert len(made.text) < 4000
+        assert len(made.raw) < 4000
         document = await read_plan(client, made.uri)
         assert len(document["resource_changes"]) == 30
         assert document["reconciler"]["digest"] == made.value["digest"]
@@ -128,6 +128,28 @@ def test_get_shows_both_sides_and_owners(world: Project) -> None:
     in_process(world.directory, use)
 
 
+def test_explain_says_why_field_by_field(world: Project) -> None:
+    world.write(environment("train", environment_variables={"A": "1"}))
+    world.apply()
+    world.write(environment("train", image="busybox:2", environment_variables={"A": "1"}))
+
+    async def use(client: Client) -> None:
+        got = await call(client, "explain", address="RunaiEnvironment.train")
+        assert got.value["action"] == "update"
+        (field,) = got.value["fields"]
+        assert (field["field"], field["live"], field["manifest"]) == (
+            "image",
+            '"busybox:1"',
+            '"busybox:2"',
+        )
+        assert got.value["applying"]
+        wrong = await call(client, "explain", address="RunaiEnvironment.trian")
+        assert wrong.failed
+        assert "RunaiEnvironment.train" in wrong.value["fix"]
+
+    in_process(world.directory, use)
+
+
 def test_apply_carries_out_exactly_the_plan_of_the_digest(world: Project) -> None:
     world.write(environment("train"), environment("other"))
 
@@ -178,7 +200,7 @@ def test_a_digest_that_a_person_brings_is_good_for_the_whole_plan(world: Project
     async def use(client: Client) -> None:
         unknown = await call(client, "apply_plan", digest="sha256:" + "0" * 64)
         assert unknown.failed
-        assert digest not in unknown.text
+        assert digest not in unknown.raw
         assert not assets(world)
         assert not (await call(client, "apply_plan", digest=digest)).failed
 

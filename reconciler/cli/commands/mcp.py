@@ -19,7 +19,7 @@ SHORTEST_TOKEN = 16
 
 
 @click.command(
-    epilog="Tools: validate, plan, get, list_objects; with "
+    epilog="Tools: validate, plan, explain, get, list_objects; with "
     "--allow-writes also apply_plan, which carries out a plan by the digest that plan returned.\n\n"
     "Over standard input and output the client starts the server itself. Over HTTP it listens on "
     "127.0.0.1 only; every request needs the token.\n\n"
