@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from reconciler.agent import Proposal
 from reconciler.apply import Outcome, Status
 from reconciler.plan import Action, Change, Plan
 from reconciler.render.model_text import one_line
@@ -121,6 +122,21 @@ def outcomes_answer(plan: Plan, outcomes: Sequence[Outcome]) -> dict[str, Any]:
         answer["not_shown"] = f"{len(applied) - MOST_CHANGES} more that were applied"
     if plan.refused:
         answer["refused"] = [change_answer(change) for change in plan.refused]
+    return answer
+
+
+def proposal_answer(proposal: Proposal) -> dict[str, Any]:
+    """A branch with one commit, and what a person does with it."""
+    answer: dict[str, Any] = {
+        "summary": "Proposed on a new branch. No live system and no work tree was changed.",
+        "branch": proposal.branch,
+        "commit": proposal.commit,
+        "file": proposal.file,
+        "differs": list(proposal.addresses),
+        "next": list(proposal.open_with),
+    }
+    if proposal.existed:
+        answer["summary"] = "The very same proposal was there already."
     return answer
 
 

@@ -3,7 +3,7 @@
 Nothing is coerced and nothing unknown is ignored: a model that errs is told so in words.
 """
 
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -63,6 +63,39 @@ class ListArguments(Arguments):
     )
     name_contains: str = Field(
         default="", max_length=300, description="Only objects whose name contains this text."
+    )
+
+
+class Metadata(BaseModel):
+    """`metadata` of a manifest; what else may stand there is judged with the manifest."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", strict=True, hide_input_in_errors=True)
+
+    name: str = Field(min_length=1, max_length=300)
+
+
+class Manifest(Arguments):
+    """A manifest as it stands in a file; its `spec` is judged with the other manifests."""
+
+    apiVersion: Literal["reconciler/v1"] = "reconciler/v1"  # noqa: N815  (its name in a manifest)
+    kind: Literal["RunaiEnvironment", "RunaiCompute", "RayfineImage"]
+    metadata: Metadata
+    spec: dict[str, Any]
+
+
+class ManifestArguments(Arguments):
+    """A manifest to propose."""
+
+    manifest: Manifest = Field(
+        description="The whole manifest as it is to be. For a change: take `desired` of the tool "
+        "`get` and alter it; what is left out goes back to its default.",
+        examples=[
+            {
+                "kind": "RunaiEnvironment",
+                "metadata": {"name": "ml-training-env"},
+                "spec": {"scope": "cluster", "image": "busybox", "workload_types": ["training"]},
+            }
+        ],
     )
 
 

@@ -14,12 +14,14 @@ from reconciler.mcp_server.answers import (
     outcomes_answer,
     owner_of,
     plan_answer,
+    proposal_answer,
 )
 from reconciler.mcp_server.arguments import (
     AddressArguments,
     ApplyArguments,
     Arguments,
     ListArguments,
+    ManifestArguments,
     NoArguments,
     PlanArguments,
 )
@@ -138,6 +140,14 @@ def _list(workspace: Workspace, given: ListArguments) -> Answer:
     return Answer(as_text(answer))
 
 
+def _propose(workspace: Workspace, given: ManifestArguments) -> Answer:
+    return Answer(as_text(proposal_answer(workspace.propose(given.manifest.model_dump()))))
+
+
+def _propose_removal(workspace: Workspace, given: AddressArguments) -> Answer:
+    return Answer(as_text(proposal_answer(workspace.propose_removal(given.address))))
+
+
 def _apply(workspace: Workspace, given: ApplyArguments) -> Answer:
     plan, outcomes = workspace.apply(given.digest)
     failed = any(item.status is not Status.APPLIED for item in outcomes)
@@ -188,6 +198,26 @@ def tools(*, allow_writes: bool) -> tuple[Tool, ...]:
             "each. Use it to find an address.",
             ListArguments,
             _list,
+        ),
+        Tool(
+            "propose_manifest",
+            "Propose a manifest",
+            "Commit one new or changed manifest to a new Git branch for review. Touches no live "
+            "system, no checked-out file and no existing branch. Refused if the manifest is "
+            "wrong, or if anything else would change.",
+            ManifestArguments,
+            _propose,
+            writes=True,
+        ),
+        Tool(
+            "propose_removal",
+            "Propose to remove a manifest",
+            "Commit the removal of one manifest to a new Git branch for review. Touches no live "
+            "system, no checked-out file and no existing branch; the object is deleted only when "
+            "people merge and apply that.",
+            AddressArguments,
+            _propose_removal,
+            writes=True,
         ),
     )
     if not allow_writes:

@@ -8,12 +8,20 @@ approval of a guard can be given from here: that takes a person at the command l
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from reconciler import __version__
-from reconciler.agent import explain_address
+from reconciler.agent import (
+    AgentSettings,
+    Proposal,
+    explain_address,
+    propose_manifest,
+    propose_removal,
+)
+from reconciler.agent.settings import make_settings
 from reconciler.apply import Crew, Outcome, apply_plan
 from reconciler.errors import ReconcileError, StalePlanError
 from reconciler.guard import Approval
@@ -79,6 +87,7 @@ class Workspace:
         self._shown: OrderedDict[str, Shown] = OrderedDict()
         self._lock = threading.Lock()
         self._applying = threading.Lock()
+        self._proposing = threading.Lock()
         self.stop = threading.Event()
         """Set: no further write begins."""
 
@@ -97,6 +106,19 @@ class Workspace:
         request = self._request(EVERYTHING)
         with open_session(request) as session:
             return explain_address(plan_session(session, request), address, session)
+
+    def propose(self, manifest: Mapping[str, Any]) -> Proposal:
+        """Commit one manifest to a new branch. Raises `ReconcileError`; no branch is made then."""
+        with self._proposing:
+            return propose_manifest(read_config(self._place), manifest, self._proposals())
+
+    def propose_removal(self, address: str) -> Proposal:
+        """Commit the removal of one manifest to a new branch. Raises `ReconcileError`."""
+        with self._proposing:
+            return propose_removal(read_config(self._place), address, self._proposals())
+
+    def _proposals(self) -> AgentSettings:
+        return make_settings({"mode": "gitops", "directory": self._place.directory})
 
     def objects(self) -> Objects:
         """The manifests' and the live side. Raises `ReconcileError` if a system cannot be read."""

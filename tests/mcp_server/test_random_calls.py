@@ -147,7 +147,7 @@ def test_random_calls_write_nothing_that_was_not_reviewed(
 
     async def use(client: Client) -> None:
         for seed in range(SEQUENCES // 2):
-            await story.play(client, random.Random(f"{allow_writes} {seed}"))  # noqa: S311
+            await story.play(client, random.Random(f"{allow_writes} {seed}"))
 
     in_process(world.directory, use, allow_writes=allow_writes)
     assert story.refused > SEQUENCES // 2
