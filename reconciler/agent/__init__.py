@@ -16,7 +16,8 @@ For servers that offer the same to models:
 
 - `AgentSettings`, `configure`, `using`, `current`: how the functions find what they work on.
 - `explain_address(plan, address, session) -> Explanation`: why a change, in words.
-- `propose_manifest(...)`, `propose_removal(...) -> Proposal`: a manifest on a new branch.
+- `propose_manifest(...)`, `propose_removal(...) -> Proposal`: a manifest on a new branch; or in
+  steps, to show it first: `read_base`, `draft_manifest` or `draft_removal`, `commit_draft`.
 - `reconciler.session.open_session` and `plan_session`: a target, and a plan on it.
 - `reconciler.render.model_text`: data -> text that is safe to hand to a model.
 """
@@ -30,18 +31,34 @@ from reconciler.agent.functions import (
     runailabs_environment_info,
     runailabs_environment_info_async,
 )
-from reconciler.agent.proposal import Proposal, propose_manifest, propose_removal
+from reconciler.agent.proposal import (
+    Base,
+    Draft,
+    Proposal,
+    commit_draft,
+    draft_manifest,
+    draft_removal,
+    propose_manifest,
+    propose_removal,
+    read_base,
+)
 from reconciler.agent.settings import AgentSettings, configure, current, using
 
 __all__ = [
     "AgentSettings",
+    "Base",
+    "Draft",
     "Proposal",
+    "commit_draft",
     "configure",
     "current",
+    "draft_manifest",
+    "draft_removal",
     "explain_address",
     "find_change",
     "propose_manifest",
     "propose_removal",
+    "read_base",
     "runai_create_environment",
     "runai_create_environment_async",
     "runai_delete_environment",

@@ -1,7 +1,21 @@
 """The guide's functions as they are called: types checked, settings looked up, text returned."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
+
+from reconciler.agent import headings, messages
+from reconciler.agent.consent import consent_to_create, consent_to_delete
+from reconciler.agent.create import create
+from reconciler.agent.delete import delete
+from reconciler.agent.gitops import propose_creation, propose_deletion
+from reconciler.agent.info import describe
+from reconciler.agent.request import SOURCE, Flaw, SpecError, read_request
+from reconciler.agent.settings import current
+from reconciler.agent.target import find_workplace, read_settings_config
+from reconciler.errors import ManifestError, Problem, ReconcileError
+from reconciler.kinds.base import LoadContext
+from reconciler.providers.runai.sdk import missing_part
 
 
 def runai_create_environment(
@@ -16,7 +30,7 @@ def runai_create_environment(
     Without `dry_run=False` and `confirmed=True` nothing is written: the answer is a preview, or
     says what is missing. In `gitops` mode a write is a commit on a new branch.
     """
-    raise NotImplementedError(env_spec, dry_run, confirmed)
+    return _answer(headings.NOT_CREATED, lambda: _create(env_spec, dry_run, confirmed))
 
 
 def runai_delete_environment(environment_name: str, confirmed: bool = False) -> str:
@@ -25,7 +39,7 @@ def runai_delete_environment(environment_name: str, confirmed: bool = False) -> 
     Without `confirmed=True` nothing is written: the answer shows what would be deleted and what
     uses it. Only assets of the functions' own stack are deleted; see `AgentSettings`.
     """
-    raise NotImplementedError(environment_name, confirmed)
+    return _answer(headings.NOT_DELETED, lambda: _delete(environment_name, confirmed))
 
 
 def runailabs_environment_info(input_message: str = "") -> str:
@@ -34,7 +48,7 @@ def runailabs_environment_info(input_message: str = "") -> str:
     `show projects`, `show clusters`, `departments`, `environments`, `compute`; else all. Reads
     only.
     """
-    raise NotImplementedError(input_message)
+    return _answer(headings.NOT_AVAILABLE, lambda: _describe(input_message))
 
 
 async def runai_create_environment_async(
@@ -52,3 +66,72 @@ async def runai_delete_environment_async(environment_name: str, confirmed: bool 
 async def runailabs_environment_info_async(input_message: str = "") -> str:
     """`runailabs_environment_info` on a thread of its own."""
     return await asyncio.to_thread(runailabs_environment_info, input_message)
+
+
+def _create(env_spec: object, dry_run: object, confirmed: object) -> str:
+    settings = current()
+    consent = consent_to_create(dry_run, confirmed, dry_run_default=settings.dry_run_default)
+    if settings.mode == "gitops":
+        config = read_settings_config(settings)
+        limits = settings.limits(config.limits)
+        context = LoadContext(config.root, config.stack, limits, config.env_allow, None)
+        return propose_creation(read_request(env_spec, context), config, settings, consent)
+    place = find_workplace(settings)
+    limits = settings.limits(place.config.limits)
+    asked = read_request(env_spec, LoadContext(place.config.root, place.stack, limits, (), {}))
+    return _absent_sdk() or create(place, asked, consent)
+
+
+def _delete(name: object, confirmed: object) -> str:
+    settings = current()
+    consent = consent_to_delete(confirmed)
+    wanted = _name(name)
+    if settings.mode == "gitops":
+        return propose_deletion(wanted, read_settings_config(settings), settings, consent)
+    place = find_workplace(settings)
+    return _absent_sdk() or delete(place, wanted, consent)
+
+
+def _describe(message: object) -> str:
+    if not isinstance(message, str):
+        what = f"input_message has to be text, not {type(message).__name__}"
+        raise SpecError([Flaw(what, "for example 'show projects'")])
+    return _absent_sdk() or describe(find_workplace(current()), message)
+
+
+def _name(name: object) -> str:
+    if not isinstance(name, str) or not name.strip():
+        raise SpecError([Flaw("Missing required field: 'environment_name'", "name it, as text")])
+    return name.strip()
+
+
+def _absent_sdk() -> str:
+    """The guide's block for an SDK that is missing, or lacks what is needed; else nothing."""
+    match missing_part():
+        case "sdk":
+            return messages.no_sdk()
+        case "environments":
+            return messages.no_method()
+        case _:
+            return ""
+
+
+def _answer(heading: str, work: Callable[[], str]) -> str:
+    """The answer, or the words of the error that came instead of it."""
+    try:
+        return work()
+    except SpecError as error:
+        return headings.flaws(headings.INVALID, [(flaw.what, flaw.fix) for flaw in error.flaws])
+    except ManifestError as error:
+        found = [(problem.message, problem.fix, _place_of(problem)) for problem in error.problems]
+        return headings.unresolved(found)
+    except ReconcileError as error:
+        what = f"{error.where}: {error.what}" if error.where else error.what
+        return headings.failure(heading, what, error.fix)
+
+
+def _place_of(problem: Problem) -> str:
+    """Where the fault of a manifest is; for a specification of the caller's, which field."""
+    if problem.file != SOURCE.file:
+        return str(problem).split(": ", 1)[0] if problem.line else problem.file
+    return "Scope ID not found" if problem.path[-1:] in (("scope_id",), ("scope",)) else ""

@@ -5,7 +5,17 @@ of the manifests' authors is touched; `env.py` files are only looked for.
 """
 
 from reconciler.manifest.documents import load, load_files
+from reconciler.manifest.edit import remove_document, replace_document, write_document
 from reconciler.manifest.files import ManifestFile, read_directory
 from reconciler.manifest.locate import locate
 
-__all__ = ["ManifestFile", "load", "load_files", "locate", "read_directory"]
+__all__ = [
+    "ManifestFile",
+    "load",
+    "load_files",
+    "locate",
+    "read_directory",
+    "remove_document",
+    "replace_document",
+    "write_document",
+]

@@ -54,7 +54,7 @@ def explain_change(
         address=one_line(change.address, _LONGEST),
         action=change.action.value,
         refused=change.refusal.kind.value if change.refusal else "",
-        manifest=one_line(change.desired.source, _LONGEST) if change.desired else "",
+        manifest=_manifest(change),
         live_id=one_line(change.live.uid, _LONGEST) if change.live else "",
         why=(*_why(change, plan), *_cause(cause)),
         fields=tuple(_fields(change)),
@@ -87,8 +87,16 @@ def explanation_text(explained: Explanation) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _manifest(change: Change) -> str:
+    """Where the desired side is stated: file and line; only the first where there is no line."""
+    if change.desired is None:
+        return ""
+    source = change.desired.source
+    return one_line(source if source.line else source.file, _LONGEST)
+
+
 def _why(change: Change, plan: Plan) -> Iterator[str]:
-    where = one_line(change.desired.source, _LONGEST) if change.desired else "no manifest"
+    where = _manifest(change) or "no manifest"
     match change.action:
         case Action.CREATE:
             yield f"{where} states it, and no live object bears its mark (stack {plan.stack})."

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
-from typing import Any, ForwardRef
+from typing import Any, ForwardRef, Literal
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +56,17 @@ def load() -> Sdk:
                 log.debug("entering the Run:ai SDK lazily failed; importing all of it")
                 _forget()
         return _collect()
+
+
+def missing_part() -> Literal["", "sdk", "environments"]:
+    """Whether the SDK, or its part for environment assets, is not installed. Imports nothing."""
+    try:
+        if importlib.util.find_spec("runai") is None:
+            return "sdk"
+        found = importlib.util.find_spec(_CLASSES["EnvironmentApi"])
+    except (ImportError, ValueError):  # half an installation
+        return "environments"
+    return "" if found is not None else "environments"
 
 
 class _LazyPackage(ModuleType):

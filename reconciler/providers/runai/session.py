@@ -52,6 +52,11 @@ class RunaiSystem:
     def __iter__(self) -> Iterator[Provider]:
         return iter(self.providers)
 
+    @property
+    def units(self) -> UnitLists:
+        """Clusters, departments, projects and credentials, each read when it is asked for."""
+        return self._units
+
     def check(self) -> tuple[str, ...]:
         """Log in and read the clusters; lines about what was found, for `reconcile doctor`.
 

@@ -1,0 +1,101 @@
+"""Direct mode, creating: a specification -> a plan of its own addresses -> the guide's messages.
+
+Only the named environment and the compute asset it implies are planned, in the functions' own
+stack. Nothing that exists is changed or replaced by a function whose name says *create*: an asset
+of the same name is the end of it, whoever it belongs to.
+"""
+
+from reconciler.agent import headings, messages
+from reconciler.agent.consent import Consent
+from reconciler.agent.description import asset_lines
+from reconciler.agent.request import Asked, Flaw, SpecError
+from reconciler.agent.target import Workplace, open_direct, request
+from reconciler.agent.writing import all_applied, carry_out, require_complete
+from reconciler.plan import Action, Change, Plan
+from reconciler.render.explain import explain_change
+from reconciler.resource import Reference
+from reconciler.session import Session, plan_session
+
+_ADVICE = {
+    "own": "This function does not change what exists: delete it first, or choose another name.",
+    "other": "Choose another name, or ask whoever it belongs to. Mode gitops can propose a "
+    "manifest that takes an unowned asset over (metadata.adopt: true), for review.",
+}
+
+
+def create(place: Workplace, asked: Asked, consent: Consent) -> str:
+    """Create what was asked for, or show what would be made."""
+    if any(isinstance(value, Reference) for value in asked.environment.spec.values()):
+        what = "image: a reference to a RayfineImage needs its manifest, which direct mode has not"
+        raise SpecError([Flaw(what, "write the name of an image, or use mode gitops")])
+    with open_direct(place, asked.resources) as session:
+        keys = [resource.key for resource in asked.resources]
+        plan = plan_session(session, request(place, *(key.address for key in keys)))
+        require_complete(plan)
+        environment = _environment(plan, asked)
+        obstacle = _obstacle(plan)
+        if obstacle is not None:
+            return _taken(obstacle, plan, place)
+        if not plan.pending:
+            return messages.already_there(environment, place.link)
+        if not consent.given:
+            return _preview(asked, plan, place, consent)
+        return _carry_out(plan, session, asked, place)
+
+
+def _environment(plan: Plan, asked: Asked) -> Change:
+    (found,) = (
+        change
+        for change in plan.changes
+        if change.key == asked.environment.key and change.deposed is None
+    )
+    return found
+
+
+def _obstacle(plan: Plan) -> Change | None:
+    """The first change that is more than making something new, the environment before its compute.
+
+    A compute asset of our own that was left behind is brought to what is asked for.
+    """
+    for change in reversed(plan.changes):
+        if change.deposed is not None:
+            continue
+        own_leftover = change.action is Action.UPDATE and change.key.kind == "RunaiCompute"
+        harmless = change.action in (Action.CREATE, Action.UNCHANGED) or own_leftover
+        if change.refusal is not None or not harmless:
+            return change
+    return None
+
+
+def _taken(change: Change, plan: Plan, place: Workplace) -> str:
+    mark = change.live.mark if change.live is not None else None
+    own = mark is not None and mark.stack == place.stack and change.refusal is None
+    return messages.name_taken(explain_change(change, plan), _ADVICE["own" if own else "other"])
+
+
+def _preview(asked: Asked, plan: Plan, place: Workplace, consent: Consent) -> str:
+    compute = asked.compute.spec if asked.compute is not None else None
+    heading = headings.PREVIEW if consent.dry_run else headings.CONFIRM_CREATE
+    return messages.preview(
+        heading,
+        asset_lines(_resolved(plan, asked), compute),
+        plan,
+        place.description,
+        consent.ask("To create it"),
+    )
+
+
+def _resolved(plan: Plan, asked: Asked) -> dict[str, object]:
+    """The specification with the ids that the control plane gave for names."""
+    resource = _environment(plan, asked).desired
+    return dict(resource.spec if resource is not None else asked.environment.spec)
+
+
+def _carry_out(plan: Plan, session: Session, asked: Asked, place: Workplace) -> str:
+    outcomes = carry_out(plan, session, [resource.key for resource in asked.resources])
+    if not all_applied(outcomes):
+        return messages.unfinished(headings.NOT_CREATED, outcomes)
+    environment = _environment(plan, asked)
+    uids = {outcome.change.key: outcome.uid for outcome in outcomes}
+    uid = uids.get(environment.key) or (environment.live.uid if environment.live else "")
+    return messages.created(environment, uid, place.link, plan)

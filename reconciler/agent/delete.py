@@ -1,0 +1,163 @@
+"""Direct mode, deleting: a name -> exactly one asset -> its deletion, or why not.
+
+The asset is looked for in every scope. One of the functions' own stack is deleted with the compute
+asset that was made with it; one of another stack never is. An asset that bears no mark is deleted
+only if the settings allow it, and then in two steps that leave no doubt whose deed it was: it is
+marked, and then deleted as what it is by then, an object of ours.
+"""
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+
+from reconciler.agent import headings, messages
+from reconciler.agent.consent import Consent
+from reconciler.agent.request import ADDRESS_KIND, address_id
+from reconciler.agent.target import Workplace, open_direct, request
+from reconciler.agent.writing import all_applied, carry_out, require_complete
+from reconciler.errors import ConflictError, ReconcileError
+from reconciler.ownership import text_limit
+from reconciler.plan import Action, Change, Plan, desired_mark
+from reconciler.render.model_text import quoted
+from reconciler.resource import LiveResource, Resource, ResourceKey, Source, hash_id
+from reconciler.session import Session, plan_session
+
+_COMPUTE = "RunaiCompute"
+
+
+def delete(place: Workplace, name: str, consent: Consent) -> str:
+    """Delete the one asset of this name or id, or show what would go."""
+    with open_direct(place) as session:
+        everything = session.providers[ADDRESS_KIND].read()
+        found = _matching(everything, name)
+        if not found:
+            available = _closest_first(name, [item.name for item in everything])
+            return messages.not_found(name, available, f"on target {place.target.name}")
+        if len(found) > 1:
+            return messages.ambiguous(name, [_place(item) for item in found])
+        return _delete_one(found[0], place, session, consent)
+
+
+def _matching(everything: Sequence[LiveResource], name: str) -> list[LiveResource]:
+    named = [item for item in everything if item.name == name]
+    return named or [item for item in everything if item.uid == name]
+
+
+def _closest_first(name: str, names: Sequence[str]) -> list[str]:
+    known = sorted(set(names))
+    close = get_close_matches(name, known, n=3)
+    return [*close, *(item for item in known if item not in close)]
+
+
+def _place(live: LiveResource) -> tuple[str, str]:
+    scope, scope_id = live.spec.get("scope", ""), live.spec.get("scope_id")
+    where = f"scope {quoted(scope)}"
+    if scope_id:
+        where += f", {quoted(scope_id)}"
+    return where, f"environment_name={quoted(live.uid)}"
+
+
+def _delete_one(live: LiveResource, place: Workplace, session: Session, consent: Consent) -> str:
+    owner = live.mark.stack if live.mark is not None else None
+    if owner is not None and owner != place.stack:
+        return _of_another_stack(live, owner, place)
+    if owner is None and not place.settings.allow_unowned:
+        return _unowned(live)
+    plan = _plan_own(live, session, place) if owner else _plan_unowned(live, place)
+    require_complete(plan)
+    change = _change_of(live, plan)
+    if change.refusal is not None:
+        return headings.failure(headings.REFUSED, change.refusal.reason, change.refusal.fix)
+    if change.deposed is not None:
+        why = f"{live.name} is what an interrupted replacement has left of {change.key.address}"
+        return headings.failure(headings.REFUSED, why, "reconcile apply removes it")
+    if not consent.given:
+        used_by = session.providers[ADDRESS_KIND].usage([live]).get(live.uid, ())
+        return messages.confirm_deletion(live, plan, used_by, consent.ask("To proceed"))
+    if owner is None:
+        return _delete_unowned(live, plan, session, place)
+    return _carry_out(live, plan, session, place)
+
+
+def _delete_unowned(live: LiveResource, plan: Plan, session: Session, place: Workplace) -> str:
+    outcomes = carry_out(plan, session, [change.key for change in plan.changes])
+    if not all_applied(outcomes):
+        return messages.unfinished(headings.NOT_DELETED, outcomes)
+    try:
+        found = session.providers[ADDRESS_KIND].read()
+        marked = next((item for item in found if item.uid == live.uid), live)
+        return _carry_out(live, _plan_own(marked, session, place), session, place)
+    except ReconcileError as error:
+        what = f"it was marked as stack {place.stack}'s, but not deleted: {error.what}"
+        fix = f"{error.fix}; then call this function again"
+        return headings.failure(headings.NOT_DELETED, what, fix, certain=False)
+
+
+def _carry_out(live: LiveResource, plan: Plan, session: Session, place: Workplace) -> str:
+    change = _change_of(live, plan)
+    if change.refusal is not None:
+        return headings.failure(headings.REFUSED, change.refusal.reason, change.refusal.fix)
+    outcomes = carry_out(plan, session, [item.key for item in plan.changes])
+    if not all_applied(outcomes):
+        return messages.unfinished(headings.NOT_DELETED, outcomes)
+    return messages.deleted(live, place.link)
+
+
+def _of_another_stack(live: LiveResource, owner: str, place: Workplace) -> str:
+    what = f"{live.name} ({live.uid}) belongs to stack {owner}, and is managed there"
+    if owner == place.target.stack:
+        fix = (
+            "its manifest is in Git: use mode gitops, which proposes to remove the manifest on a "
+            "new branch, for review"
+        )
+    else:
+        fix = "ask whoever manages that stack: direct mode deletes only what it has made"
+    return headings.failure(headings.REFUSED, what, fix)
+
+
+def _unowned(live: LiveResource) -> str:
+    why = f" ({live.detached})" if live.detached else ""
+    return headings.failure(
+        headings.REFUSED,
+        f"{live.name} ({live.uid}) bears no mark of the agent functions{why}: others made it",
+        "delete it in the web interface, or set allow_unowned and call again with confirmed=True",
+    )
+
+
+def _plan_own(live: LiveResource, session: Session, place: Workplace) -> Plan:
+    """The plan that deletes an asset of ours, and the compute asset that was made with it."""
+    whole = plan_session(session, request(place))
+    require_complete(whole)
+    change = _change_of(live, whole)
+    keys = [change.key, *(item.key for item in whole.changes if _made_with(item, change))]
+    return plan_session(session, request(place, *(key.address for key in keys)))
+
+
+def _made_with(item: Change, environment: Change) -> bool:
+    """Whether this is the compute asset that an environment implied: same id, name and scope."""
+    mine, other = environment.live, item.live
+    if item.key.kind != _COMPUTE or mine is None or other is None or other.mark is None:
+        return False
+    return other.mark.id_hash == hash_id(_COMPUTE, environment.key.id) and all(
+        mine.spec.get(name) == other.spec.get(name) for name in ("name", "scope", "scope_id")
+    )
+
+
+def _plan_unowned(live: LiveResource, place: Workplace) -> Plan:
+    """The plan that marks an asset nobody owns, as it is: the first half of deleting it."""
+    key = ResourceKey(ADDRESS_KIND, address_id(live.name))
+    spec = dict(live.spec)
+    resource = Resource(key, spec, Source("(live)", 0), adopt=True)
+    mark = desired_mark(resource, place.stack)
+    if "description" in spec:  # beside the mark there is less room, and it is about to go
+        spec["description"] = spec["description"][: text_limit(mark)].strip()
+    change = Change(key, Action.ADOPT, resource, live)
+    return Plan(place.target.name, place.stack, (change,), owned=0, stated=1)
+
+
+def _change_of(live: LiveResource, plan: Plan) -> Change:
+    for change in plan.changes:
+        if change.live is not None and change.live.uid == live.uid:
+            return change
+    raise ConflictError(
+        f"{live.name} ({live.uid}) was changed or deleted meanwhile", fix="call it again"
+    )

@@ -1,0 +1,243 @@
+"""The message blocks of the Run:ai guide: facts -> text for a person or a model. Pure.
+
+A block starts with a heading of ours; whatever comes from a caller or a live object stands behind a
+label, escaped, on one line (see `reconciler.render.model_text`). Where the guide shows a block in
+two forms, the fuller one is used.
+"""
+
+from collections.abc import Sequence
+
+from reconciler.agent import headings
+from reconciler.agent.description import (
+    image_of,
+    live_lines,
+    pull_policy,
+    workload_lines,
+)
+from reconciler.agent.headings import block
+from reconciler.apply import Outcome, Status
+from reconciler.plan import Action, Change, Plan
+from reconciler.render.explain import Explanation
+from reconciler.render.model_text import NOTICE, one_line, plain, quoted, sentence
+from reconciler.render.summary import plan_line
+from reconciler.resource import LiveResource
+
+_MOST = 10
+_USAGE = {
+    "training": "- Training jobs",
+    "workspace": "- Interactive workspaces",
+    "distributed": "- Distributed training workloads",
+    "inference": "- Inference workloads",
+}
+
+
+def created(asset: Change, uid: str, link: str, plan: Plan) -> str:
+    """The success block of the guide."""
+    assert asset.desired is not None
+    spec = asset.desired.spec
+    types = spec.get("workload_types") or {"training": True, "workspace": True}
+    usage = [line for name, line in _USAGE.items() if types.get(name)]
+    beside = [
+        f"  • {plain(change.key.kind)}: {plain(change.desired.name)} ({change.action.value}d)"
+        for change in plan.pending
+        if change.key.kind != asset.key.kind and change.desired is not None
+    ]
+    return block(
+        headings.CREATED,
+        [
+            f"Environment ID: {plain(uid)}",
+            f"Name: {plain(spec['name'])}",
+            f"Scope: {plain(spec['scope'])}",
+            f"Image: {image_of(spec)}",
+            f"Image Pull Policy: {pull_policy(spec)}",
+            "Status: Created",
+        ],
+        workload_lines(spec),
+        ["Made Beside It:", *beside] if beside else "",
+        ["🔧 Usage:", "This environment can now be used as a template when creating:", *usage],
+        ["🌐 View in UI:", link],
+    )
+
+
+def preview(heading: str, asset: Sequence[str], plan: Plan | None, target: str, ask: str) -> str:
+    """What would be made, the plan of it, and what a real run needs."""
+    steps = []
+    if plan is not None:
+        steps = [plan_line(plan)]
+        steps += [f"  • {plain(change.address)}: {change.action.value}" for change in plan.pending]
+        steps += [f"  • warning: {sentence(text)}" for text in plan.warnings]
+    return block(heading, f"Target: {sentence(target)}", asset, steps, ask)
+
+
+def already_there(change: Change, link: str) -> str:
+    """The asset exists exactly as asked: nothing to do."""
+    assert change.live is not None
+    lines = [f"Environment ID: {quoted(change.live.uid)}", f"Name: {quoted(change.live.name)}"]
+    return block(
+        headings.EXISTS,
+        lines,
+        "It is exactly what was asked for. Nothing was changed.",
+        ["🌐 View in UI:", link],
+    )
+
+
+def name_taken(explained: Explanation, advice: str) -> str:
+    """The name is in use: by whom, what differs, and what can be done."""
+    lines = [f"  • {item}" for item in explained.why]
+    fields = [
+        f"  • {quoted(field.field)}: {quoted(field.live)} there, {quoted(field.manifest)} asked for"
+        for field in explained.fields
+    ]
+    return block(
+        headings.NAME_TAKEN,
+        [f"Address: {quoted(explained.address)}", *lines],
+        ["What differs:", *fields] if fields else "",
+        f"{advice} Nothing was changed.",
+        NOTICE,
+    )
+
+
+def confirm_deletion(live: LiveResource, plan: Plan, used_by: Sequence[str], ask: str) -> str:
+    """The confirmation block of the guide, with what would go and what uses it."""
+    beside = [
+        f"  • {plain(change.key.kind)} {quoted(change.live.name)}"
+        for change in plan.changes
+        if change.live is not None and change.live.uid != live.uid
+    ]
+    return block(
+        headings.CONFIRM_DELETE,
+        ["You are about to permanently delete the following environment:", *live_lines(live)],
+        ["Deleted With It:", *beside] if beside else "",
+        usage(used_by),
+        "⚠️ This action cannot be undone.",
+        [
+            "Note: Deleting an environment does not affect existing workloads created from it,",
+            "but new workloads will not be able to use this environment template.",
+        ],
+        ask,
+        NOTICE,
+    )
+
+
+def usage(used_by: Sequence[str]) -> list[str]:
+    """What uses an asset; a long list is cut, and says so."""
+    lines = [f"  • {quoted(user)}" for user in used_by[:_MOST]] or ["  • nothing that is known"]
+    if len(used_by) > _MOST:
+        lines.append(f"  ... and {len(used_by) - _MOST} more")
+    return ["Used By:", *lines]
+
+
+def deleted(live: LiveResource, link: str) -> str:
+    """The success block of a deletion."""
+    return block(
+        headings.DELETED,
+        ["The environment has been permanently removed:", *live_lines(live)],
+        [
+            "Note: Existing workloads created from this environment are not affected,",
+            "but new workloads cannot use this environment template.",
+        ],
+        ["🌐 Verify in UI:", link],
+        NOTICE,
+    )
+
+
+def not_found(name: str, available: Sequence[str], where: str) -> str:
+    """The name is not there; what is, with the closest names first."""
+    shown = [f"  • {quoted(item)}" for item in available[:_MOST]] or ["  (none)"]
+    if len(available) > _MOST:
+        shown.append(f"  ... and {len(available) - _MOST} more")
+    return block(
+        headings.NOT_FOUND,
+        f"Could not find environment {quoted(name)} {where}.",
+        ["Available environments:", *shown],
+        [
+            "Please check:",
+            "- Environment name is spelled correctly",
+            "- Environment exists in your Run:AI cluster",
+            "- You have permission to view this environment",
+        ],
+        NOTICE if available else "",
+    )
+
+
+def ambiguous(name: str, found: Sequence[tuple[str, str]]) -> str:
+    """Several objects have the name: `found` pairs a place with what to call again with."""
+    lines = [f"  • {place}: {word}" for place, word in found[:_MOST]]
+    if len(found) > _MOST:
+        lines.append(f"  ... and {len(found) - _MOST} more")
+    return block(
+        headings.AMBIGUOUS,
+        [f"{len(found)} environments are named {quoted(name)}:", *lines],
+        "To say which one is meant, call this function again with what stands behind it instead "
+        "of the name. Nothing was changed.",
+    )
+
+
+def unfinished(heading: str, outcomes: Sequence[Outcome]) -> str:
+    """What was and what was not done, each with its reason."""
+    lines = []
+    for outcome in outcomes:
+        said = f": {quoted(sentence(outcome.message), 700)}" if outcome.message else ""
+        done = _DONE[outcome.change.action] if outcome.status is Status.APPLIED else ""
+        lines.append(f"  • {quoted(outcome.change.address)}: {done or outcome.status.value}{said}")
+        if outcome.fix:
+            lines.append(f"    to fix it: {quoted(sentence(outcome.fix), 700)}")
+    unknown = any(item.status is Status.UNKNOWN for item in outcomes)
+    ask = "It is not known whether the write took place: " if unknown else ""
+    return block(
+        heading,
+        ["What became of each change:", *lines],
+        f"{ask}Call the same function again: it goes on from what is there.",
+    )
+
+
+_DONE = {
+    Action.CREATE: "created",
+    Action.UPDATE: "updated",
+    Action.REPLACE: "replaced",
+    Action.DELETE: "deleted",
+    Action.ADOPT: "marked",
+    Action.UNCHANGED: "unchanged",
+}
+
+
+def listing(title: str, names: Sequence[tuple[str, str]]) -> list[str]:
+    """A titled list of names and what is said of each."""
+    lines = [f"  • {quoted(name)}{f' ({said})' if said else ''}" for name, said in names[:50]]
+    if len(names) > 50:
+        lines.append(f"  ... and {len(names) - 50} more")
+    return [f"{title}:", *(lines or ["  (none)"])]
+
+
+def no_sdk() -> str:
+    """The block for a missing SDK."""
+    return block(
+        headings.NO_SDK,
+        "The Run:AI Python SDK is not available in this environment.",
+        ["To enable actual environment creation:", "pip install 'runapy>=1.223'"],
+    )
+
+
+def no_method() -> str:
+    """The block for an SDK without the environment API."""
+    return block(
+        headings.NO_METHOD,
+        "The Run:AI SDK is installed but the environment creation API is not available.",
+        [
+            "Alternative Approaches:",
+            "1. Create environments via Run:AI UI",
+            "2. Use Run:AI CLI: `runai environment create`",
+            "3. Update runapy SDK to the latest version",
+        ],
+    )
+
+
+def proposal(heading: str, facts: Sequence[tuple[str, str]], steps: Sequence[str]) -> str:
+    """A proposal: its facts by label, and how to go on."""
+    return block(
+        heading,
+        [f"{name}: {plain(value)}" for name, value in facts],
+        ["Next:", *(f"  {number}. {one_line(step)}" for number, step in enumerate(steps, 1))]
+        if steps
+        else "",
+    )

@@ -1,0 +1,189 @@
+"""Settings -> the configuration and target that the agent functions work on.
+
+`reconciler.yaml` in the settings' directory, and only where there is none the variables
+`RUNAI_BASE_URL` with `RUNAI_CLIENT_ID` and `RUNAI_CLIENT_SECRET`, or `RUNAI_TOKEN`. A sandbox is
+used only if the settings name it: a function that reports success must not have worked on a toy.
+"""
+
+import logging
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+
+from reconciler.agent.settings import AgentSettings
+from reconciler.config import CONFIG_NAME, Config, Target, resolve_target
+from reconciler.config.file import TargetSection
+from reconciler.errors import ConfigError
+from reconciler.executor import ThreadExecutor
+from reconciler.guard import Approval
+from reconciler.providers.registry import describe_target, open_providers
+from reconciler.render.text import Header
+from reconciler.resource import Resource
+from reconciler.selection import Selection
+from reconciler.session import Session, read_config
+
+PARALLELISM = 10
+_FROM_VARIABLES = "environment"
+_CREDENTIALS = ("RUNAI_CLIENT_ID", "RUNAI_CLIENT_SECRET")
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """The place of a session: a directory. Warnings go to the log."""
+
+    directory: Path
+    config: Path | None = None
+
+    def warn(self, text: str) -> None:
+        """See `reconciler.session.Place`."""
+        _warn_once(text)
+
+
+@lru_cache(maxsize=64)
+def _warn_once(text: str) -> None:
+    """A server calls the functions again and again: the same warning is logged once."""
+    _log.warning("%s", text)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a function asks to be planned; see `reconciler.session.PlanRequest`."""
+
+    place: Directory
+    target: str | None = None
+    selection: Selection = field(default_factory=Selection)
+    approval: Approval = field(default_factory=Approval)
+    parallelism: int = PARALLELISM
+
+
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """What a function works on. `target.stack` is the stack of Git, `stack` that of direct mode."""
+
+    settings: AgentSettings
+    config: Config
+    target: Target
+    stack: str
+
+    @property
+    def description(self) -> str:
+        """Target and system in words."""
+        return f"{self.target.name} ({describe_target(self.target, self.config.root)})"
+
+    @property
+    def link(self) -> str:
+        """Where the web interface shows environment assets; a sandbox has none."""
+        runai = self.target.runai
+        if runai is None or runai.base_url is None:
+            return "(the sandbox has no web interface)"
+        return f"{runai.base_url}/assets/environments"
+
+
+def find_workplace(settings: AgentSettings, environ: Mapping[str, str] | None = None) -> Workplace:
+    """The target that the settings lead to. Raises `ConfigError` that says what to set."""
+    environ = os.environ if environ is None else environ
+    config = read_settings_config(settings, environ)
+    if settings.target is None:
+        _require_no_sandbox(config)
+    target = replace(resolve_target(config, settings.target, environ), docker=None)
+    if target.runai is None:
+        raise ConfigError(
+            f"target {target.name} has no `runai`, which the agent functions need",
+            where=config.path.name,
+            fix="choose another target: configure(target=...) or RECONCILE_AGENT_TARGET",
+        )
+    return Workplace(settings, config, target, _own_stack(settings, config, target))
+
+
+def read_settings_config(
+    settings: AgentSettings, environ: Mapping[str, str] | None = None
+) -> Config:
+    """The configuration of the settings' directory, else of the variables. Raises `ConfigError`."""
+    environ = os.environ if environ is None else environ
+    directory = settings.directory.absolute()
+    if (directory / CONFIG_NAME).is_file():
+        return read_config(Directory(directory))
+    if environ.get("RUNAI_BASE_URL"):
+        return _config_of_variables(directory, environ)
+    raise ConfigError(
+        f"there is no {CONFIG_NAME} and no variable RUNAI_BASE_URL",
+        where=str(directory),
+        fix="set RUNAI_BASE_URL, RUNAI_CLIENT_ID and RUNAI_CLIENT_SECRET, or name the directory "
+        "with RECONCILE_AGENT_DIRECTORY or configure(directory=...)",
+    )
+
+
+def _config_of_variables(directory: Path, environ: Mapping[str, str]) -> Config:
+    """A configuration with one target, as if it were written with `{env: NAME}`."""
+    names = ("RUNAI_TOKEN",) if environ.get("RUNAI_TOKEN") else _CREDENTIALS
+    runai = {name.removeprefix("RUNAI_").lower(): {"env": name} for name in names}
+    section = {"runai": {"base_url": {"env": "RUNAI_BASE_URL"}, **runai}}
+    return Config(
+        path=directory / CONFIG_NAME,
+        root=directory,
+        stack="reconcile",
+        manifests=directory / "manifests",
+        default_target=_FROM_VARIABLES,
+        sections={_FROM_VARIABLES: TargetSection.model_validate(section)},
+    )
+
+
+def _require_no_sandbox(config: Config) -> None:
+    section = config.sections.get(config.default_target or "")
+    if section is not None and section.runai is not None and section.runai.sandbox is not None:
+        raise ConfigError(
+            f"the default target {config.default_target} is a sandbox, which the agent functions "
+            "use only if it is named",
+            where=config.path.name,
+            fix=f"name it, or another one: configure(target={config.default_target!r}) or "
+            f"RECONCILE_AGENT_TARGET={config.default_target}",
+        )
+
+
+def _own_stack(settings: AgentSettings, config: Config, target: Target) -> str:
+    """The stack of direct mode: never one whose manifests would make its objects go."""
+    stack = settings.stack or f"{target.stack}-agent"
+    if len(stack) > 32:
+        raise ConfigError(
+            f"{stack} is too long for the name of a stack (32 characters)",
+            fix="name one: configure(stack=...) or RECONCILE_AGENT_STACK",
+        )
+    taken = {section.stack or config.stack for section in config.sections.values()}
+    if stack in taken | {target.stack}:
+        raise ConfigError(
+            f"stack {stack} belongs to manifests: what the agent functions make in it would be "
+            "deleted by the next apply",
+            fix="choose another one: configure(stack=...), or leave it out",
+        )
+    return stack
+
+
+@contextmanager
+def open_direct(place: Workplace, resources: Sequence[Resource] = ()) -> Iterator[Session]:
+    """A session of the functions' own stack: these resources, and no image engine."""
+    target = replace(place.target, stack=place.stack)
+    header = Header(target.name, describe_target(target, place.config.root))
+    with open_providers(target, place.config.root, PARALLELISM) as providers:
+        yield Session(
+            place.config, target, tuple(resources), providers, ThreadExecutor(PARALLELISM), header
+        )
+
+
+def request(place: Workplace, *addresses: str) -> Request:
+    """A request for these addresses alone, each of which is meant by name."""
+    named = frozenset(addresses)
+    return Request(
+        Directory(place.config.root),
+        place.target.name,
+        Selection(tuple(_exactly(address) for address in addresses)),
+        Approval(addresses=named),
+    )
+
+
+def _exactly(address: str) -> str:
+    """The address as a pattern that matches nothing else: live names may hold `*`."""
+    return "".join(f"[{c}]" if c in "*?[" else c for c in address)

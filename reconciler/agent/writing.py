@@ -1,0 +1,57 @@
+"""A plan of the agent functions -> outcomes: the same apply as on the command line, without a show.
+
+Before anything is sent, the plan is compared with what the function meant: it must hold no change
+of any other object, whatever the control plane answered.
+"""
+
+import logging
+from collections.abc import Collection
+
+from reconciler.apply import Crew, Outcome, Status, apply_plan
+from reconciler.errors import ReconcileError
+from reconciler.plan import Change, Plan
+from reconciler.resource import ResourceKey
+from reconciler.session import Session
+
+_log = logging.getLogger(__name__)
+
+
+class _Quiet:
+    """An observer that only logs: the answer of a function is its one message."""
+
+    def started(self, change: Change) -> None:
+        """See `Observer`."""
+        _log.debug("%s: %s", change.address, change.action.value)
+
+    def progressed(self, change: Change, line: str) -> None:
+        """See `Observer`."""
+        _log.debug("%s: %s", change.address, line)
+
+    def finished(self, outcome: Outcome) -> None:
+        """See `Observer`."""
+        _log.debug("%s: %s", outcome.change.address, outcome.status.value)
+
+
+def carry_out(plan: Plan, session: Session, meant: Collection[ResourceKey]) -> tuple[Outcome, ...]:
+    """Apply the plan. Raises `ReconcileError` if it is incomplete or holds anything not meant."""
+    require_complete(plan)
+    strays = [change.address for change in plan.pending if change.key not in meant]
+    if strays:
+        raise ReconcileError(
+            f"the plan holds what was not asked for: {', '.join(strays)}",
+            fix="this is a defect: please report it",
+        )
+    return apply_plan(plan, Crew(session.providers, session.executor, _Quiet()))
+
+
+def require_complete(plan: Plan) -> None:
+    """Raise `ReconcileError` if a system could not be read."""
+    for failure in plan.failures:
+        raise ReconcileError(
+            f"the {failure.system} could not be read: {failure.reason}", fix=failure.fix
+        )
+
+
+def all_applied(outcomes: Collection[Outcome]) -> bool:
+    """Whether every change was carried out."""
+    return all(outcome.status is Status.APPLIED for outcome in outcomes)

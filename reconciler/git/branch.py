@@ -1,0 +1,233 @@
+"""Files of a commit, and a new branch with one commit on top: by Git's own objects alone.
+
+Neither the work tree, nor the index, nor any existing branch is touched: blobs are written, a tree
+is made from an index of its own in a temporary directory, and a branch is created, never moved.
+Paths and contents go to git on standard input, so that no text of a user can become an option.
+"""
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconciler.errors import ConfigError
+
+_TIMEOUT = 60.0
+_NOTHING = "0" * 40
+_LOCAL_VARIABLES = frozenset(
+    {
+        *("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_NAMESPACE"),
+        *("GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_COMMON_DIR", "GIT_PREFIX"),
+    }
+)
+"""What a hook sets for the repository it runs in: here, the directory decides."""
+_SAFE = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "--literal-pathspecs")
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """A repository, and where a directory lies in it: `prefix` is empty or ends in a slash."""
+
+    directory: Path
+    prefix: str
+
+
+@dataclass(frozen=True, slots=True)
+class TreeFile:
+    """A regular file of a commit; `path` is relative to the repository's root."""
+
+    path: str
+    mode: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class NewCommit:
+    """What to commit: `files` maps paths to contents, None removes one. `author`: `NAME <MAIL>`."""
+
+    base: str
+    files: Mapping[str, bytes | None]
+    message: str
+    author: str | None = None
+
+
+def open_repository(directory: Path) -> Repository:
+    """The repository around a directory. Raises `ConfigError` if there is none."""
+    try:
+        prefix = _git(directory, "rev-parse", "--show-prefix").decode(errors="surrogateescape")
+    except ConfigError as error:
+        raise ConfigError(
+            "it is in no Git repository, or git is not installed",
+            where=str(directory),
+            fix="mode gitops commits to a branch: clone the repository, or use mode direct",
+        ) from error
+    return Repository(directory, prefix.rstrip("\n"))
+
+
+def find_commit(repository: Repository, name: str) -> str:
+    """The full hash of a commit by any name that git knows. Raises `ConfigError`."""
+    try:
+        found = _git(
+            repository.directory,
+            *("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}"),
+        )
+    except ConfigError as error:
+        raise ConfigError(
+            f"{name!r} is no commit of this repository",
+            where=str(repository.directory),
+            fix="name a branch or a commit that is there; a repository needs a first commit",
+        ) from error
+    return found.decode().strip()
+
+
+def current_branch(repository: Repository) -> str:
+    """The name of the branch that is checked out; empty if none is."""
+    try:
+        name = _git(repository.directory, "symbolic-ref", "--quiet", "--short", "HEAD")
+    except ConfigError:
+        return ""
+    return name.decode(errors="replace").strip()
+
+
+def read_tree(repository: Repository, commit: str, directory: str) -> list[TreeFile]:
+    """The regular files below a directory (relative to the repository's root) of a commit."""
+    listed = _git(
+        repository.directory, "ls-tree", "-r", "-z", "--full-tree", commit, "--", directory
+    )
+    entries = []
+    for row in listed.decode(errors="surrogateescape").split("\0"):
+        head, _, path = row.partition("\t")
+        words = head.split(" ")
+        if len(words) == 3 and words[0] in ("100644", "100755"):
+            entries.append((path, words[0], words[2]))
+    contents = _read_blobs(repository, [blob for _, _, blob in entries])
+    return [
+        TreeFile(path, mode, data) for (path, mode, _), data in zip(entries, contents, strict=True)
+    ]
+
+
+def make_branch(repository: Repository, name: str, new: NewCommit) -> tuple[str, bool]:
+    """Create a branch with one new commit; its hash, and whether it was there already.
+
+    A branch of this name with this very tree and parent is taken for what it is: an earlier call
+    whose answer was lost. Raises `ConfigError` for any other branch of the name.
+    """
+    tree = write_tree(repository, new)
+    found = _existing(repository, name)
+    if found:
+        same = _git(repository.directory, "log", "-1", "--format=%T %P", found, "--")
+        if same.decode().strip() == f"{tree} {new.base}":
+            return found, True
+        raise ConfigError(f"the branch {name} exists and holds something else", fix="delete it")
+    identity = _identity(new.author)
+    commit = _git(
+        repository.directory,
+        *("commit-tree", tree, "-p", new.base, "-F", "-"),
+        given=new.message.encode(),
+        environ=identity,
+        fix="say who commits: git config user.name and user.email, or the setting author",
+    )
+    digest = commit.decode().strip()
+    words = ("update-ref", "-m", "reconcile: propose", f"refs/heads/{name}", digest)
+    _git(repository.directory, *words, _NOTHING[: len(digest)].ljust(len(digest), "0"))
+    return digest, False
+
+
+def write_tree(repository: Repository, new: NewCommit) -> str:
+    """Write the tree of a commit and return its hash; no branch leads to it yet."""
+    with tempfile.TemporaryDirectory(prefix="reconcile-index-") as place:
+        environ = {"GIT_INDEX_FILE": os.path.join(place, "index")}  # noqa: PTH118  (text is wanted)
+        _git(repository.directory, "read-tree", new.base, environ=environ)
+        modes = _modes(repository, environ)
+        rows = b""
+        for path, data in sorted(new.files.items()):
+            raw = path.encode(errors="surrogateescape")
+            if data is None:
+                rows += b"0 " + _NOTHING.encode() + b"\t" + raw + b"\0"
+                continue
+            blob = _git(repository.directory, "hash-object", "-w", "--stdin", given=data)
+            mode = modes.get(path, "100644").encode()
+            rows += mode + b" " + blob.strip() + b"\t" + raw + b"\0"
+        _git(
+            repository.directory, "update-index", "-z", "--index-info", given=rows, environ=environ
+        )
+        return _git(repository.directory, "write-tree", environ=environ).decode().strip()
+
+
+def _modes(repository: Repository, environ: Mapping[str, str]) -> dict[str, str]:
+    listed = _git(repository.directory, "ls-files", "-s", "-z", "--full-name", environ=environ)
+    found = {}
+    for row in listed.decode(errors="surrogateescape").split("\0"):
+        head, _, path = row.partition("\t")
+        found[path] = head.split(" ")[0]
+    return found
+
+
+def _existing(repository: Repository, name: str) -> str:
+    try:
+        found = _git(
+            repository.directory,
+            "rev-parse",
+            "--verify",
+            "--quiet",
+            f"refs/heads/{name}^{{commit}}",
+        )
+    except ConfigError:
+        return ""
+    return found.decode().strip()
+
+
+def _read_blobs(repository: Repository, blobs: Sequence[str]) -> list[bytes]:
+    if not blobs:
+        return []
+    asked = "".join(f"{blob}\n" for blob in blobs).encode()
+    answer = _git(repository.directory, "cat-file", "--batch", given=asked)
+    found, position = [], 0
+    for _ in blobs:
+        end = answer.index(b"\n", position)
+        size = int(answer[position:end].split(b" ")[2])
+        found.append(answer[end + 1 : end + 1 + size])
+        position = end + 1 + size + 1
+    return found
+
+
+def _identity(author: str | None) -> dict[str, str]:
+    if author is None:
+        return {}
+    name, _, mail = author.rstrip(">").rpartition(" <")
+    return {
+        "GIT_AUTHOR_NAME": name,
+        "GIT_AUTHOR_EMAIL": mail,
+        "GIT_COMMITTER_NAME": name,
+        "GIT_COMMITTER_EMAIL": mail,
+    }
+
+
+def _git(
+    directory: Path,
+    *words: str,
+    given: bytes = b"",
+    environ: Mapping[str, str] | None = None,
+    fix: str = "",
+) -> bytes:
+    """What git prints. Raises `ConfigError` with what it said on standard error."""
+    clean = {name: text for name, text in os.environ.items() if name not in _LOCAL_VARIABLES}
+    try:
+        ran = subprocess.run(  # noqa: S603  (no shell; user's texts are no options, see above)
+            ["git", *_SAFE, *words],  # noqa: S607  (the user's own git)
+            cwd=directory,
+            env={**clean, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C", **(environ or {})},
+            input=given,
+            capture_output=True,
+            timeout=_TIMEOUT,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ConfigError(f"git {words[0]} could not be run: {error}", fix="install git") from error
+    if ran.returncode:
+        said = ran.stderr.decode(errors="replace").strip().splitlines()
+        what = f"git {words[0]} failed: {said[-1] if said else f'exit code {ran.returncode}'}"
+        raise ConfigError(what, where=str(directory), fix=fix)
+    return ran.stdout

@@ -1,0 +1,35 @@
+"""A branch -> the steps that make a pull request of it, as the remote tells. Never pushes."""
+
+import re
+from urllib.parse import quote
+
+from reconciler.git.branch import Repository, current_branch
+from reconciler.git.head import origin_url
+
+_ADDRESS = re.compile(
+    r"(?:https?://|ssh://)?(?:[^@/\s]+@)?(?P<host>[\w.-]+)(?::\d+)?[:/](?P<path>[\w./-]+?)(?:\.git)?/?"
+)
+
+
+def review_steps(repository: Repository, branch: str, base: str) -> list[str]:
+    """Commands and an address to open, in order. `base` is what the branch started from."""
+    origin = origin_url(repository.directory)
+    if origin is None:
+        return [
+            f"git push REMOTE {branch}  (this repository has no remote named origin)",
+            "open a pull request for that branch where the repository is hosted",
+        ]
+    push = f"git push -u origin {branch}"
+    found = _ADDRESS.fullmatch(origin)
+    if found is None or "." not in found["host"]:
+        return [push, f"open a pull request for {branch} where the repository is hosted"]
+    target = base.removeprefix("origin/") if base != "HEAD" else current_branch(repository)
+    site = f"https://{found['host']}/{found['path']}"
+    name, onto = quote(branch, safe=""), quote(target, safe="")
+    if "gitlab" in found["host"]:
+        return [
+            push,
+            f"open {site}/-/merge_requests/new?merge_request%5Bsource_branch%5D={name}",
+        ]
+    compare = f"{onto}...{name}" if onto else name
+    return [push, f"open {site}/compare/{compare}?expand=1  (or: gh pr create --head {branch})"]
