@@ -163,13 +163,12 @@ async def info(config: InfoConfig, _builder: Builder) -> AsyncIterator[FunctionI
     """`runailabs_environment_info` as a tool."""
     settings = config.settings()
 
-    async def call(input_message: Any = "") -> str:
+    async def call(given: InfoInput) -> str:  # one argument is handed over as its whole model
         with using(settings):
-            return await runailabs_environment_info_async(input_message)
+            return await runailabs_environment_info_async(given.input_message)
 
     yield FunctionInfo.from_fn(
         call,
-        input_schema=InfoInput,
         description="List projects, clusters, departments, environment and compute assets, as far "
         "as the message asks for them. Reads only." + _DATA,
     )

@@ -5,7 +5,8 @@ format and separator character escaped, and long ones are cut. No secret value e
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from reconciler.agent import Proposal
@@ -19,6 +20,7 @@ MOST_CHANGES = 20
 """Changes that a summary names; the plan's resource holds all of them."""
 MOST_OBJECTS = 50
 _LONGEST_TEXT = 500
+_CUT = re.compile(r"\.\.\. \(\d+ more characters\)$")
 _MOST_FIELDS = 12
 
 
@@ -35,6 +37,18 @@ def _clean(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_clean(item) for item in value]
     return value
+
+
+def cut_texts(value: Any) -> Iterator[str]:
+    """The texts in a value that end as those do that were cut for an answer."""
+    if isinstance(value, str) and _CUT.search(value):
+        yield value[-60:]
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from cut_texts(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from cut_texts(item)
 
 
 def plan_answer(plan: Plan, *, uri: str, applicable: bool) -> dict[str, Any]:
@@ -140,17 +154,16 @@ def proposal_answer(proposal: Proposal) -> dict[str, Any]:
     return answer
 
 
+def desired_answer(desired: Resource, manifest: Any) -> dict[str, Any]:
+    """What a manifest states: the document itself, and the form in which it is compared."""
+    return {"file": str(desired.source), "manifest": manifest, "compared": redact(desired.spec)}
+
+
 def object_answer(
-    address: str, desired: Resource | None, live: Iterable[LiveResource], stack: str
+    address: str, desired: Mapping[str, Any] | None, live: Iterable[LiveResource], stack: str
 ) -> dict[str, Any]:
     """Both sides of one address: what the manifest states and every live object of that name."""
-    answer: dict[str, Any] = {"address": address, "desired": None, "live": []}
-    if desired is not None:
-        answer["desired"] = {
-            "file": str(desired.source),
-            "protect": desired.protect,
-            "spec": redact(desired.spec),
-        }
+    answer: dict[str, Any] = {"address": address, "desired": desired, "live": []}
     for item in live:
         found: dict[str, Any] = {
             "id": item.uid,

@@ -87,8 +87,8 @@ class ManifestArguments(Arguments):
     """A manifest to propose."""
 
     manifest: Manifest = Field(
-        description="The whole manifest as it is to be. For a change: take `desired` of the tool "
-        "`get` and alter it; what is left out goes back to its default.",
+        description="The whole manifest as it is to be. For a change: take `desired.manifest` of "
+        "the tool `get` and alter it; what is left out goes back to its default.",
         examples=[
             {
                 "kind": "RunaiEnvironment",

@@ -10,6 +10,8 @@ from reconciler.errors import ReconcileError
 from reconciler.mcp_server.answers import (
     MOST_OBJECTS,
     as_text,
+    cut_texts,
+    desired_answer,
     object_answer,
     outcomes_answer,
     owner_of,
@@ -106,7 +108,8 @@ def _get(workspace: Workspace, given: AddressArguments) -> Answer:
             else "call list_objects for what there is; an address is KIND.ID, with KIND one "
             f"of {', '.join(KIND_TRAITS)}",
         )
-    return Answer(as_text(object_answer(given.address, desired, live, objects.stack)))
+    stated = desired_answer(desired, objects.manifest_of(desired)) if desired else None
+    return Answer(as_text(object_answer(given.address, stated, live, objects.stack)))
 
 
 def _list(workspace: Workspace, given: ListArguments) -> Answer:
@@ -141,7 +144,14 @@ def _list(workspace: Workspace, given: ListArguments) -> Answer:
 
 
 def _propose(workspace: Workspace, given: ManifestArguments) -> Answer:
-    return Answer(as_text(proposal_answer(workspace.propose(given.manifest.model_dump()))))
+    manifest = given.manifest.model_dump()
+    if cut := next(cut_texts(manifest), ""):
+        raise ReconcileError(
+            f"a value was cut when it was shown, and would be lost: {cut}",
+            where="manifest",
+            fix="take the whole value from the file, or have a person make this change",
+        )
+    return Answer(as_text(proposal_answer(workspace.propose(manifest))))
 
 
 def _propose_removal(workspace: Workspace, given: AddressArguments) -> Answer:

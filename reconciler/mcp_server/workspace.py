@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from reconciler import __version__
@@ -40,6 +41,7 @@ from reconciler.session import (
     read_config,
     read_manifests,
 )
+from reconciler.strict_yaml import load as load_yaml
 
 log = logging.getLogger(__name__)
 
@@ -61,9 +63,16 @@ class Shown:
 class Objects:
     """Both sides of the target, as they are now."""
 
+    root: Path
     stack: str
     desired: tuple[Resource, ...]
     live: tuple[LiveResource, ...]
+
+    def manifest_of(self, resource: Resource) -> Any:
+        """The document that states a resource, as it stands in its file."""
+        path = self.root / resource.source.file
+        documents = load_yaml(path.read_bytes(), resource.source.file)
+        return next(item.data for item in documents if item.line == resource.source.line)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +135,7 @@ class Workspace:
             reading = read_all(session.resources, session.providers, session.executor)
             for failure in reading.failures:
                 raise ReconcileError(failure.reason, where=failure.system, fix=failure.fix)
-            return Objects(session.target.stack, reading.desired, reading.live)
+            return Objects(session.config.root, session.target.stack, reading.desired, reading.live)
 
     def shown(self, digest: str) -> Shown | None:
         """The plan of this digest, if it was shown lately."""

@@ -13,6 +13,7 @@ from tests.acceptance.project import Project, environment
 from tests.mcp_server.clients import call, in_process, read_plan
 
 READING = {"validate", "plan", "explain", "get", "list_objects"}
+PROPOSING = {"propose_manifest", "propose_removal"}
 
 
 def test_the_tools_say_what_they_do_and_which_one_writes(world: Project) -> None:
@@ -21,12 +22,12 @@ def test_the_tools_say_what_they_do_and_which_one_writes(world: Project) -> None
 
     reading = in_process(world.directory, names)
     writing = in_process(world.directory, names, allow_writes=True)
-    assert set(reading) == READING
-    assert set(writing) == READING | {"apply_plan"}
+    assert set(reading) == READING | PROPOSING
+    assert set(writing) == READING | PROPOSING | {"apply_plan"}
     for name, tool in writing.items():
         hints = tool.annotations
         assert hints is not None
-        assert hints.read_only_hint == (name != "apply_plan")
+        assert hints.read_only_hint == (name in READING)
         assert hints.destructive_hint == (name == "apply_plan")
         assert tool.input_schema["additionalProperties"] is False
         assert tool.description
@@ -108,7 +109,7 @@ def test_get_shows_both_sides_and_owners(world: Project) -> None:
 
     async def use(client: Client) -> None:
         got = await call(client, "get", address="RunaiEnvironment.train")
-        assert got.value["desired"]["spec"]["image"] == "busybox:1"
+        assert got.value["desired"]["compared"]["image"] == "busybox:1"
         (live,) = got.value["live"]
         assert live["spec"]["image"] == "busybox:live"
         assert live["owner"] == "this stack (ml-platform)"
