@@ -8,13 +8,13 @@ import asyncio
 import json
 import sys
 
+from nat.builder.framework_enum import LLMFrameworkEnum
+from nat.builder.workflow_builder import WorkflowBuilder
+from nat.runtime.loader import load_config
+
 
 async def main(workflow: str) -> None:
     """Build, say `ready`, answer until standard input ends."""
-    from nat.builder.framework_enum import LLMFrameworkEnum
-    from nat.builder.workflow_builder import WorkflowBuilder
-    from nat.runtime.loader import load_config
-
     config = load_config(workflow)
     async with WorkflowBuilder() as builder:
         for name, function in config.functions.items():
@@ -31,7 +31,7 @@ async def main(workflow: str) -> None:
             asked = json.loads(line)
             try:
                 answer = await tools[asked["tool"]].ainvoke(asked["input"])
-            except Exception as error:  # the agent of the toolkit hands this text to the model
+            except Exception as error:  # noqa: BLE001  (its agent hands this to the model)
                 answer = f"Tool call failed: {type(error).__name__}: {error}"
             say({"answer": answer})
 

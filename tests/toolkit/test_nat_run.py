@@ -18,7 +18,7 @@ from tests.acceptance.project import project
 from tests.toolkit.natrun import NatRan, nat_run
 from tests.toolkit.scripted_model import LAST_ANSWER, ScriptedModel, scripted_model, use
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("toolkit")]
+pytestmark = pytest.mark.slow
 
 CREATE = "runai_create_environment"
 DELETE = "runai_delete_environment"

@@ -21,7 +21,7 @@ from tests.acceptance.live_side import assets, create_live
 from tests.acceptance.project import Project, project
 from tests.toolkit.natrun import BIN, WORKFLOW
 
-pytestmark = pytest.mark.xdist_group("toolkit")
+pytestmark = pytest.mark.slow
 
 SEQUENCES = 200
 CALLS = 3
@@ -124,7 +124,6 @@ def may_write(tool: str, given: dict[str, Any]) -> bool:
     return tool == DELETE and given.get("confirmed") is True
 
 
-@pytest.mark.slow
 def test_random_calls_write_only_what_was_asked_in_so_many_words(tools: Tools) -> None:
     create_live(tools.world, "theirs", {"image": "busybox"})
     (theirs,) = [item for item in assets(tools.world) if item["meta"]["name"] == "theirs"]
