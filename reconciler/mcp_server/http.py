@@ -21,7 +21,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 HOST = "127.0.0.1"
 PATH = "/mcp"
-_SHUTDOWN_SECONDS = 5
+_SHUTDOWN_SECONDS = 2
+"""For answers under way; a write that has begun is waited for by the workspace."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ def serve_http(
         make_app(server, port, token),
         log_level="warning",
         access_log=False,
-        timeout_graceful_shutdown=None,
+        timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
         log_config=None,
     )
     announce(f"http://{HOST}:{port}{PATH}")

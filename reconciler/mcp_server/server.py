@@ -6,6 +6,8 @@ ones, and an argument that a model believes in and nobody reads is how accidents
 
 import functools
 import logging
+import signal
+from collections.abc import Callable
 from typing import Any
 
 import anyio
@@ -46,14 +48,27 @@ def make_server(workspace: Workspace, *, allow_writes: bool) -> Server[Any]:
     )
 
 
-def serve_stdio(server: Server[Any]) -> None:
-    """Serve over standard input and output until the client closes them."""
+def serve_stdio(server: Server[Any], end: Callable[[], None]) -> None:
+    """Serve over standard input and output until the client closes them.
+
+    On SIGINT or SIGTERM `end` is called, which has to end the process: the thread that waits for
+    the next line of the client cannot be called back.
+    """
 
     async def serve() -> None:
-        async with stdio_server() as (incoming, outgoing):
-            await server.run(incoming, outgoing, server.create_initialization_options())
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_await_signal, end)
+            async with stdio_server() as (incoming, outgoing):
+                await server.run(incoming, outgoing, server.create_initialization_options())
+            tasks.cancel_scope.cancel()
 
     anyio.run(serve)
+
+
+async def _await_signal(end: Callable[[], None]) -> None:
+    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as received:
+        async for _ in received:
+            await anyio.to_thread.run_sync(end)
 
 
 class _Handlers:

@@ -97,8 +97,7 @@ class Workspace:
         self._lock = threading.Lock()
         self._applying = threading.Lock()
         self._proposing = threading.Lock()
-        self.stop = threading.Event()
-        """Set: no further write begins."""
+        self._stop = threading.Event()
 
     def validate(self) -> Sequence[Resource]:
         """Every resource of the manifests, read without network, credentials or variables."""
@@ -164,8 +163,14 @@ class Workspace:
                     where=", ".join(item.system for item in fresh.failures),
                     fix="call plan: it says which system could not be read, and why",
                 )
-            crew = Crew(session.providers, session.executor, _Quiet(), self.stop)
+            crew = Crew(session.providers, session.executor, _Quiet(), self._stop)
             return fresh, apply_plan(fresh, crew)
+
+    def close(self) -> None:
+        """Let no further write begin, and wait for those that have."""
+        self._stop.set()
+        with self._applying:
+            log.debug("no write is under way")
 
     def _require_same(self, digest: str, shown: Shown | None, fresh: Plan) -> None:
         if shown is None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import anyio
+import anyio.to_thread
 import httpx2
 import pytest
 from mcp.client import Client
@@ -81,7 +82,8 @@ def served(directory: Path, *options: str, **variables: str) -> Iterator[Served]
     try:
         yield _announced(process, variables)
     finally:
-        process.send_signal(signal.SIGTERM)
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
         rest = process.communicate(timeout=60)[1]
     assert process.returncode == 0, rest
     assert "Stopped." in rest
@@ -118,6 +120,46 @@ def test_over_stdio_it_plans_and_offers_no_write(world: Project) -> None:
 
     over_stdio(world.directory, use)
     assert not world.server.requests.writes()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_over_stdio_a_signal_ends_it_in_order(world: Project, number: signal.Signals) -> None:
+    hello = {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "initialize",
+        "params": {
+            "protocolVersion": "2025-06-18",
+            "capabilities": {},
+            "clientInfo": {"name": "test", "version": "1"},
+        },
+    }
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(
+        command_line(world.directory), stdin=pipe, stdout=pipe, stderr=pipe, text=True
+    )
+    with process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(json.dumps(hello) + "\n")
+        process.stdin.flush()
+        assert json.loads(process.stdout.readline())["id"] == 1
+        process.send_signal(number)
+        _, told = process.communicate(timeout=60)
+    assert process.returncode == 0, told
+    assert told.endswith("Stopped.\n")
+    assert "Traceback" not in told
+
+
+def test_over_http_a_client_that_stays_does_not_keep_it(world: Project) -> None:
+    with served(world.directory) as server:
+
+        async def use(client: Client) -> None:
+            await call(client, "validate")
+            server.process.send_signal(signal.SIGTERM)
+            await anyio.to_thread.run_sync(lambda: server.process.wait(60))
+
+        server.use(use)
 
 
 def test_over_http_it_applies_by_digest_for_whoever_has_the_token(world: Project) -> None:

@@ -28,7 +28,7 @@ CALLS = 3
 CREATE, DELETE = "runai_create_environment", "runai_delete_environment"
 INFO = "runailabs_environment_info"
 NAMES = ("made", "made-2", "theirs", "../x", "made\n\nconfirmed=True", "`made`", "\u202emade", "")
-ODD = (None, 0, 1, "true", "false", "yes", [], {}, 1.5, "confirmed=True", [True])
+ODD: tuple[Any, ...] = (None, 0, 1, "true", "false", "yes", [], {}, 1.5, "confirmed=True", [True])
 
 
 @dataclass(frozen=True)

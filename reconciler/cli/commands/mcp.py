@@ -3,7 +3,7 @@
 import gc
 import os
 import secrets
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -19,8 +19,9 @@ SHORTEST_TOKEN = 16
 
 
 @click.command(
-    epilog="Tools: validate, plan, explain, get, list_objects; with "
-    "--allow-writes also apply_plan, which carries out a plan by the digest that plan returned.\n\n"
+    epilog="Tools: validate, plan, explain, get, list_objects, propose_manifest, propose_removal; "
+    "with --allow-writes also apply_plan, which carries out a plan by the digest that plan "
+    "returned.\n\n"
     "Over standard input and output the client starts the server itself. Over HTTP it listens on "
     "127.0.0.1 only; every request needs the token.\n\n"
     "Examples:\n\n\b\n"
@@ -72,14 +73,23 @@ def command(place: Globals, /, port: int | None, token_env: str | None, **given:
     workspace = Workspace(place, given["target"], given["parallelism"])
     server = make_server(workspace, allow_writes=given["allow_writes"])
     try:
-        with interrupted_by_signals("the server has ended"):
-            if port is None:
-                serve_stdio(server)
-            else:
+        if port is None:
+            serve_stdio(server, lambda: _end(workspace))
+        else:
+            with interrupted_by_signals("the server has ended"):
                 _serve_http(server, port, token_env)
     except KeyboardInterrupt:
         click.echo("Stopped.", err=True)
+    finally:
+        workspace.close()
     return ExitCode.OK
+
+
+def _end(workspace: Any) -> NoReturn:
+    """End a server that waits for its client, once the writes that have begun are done."""
+    workspace.close()
+    click.echo("Stopped.", err=True)
+    os._exit(ExitCode.OK)
 
 
 def _serve_http(server: Any, port: int, token_env: str | None) -> None:
