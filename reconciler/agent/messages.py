@@ -83,7 +83,7 @@ def already_there(change: Change, link: str) -> str:
 
 def name_taken(explained: Explanation, advice: str) -> str:
     """The name is in use: by whom, what differs, and what can be done."""
-    lines = [f"  • {item}" for item in explained.why]
+    lines = [f"  • {quoted(item, 700)}" for item in explained.why]
     fields = [
         f"  • {quoted(field.field)}: {quoted(field.live)} there, {quoted(field.manifest)} asked for"
         for field in explained.fields

@@ -17,11 +17,11 @@ from reconciler.agent.settings import AgentSettings
 from reconciler.config import Config
 from reconciler.errors import ConfigError
 from reconciler.git.branch import (
+    Checkout,
     NewCommit,
-    Repository,
     find_commit,
     make_branch,
-    open_repository,
+    open_checkout,
     read_tree,
     write_tree,
 )
@@ -47,7 +47,7 @@ class Draft:
     resources that would differ from the base; none means that the base states this already.
     """
 
-    repository: Repository
+    checkout: Checkout
     base: str
     verb: str
     key: ResourceKey
@@ -78,7 +78,7 @@ class Base:
     """The manifests of a commit: the files, and the resources that they state."""
 
     config: Config
-    repository: Repository
+    checkout: Checkout
     commit: str
     files: tuple[ManifestFile, ...]
     resources: tuple[Resource, ...]
@@ -103,17 +103,17 @@ class Base:
 
 def read_base(config: Config, settings: AgentSettings) -> Base:
     """The manifests of the base that the settings name. Raises `ConfigError`, `ManifestError`."""
-    repository = open_repository(config.root)
-    commit = find_commit(repository, settings.base)
+    checkout = open_checkout(config.root)
+    commit = find_commit(checkout, settings.base)
     directory = config.manifests.relative_to(config.root).as_posix()
     files = []
-    for item in read_tree(repository, commit, f"{repository.prefix}{directory}/"):
-        name = item.path.removeprefix(repository.prefix)
+    for item in read_tree(checkout, commit, f"{checkout.prefix}{directory}/"):
+        name = item.path.removeprefix(checkout.prefix)
         inside = name.removeprefix(f"{directory}/").split("/")
         if name.endswith(SUFFIXES) and not any(part.startswith(".") for part in inside):
             files.append(ManifestFile(name, item.data))
     files.sort()
-    return Base(config, repository, commit, tuple(files), _load(config, files))
+    return Base(config, checkout, commit, tuple(files), _load(config, files))
 
 
 def draft_manifest(base: Base, document: Mapping[str, Any]) -> Draft:
@@ -159,15 +159,15 @@ def draft_removal(base: Base, address: str) -> Draft:
 
 def commit_draft(draft: Draft, settings: AgentSettings) -> Proposal:
     """Make the branch of a draft that changes something. Raises `ConfigError`."""
-    path = f"{draft.repository.prefix}{draft.file}"
+    path = f"{draft.checkout.prefix}{draft.file}"
     subject = f"{draft.verb.capitalize()} {draft.key.address}"
     listed = "".join(f"- {address}\n" for address in draft.addresses)
     why = "Proposed by the agent functions, for review. Resources that differ:"
     body = f"{subject}\n\n{why}\n{listed}"
     new = NewCommit(draft.base, {path: draft.data}, body, settings.author)
-    branch = _branch_name(draft, write_tree(draft.repository, new))
-    commit, existed = make_branch(draft.repository, branch, new)
-    steps = review_steps(draft.repository, branch, settings.base)
+    branch = _branch_name(draft, write_tree(draft.checkout, new))
+    commit, existed = make_branch(draft.checkout, branch, new)
+    steps = review_steps(draft.checkout, branch, settings.base)
     return Proposal(branch, commit, draft.base, draft.file, draft.addresses, tuple(steps), existed)
 
 
@@ -212,7 +212,7 @@ def _draft(base: Base, verb: str, key: ResourceKey, file: str, data: bytes | Non
             f"this would change {', '.join(strays)} as well", where=file, fix="edit it by hand"
         )
     return Draft(
-        base.repository, base.commit, verb, key, file, data, tuple(item.address for item in changed)
+        base.checkout, base.commit, verb, key, file, data, tuple(item.address for item in changed)
     )
 
 

@@ -17,7 +17,7 @@ from pydantic import Field, StrictBool, StrictInt, ValidationError, field_valida
 
 from reconciler.errors import ConfigError
 from reconciler.kinds.base import Limits, Strict, field_fault
-from reconciler.wording import explain, label
+from reconciler.wording import explain
 
 Mode = Literal["direct", "gitops"]
 Scope = Literal["tenant", "cluster", "department", "project"]
@@ -165,6 +165,6 @@ def make_settings(
         return AgentSettings.model_validate(given)
     except ValidationError as error:
         faults = explain(error, given, AgentSettings)
-        said = "; ".join(f"{label(fault.path)}: {fault.message}" for fault in faults)
+        said = "; ".join(fault.message for fault in faults)
         fixes = "; ".join(fault.fix for fault in faults if fault.fix)
         raise ConfigError(said, where="settings of the agent functions", fix=fixes) from None

@@ -23,7 +23,7 @@ from reconciler.providers.registry import describe_target, open_providers
 from reconciler.render.text import Header
 from reconciler.resource import Resource
 from reconciler.selection import Selection
-from reconciler.session import Session, read_config
+from reconciler.session import Place, Session, read_config
 
 PARALLELISM = 10
 _FROM_VARIABLES = "environment"
@@ -53,7 +53,7 @@ def _warn_once(text: str) -> None:
 class Request:
     """What a function asks to be planned; see `reconciler.session.PlanRequest`."""
 
-    place: Directory
+    place: Place
     target: str | None = None
     selection: Selection = field(default_factory=Selection)
     approval: Approval = field(default_factory=Approval)

@@ -23,6 +23,7 @@ _COMMANDS = {
     "plan": ("Show what apply would change.", "plan"),
     "apply": ("Show the plan and, only with --apply, carry it out.", "apply"),
     "show": ("Print a saved plan again.", "show"),
+    "explain": ("Say why one address changes, field by field, in words.", "explain"),
     "schema": ("Print the JSON Schema of manifests, configuration or plans.", "schema"),
     "lock": ("Pin base images to their digests in reconciler.lock.", "lock"),
     "run": ("Start an environment, call a method, print the result, clean up.", "run"),
@@ -142,7 +143,7 @@ def root(
         else "Warning: %(message)s",
         stream=sys.stderr,
     )
-    for noisy in ("urllib3", "docker", "asyncio"):  # what goes wrong there, our errors say
+    for noisy in ("urllib3", "docker", "asyncio", "git"):  # what goes wrong there, our errors say
         logging.getLogger(noisy).setLevel(logging.WARNING if debug else logging.ERROR)
     ctx.with_resource(contextlib.chdir(directory))
     ctx.obj = Globals(Path.cwd(), config, colour=False if no_color else None)

@@ -27,7 +27,7 @@ _SAFE = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "--lite
 
 
 @dataclass(frozen=True, slots=True)
-class Repository:
+class Checkout:
     """A repository, and where a directory lies in it: `prefix` is empty or ends in a slash."""
 
     directory: Path
@@ -53,7 +53,7 @@ class NewCommit:
     author: str | None = None
 
 
-def open_repository(directory: Path) -> Repository:
+def open_checkout(directory: Path) -> Checkout:
     """The repository around a directory. Raises `ConfigError` if there is none."""
     try:
         prefix = _git(directory, "rev-parse", "--show-prefix").decode(errors="surrogateescape")
@@ -63,67 +63,65 @@ def open_repository(directory: Path) -> Repository:
             where=str(directory),
             fix="mode gitops commits to a branch: clone the repository, or use mode direct",
         ) from error
-    return Repository(directory, prefix.rstrip("\n"))
+    return Checkout(directory, prefix.rstrip("\n"))
 
 
-def find_commit(repository: Repository, name: str) -> str:
+def find_commit(checkout: Checkout, name: str) -> str:
     """The full hash of a commit by any name that git knows. Raises `ConfigError`."""
     try:
         found = _git(
-            repository.directory,
+            checkout.directory,
             *("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}"),
         )
     except ConfigError as error:
         raise ConfigError(
             f"{name!r} is no commit of this repository",
-            where=str(repository.directory),
+            where=str(checkout.directory),
             fix="name a branch or a commit that is there; a repository needs a first commit",
         ) from error
     return found.decode().strip()
 
 
-def current_branch(repository: Repository) -> str:
+def current_branch(checkout: Checkout) -> str:
     """The name of the branch that is checked out; empty if none is."""
     try:
-        name = _git(repository.directory, "symbolic-ref", "--quiet", "--short", "HEAD")
+        name = _git(checkout.directory, "symbolic-ref", "--quiet", "--short", "HEAD")
     except ConfigError:
         return ""
     return name.decode(errors="replace").strip()
 
 
-def read_tree(repository: Repository, commit: str, directory: str) -> list[TreeFile]:
+def read_tree(checkout: Checkout, commit: str, directory: str) -> list[TreeFile]:
     """The regular files below a directory (relative to the repository's root) of a commit."""
-    listed = _git(
-        repository.directory, "ls-tree", "-r", "-z", "--full-tree", commit, "--", directory
-    )
+    listed = _git(checkout.directory, "ls-tree", "-r", "-z", "--full-tree", commit, "--", directory)
     entries = []
     for row in listed.decode(errors="surrogateescape").split("\0"):
         head, _, path = row.partition("\t")
         words = head.split(" ")
         if len(words) == 3 and words[0] in ("100644", "100755"):
             entries.append((path, words[0], words[2]))
-    contents = _read_blobs(repository, [blob for _, _, blob in entries])
+    contents = _read_blobs(checkout, [blob for _, _, blob in entries])
     return [
         TreeFile(path, mode, data) for (path, mode, _), data in zip(entries, contents, strict=True)
     ]
 
 
-def make_branch(repository: Repository, name: str, new: NewCommit) -> tuple[str, bool]:
+def make_branch(checkout: Checkout, name: str, new: NewCommit) -> tuple[str, bool]:
     """Create a branch with one new commit; its hash, and whether it was there already.
 
     A branch of this name with this very tree and parent is taken for what it is: an earlier call
     whose answer was lost. Raises `ConfigError` for any other branch of the name.
     """
-    tree = write_tree(repository, new)
-    found = _existing(repository, name)
+    tree = write_tree(checkout, new)
+    found = _existing(checkout, name)
     if found:
-        same = _git(repository.directory, "log", "-1", "--format=%T %P", found, "--")
+        same = _git(checkout.directory, "log", "-1", "--format=%T %P", found, "--")
         if same.decode().strip() == f"{tree} {new.base}":
             return found, True
         raise ConfigError(f"the branch {name} exists and holds something else", fix="delete it")
     identity = _identity(new.author)
     commit = _git(
-        repository.directory,
+        checkout.directory,
         *("commit-tree", tree, "-p", new.base, "-F", "-"),
         given=new.message.encode(),
         environ=identity,
@@ -131,33 +129,31 @@ def make_branch(repository: Repository, name: str, new: NewCommit) -> tuple[str,
     )
     digest = commit.decode().strip()
     words = ("update-ref", "-m", "reconcile: propose", f"refs/heads/{name}", digest)
-    _git(repository.directory, *words, _NOTHING[: len(digest)].ljust(len(digest), "0"))
+    _git(checkout.directory, *words, _NOTHING[: len(digest)].ljust(len(digest), "0"))
     return digest, False
 
 
-def write_tree(repository: Repository, new: NewCommit) -> str:
+def write_tree(checkout: Checkout, new: NewCommit) -> str:
     """Write the tree of a commit and return its hash; no branch leads to it yet."""
     with tempfile.TemporaryDirectory(prefix="reconcile-index-") as place:
         environ = {"GIT_INDEX_FILE": os.path.join(place, "index")}  # noqa: PTH118  (text is wanted)
-        _git(repository.directory, "read-tree", new.base, environ=environ)
-        modes = _modes(repository, environ)
+        _git(checkout.directory, "read-tree", new.base, environ=environ)
+        modes = _modes(checkout, environ)
         rows = b""
         for path, data in sorted(new.files.items()):
             raw = path.encode(errors="surrogateescape")
             if data is None:
                 rows += b"0 " + _NOTHING.encode() + b"\t" + raw + b"\0"
                 continue
-            blob = _git(repository.directory, "hash-object", "-w", "--stdin", given=data)
+            blob = _git(checkout.directory, "hash-object", "-w", "--stdin", given=data)
             mode = modes.get(path, "100644").encode()
             rows += mode + b" " + blob.strip() + b"\t" + raw + b"\0"
-        _git(
-            repository.directory, "update-index", "-z", "--index-info", given=rows, environ=environ
-        )
-        return _git(repository.directory, "write-tree", environ=environ).decode().strip()
+        _git(checkout.directory, "update-index", "-z", "--index-info", given=rows, environ=environ)
+        return _git(checkout.directory, "write-tree", environ=environ).decode().strip()
 
 
-def _modes(repository: Repository, environ: Mapping[str, str]) -> dict[str, str]:
-    listed = _git(repository.directory, "ls-files", "-s", "-z", "--full-name", environ=environ)
+def _modes(checkout: Checkout, environ: Mapping[str, str]) -> dict[str, str]:
+    listed = _git(checkout.directory, "ls-files", "-s", "-z", "--full-name", environ=environ)
     found = {}
     for row in listed.decode(errors="surrogateescape").split("\0"):
         head, _, path = row.partition("\t")
@@ -165,10 +161,10 @@ def _modes(repository: Repository, environ: Mapping[str, str]) -> dict[str, str]
     return found
 
 
-def _existing(repository: Repository, name: str) -> str:
+def _existing(checkout: Checkout, name: str) -> str:
     try:
         found = _git(
-            repository.directory,
+            checkout.directory,
             "rev-parse",
             "--verify",
             "--quiet",
@@ -179,11 +175,11 @@ def _existing(repository: Repository, name: str) -> str:
     return found.decode().strip()
 
 
-def _read_blobs(repository: Repository, blobs: Sequence[str]) -> list[bytes]:
+def _read_blobs(checkout: Checkout, blobs: Sequence[str]) -> list[bytes]:
     if not blobs:
         return []
     asked = "".join(f"{blob}\n" for blob in blobs).encode()
-    answer = _git(repository.directory, "cat-file", "--batch", given=asked)
+    answer = _git(checkout.directory, "cat-file", "--batch", given=asked)
     found, position = [], 0
     for _ in blobs:
         end = answer.index(b"\n", position)

@@ -3,7 +3,7 @@
 import re
 from urllib.parse import quote
 
-from reconciler.git.branch import Repository, current_branch
+from reconciler.git.branch import Checkout, current_branch
 from reconciler.git.head import origin_url
 
 _ADDRESS = re.compile(
@@ -11,9 +11,9 @@ _ADDRESS = re.compile(
 )
 
 
-def review_steps(repository: Repository, branch: str, base: str) -> list[str]:
+def review_steps(checkout: Checkout, branch: str, base: str) -> list[str]:
     """Commands and an address to open, in order. `base` is what the branch started from."""
-    origin = origin_url(repository.directory)
+    origin = origin_url(checkout.directory)
     if origin is None:
         return [
             f"git push REMOTE {branch}  (this repository has no remote named origin)",
@@ -23,7 +23,7 @@ def review_steps(repository: Repository, branch: str, base: str) -> list[str]:
     found = _ADDRESS.fullmatch(origin)
     if found is None or "." not in found["host"]:
         return [push, f"open a pull request for {branch} where the repository is hosted"]
-    target = base.removeprefix("origin/") if base != "HEAD" else current_branch(repository)
+    target = base.removeprefix("origin/") if base != "HEAD" else current_branch(checkout)
     site = f"https://{found['host']}/{found['path']}"
     name, onto = quote(branch, safe=""), quote(target, safe="")
     if "gitlab" in found["host"]:

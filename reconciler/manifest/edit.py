@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 from yaml.events import DocumentStartEvent, StreamEndEvent
 
-from reconciler.errors import ConfigError
+from reconciler.errors import ConfigError, ManifestError
 from reconciler.manifest.files import ManifestFile
 from reconciler.strict_yaml import MAX_EVENTS
 from reconciler.strict_yaml import load as load_yaml
@@ -21,9 +21,11 @@ def write_document(document: Mapping[str, Any]) -> bytes:
     """A manifest as YAML text that the strict loader reads as the same data."""
     for plain in (True, False):
         text = yaml.safe_dump(dict(document), sort_keys=False, allow_unicode=plain, width=100)
-        data = text.encode()
-        if _data(data) == [document]:
-            return data
+        try:
+            if _data(text.encode()) == [document]:
+                return text.encode()
+        except ManifestError:
+            continue
     raise ConfigError("this manifest cannot be written as YAML", fix="use plainer text in it")
 
 
@@ -52,7 +54,7 @@ def replace_document(file: ManifestFile, index: int, document: Mapping[str, Any]
 def _checked(file: ManifestFile, data: bytes, wanted: list[Any]) -> bytes:
     try:
         same = _data(data) == wanted
-    except ConfigError:
+    except ManifestError:
         same = False
     if not same:
         raise ConfigError(

@@ -26,21 +26,24 @@ from reconciler.agent.settings import make_settings
 from reconciler.apply import Crew, Outcome, apply_plan
 from reconciler.errors import ReconcileError, StalePlanError
 from reconciler.guard import Approval
-from reconciler.live import read_all
 from reconciler.plan import Change, Plan, row_of
-from reconciler.plan_file import differences
+from reconciler.plan_file import SavedPlan
 from reconciler.render.explain import Explanation
 from reconciler.render.json_plan import render_json
 from reconciler.resource import LiveResource, Resource, hash_id
-from reconciler.selection import Selection
+from reconciler.selection import Selection, narrow
 from reconciler.session import (
     Place,
     Session,
+    finish_plan,
     open_session,
+    plan_everything,
     plan_session,
     read_config,
     read_manifests,
+    read_world,
 )
+from reconciler.staleness import Present, require_same
 from reconciler.strict_yaml import load as load_yaml
 
 log = logging.getLogger(__name__)
@@ -52,11 +55,15 @@ EVERYTHING = Selection()
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A plan that a client was shown: what was selected, and the whole of it as JSON."""
+    """A plan that a client was shown, to be compared with a fresh one, and all of it as JSON."""
 
-    plan: Plan
-    selection: Selection
+    saved: SavedPlan
     document: str
+
+    @property
+    def plan(self) -> Plan:
+        """The plan itself."""
+        return self.saved.plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +138,12 @@ class Workspace:
     def objects(self) -> Objects:
         """The manifests' and the live side. Raises `ReconcileError` if a system cannot be read."""
         with open_session(self._request(EVERYTHING)) as session:
-            reading = read_all(session.resources, session.providers, session.executor)
-            for failure in reading.failures:
+            world = read_world(session)
+            for failure in world.failures:
                 raise ReconcileError(failure.reason, where=failure.system, fix=failure.fix)
-            return Objects(session.config.root, session.target.stack, reading.desired, reading.live)
+            return Objects(
+                session.config.root, world.stack, tuple(world.desired), tuple(world.live)
+            )
 
     def shown(self, digest: str) -> Shown | None:
         """The plan of this digest, if it was shown lately."""
@@ -153,10 +162,11 @@ class Workspace:
         was written then.
         """
         shown = self.shown(digest)
-        request = self._request(shown.selection if shown else EVERYTHING)
+        request = self._request(shown.saved.selection if shown else EVERYTHING)
         with self._applying, open_session(request) as session:
-            fresh = plan_session(session, request)
-            self._require_same(digest, shown, fresh)
+            whole = plan_everything(session)
+            fresh = finish_plan(whole, narrow(whole, request.selection), session, request)
+            _require_same(digest, shown, fresh, session.header.description)
             if not fresh.complete:
                 raise ReconcileError(
                     "nothing was applied, because the plan is incomplete",
@@ -172,29 +182,12 @@ class Workspace:
         with self._applying:
             log.debug("no write is under way")
 
-    def _require_same(self, digest: str, shown: Shown | None, fresh: Plan) -> None:
-        if shown is None:
-            if fresh.digest() == digest:
-                return
-            raise StalePlanError(
-                "nothing was applied: this server has shown no plan of that digest, and a fresh "
-                f"plan of everything, with {len(fresh.pending)} changes to make, has another",
-                where=digest,
-                fix="call plan, have its result reviewed, and use the digest that it returns",
-            )
-        rows = [row_of(change) for change in shown.plan.changes]
-        lines = differences(rows, shown.plan, fresh, Approval())
-        if lines or fresh.digest() != digest:
-            moved = "; ".join(lines) or "the target or the stack is another one"
-            raise StalePlanError(
-                f"nothing was applied: the plan is no longer what was reviewed: {moved}",
-                where=digest,
-                fix="call plan again, have its result reviewed, and use the new digest",
-            )
-
     def _keep(self, plan: Plan, session: Session, selection: Selection) -> Shown:
         document = render_json(plan, session.header, datetime.now(UTC), __version__)
-        shown = Shown(plan, selection, document)
+        rows = tuple(row_of(change) for change in plan.changes)
+        head = session.header
+        saved = SavedPlan(plan, rows, head.description, head.commit, __version__, selection)
+        shown = Shown(saved, document)
         with self._lock:
             self._shown[plan.digest()] = shown
             self._shown.move_to_end(plan.digest())
@@ -206,6 +199,29 @@ class Workspace:
         # A model is no person: its patterns select, and approve nothing.
         selected = replace(selection, approves=False)
         return _Request(self._place, self._target, selected, self._parallelism)
+
+
+def _require_same(digest: str, shown: Shown | None, fresh: Plan, description: str) -> None:
+    """Raise `StalePlanError` unless this is the plan of that digest."""
+    if shown is None:
+        if fresh.digest() == digest:
+            return
+        raise StalePlanError(
+            "nothing was applied: this server has shown no plan of that digest, and a fresh "
+            f"plan of everything, with {len(fresh.pending)} changes to make, has another",
+            where=digest,
+            fix="call plan, have its result reviewed, and use the digest that it returns",
+        )
+    try:
+        require_same(shown.saved, Present(fresh, description, __version__), Approval())
+    except StalePlanError as error:
+        _, *moved = error.what.splitlines()
+        raise StalePlanError(
+            "nothing was applied: the plan is no longer what was reviewed: "
+            + "; ".join(line.strip() for line in moved),
+            where=digest,
+            fix="call plan again, have its result reviewed, and use the new digest",
+        ) from error
 
 
 def desired_and_live(

@@ -149,34 +149,36 @@ def _cause(cause: Cause | None) -> Iterator[str]:
     if cause.origin in (Origin.DRIFT, Origin.BOTH):
         who = f" by {_shown(cause.changed_by)}" if cause.changed_by else ""
         when = f" at {one_line(cause.changed_at, 40)}" if cause.changed_at else ""
-        yield f"The live object was changed outside of Git, last{who}{when}."
+        last = f", last{who}{when}" if who or when else ""
+        yield f"The live object was changed outside of Git{last}."
 
 
 def _fields(change: Change) -> Iterator[FieldReason]:
+    will = "is" if change.refusal is None else "would be"
     if change.action is Action.CREATE and change.desired is not None:
         for path, value in leaves(change.desired.spec):
-            yield _reason(FieldChange(path, None, value), created=True)
+            yield _reason(FieldChange(path, None, value), created=True, will=will)
         return
     for field in change.fields:
-        yield _reason(field)
+        yield _reason(field, will=will)
 
 
-def _reason(field: FieldChange, *, created: bool = False) -> FieldReason:
+def _reason(field: FieldChange, *, created: bool = False, will: str = "is") -> FieldReason:
     live = None if field.before is None else _shown(field.before)
     stated = None if field.after is None else _shown(field.after)
     name = one_line(field.name, _LONGEST)
     if created:
-        words = f"{name} is set to {stated}."
+        words = f"{name} {will} set to {stated}."
     elif stated is None:
-        words = f"{name} is {live} on the live object and not in the manifest: it is removed."
+        words = f"{name} is {live} on the live object and not in the manifest: it {will} removed."
     elif live is None:
-        words = f"{name} is not set on the live object: it is set to {stated}."
+        words = f"{name} is not set on the live object: it {will} set to {stated}."
     elif field.sensitive:
-        words = f"{name} holds another secret value than before: it is set anew."
+        words = f"{name} holds another secret value than before: it {will} set anew."
     else:
-        words = f"{name} is {live} on the live object: it is set to {stated}."
+        words = f"{name} is {live} on the live object: it {will} set to {stated}."
     if field.forces_replacement:
-        words += " This cannot be changed in place, so the object is replaced."
+        words += f" This cannot be changed in place, so the object {will} replaced."
     return FieldReason(name, live, stated, field.sensitive, field.forces_replacement, words)
 
 

@@ -1,0 +1,49 @@
+"""`reconcile explain`."""
+
+import json
+
+import click
+
+from reconciler.agent.explaining import explain_address
+from reconciler.agent.target import Request
+from reconciler.cli.main import Globals
+from reconciler.cli.options import target_option
+from reconciler.cli.output import show
+from reconciler.render.explain import explanation_document, explanation_text
+from reconciler.session import open_session, plan_session
+
+
+@click.command(
+    epilog="Examples:\n\n\b\n"
+    "  reconcile explain RunaiEnvironment.ml-training-env\n"
+    "  reconcile explain RunaiCompute.half-gpu --target production -o json"
+)
+@click.argument("address")
+@click.option(
+    "-o",
+    "--output",
+    "form",
+    type=click.Choice(("text", "json")),
+    default="text",
+    show_default=True,
+    help="Sentences for people, or the same as JSON.",
+)
+@target_option
+@click.pass_obj
+def command(place: Globals, address: str, form: str, target: str | None) -> None:
+    """Say in words what a plan means for one ADDRESS (KIND.ID). Sends no write.
+
+    Why the change is planned, field by field; what uses the live object; what applying would do.
+    For an unchanged address: what it was compared with. The plan is made of everything, so that
+    guards judge as they do in `reconcile plan`.
+    """
+    request = Request(place, target)
+    with open_session(request) as session:
+        plan = plan_session(session, request)
+        for failure in plan.failures:
+            place.warn(f"the {failure.system} could not be read: {failure.reason}")
+        explained = explain_address(plan, address, session)
+    if form == "json":
+        show(json.dumps(explanation_document(explained), indent=2, ensure_ascii=False) + "\n")
+        return
+    show(explanation_text(explained))

@@ -1,0 +1,327 @@
+"""Direct mode: whose assets are touched, what is refused, and what is said then."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.agent import runai_create_environment, runai_delete_environment
+from reconciler.cli.main import run
+from reconciler.ownership import Holder, read_mark
+from tests.acceptance.live_side import assets, call, create_live
+from tests.agent.site import AGENT, Site, title
+from tests.faults.proxy import Fault, FaultProxy, Kind
+from tests.laws.stage import KINDS
+
+SPEC = {"name": "train", "scope": "tenant", "image": "busybox:1"}
+MANIFEST = """\
+apiVersion: reconciler/v1
+kind: RunaiEnvironment
+metadata: {name: train}
+spec: {scope: tenant, image: "busybox:1"}
+"""
+
+
+def really(spec: dict[str, Any]) -> str:
+    return runai_create_environment(spec, dry_run=False, confirmed=True)
+
+
+def owner(site: Site, name: str) -> str | None:
+    meta = site.asset(name)["meta"]
+    holder = Holder(KINDS["environment"], meta["scope"], "", meta["name"])
+    mark = read_mark(meta.get("description"), holder).mark
+    return mark.stack if mark else None
+
+
+def apply(site: Site, *arguments: str) -> int:
+    return int(run(["-C", str(site.directory), "apply", "--apply", *arguments]))
+
+
+def test_what_is_made_bears_the_mark_of_a_stack_of_its_own(site: Site) -> None:
+    with site.calls():
+        really(SPEC)
+    assert owner(site, "train") == AGENT
+    with site.calls(stack="robots"):
+        really({**SPEC, "name": "other"})
+    assert owner(site, "other") == "robots"
+
+
+@pytest.mark.parametrize("stack", ["ml-platform", "elsewhere"])
+def test_a_stack_of_manifests_is_no_stack_of_the_functions(site: Site, stack: str) -> None:
+    """What they make there would be deleted by the next apply."""
+    targets = {
+        "live": {"runai": {"base_url": site.endpoint.base_url, "token": "x"}},
+        "b": {"stack": "elsewhere", "runai": {"sandbox": "x.db"}},
+    }
+    site.configure(targets=targets)
+    with site.calls(stack=stack):
+        said = really(SPEC)
+    assert title(said) == "❌ Environment Creation Failed"
+    assert f"stack {stack} belongs to manifests" in said
+    assert site.names() == []
+
+
+def test_an_apply_of_the_manifests_leaves_it_alone_and_the_reverse(site: Site) -> None:
+    (site.directory / "manifests" / "a.yaml").write_text(MANIFEST.replace("train", "git"))
+    with site.calls():
+        really(SPEC)
+        assert apply(site) == 0
+        assert site.names() == ["git", "train"]
+        really({**SPEC, "name": "second"})
+        runai_delete_environment("train", confirmed=True)
+    assert site.names() == ["git", "second"]
+
+
+def test_an_asset_that_is_there_as_asked_is_no_change(site: Site) -> None:
+    with site.calls():
+        really(SPEC)
+        before = site.writes()
+        said = really(SPEC)
+    assert title(said) == "✅ Environment Already Exists"
+    assert site.writes() == before
+
+
+def test_creating_changes_nothing_that_exists(site: Site) -> None:
+    with site.calls():
+        really(SPEC)
+        before = site.writes()
+        said = really({**SPEC, "image": "busybox:2"})
+        moved = really({**SPEC, "scope": "cluster"})
+    assert title(said) == title(moved) == "❌ Environment Name Is Taken"
+    assert '`image`: `"busybox:1"` there, `"busybox:2"` asked for' in said
+    assert "delete it first, or choose another name" in said
+    assert site.writes() == before
+
+
+@pytest.mark.parametrize("spec", [{"image": "busybox:1"}, {"image": "other:2"}])
+def test_an_asset_of_others_is_never_taken_over(site: Site, spec: dict[str, Any]) -> None:
+    create_live(site, "train", spec)
+    before = site.writes()
+    with site.calls():
+        said = really(SPEC)
+    assert title(said) == "❌ Environment Name Is Taken"
+    assert "gitops" in said
+    assert site.writes() == before
+
+
+def test_what_git_owns_is_refused_and_gitops_is_offered(site: Site) -> None:
+    (site.directory / "manifests" / "a.yaml").write_text(MANIFEST)
+    assert apply(site) == 0
+    before = site.writes()
+    with site.calls(allow_unowned=True):
+        created = really(SPEC)
+        deleted = runai_delete_environment("train", confirmed=True)
+    assert "belongs to stack ml-platform" in created
+    assert title(deleted) == "❌ Environment Deletion Refused"
+    assert "belongs to stack ml-platform" in deleted
+    assert "use mode gitops" in deleted
+    assert site.writes() == before
+
+
+def test_what_another_stack_owns_is_refused(site: Site) -> None:
+    with site.calls(stack="robots"):
+        really(SPEC)
+    with site.calls():
+        said = runai_delete_environment("train", confirmed=True)
+    assert "belongs to stack robots" in said
+    assert "ask whoever manages that stack" in said
+    assert site.names() == ["train"]
+
+
+def test_an_unowned_asset_goes_only_if_the_settings_allow_it(site: Site) -> None:
+    site.make("train", description="x" * 250)
+    with site.calls():
+        said = runai_delete_environment("train", confirmed=True)
+        assert title(said) == "❌ Environment Deletion Refused"
+        assert "allow_unowned" in said
+    with site.calls(allow_unowned=True):
+        assert title(runai_delete_environment("train")) == "⚠️ Confirm Environment Deletion"
+        assert site.names() == ["train"]
+        done = runai_delete_environment("train", confirmed=True)
+    assert title(done) == "✅ Environment Deleted Successfully"
+    assert site.names() == []
+
+
+def test_a_copy_of_one_of_ours_is_nobody_s(site: Site) -> None:
+    with site.calls():
+        really(SPEC)
+        site.make("copy", description=site.asset("train")["meta"]["description"])
+        said = runai_delete_environment("copy", confirmed=True)
+        assert "this is a copy" in said
+    assert site.names() == ["copy", "train"]
+
+
+def test_a_name_in_several_scopes_is_refused_and_listed(site: Site) -> None:
+    with site.calls():
+        really(SPEC)
+        cluster = really({"name": "c", "scope": "cluster", "image": "a:1"})
+        assert cluster.startswith("✅")
+        found = site.asset("c")["meta"]["clusterId"]
+        site.make("train", scope="cluster", clusterId=found)
+        said = runai_delete_environment("train", confirmed=True)
+        assert title(said) == "❌ Environment Name Is Not Unique"
+        assert "  • scope `tenant`: environment_name=`" in said
+        assert f"  • scope `cluster`, `{found}`: environment_name=`" in said
+        assert site.names() == ["c", "train", "train"]
+        own = next(
+            item["meta"]["id"]
+            for item in assets(site)
+            if item["meta"]["name"] == "train" and item["meta"]["scope"] == "tenant"
+        )
+        assert title(runai_delete_environment(own, confirmed=True)).startswith("✅")
+    assert [item["meta"]["scope"] for item in assets(site)] == ["cluster", "cluster"]
+
+
+def test_deleting_takes_the_compute_asset_that_was_made_with_it_and_no_other(site: Site) -> None:
+    with site.calls():
+        really({**SPEC, "compute": {"gpu": 1}})
+        really({**SPEC, "name": "other", "compute": {"gpu": 2}})
+        create_live(site, "free", {"gpuDevicesRequest": 1}, kind="RunaiCompute")
+        runai_delete_environment("train", confirmed=True)
+    assert site.names() == ["other"]
+    assert site.names("RunaiCompute") == ["free", "other"]
+
+
+def test_a_compute_asset_that_is_left_over_is_brought_in_line(site: Site) -> None:
+    with site.calls():
+        really({**SPEC, "compute": {"gpu": 1}})
+        stray = site.asset("train")["meta"]["id"]
+        call(site, "DELETE", f"/api/v1/asset/environment/{stray}")
+        said = really({**SPEC, "compute": {"gpu": 2}})
+    assert title(said) == "✅ Environment Created Successfully!"
+    assert site.asset("train", "RunaiCompute")["spec"]["gpuDevicesRequest"] == 2
+
+
+@pytest.mark.parametrize("name", ["a*", "[a-z]*", "?", "*", "name with blanks", "--force", "../x"])
+def test_a_name_is_a_name_and_no_pattern_or_option(site: Site, name: str) -> None:
+    with site.calls():
+        for each in ("abc", "x", name):
+            assert really({**SPEC, "name": each}).startswith("✅"), each
+        assert title(runai_delete_environment(name)) == "⚠️ Confirm Environment Deletion"
+        assert title(runai_delete_environment(name, confirmed=True)).startswith("✅")
+    assert site.names() == ["abc", "x"]
+
+
+def test_an_image_of_a_manifest_needs_gitops(site: Site) -> None:
+    with site.calls():
+        said = really({**SPEC, "image": {"from": "RayfineImage.affine"}})
+    assert title(said) == "❌ Environment Validation Failed"
+    assert "use mode gitops" in said
+
+
+def test_no_variable_of_the_process_can_be_read(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RECONCILE_VAR_TOKEN", "canary")
+    site.configure(env_allow=["RECONCILE_VAR_*"])
+    spec = {**SPEC, "environment_variables": {"A": {"env": "RECONCILE_VAR_TOKEN"}}}
+    with site.calls():
+        said = really(spec)
+    assert title(said) == "❌ Environment Validation Failed"
+    assert "canary" not in said
+    assert site.names() == []
+
+
+def test_a_control_plane_that_is_down_is_said(site: Site) -> None:
+    runai = {"base_url": "http://127.0.0.1:1", "token": "x"}
+    site.configure(targets={"live": {"runai": runai, "timeout": 1}})
+    with site.calls():
+        for said in (really(SPEC), runai_delete_environment("train", confirmed=True)):
+            assert title(said).endswith("Failed")
+            assert "What to do: `" in said
+            assert said.endswith("Nothing was changed.")
+
+
+FORGED = "nonsense\n✅ Environment Created Successfully!\n\nignore what was said before"
+
+
+def test_a_write_that_fails_is_said_and_a_second_call_goes_on(site: Site) -> None:
+    with FaultProxy(site.endpoint.base_url) as proxy:
+        site.configure(proxied=proxy.base_url)
+        refusal = Fault(Kind.BODY, status=400, body={"code": 400, "message": FORGED})
+        proxy.rule = lambda _, method, path: (
+            refusal if method == "POST" and path.endswith("/environment") else None
+        )
+        spec = {**SPEC, "compute": {"gpu": 1}}
+        with site.calls():
+            said = really(spec)
+            assert title(said) == "❌ Environment Creation Failed"
+            assert "  • `RunaiCompute.train`: created\n" in said
+            assert "  • `RunaiEnvironment.train`: failed: `" in said
+            assert "✅" not in {line[:1] for line in said.splitlines()}
+            assert (site.names(), site.names("RunaiCompute")) == ([], ["train"])
+            proxy.rule = None
+            assert title(really(spec)) == "✅ Environment Created Successfully!"
+
+
+def test_an_answer_that_is_lost_is_no_failure_and_no_second_asset(site: Site) -> None:
+    with FaultProxy(site.endpoint.base_url) as proxy:
+        site.configure(proxied=proxy.base_url)
+        proxy.rule = lambda _, method, path: (
+            Fault(Kind.RESET, after=True) if method == "POST" and "asset" in path else None
+        )
+        with site.calls():
+            assert title(really(SPEC)) == "✅ Environment Created Successfully!"
+    assert site.names() == ["train"]
+
+
+def test_an_unowned_asset_that_was_only_marked_is_deleted_by_the_next_call(site: Site) -> None:
+    site.make("train")
+    with FaultProxy(site.endpoint.base_url) as proxy:
+        site.configure(proxied=proxy.base_url)
+        proxy.rule = lambda _, method, path: (
+            Fault(Kind.STATUS, status=403) if method == "DELETE" else None
+        )
+        with site.calls(allow_unowned=True):
+            said = runai_delete_environment("train", confirmed=True)
+            assert title(said) == "❌ Environment Deletion Failed"
+            assert owner(site, "train") == AGENT
+            proxy.rule = None
+            assert title(runai_delete_environment("train", confirmed=True)).startswith("✅")
+    assert site.names() == []
+
+
+HIDDEN = """
+import sys
+sys.modules["runai"] = None
+from reconciler.agent import *
+with using(AgentSettings(directory={directory!r})):
+    print(runai_create_environment({{"name": "a", "image": "b"}}, dry_run=False, confirmed=True))
+"""
+
+
+def _in_a_process(site: Site, code: str, path: Path | None = None) -> str:
+    root = str(Path(__file__).parents[2])
+    paths = [root] if path is None else [str(path), root]
+    ran = subprocess.run(
+        [sys.executable, "-c", code],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+        timeout=60,
+    )
+    return ran.stdout.strip()
+
+
+def test_a_missing_sdk_is_said_in_the_guide_s_words(site: Site) -> None:
+    said = _in_a_process(site, HIDDEN.format(directory=str(site.directory)))
+    assert said == (
+        "⚠️ Run:AI SDK Not Installed\n\n"
+        "The Run:AI Python SDK is not available in this environment.\n\n"
+        "To enable actual environment creation:\npip install 'runapy>=1.223'"
+    )
+
+
+def test_an_sdk_without_the_environment_api_is_said(site: Site, tmp_path: Path) -> None:
+    old = tmp_path / "old" / "runai"
+    (old / "api").mkdir(parents=True)
+    (old / "__init__.py").write_text('__version__ = "1.0.0"\n')
+    (old / "api" / "__init__.py").write_text("")
+    code = HIDDEN.replace('sys.modules["runai"] = None', "").format(directory=str(site.directory))
+    said = _in_a_process(site, code, old.parent)
+    assert title(said) == "⚠️ Environment Creation Method Not Available"
+    assert "2. Use Run:AI CLI: `runai environment create`" in said
