@@ -10,8 +10,8 @@ A page says where a table goes:
     ...
     <!-- end of table -->
 
-with `manifest` or `config` for the schema, and a definition in it (`-` for its top level). With
---check nothing is written, and the exit code is 1 if a page is not current.
+with `manifest`, `config` or `agent` for the schema, and a definition in it (`-` for its top level).
+With --check nothing is written, and the exit code is 1 if a page is not current.
 """
 
 import re
@@ -20,10 +20,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from reconciler.agent.settings import AgentSettings
 from reconciler.schema import config_schema, manifest_schema
 
 DOCS = Path(__file__).parent.parent / "docs"
-SCHEMAS = {"manifest": manifest_schema(), "config": config_schema()}
+SCHEMAS = {
+    "manifest": manifest_schema(),
+    "config": config_schema(),
+    "agent": {"$defs": {}, **AgentSettings.model_json_schema()},
+}
 SECTIONS = {
     "ComputeShorthand": "compute",
     "ConfigMap": "config_map",

@@ -75,7 +75,10 @@ def _create(env_spec: object, dry_run: object, confirmed: object) -> str:
         config = read_settings_config(settings)
         limits = settings.limits(config.limits)
         context = LoadContext(config.root, config.stack, limits, config.env_allow, None)
-        return propose_creation(read_request(env_spec, context), config, settings, consent)
+        asked = read_request(env_spec, context)
+        return _answer(
+            headings.NOT_PROPOSED, lambda: propose_creation(asked, config, settings, consent)
+        )
     place = find_workplace(settings)
     limits = settings.limits(place.config.limits)
     asked = read_request(env_spec, LoadContext(place.config.root, place.stack, limits, (), {}))
@@ -87,7 +90,10 @@ def _delete(name: object, confirmed: object) -> str:
     consent = consent_to_delete(confirmed)
     wanted = _name(name)
     if settings.mode == "gitops":
-        return propose_deletion(wanted, read_settings_config(settings), settings, consent)
+        config = read_settings_config(settings)
+        return _answer(
+            headings.NOT_PROPOSED, lambda: propose_deletion(wanted, config, settings, consent)
+        )
     place = find_workplace(settings)
     return _absent_sdk() or delete(place, wanted, consent)
 

@@ -15,7 +15,6 @@ from pathlib import Path
 from reconciler.errors import ConfigError
 
 _TIMEOUT = 60.0
-_NOTHING = "0" * 40
 _LOCAL_VARIABLES = frozenset(
     {
         *("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_NAMESPACE"),
@@ -129,7 +128,7 @@ def make_branch(checkout: Checkout, name: str, new: NewCommit) -> tuple[str, boo
     )
     digest = commit.decode().strip()
     words = ("update-ref", "-m", "reconcile: propose", f"refs/heads/{name}", digest)
-    _git(checkout.directory, *words, _NOTHING[: len(digest)].ljust(len(digest), "0"))
+    _git(checkout.directory, *words, "0" * len(digest))  # create it: it must not exist
     return digest, False
 
 
@@ -143,7 +142,7 @@ def write_tree(checkout: Checkout, new: NewCommit) -> str:
         for path, data in sorted(new.files.items()):
             raw = path.encode(errors="surrogateescape")
             if data is None:
-                rows += b"0 " + _NOTHING.encode() + b"\t" + raw + b"\0"
+                rows += b"0 " + b"0" * len(new.base) + b"\t" + raw + b"\0"
                 continue
             blob = _git(checkout.directory, "hash-object", "-w", "--stdin", given=data)
             mode = modes.get(path, "100644").encode()

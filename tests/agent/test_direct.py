@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
-from reconciler.agent import runai_create_environment, runai_delete_environment
+from reconciler.agent import headings, runai_create_environment, runai_delete_environment
 from reconciler.cli.main import run
 from reconciler.ownership import Holder, read_mark
+from reconciler.sandbox import Behaviour
+from tests.acceptance.conftest import SWITCHES
 from tests.acceptance.live_side import assets, call, create_live
 from tests.agent.site import AGENT, Site, title
 from tests.faults.proxy import Fault, FaultProxy, Kind
@@ -282,6 +284,24 @@ def test_an_unowned_asset_that_was_only_marked_is_deleted_by_the_next_call(site:
             proxy.rule = None
             assert title(runai_delete_environment("train", confirmed=True)).startswith("✅")
     assert site.names() == []
+
+
+@pytest.mark.parametrize("behaviour", SWITCHES.values(), ids=list(SWITCHES))
+def test_a_life_with_each_switch_of_the_server(site: Site, behaviour: Behaviour) -> None:
+    site.stage.behave(behaviour)
+    site.endpoint, site.lag = site.stage.endpoint, behaviour.visibility_lag
+    try:
+        site.configure()
+        spec = {**SPEC, "compute": {"gpu": 1}, "environment_variables": {"A": "b"}}
+        site.make("stray")
+        with site.calls(allow_unowned=True):
+            assert title(really(spec)) == headings.CREATED
+            assert title(really(spec)) == headings.EXISTS
+            assert title(runai_delete_environment("train", confirmed=True)) == headings.DELETED
+            assert title(runai_delete_environment("stray", confirmed=True)) == headings.DELETED
+            assert title(runai_delete_environment("train")) == headings.NOT_FOUND
+    finally:
+        site.stage.behave(Behaviour())
 
 
 HIDDEN = """

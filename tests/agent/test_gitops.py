@@ -292,7 +292,7 @@ def test_nobody_to_commit_as_is_said(repo: Repo, monkeypatch: pytest.MonkeyPatch
     for name in ("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "EMAIL"):
         monkeypatch.delenv(name, raising=False)
     said = really(SPEC)
-    assert title(said) == "❌ Environment Creation Failed"
+    assert title(said) == "❌ Proposal Failed"
     assert "git config user.name" in said
     assert repo.branches() == ["main"]
 

@@ -63,7 +63,7 @@ def check(answer: str, name: str) -> None:
         assert name not in bare
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(name=hostile, description=hostile)
 @example(name=TRICKS[0], description=TRICKS[1])
 @example(name=TRICKS[1], description=TRICKS[4])

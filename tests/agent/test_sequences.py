@@ -152,6 +152,7 @@ def machine(site: Site) -> Iterator[type[Calls]]:
         yield Here
 
 
+@pytest.mark.slow
 def test_500_sequences_of_calls(machine: type[Calls]) -> None:
     run_state_machine_as_test(
         machine, settings=settings(max_examples=500, stateful_step_count=6, deadline=None)
