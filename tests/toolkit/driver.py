@@ -1,7 +1,8 @@
 """Runs in the toolkit's environment: calls our tools as an agent of the toolkit does.
 
 Builds the functions of a workflow once, wraps them as the toolkit wraps them for LangChain, and
-then answers one line of JSON (`tool`, `input`) with one line of JSON (`answer`), in order.
+then answers one line of JSON (`tool`, `input`) with one line of JSON (`answer`), in order. The tool
+`configure` says whether its input would do as the configuration of `runai_create_environment`.
 """
 
 import asyncio
@@ -11,6 +12,8 @@ import sys
 from nat.builder.framework_enum import LLMFrameworkEnum
 from nat.builder.workflow_builder import WorkflowBuilder
 from nat.runtime.loader import load_config
+
+from reconciler.agent.toolkit import CreateConfig
 
 
 async def main(workflow: str) -> None:
@@ -30,6 +33,10 @@ async def main(workflow: str) -> None:
         while line := await asyncio.to_thread(sys.stdin.readline):
             asked = json.loads(line)
             try:
+                if asked["tool"] == "configure":
+                    CreateConfig.model_validate(asked["input"]).settings()
+                    say({"answer": "accepted"})
+                    continue
                 answer = await tools[asked["tool"]].ainvoke(asked["input"])
             except Exception as error:  # noqa: BLE001  (its agent hands this to the model)
                 answer = f"Tool call failed: {type(error).__name__}: {error}"

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from reconciler.sandbox import Behaviour
 from tests.acceptance.live_side import assets, create_live
@@ -63,8 +64,12 @@ def started(world: Project) -> Iterator[Tools]:
     """The driver in the toolkit's environment."""
     python = BIN / "python"
     assert python.exists(), "run scripts/bootstrap-python --toolkit"
+    workflow = world.directory / "workflow.yaml"
+    text = WORKFLOW.read_text(encoding="utf-8")
+    assert "max_gpus: 8\n" in text
+    workflow.write_text(text.replace("max_gpus: 8\n", "max_gpus: 2\n"), encoding="utf-8")
     process = subprocess.Popen(
-        [str(python), str(Path(__file__).with_name("driver.py")), str(WORKFLOW)],
+        [str(python), str(Path(__file__).with_name("driver.py")), str(workflow)],
         cwd=world.directory,
         env={
             **os.environ,
@@ -156,6 +161,30 @@ def _says_what_is_missing(tool: str, given: dict[str, Any], answer: str) -> None
             assert word in answer, (tool, given, answer)
         if "call this function again with" in answer and word in given and value is False:
             assert word == "dry_run" or missing in answer, (tool, given, answer)
+
+
+GUIDE = {
+    "dry_run_default": True,
+    "require_confirmation": True,
+    "allowed_scopes": ["tenant", "cluster", "project"],
+    "max_cpu_cores": 32.0,
+    "max_memory_gb": 256,
+    "max_gpus": 8,
+}
+"""The configuration of `runai_create_environment` in the guide."""
+
+
+def test_the_keys_of_the_guide_configure_a_function(tools: Tools) -> None:
+    stated = yaml.safe_load(WORKFLOW.read_text(encoding="utf-8"))["functions"][CREATE]
+    assert stated == {"_type": CREATE, **GUIDE}
+    assert tools.call("configure", stated) == "accepted"
+    assert "cannot be switched off" in tools.call("configure", {"require_confirmation": False})
+    assert "max_gpu" in tools.call("configure", {"max_gpu": 8})
+    assert "allowed_scopes" in tools.call("configure", {"allowed_scopes": ["galaxy"]})
+    spec = {"name": "big", "image": "busybox", "compute": {"gpu": 4}}
+    said = tools.call(CREATE, {"env_spec": spec, "dry_run": False, "confirmed": True})
+    assert "GPU count (4) exceeds maximum allowed (2)" in said
+    assert "big" not in {item["meta"]["name"] for item in assets(tools.world)}
 
 
 HOSTILE = (
