@@ -45,7 +45,7 @@ JUNK: list[Any] = [
     [], ["train"], {}, {"name": "train"}, {1: 2}, {"a": {2: 3}}, set(), object(), "\ud800", "\0",
 ]  # fmt: skip
 names = st.sampled_from(NAMES)
-flags = st.sampled_from([True, False, True, False, None, *JUNK])
+flags = st.booleans() | st.sampled_from(JUNK)
 specs = st.one_of(
     st.sampled_from(JUNK),
     st.fixed_dictionaries(
@@ -121,6 +121,12 @@ class Calls(RuleBasedStateMachine):
         spec = {"name": name, "scope": "tenant", "image": "busybox:1"}
         answer = runai_create_environment(spec, dry_run=False, confirmed=True)
         self.after(answer, may_write=True)
+
+    @rule(name=names, confirmed=st.booleans())
+    def delete_for_real(self, name: str, confirmed: bool) -> None:
+        """A well-formed call."""
+        answer = runai_delete_environment(name, confirmed=confirmed)
+        self.after(answer, may_write=confirmed)
 
     @rule(name=names | st.sampled_from(JUNK), confirmed=flags)
     def delete(self, name: Any, confirmed: Any) -> None:
