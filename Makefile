@@ -26,6 +26,7 @@ test: venv ## Run everything: static checks and all tests, with Docker; nothing 
 	@$(PHASE) "Registry" scripts/ensure-registry
 	@$(PHASE) "Workflow tools" scripts/ensure-workflow-tools
 	@$(PHASE) "Workflow files" scripts/check-workflows
+	@$(PHASE) "NeMo Agent Toolkit" scripts/bootstrap-python --toolkit
 	@$(MAKE) --no-print-directory static
 	@rm -f .coverage .coverage.*
 	@$(PHASE) "All tests" $(BIN)/pytest -n 2 --dist loadgroup -q --cov --cov-report= --durations=15 \
@@ -71,7 +72,7 @@ format: venv ## Format the code and apply the linter's safe fixes
 
 clean: ## Remove .venv and caches, stop an engine of ours; images and containers stay
 	@scripts/stop-engine
-	rm -rf .venv .cache mutants .reconcile .coverage .coverage.* htmlcov dist build \
+	rm -rf .venv .venv-toolkit .cache mutants .reconcile .coverage .coverage.* htmlcov dist build \
 	  .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -17,10 +17,14 @@ from reconciler.resource import ResourceKey, hash_id
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Address patterns; no `only` pattern means every address."""
+    """Address patterns; no `only` pattern means every address.
+
+    `approves`: they come from a person, who by naming an address in full approves its deletion.
+    """
 
     only: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    approves: bool = True
 
     @property
     def given(self) -> bool:
@@ -29,7 +33,9 @@ class Selection:
 
     @property
     def exact(self) -> frozenset[str]:
-        """The addresses named in full by `only`: asking for one by name approves it."""
+        """The addresses named in full by `only`, if asking for one by name approves it."""
+        if not self.approves:
+            return frozenset()
         return frozenset(pattern for pattern in self.only if not _is_glob(pattern))
 
 

@@ -77,3 +77,15 @@ is_running() {
 started_at() {
   cut -d ' ' -f 22 "/proc/$1/stat" 2>/dev/null
 }
+
+# own_uv: prints the path of the uv in .cache/uv, and installs it there if need be.
+own_uv() {
+  local home=$CACHE/uv
+  if [ ! -x "$home/bin/uv" ]; then
+    say "uv is not on PATH; installing it into ${CACHE#"$ROOT"/}/uv"
+    "$("$ROOT/scripts/find-python")" -m venv "$home" >&2 &&
+      "$home/bin/python" -m pip install --quiet --quiet --disable-pip-version-check uv 2>/dev/null ||
+      return 1
+  fi
+  echo "$home/bin/uv"
+}

@@ -29,6 +29,7 @@ _COMMANDS = {
     "lock": ("Pin base images to their digests in reconciler.lock.", "lock"),
     "run": ("Start an environment, call a method, print the result, clean up.", "run"),
     "serve": ("Serve an environment over HTTP, with a token.", "serve"),
+    "mcp": ("Serve the project to models by the Model Context Protocol.", "mcp"),
     "sandbox": ("Run the embedded Run:ai control plane.", "sandbox"),
     "doctor": ("Say what is reachable, which versions, and what is missing.", "doctor"),
     "completion": ("Print a shell completion script.", "completion"),

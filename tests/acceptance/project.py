@@ -36,12 +36,15 @@ class Ran:
 
 @dataclass
 class Project:
-    """Manifests on disk, applied to a sandbox over HTTP by the real command line."""
+    """Manifests on disk, applied to a sandbox over HTTP by the real command line.
+
+    Without a `capture` nothing can be run in this process.
+    """
 
     directory: Path
     server: SandboxServer
     endpoint: Endpoint
-    capture: pytest.CaptureFixture[str]
+    capture: pytest.CaptureFixture[str] | None
     lag: float = 0.0
     target: dict[str, Any] = field(default_factory=dict)
 
@@ -78,6 +81,7 @@ class Project:
 
     def reconcile(self, *arguments: str) -> Ran:
         """Run `reconcile -C DIR ...` in this process."""
+        assert self.capture is not None
         self.capture.readouterr()
         code = run(["-C", str(self.directory), *arguments])
         captured = self.capture.readouterr()
@@ -113,7 +117,7 @@ class Project:
 
 @contextmanager
 def project(
-    directory: Path, capture: pytest.CaptureFixture[str], behaviour: Behaviour
+    directory: Path, capture: pytest.CaptureFixture[str] | None, behaviour: Behaviour
 ) -> Iterator[Project]:
     """A project against a sandbox of its own."""
     server = SandboxServer(directory / "sandbox.db", behaviour=behaviour)

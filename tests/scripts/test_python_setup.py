@@ -10,7 +10,7 @@ import pytest
 from tests.scripts.conftest import Scripts
 
 CANDIDATES = ("python3.11", "python3", "python3.12", "python3.13", "python3.14")
-LOCKS = ("runtime", "dev", "ray-base")
+LOCKS = ("runtime", "dev", "ray-base", "toolkit")
 
 
 @pytest.fixture
@@ -74,3 +74,5 @@ def test_the_lock_covers_what_pyproject_asks_for(root: Path) -> None:
     dev = names(project["dependency-groups"]["dev"]) | names(project["build-system"]["requires"])
     assert runtime <= locked["runtime"], "run: make lock"
     assert runtime | dev <= locked["dev"], "run: make lock"
+    toolkit = names(project["project"]["optional-dependencies"]["nat"])
+    assert runtime | toolkit <= locked["toolkit"], "run: make lock"

@@ -1,0 +1,143 @@
+"""`reconcile mcp`."""
+
+import gc
+import os
+import secrets
+from typing import Any, NoReturn
+
+import click
+
+from reconciler.cli.commands.run import interrupted_by_signals
+from reconciler.cli.exit_codes import ExitCode
+from reconciler.cli.main import Globals
+from reconciler.cli.options import target_option
+from reconciler.errors import ConfigError, ReconcileError
+from reconciler.session import read_config
+
+TOKEN = "RECONCILE_MCP_TOKEN"  # noqa: S105  (the name of a variable)
+SHORTEST_TOKEN = 16
+
+
+@click.command(
+    epilog="Tools: validate, plan, explain, get, list_objects, propose_manifest, propose_removal; "
+    "with --allow-writes also apply_plan, which carries out a plan by the digest that plan "
+    "returned.\n\n"
+    "Over standard input and output the client starts the server itself. Over HTTP it listens on "
+    "127.0.0.1 only; every request needs the token.\n\n"
+    "Examples:\n\n\b\n"
+    "  reconcile mcp                              # for a client that starts it\n"
+    "  reconcile -C infra mcp --target staging\n"
+    "  reconcile mcp --http 8765                  # prints the URL and a new token\n"
+    "  reconcile mcp --http 8765 --token-env RECONCILE_MCP_TOKEN --allow-writes"
+)
+@click.option(
+    "--http",
+    "port",
+    type=click.IntRange(0, 65535),
+    metavar="PORT",
+    help="Serve streamable HTTP on this port of 127.0.0.1 (0: a free one).",
+)
+@click.option(
+    "--token-env",
+    metavar="NAME",
+    help=f"The variable with the token for --http.  [default: {TOKEN}; if that is not set, a new "
+    "token is printed to standard error]",
+)
+@click.option(
+    "--allow-writes", is_flag=True, help="Offer the tool that applies a plan by its digest."
+)
+@click.option(
+    "--parallelism",
+    type=click.IntRange(1, 256),
+    default=10,
+    show_default=True,
+    metavar="N",
+    help="Requests at the same time.",
+)
+@target_option
+@click.pass_obj
+def command(place: Globals, /, port: int | None, token_env: str | None, **given: Any) -> ExitCode:
+    """Serve the project to models by the Model Context Protocol. Read-only by default.
+
+    Needs the extra `mcp`: pip install 'reconciler[mcp]'. Texts from live objects go to the client
+    as data, escaped. No guard can be overridden from here.
+    """
+    _require_sdk()
+    if token_env is not None and port is None:
+        raise click.UsageError("--token-env is for --http")
+    read_config(place)
+    gc.enable()  # a server is long-lived; see `main`
+    from reconciler.mcp_server.server import make_server, serve_stdio  # noqa: PLC0415  (SDK)
+    from reconciler.mcp_server.workspace import Workspace  # noqa: PLC0415
+
+    workspace = Workspace(place, given["target"], given["parallelism"])
+    server = make_server(workspace, allow_writes=given["allow_writes"])
+    try:
+        if port is None:
+            serve_stdio(server, lambda: _end(workspace))
+        else:
+            with interrupted_by_signals("the server has ended"):
+                _serve_http(server, port, token_env)
+    except KeyboardInterrupt:
+        click.echo("Stopped.", err=True)
+    finally:
+        workspace.close()
+    return ExitCode.OK
+
+
+def _end(workspace: Any) -> NoReturn:
+    """End a server that waits for its client, once the writes that have begun are done."""
+    workspace.close()
+    click.echo("Stopped.", err=True)
+    os._exit(ExitCode.OK)
+
+
+def _serve_http(server: Any, port: int, token_env: str | None) -> None:
+    from reconciler.mcp_server.http import listen, serve_http  # noqa: PLC0415  (SDK)
+
+    token, generated = _token(token_env)
+    try:
+        listening = listen(port)
+    except OSError as error:
+        raise ConfigError(
+            f"cannot listen on port {port}: {error.strerror or error}",
+            where="--http",
+            fix="choose another port, or 0 for a free one",
+        ) from error
+
+    def announce(url: str) -> None:
+        click.echo(f"Serving MCP on {url}", err=True)
+        if generated:
+            click.echo(f"Token: {token}", err=True)
+
+    with listening:
+        serve_http(server, listening, token, announce)
+
+
+def _token(name: str | None) -> tuple[str, bool]:
+    """The token of the variable, or a new one; and whether it is new."""
+    given = os.environ.get(name or TOKEN, "")
+    if not given and name is None:
+        return secrets.token_urlsafe(32), True
+    if len(given) < SHORTEST_TOKEN or not given.isascii() or not given.isprintable():
+        raise ConfigError(
+            f"the token has less than {SHORTEST_TOKEN} characters, or some that HTTP has not"
+            if given
+            else "the variable is not set",
+            where=f"variable {name or TOKEN}",
+            fix="make one: openssl rand -hex 32",
+        )
+    return given, False
+
+
+def _require_sdk() -> None:
+    try:
+        import mcp  # noqa: F401, PLC0415  (the question is whether it can be imported)
+    except ModuleNotFoundError as error:
+        if error.name != "mcp":
+            raise
+        raise ReconcileError(
+            "the MCP SDK is not installed",
+            where="reconcile mcp",
+            fix="install it with: pip install 'reconciler[mcp]'",
+        ) from error

@@ -1,0 +1,255 @@
+"""What the tools do: read the project anew for each call, keep the plans that were shown.
+
+Manifests, configuration and live objects are read at every call, so nothing here is ever older
+than the answer. A plan is carried out only if a fresh one has the digest that was asked for. No
+approval of a guard can be given from here: that takes a person at the command line.
+"""
+
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from reconciler import __version__
+from reconciler.agent import (
+    AgentSettings,
+    Proposal,
+    explain_address,
+    propose_manifest,
+    propose_removal,
+)
+from reconciler.agent.settings import make_settings
+from reconciler.apply import Crew, Outcome, apply_plan
+from reconciler.errors import ReconcileError, StalePlanError
+from reconciler.guard import Approval
+from reconciler.plan import Change, Plan, row_of
+from reconciler.plan_file import SavedPlan
+from reconciler.render.explain import Explanation
+from reconciler.render.json_plan import render_json
+from reconciler.resource import LiveResource, Resource, hash_id
+from reconciler.selection import Selection, narrow
+from reconciler.session import (
+    Place,
+    Session,
+    finish_plan,
+    open_session,
+    plan_everything,
+    plan_session,
+    read_config,
+    read_world,
+)
+from reconciler.staleness import Present, require_same
+from reconciler.stated import read_every_target
+from reconciler.strict_yaml import load as load_yaml
+
+log = logging.getLogger(__name__)
+
+KEPT = 32
+"""Plans that stay readable as resources, the newest."""
+EVERYTHING = Selection()
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A plan that a client was shown, to be compared with a fresh one, and all of it as JSON."""
+
+    saved: SavedPlan
+    document: str
+
+    @property
+    def plan(self) -> Plan:
+        """The plan itself."""
+        return self.saved.plan
+
+
+@dataclass(frozen=True, slots=True)
+class Objects:
+    """Both sides of the target, as they are now."""
+
+    root: Path
+    stack: str
+    desired: tuple[Resource, ...]
+    live: tuple[LiveResource, ...]
+
+    def manifest_of(self, resource: Resource) -> Any:
+        """The document that states a resource, as it stands in its file."""
+        path = self.root / resource.source.file
+        documents = load_yaml(path.read_bytes(), resource.source.file)
+        return next(item.data for item in documents if item.line == resource.source.line)
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What a plan is asked for with. A model approves nothing: `approval` stays empty."""
+
+    place: Place
+    target: str | None
+    selection: Selection
+    parallelism: int
+    approval: Approval = field(default_factory=Approval)
+
+
+class Workspace:
+    """One project and target. Its methods may be called from several threads."""
+
+    def __init__(self, place: Place, target: str | None, parallelism: int) -> None:
+        self._place = place
+        self._target = target
+        self._parallelism = parallelism
+        self._shown: OrderedDict[str, Shown] = OrderedDict()
+        self._lock = threading.Lock()
+        self._applying = threading.Lock()
+        self._proposing = threading.Lock()
+        self._stop = threading.Event()
+
+    def validate(self) -> Sequence[Resource]:
+        """Every resource of the manifests, read without network, credentials or variables."""
+        found, _ = read_every_target(read_config(self._place))
+        return found
+
+    def plan(self, selection: Selection) -> Shown:
+        """Make a plan and keep it under its digest."""
+        request = self._request(selection)
+        with open_session(request) as session:
+            return self._keep(plan_session(session, request), session, selection)
+
+    def explain(self, address: str) -> Explanation:
+        """Why one address would change. Raises `ReconcileError` for one that there is not."""
+        request = self._request(EVERYTHING)
+        with open_session(request) as session:
+            return explain_address(plan_session(session, request), address, session)
+
+    def propose(self, manifest: Mapping[str, Any]) -> Proposal:
+        """Commit one manifest to a new branch. Raises `ReconcileError`; no branch is made then."""
+        with self._proposing:
+            return propose_manifest(read_config(self._place), manifest, self._proposals())
+
+    def propose_removal(self, address: str) -> Proposal:
+        """Commit the removal of one manifest to a new branch. Raises `ReconcileError`."""
+        with self._proposing:
+            return propose_removal(read_config(self._place), address, self._proposals())
+
+    def _proposals(self) -> AgentSettings:
+        return make_settings({"mode": "gitops", "directory": self._place.directory})
+
+    def objects(self) -> Objects:
+        """The manifests' and the live side. Raises `ReconcileError` if a system cannot be read."""
+        with open_session(self._request(EVERYTHING)) as session:
+            world = read_world(session)
+            for failure in world.failures:
+                raise ReconcileError(failure.reason, where=failure.system, fix=failure.fix)
+            return Objects(
+                session.config.root, world.stack, tuple(world.desired), tuple(world.live)
+            )
+
+    def shown(self, digest: str) -> Shown | None:
+        """The plan of this digest, if it was shown lately."""
+        with self._lock:
+            return self._shown.get(digest)
+
+    def digests(self) -> tuple[str, ...]:
+        """The digests of the plans that were shown lately, newest first."""
+        with self._lock:
+            return tuple(reversed(self._shown))
+
+    def apply(self, digest: str) -> tuple[Plan, tuple[Outcome, ...]]:
+        """Carry out the plan of this digest, if that is what a fresh plan says as well.
+
+        Raises `StalePlanError` that names every address that moved, and `ReconcileError`; nothing
+        was written then.
+        """
+        shown = self.shown(digest)
+        request = self._request(shown.saved.selection if shown else EVERYTHING)
+        with self._applying, open_session(request) as session:
+            whole = plan_everything(session)
+            fresh = finish_plan(whole, narrow(whole, request.selection), session, request)
+            _require_same(digest, shown, fresh, session.header.description)
+            if not fresh.complete:
+                raise ReconcileError(
+                    "nothing was applied, because the plan is incomplete",
+                    where=", ".join(item.system for item in fresh.failures),
+                    fix="call plan: it says which system could not be read, and why",
+                )
+            crew = Crew(session.providers, session.executor, _Quiet(), self._stop)
+            return fresh, apply_plan(fresh, crew)
+
+    def close(self) -> None:
+        """Let no further write begin, and wait for those that have."""
+        self._stop.set()
+        with self._applying:
+            log.debug("no write is under way")
+
+    def _keep(self, plan: Plan, session: Session, selection: Selection) -> Shown:
+        document = render_json(plan, session.header, datetime.now(UTC), __version__)
+        rows = tuple(row_of(change) for change in plan.changes)
+        head = session.header
+        saved = SavedPlan(plan, rows, head.description, head.commit, __version__, selection)
+        shown = Shown(saved, document)
+        with self._lock:
+            self._shown[plan.digest()] = shown
+            self._shown.move_to_end(plan.digest())
+            while len(self._shown) > KEPT:
+                self._shown.popitem(last=False)
+        return shown
+
+    def _request(self, selection: Selection) -> _Request:
+        # A model is no person: its patterns select, and approve nothing.
+        selected = replace(selection, approves=False)
+        return _Request(self._place, self._target, selected, self._parallelism)
+
+
+def _require_same(digest: str, shown: Shown | None, fresh: Plan, description: str) -> None:
+    """Raise `StalePlanError` unless this is the plan of that digest."""
+    if shown is None:
+        if fresh.digest() == digest:
+            return
+        raise StalePlanError(
+            "nothing was applied: this server has shown no plan of that digest, and a fresh "
+            f"plan of everything, with {len(fresh.pending)} changes to make, has another",
+            where=digest,
+            fix="call plan, have its result reviewed, and use the digest that it returns",
+        )
+    try:
+        require_same(shown.saved, Present(fresh, description, __version__), Approval())
+    except StalePlanError as error:
+        _, *moved = error.what.splitlines()
+        raise StalePlanError(
+            "nothing was applied: the plan is no longer what was reviewed: "
+            + "; ".join(line.strip() for line in moved),
+            where=digest,
+            fix="call plan again, have its result reviewed, and use the new digest",
+        ) from error
+
+
+def desired_and_live(
+    address: str, objects: Objects
+) -> tuple[Resource | None, tuple[LiveResource, ...]]:
+    """The manifest's side of an address, and every live object that bears its mark or name."""
+    kind, _, resource_id = address.partition(".")
+    desired = next((item for item in objects.desired if item.key.address == address), None)
+    name = desired.name if desired is not None else resource_id
+    wanted = hash_id(kind, resource_id)
+    live = tuple(
+        item
+        for item in objects.live
+        if item.kind == kind
+        and (item.name == name or (item.mark is not None and item.mark.id_hash == wanted))
+    )
+    return desired, live
+
+
+class _Quiet:
+    """An observer that writes to the log alone: standard output belongs to the protocol."""
+
+    def started(self, change: Change) -> None:
+        log.info("%s: %s", change.address, change.action)
+
+    def progressed(self, change: Change, line: str) -> None:
+        log.debug("%s: %s", change.address, line)
+
+    def finished(self, outcome: Outcome) -> None:
+        log.info("%s: %s", outcome.change.address, outcome.status)

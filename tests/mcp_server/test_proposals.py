@@ -1,0 +1,133 @@
+"""Proposals over MCP: a real repository, a branch, and a plan of it that shows what was asked."""
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mcp.client import Client
+
+from tests.acceptance.project import Project, environment
+from tests.mcp_server.clients import call, in_process
+
+
+def git(directory: Path, *arguments: str) -> str:
+    """Run git there."""
+    words = ["git", "-C", str(directory), "-c", "user.name=T", "-c", "user.email=t@example.com"]
+    done = subprocess.run([*words, *arguments], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def repository(world: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """The project as a Git repository with one commit, applied, and one edit in the work tree."""
+    for variable in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{variable}_NAME", "T")
+        monkeypatch.setenv(f"GIT_{variable}_EMAIL", "t@example.com")
+    world.write(environment("train", compute={"gpu": 1}), environment("other"))
+    git(world.directory, "init", "-q", "-b", "main")
+    git(world.directory, "add", "-A")
+    git(world.directory, "commit", "-qm", "Start")
+    world.apply()
+    (world.directory / "notes.txt").write_text("not committed")
+    return world
+
+
+def state(world: Project) -> tuple[str, str, str]:
+    """The work tree, index and checked-out commit, as Git sees them."""
+    directory = world.directory
+    return (
+        git(directory, "status", "--porcelain"),
+        git(directory, "rev-parse", "HEAD"),
+        git(directory, "symbolic-ref", "HEAD"),
+    )
+
+
+def planned_on(world: Project, branch: str, into: Path) -> dict[str, str]:
+    """What the plan of a branch says, in a work tree of its own."""
+    git(world.directory, "worktree", "add", "-q", str(into), branch)
+    there = Project(into, world.server, world.endpoint, world.capture)
+    return there.plan()
+
+
+def test_a_changed_manifest_is_a_branch_whose_plan_shows_just_that(
+    repository: Project, tmp_path: Path
+) -> None:
+    before = state(repository)
+    repository.server.requests.clear()
+
+    async def use(client: Client) -> dict[str, Any]:
+        got = await call(client, "get", address="RunaiEnvironment.train")
+        manifest = got.value["desired"]["manifest"]
+        assert manifest["spec"]["compute"] == {"gpu": 1}
+        manifest["spec"]["image"] = "busybox:2"
+        made = await call(client, "propose_manifest", manifest=manifest)
+        assert not made.failed, made.raw
+        assert made.value["differs"] == ["RunaiEnvironment.train"]
+        assert made.value["next"]
+        again = await call(client, "propose_manifest", manifest=manifest)
+        assert again.value["branch"] == made.value["branch"]
+        return made.value
+
+    made = in_process(repository.directory, use)
+    assert not repository.server.requests.writes()
+    assert state(repository) == before
+    planned = planned_on(repository, made["branch"], tmp_path / "branch")
+    assert planned == {"RunaiEnvironment.train": "update"}
+
+
+def test_a_new_manifest_and_a_removal_are_branches(repository: Project, tmp_path: Path) -> None:
+    before = state(repository)
+    new = {
+        "kind": "RunaiEnvironment",
+        "metadata": {"name": "fresh"},
+        "spec": {"scope": "cluster", "image": "busybox:9"},
+    }
+
+    async def use(client: Client) -> list[str]:
+        added = await call(client, "propose_manifest", manifest=new)
+        gone = await call(client, "propose_removal", address="RunaiEnvironment.other")
+        assert not added.failed, added.raw
+        assert not gone.failed, gone.raw
+        return [str(added.value["branch"]), str(gone.value["branch"])]
+
+    added, gone = in_process(repository.directory, use)
+    assert state(repository) == before
+    assert planned_on(repository, added, tmp_path / "a") == {"RunaiEnvironment.fresh": "create"}
+    assert planned_on(repository, gone, tmp_path / "b") == {"RunaiEnvironment.other": "delete"}
+
+
+@pytest.mark.parametrize(
+    ("manifest", "says"),
+    [
+        ({"kind": "Pod", "metadata": {"name": "a"}, "spec": {}}, "`manifest.kind` must be one of"),
+        ({"kind": "RunaiEnvironment", "metadata": {}, "spec": {}}, "`manifest.metadata.name`"),
+        ("kind: RunaiEnvironment", "`manifest` must be a mapping"),
+        (
+            {
+                "kind": "RunaiEnvironment",
+                "metadata": {"name": "train"},
+                "spec": {"scope": "cluster", "image": "busybox", "colour": "red"},
+            },
+            "problem",
+        ),
+        (
+            {
+                "kind": "RunaiEnvironment",
+                "metadata": {"name": "../../outside"},
+                "spec": {"scope": "cluster", "image": "cut... (17 more characters)"},
+            },
+            "cut",
+        ),
+    ],
+)
+def test_a_wrong_manifest_makes_no_branch(repository: Project, manifest: object, says: str) -> None:
+    before = git(repository.directory, "for-each-ref")
+
+    async def use(client: Client) -> None:
+        done = await call(client, "propose_manifest", manifest=manifest)
+        assert done.failed
+        assert says in done.raw
+
+    in_process(repository.directory, use)
+    assert git(repository.directory, "for-each-ref") == before
