@@ -138,8 +138,8 @@ def test_where_ports_are_bound_and_reached() -> None:
     assert (reach("tcp://gpu1:2376"), publish("tcp://gpu1:2376")) == ("gpu1", "0.0.0.0")
     assert publish("tcp://192.0.2.7:2376") == reach("tcp://192.0.2.7:2376") == "192.0.2.7"
     assert publish("tcp://[2001:db8::1]:2376") == "2001:db8::1"
-    for host, words in (("ssh://me@gpu1", "not supported yet"), ("gpu1", "not the address")):
-        with pytest.raises(LoadError, match=words):
+    for host in ("gpu1", "ftp://gpu1", "ssh://"):
+        with pytest.raises(LoadError, match="not the address"):
             load_env("affine:latest", mode="remote", host=host)
     with pytest.raises(LoadError, match="needs to know where"):
         load_env("affine:latest", mode="remote", host="tcp://x:1", url="http://x:1")
