@@ -12,13 +12,13 @@ import click
 from reconciler.apply import Crew, Outcome, Status, apply_plan
 from reconciler.cli.options import PlanOptions
 from reconciler.cli.output import show, style_of
-from reconciler.cli.screen import open_screen
 from reconciler.cli.session import Session
 from reconciler.plan import Plan
 from reconciler.render.escape import printable
 from reconciler.render.progress import Progress
 from reconciler.render.style import Style
 from reconciler.render.summary import apply_line
+from reconciler.screen import open_screen
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _TICK = 1.0
@@ -29,7 +29,7 @@ def carry_out(plan: Plan, session: Session, options: PlanOptions) -> tuple[Outco
     """Apply the plan, show what happens on standard error and the result on standard output."""
     interrupt = _Interrupt()
     with interrupt.handled():
-        with open_screen(options.place) as screen:
+        with open_screen(colour=options.place.colour_for(sys.stderr)) as screen:
             progress = Progress(screen)
             crew = Crew(session.providers, session.executor, progress, interrupt.stop)
             with _ticking(progress):

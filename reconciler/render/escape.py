@@ -1,18 +1,12 @@
 """Data from manifests and servers -> characters that are safe on a terminal."""
 
 import json
-import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
-_UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+from reconciler.wording.printable import printable
 
-
-def printable(text: str) -> str:
-    """The text with every control, format, private or separator character written as an escape."""
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(_escape(c) if unicodedata.category(c) in _UNSAFE else c for c in text)
+__all__ = ["literal", "literal_name", "printable"]
 
 
 def literal(value: Any) -> str:
@@ -31,10 +25,3 @@ def literal_name(name: str) -> str:
     """An attribute name, quoted where it is not a plain word."""
     plain = name.replace("_", "a").replace("-", "a")
     return name if plain.isascii() and plain.isalnum() else literal(name)
-
-
-def _escape(character: str) -> str:
-    code = ord(character)
-    if code < 0x100:
-        return f"\\x{code:02x}"
-    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
