@@ -23,7 +23,7 @@ def local_backend(options: LoadOptions, identity: str) -> Sequence[Replica]:
     """Containers of the engine at `docker_host`, by default the ordinary one."""
     docker = Engine(options.docker_host or None)
     guard_against_orphans(docker, options.docker_host)
-    if options.warm and (claimed := POOL.claim(docker, options, identity)):
+    if options.warm and (claimed := POOL.claim(options, identity)):
         return claimed
     return start_local(docker, options, identity)
 
