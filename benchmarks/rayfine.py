@@ -23,6 +23,8 @@ from reconciler.rayfine.image.inputs import DEFAULT_BASE
 RAY_BASE = "reconciler/ray-base:local"
 PYTHON_BASE = "reconciler/python-base:local"
 ROUNDS = 5
+TRIES = 6
+"""On a busy machine, Ray Client's server gives up now and then, half a minute after its start."""
 
 _ENV = (
     "import time\n\nclass Actor:\n"
@@ -98,8 +100,8 @@ class Peer:
 
 
 def _started_peer(python: Path, image: str) -> Peer:
-    """In a container of its own. On a busy machine its server gives up now and then."""
-    for _ in range(3):
+    """In a container of its own, the first that works."""
+    for _ in range(TRIES):
         with suppress(PeerFailedError):
             return Peer(python, "start", image)
     raise SystemExit("Ray Client cannot be started here; its own words are above")
