@@ -177,6 +177,18 @@ def test_the_command_line_reaches_it(
 
 
 @pytest.mark.docker
+def test_docker_host_may_lead_through_ssh(
+    image: str, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "ssh://gpu1")
+    with load_env(image, engine="process") as env:
+        env.setup()
+        assert env.echo(1) == 1
+        assert machine.containers() == 1
+    assert machine.containers() == 0
+
+
+@pytest.mark.docker
 def test_a_killed_caller_leaves_nothing_on_either_side(image: str, machine: Machine) -> None:
     code = (
         "import os\n"
