@@ -36,7 +36,12 @@ class ReconcileError(Exception):
 
 
 class ConfigError(ReconcileError):
-    """`reconciler.yaml`, a variable that it names, or a command-line option is wrong."""
+    """`reconciler.yaml`, a variable that it names, or a command-line option is wrong.
+
+    `problems` holds the faults in the file one by one, where it is about those.
+    """
+
+    problems: "tuple[Problem, ...]" = ()
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -44,7 +49,8 @@ class Problem:
     """One fault in one file. `line` and `column` count from 1; 0 means the whole file.
 
     `path` leads from the document that starts on `line` to the value at fault, where only that is
-    known: a provider sees the file no more.
+    known: a provider sees the file no more. `rule` names the sort of fault and never changes: one
+    of `reconciler.render.sarif.RULES`.
     """
 
     file: str
@@ -53,6 +59,7 @@ class Problem:
     message: str
     fix: str = ""
     path: tuple[str | int, ...] = field(default=(), compare=False)
+    rule: str = field(default="invalid-value", compare=False)
 
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}:{self.column}" if self.line else self.file

@@ -14,7 +14,7 @@ from pydantic.json_schema import models_json_schema
 from reconciler.config.file import ConfigFile
 from reconciler.kinds.base import Kind, Metadata
 from reconciler.kinds.registry import KINDS
-from reconciler.manifest.documents import API_VERSION
+from reconciler.manifest.envelope import API_VERSION
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 Schema = dict[str, Any]

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,11 +15,14 @@ from reconciler.cli.options import PlanOptions
 from reconciler.cli.output import show, style_of
 from reconciler.cli.session import Session
 from reconciler.plan import Plan
-from reconciler.render.escape import printable
+from reconciler.render.escape import log_safe, printable
 from reconciler.render.progress import Progress
 from reconciler.render.style import Style
 from reconciler.render.summary import apply_line
 from reconciler.screen import open_screen
+
+if TYPE_CHECKING:
+    from reconciler.render.events import EventStream
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _TICK = 1.0
@@ -29,20 +33,38 @@ def carry_out(plan: Plan, session: Session, options: PlanOptions) -> tuple[Outco
     """Apply the plan, show what happens on standard error and the result on standard output."""
     interrupt = _Interrupt()
     with interrupt.handled():
-        with open_screen(colour=options.place.colour_for(sys.stderr)) as screen:
-            progress = Progress(screen)
-            crew = Crew(session.providers, session.executor, progress, interrupt.stop)
-            with _ticking(progress):
+        with _observer(options) as observer:
+            crew = Crew(session.providers, session.executor, observer, interrupt.stop)
+            with _ticking(observer):
                 outcomes = apply_plan(plan, crew)
         interrupt.over = True
-        _show_result(outcomes, style_of(options.place))
+        if options.events:
+            _events().outcomes(outcomes)
+        else:
+            _show_result(outcomes, style_of(options.place))
     return outcomes
+
+
+@contextmanager
+def _observer(options: PlanOptions) -> Iterator["Progress | EventStream"]:
+    """Who is told what happens: the stream of events, or the screen on standard error."""
+    if options.events:
+        yield _events()
+        return
+    with open_screen(colour=options.place.colour_for(sys.stderr)) as screen:
+        yield Progress(screen)
+
+
+def _events() -> "EventStream":
+    from reconciler.cli.event_stream import event_stream  # noqa: PLC0415  (only with --json)
+
+    return event_stream()
 
 
 def _show_result(outcomes: Sequence[Outcome], style: Style) -> None:
     line = apply_line(outcomes)
     complete = all(outcome.status is Status.APPLIED for outcome in outcomes)
-    show("".join(f"{text}\n" for text in _unfinished(outcomes)))
+    show(log_safe("".join(f"{text}\n" for text in _unfinished(outcomes))))
     show(style.paint(line, "bold", "green" if complete else "red") + "\n")
     sys.stdout.flush()
 
@@ -95,7 +117,7 @@ class _Interrupt:
 
 
 @contextmanager
-def _ticking(progress: Progress) -> Iterator[None]:
+def _ticking(progress: "Progress | EventStream") -> Iterator[None]:
     done = threading.Event()
 
     def tick() -> None:

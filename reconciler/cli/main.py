@@ -24,6 +24,7 @@ _COMMANDS = {
     "apply": ("Show the plan and, only with --apply, carry it out.", "apply"),
     "show": ("Print a saved plan again.", "show"),
     "schema": ("Print the JSON Schema of manifests, configuration or plans.", "schema"),
+    "graph": ("Print which resource needs which, for Graphviz or Mermaid.", "graph"),
     "lock": ("Pin base images to their digests in reconciler.lock.", "lock"),
     "run": ("Start an environment, call a method, print the result, clean up.", "run"),
     "serve": ("Serve an environment over HTTP, with a token.", "serve"),
@@ -135,7 +136,7 @@ def root(
         else "Warning: %(message)s",
         stream=sys.stderr,
     )
-    for noisy in ("urllib3", "docker", "asyncio"):  # what goes wrong there, our errors say
+    for noisy in ("urllib3", "docker", "asyncio", "git"):  # what goes wrong there, our errors say
         logging.getLogger(noisy).setLevel(logging.WARNING if debug else logging.ERROR)
     ctx.with_resource(contextlib.chdir(directory))
     ctx.obj = Globals(Path.cwd(), config, colour=False if no_color else None)
@@ -163,7 +164,10 @@ def _prepare_streams() -> None:
 
 
 class _Lossy:
-    """Standard error that may go away: news is lost then, and nothing else."""
+    """Standard error that may go away: news is lost then, and nothing else.
+
+    No line of it is a command to a GitHub runner: those are written to standard output, on purpose.
+    """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -174,13 +178,21 @@ class _Lossy:
     def write(self, text: str) -> int:
         """Write, or lose it."""
         with contextlib.suppress(OSError, ValueError):
-            return self._stream.write(text)
+            self._stream.write(_log_safe(text))
         return len(text)
 
     def flush(self) -> None:
         """Flush, or lose it."""
         with contextlib.suppress(OSError, ValueError):
             self._stream.flush()
+
+
+def _log_safe(text: str) -> str:
+    if "::" not in text and "##[" not in text:
+        return text
+    from reconciler.render.escape import log_safe  # noqa: PLC0415  (hardly ever needed)
+
+    return log_safe(text)
 
 
 def run(arguments: list[str]) -> ExitCode:
@@ -195,7 +207,7 @@ def run(arguments: list[str]) -> ExitCode:
     except (click.Abort, KeyboardInterrupt) as error:  # click keeps what it caught as the cause
         _say(f"Interrupted: {str(error.__cause__ or error) or 'nothing was changed'}.")
     except ReconcileError as error:
-        _say(f"Error: {_escaped(str(error))}")
+        say_error(error)
         if isinstance(error, StalePlanError):
             return ExitCode.STALE
     except BrokenPipeError:
@@ -213,6 +225,11 @@ def _finish(code: ExitCode) -> int:
         return ExitCode.ERROR
     sys.stderr.flush()
     return int(code)
+
+
+def say_error(error: ReconcileError, about: str = "") -> None:
+    """Print an error as it is printed at the end of a command; `about` says of what."""
+    _say(f"Error: {_escaped(f'{about}: {error}' if about else str(error))}")
 
 
 def _disk_fault(error: OSError) -> str:

@@ -1,5 +1,6 @@
 """Options that several commands share, and what they add up to."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,26 +8,21 @@ from typing import Any, TypeVar
 
 import click
 
+from reconciler.cli.formats import Output, OutputType, checked
 from reconciler.cli.main import Globals
 from reconciler.guard import Approval
 from reconciler.selection import Selection
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-FORMATS = ("text", "json")
-
-
-@dataclass(frozen=True, slots=True)
-class Output:
-    """One `-o FORMAT[=PATH]`; no path means standard output."""
-
-    format: str
-    path: Path | None
-
 
 @dataclass(frozen=True, slots=True)
 class PlanOptions:
-    """What `plan` and `apply` have in common."""
+    """What `plan` and `apply` have in common.
+
+    `targets` holds every `--target`, `target` the first one, None for the default. With `events`
+    standard output is the stream of events.
+    """
 
     place: Globals
     target: str | None
@@ -35,28 +31,34 @@ class PlanOptions:
     parallelism: int
     outputs: tuple[Output, ...]
     detailed_exitcode: bool
+    targets: tuple[str, ...] = ()
+    config_from: str | None = None
+    events: bool = False
+    allow_from_commit: bool = False
+    repo: str | None = None
+    ref: str | None = None
 
 
-class OutputType(click.ParamType[Output]):
-    """`text`, `json`, `json=plan.json`."""
+class DigestType(click.ParamType[str]):
+    """`sha256:` and 64 hexadecimal digits."""
 
-    name = "FORMAT[=PATH]"
+    name = "DIGEST"
 
-    def convert(
-        self,
-        value: Any,
-        param: click.Parameter | None,
-        ctx: click.Context | None,
-    ) -> Output:
-        """Split the format from the path; an unknown format is a usage error."""
-        if isinstance(value, Output):
-            return value
-        form, equals, path = str(value).partition("=")
-        if equals and not path:
-            self.fail(f"{value!r} names no file", param, ctx)
-        if form not in FORMATS:
-            self.fail(f"{form!r} is not one of {', '.join(FORMATS)}", param, ctx)
-        return Output(form, Path(path) if path else None)
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Check the form; anything else is a usage error that says where a digest is found."""
+        if not is_digest(str(value)):
+            self.fail(
+                f"{value!r} is no digest of a plan: sha256: and 64 hexadecimal digits, as printed "
+                "by reconcile plan -o digest",
+                param,
+                ctx,
+            )
+        return str(value)
+
+
+def is_digest(text: str) -> bool:
+    """Whether this is the form of a plan's digest."""
+    return re.fullmatch(r"sha256:[0-9a-f]{64}", text) is not None
 
 
 class DeletesType(click.ParamType[int]):
@@ -70,16 +72,6 @@ class DeletesType(click.ParamType[int]):
         if not text.isascii() or not text.isdecimal() or int(text) < 1:
             self.fail(f"{text!r} is not the number of objects to be destroyed", param, ctx)
         return int(text)
-
-
-def _checked(outputs: tuple[Output, ...]) -> tuple[Output, ...]:
-    """Refuse two documents on one standard output: nobody could take them apart."""
-    plain = [output.format for output in outputs if output.path is None]
-    if len(plain) > 1:
-        words = " and ".join(plain)
-        hint = f"give all but one a file, such as -o {plain[-1]}=PATH"
-        raise click.UsageError(f"{words} would both go to standard output: {hint}")
-    return outputs
 
 
 def complete_target(
@@ -110,6 +102,19 @@ def target_option(command: Command) -> Command:
     )(command)
 
 
+def _outputs(given: tuple[Output, ...], *, events: bool) -> tuple[Output, ...]:
+    """What was asked for, or text; beside a stream of events nothing else is printed."""
+    if not events:
+        return checked(given) or (Output("text", None),)
+    for output in given:
+        if output.on_stdout:
+            raise click.UsageError(
+                f"--json and -o {output.format} would both go to standard output: "
+                f"write -o {output.format}=PATH"
+            )
+    return given
+
+
 def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options of `PlanOptions` and hand them to the command as one `options`."""
 
@@ -135,6 +140,12 @@ def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
         help="Approve deleting or replacing this address; repeatable.",
     )
     @click.option(
+        "--allow-from-commit",
+        is_flag=True,
+        help="Approve what Reconcile-Allow trailers of HEAD, and of what it merged, allow for "
+        "exactly this plan.",
+    )
+    @click.option(
         "--parallelism",
         type=click.IntRange(1, 256),
         default=10,
@@ -148,28 +159,67 @@ def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
         "outputs",
         type=OutputType(),
         multiple=True,
-        help="text or json, to standard output or to PATH; repeatable.  [default: text]",
+        help="text, json, digest, markdown, html, annotations: to standard output or to PATH; "
+        "summary, outputs: added to the step's file or to PATH. Repeatable.  [default: text]",
+    )
+    @click.option(
+        "--json",
+        "events",
+        is_flag=True,
+        help="Print a stream of events instead, one JSON object a line.",
     )
     @click.option(
         "--detailed-exitcode",
         is_flag=True,
         help="Exit with 2 when there are changes to make.",
     )
-    @target_option
+    @click.option(
+        "--target",
+        "targets",
+        metavar="NAME",
+        multiple=True,
+        shell_complete=complete_target,
+        help="Target of reconciler.yaml; default: its default_target. Repeatable for plan.",
+    )
+    @click.option(
+        "--config-from",
+        metavar="REF",
+        help="Take targets, stack, env_allow and guards from this ref's reconciler.yaml: in a "
+        "pull request's run, the base branch.",
+    )
+    @click.option(
+        "--repo",
+        metavar="URL",
+        help="A Git repository in place of the directory: a temporary clone, removed afterwards.",
+    )
+    @click.option("--ref", metavar="REF", help="With --repo: branch, tag or hash; default: HEAD.")
     @click.pass_context
     def wrapped(ctx: click.Context, /, **given: Any) -> Any:
+        targets = given.pop("targets")
+        events = given.pop("events")
         options = PlanOptions(
             place=ctx.obj,
-            target=given.pop("target"),
+            target=targets[0] if targets else None,
+            targets=targets,
             selection=Selection(given.pop("only"), given.pop("exclude")),
             approval=Approval(
                 frozenset(given.pop("allow_destroy")), deletes=given.pop("allow_deletes")
             ),
             parallelism=given.pop("parallelism"),
-            outputs=_checked(given.pop("outputs")) or (Output("text", None),),
+            outputs=_outputs(given.pop("outputs"), events=events),
             detailed_exitcode=given.pop("detailed_exitcode"),
+            config_from=given.pop("config_from"),
+            events=events,
+            allow_from_commit=given.pop("allow_from_commit"),
+            repo=given.pop("repo"),
+            ref=given.pop("ref"),
         )
-        return ctx.invoke(command, options=options, **given)
+        if not events:
+            return ctx.invoke(command, options=options, **given)
+        from reconciler.cli.event_stream import errors_as_events  # noqa: PLC0415  (if asked for)
+
+        with errors_as_events():
+            return ctx.invoke(command, options=options, **given)
 
     wrapped.__name__ = command.__name__
     wrapped.__doc__ = command.__doc__

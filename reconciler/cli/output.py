@@ -12,6 +12,7 @@ from reconciler import __version__
 from reconciler.apply import Outcome, Status
 from reconciler.cli.exit_codes import ExitCode, strongest
 from reconciler.cli.files import PRIVATE, write_whole
+from reconciler.cli.formats import PAGE_FORMATS, Output
 from reconciler.cli.main import Globals
 from reconciler.cli.options import PlanOptions
 from reconciler.plan import Plan
@@ -20,7 +21,9 @@ from reconciler.render.text import Header, render_plan
 
 
 def render(plan: Plan, header: Header, form: str, style: Style) -> str:
-    """The plan in one of `options.FORMATS`."""
+    """The plan as text, JSON, or its digest."""
+    if form == "digest":
+        return f"{plan.digest()}\n"
     if form == "json":
         from reconciler.render.json_plan import render_json  # noqa: PLC0415  (only if asked for)
 
@@ -29,28 +32,46 @@ def render(plan: Plan, header: Header, form: str, style: Style) -> str:
 
 
 def emit(plan: Plan, header: Header, options: PlanOptions) -> None:
-    """Print or write every output that was asked for."""
-    for output in options.outputs:
+    """Print or write every output that was asked for.
+
+    Raises `ReconcileError`, after all of them, where a page has no room for every destroy.
+    """
+    if options.events:
+        from reconciler.cli.event_stream import event_stream  # noqa: PLC0415  (if asked for)
+
+        event_stream().plan(plan)
+    write_outputs(plan, header, options.outputs, options.place)
+
+
+def write_outputs(plan: Plan, header: Header, outputs: Sequence[Output], place: Globals) -> None:
+    """Print or write these outputs; raises as `emit` does."""
+    for output in outputs:
+        if output.format in PAGE_FORMATS:
+            continue
         if output.path is None:
-            show(render(plan, header, output.format, style_of(options.place)))
+            show(render(plan, header, output.format, style_of(place)))
         else:
             write_whole(output.path, render(plan, header, output.format, Style()))
+    pages = [output for output in outputs if output.format in PAGE_FORMATS]
+    if pages:
+        from reconciler.cli.pages import write_pages  # noqa: PLC0415  (only if asked for)
+
+        write_pages(plan, header, pages, place)
 
 
 def save(plan: Plan, header: Header, options: PlanOptions, path: Path) -> None:
     """Write a plan file and say how to use it."""
     write_whole(path, render(plan, header, "json", Style()), PRIVATE)
+    if not plan.pending:
+        click.echo(f"Saved the plan to {path}.", err=True)
+        return
     words = ["reconcile", "apply", str(path), "--apply", *_repeated(options)]
-    use = f" Apply it with: {shlex.join(words)}" if plan.pending else ""
-    click.echo(f"Saved the plan to {path}.{use}", err=True)
+    click.echo(f"Saved the plan to {path}. Apply it with: {shlex.join(words)}", err=True)
+    click.echo(f"Its digest, for --expect-digest: {plan.digest()}", err=True)
 
 
 def _repeated(options: PlanOptions) -> Iterator[str]:
-    """What a saved plan needs again when it is applied: the selection, and what was approved."""
-    for address in options.selection.only:
-        yield f"--only={address}"
-    for address in options.selection.exclude:
-        yield f"--exclude={address}"
+    """What is not in a saved plan and is needed again to apply it: what was approved."""
     for address in sorted(options.approval.addresses):
         yield f"--allow-destroy={address}"
     if options.approval.deletes is not None:

@@ -9,9 +9,16 @@ from reconciler.config.load import (
     Config,
     find_config,
     load_config,
+    parse_config,
     variables_for_manifests,
 )
-from reconciler.config.target import DockerTarget, RunaiTarget, Target, resolve_target
+from reconciler.config.target import (
+    DockerTarget,
+    RunaiTarget,
+    Target,
+    offline_target,
+    resolve_target,
+)
 from reconciler.guard import GuardRules
 from reconciler.kinds.base import Limits
 
@@ -25,6 +32,8 @@ __all__ = [
     "Target",
     "find_config",
     "load_config",
+    "offline_target",
+    "parse_config",
     "resolve_target",
     "variables_for_manifests",
 ]

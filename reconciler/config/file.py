@@ -271,6 +271,10 @@ class ConfigFile(Strict):
     manifests: Annotated[Written, AfterValidator(_check_directory)] = Field(
         default="manifests", description="Directory of the manifests, relative to this file."
     )
+    overlays: Annotated[Written, AfterValidator(_check_directory)] = Field(
+        default="overlays",
+        description="Directory of the overlays, one directory per target, relative to this file.",
+    )
     default_target: str | None = Field(
         default=None, description="Target without --target.", examples=["sandbox"]
     )

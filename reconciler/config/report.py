@@ -11,7 +11,13 @@ def fault_error(name: str, data: bytes, faults: Iterable[Fault]) -> ConfigError:
     """The error for faults in a configuration file of this name and content."""
     positions = Positions(data)
     return problem_error(
-        Problem(name, *positions.at(0, fault.path, key=fault.at_key), fault.message, fault.fix)
+        Problem(
+            name,
+            *positions.at(0, fault.path, key=fault.at_key),
+            fault.message,
+            fault.fix,
+            rule=fault.rule,
+        )
         for fault in faults
     )
 
@@ -21,5 +27,9 @@ def problem_error(problems: Iterable[Problem]) -> ConfigError:
     ordered = sorted(set(problems))
     if len(ordered) == 1:
         (one,) = ordered
-        return ConfigError(one.message, where=f"{one.file}:{one.line}:{one.column}", fix=one.fix)
-    return ConfigError("\n".join(str(problem) for problem in ordered))
+        where = f"{one.file}:{one.line}:{one.column}"
+        error = ConfigError(one.message, where=where, fix=one.fix)
+    else:
+        error = ConfigError("\n".join(str(problem) for problem in ordered))
+    error.problems = tuple(ordered)
+    return error

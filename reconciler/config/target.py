@@ -66,6 +66,17 @@ def resolve_target(config: Config, name: str | None, environ: Mapping[str, str])
     Raises `ConfigError` for an unknown name, for variables that are not set (all of them at once),
     and with `CI=true` for a sandbox that was not named.
     """
+    chosen, section = _choose(config, name)
+    is_sandbox = section.runai is not None and section.runai.sandbox is not None
+    if name is None and is_sandbox and environ.get("CI", "").lower() in ("true", "1"):
+        fix = f"pass --target {chosen} if the sandbox is really meant"
+        raise ConfigError(f"with CI=true the sandbox target {chosen} must be named", fix=fix)
+    target = _Resolution(config, chosen, environ).resolve(section)
+    _check_no_twin(config, target, environ)
+    return target
+
+
+def _choose(config: Config, name: str | None) -> tuple[str, TargetSection]:
     chosen = name or config.default_target
     known = ", ".join(config.sections)
     if chosen is None:
@@ -76,13 +87,29 @@ def resolve_target(config: Config, name: str | None, environ: Mapping[str, str])
         meant = nearest(chosen, config.sections)
         fix = f"did you mean {meant}?" if meant else f"the targets are: {known}"
         raise ConfigError(f"there is no target {chosen}", where=config.path.name, fix=fix)
-    is_sandbox = section.runai is not None and section.runai.sandbox is not None
-    if name is None and is_sandbox and environ.get("CI", "").lower() in ("true", "1"):
-        fix = f"pass --target {chosen} if the sandbox is really meant"
-        raise ConfigError(f"with CI=true the sandbox target {chosen} must be named", fix=fix)
-    target = _Resolution(config, chosen, environ).resolve(section)
-    _check_no_twin(config, target, environ)
-    return target
+    return chosen, section
+
+
+def offline_target(config: Config, name: str | None) -> Target:
+    """The target of this name, or the default one, as far as the file alone tells.
+
+    No variable is read: what comes from one stays empty. Raises `ConfigError` for an unknown name.
+    """
+    chosen, section = _choose(config, name)
+    runai, docker = section.runai, section.docker
+    sandbox = runai.sandbox if runai is not None else None
+    return Target(
+        name=chosen,
+        stack=section.stack or config.stack,
+        runai=None
+        if runai is None
+        else RunaiTarget(sandbox=None if sandbox is None else config.root / _written(sandbox)),
+        docker=None if docker is None else DockerTarget(base_image=_written(docker.base_image)),
+    )
+
+
+def _written(value: str | Variable | None) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _check_no_twin(config: Config, target: Target, environ: Mapping[str, str]) -> None:

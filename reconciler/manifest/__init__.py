@@ -5,7 +5,18 @@ of the manifests' authors is touched; `env.py` files are only looked for.
 """
 
 from reconciler.manifest.documents import load, load_files
-from reconciler.manifest.files import ManifestFile, read_directory
+from reconciler.manifest.files import NO_FILES, ManifestFile, ReadFiles, read_directory
 from reconciler.manifest.locate import locate
+from reconciler.manifest.overlay import check_overlay_names, read_overlays
 
-__all__ = ["ManifestFile", "load", "load_files", "locate", "read_directory"]
+__all__ = [
+    "NO_FILES",
+    "ManifestFile",
+    "ReadFiles",
+    "check_overlay_names",
+    "load",
+    "load_files",
+    "locate",
+    "read_directory",
+    "read_overlays",
+]

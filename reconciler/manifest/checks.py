@@ -48,7 +48,7 @@ def _report_double(
     else:
         message = f"{key.address} is stated twice; the other is at {where}"
         fix = "delete one, or give one of them a `metadata.id` of its own"
-    report.add(place, [Fault(place.id_path, message, fix)])
+    report.add(place, [Fault(place.id_path, message, fix, rule="duplicate")])
 
 
 def _check_identities(
@@ -68,7 +68,8 @@ def _check_identities(
                 f"{resource.key.address} and {other.key.address} are one object on the live "
                 f"system: the same {names}; the other is at {_where(other_place, report)}"
             )
-            report.add(place, [Fault(place.id_path, message, f"delete one, or change its {names}")])
+            fix = f"delete one, or change its {names}"
+            report.add(place, [Fault(place.id_path, message, fix, rule="duplicate")])
 
 
 def _check_moves(
@@ -104,7 +105,12 @@ def _check_references(stated: Stated, known: Iterable[ResourceKey], report: Repo
                 wanted[value.key] = ("spec", name, "from")
         for key, path in wanted.items():
             if key not in known:
-                fault = Fault(path, f"there is no {key.address}", _nearest_address(key, known))
+                fault = Fault(
+                    path,
+                    f"there is no {key.address}",
+                    _nearest_address(key, known),
+                    rule="unknown-reference",
+                )
                 report.add(place, [fault])
 
 
@@ -119,5 +125,4 @@ def _nearest_address(key: ResourceKey, known: Iterable[ResourceKey]) -> str:
 
 
 def _where(place: Place, report: Report) -> str:
-    line, column = report.position(place, place.id_path)
-    return f"{place.file.name}:{line}:{column}"
+    return report.where(place, place.id_path)

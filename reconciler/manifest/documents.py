@@ -1,58 +1,62 @@
 """YAML documents -> resources: envelope, metadata, spec, and the expansion by the kind."""
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from reconciler.errors import ManifestError, Problem
-from reconciler.kinds.base import ID_PATTERN, Document, FieldError, Kind, LoadContext, Metadata
+from reconciler.errors import ManifestError
+from reconciler.kinds.base import Document, FieldError, Kind, LoadContext, Metadata
 from reconciler.kinds.registry import KINDS
 from reconciler.manifest.checks import check_together
-from reconciler.manifest.files import ManifestFile, read_directory
-from reconciler.manifest.report import MAX_PROBLEMS_PER_FILE, Place, Report
+from reconciler.manifest.envelope import check_envelope, check_id, key_of
+from reconciler.manifest.files import NO_FILES, ManifestFile, ReadFiles, read_directory
+from reconciler.manifest.overlay import Overlays
+from reconciler.manifest.report import Place, Report
 from reconciler.resource import Resource, ResourceKey, Source
 from reconciler.strict_yaml import load as load_yaml
-from reconciler.wording import (
-    Fault,
-    did_you_mean,
-    explain,
-    field_names,
-    missing_field,
-    nearest,
-    shorten,
-    without_misspelt,
-)
-
-API_VERSION = "reconciler/v1"
-_ENVELOPE = ("apiVersion", "kind", "metadata", "spec")
-_ENVELOPE_KEYS = dict.fromkeys(_ENVELOPE).keys()
-_VALID_ID = re.compile(ID_PATTERN)
+from reconciler.wording import Fault, explain
 
 
-def load(directory: Path, context: LoadContext, kinds: Sequence[Kind] = KINDS) -> list[Resource]:
+def load(
+    directory: Path,
+    context: LoadContext,
+    kinds: Sequence[Kind] = KINDS,
+    overlays: ReadFiles = NO_FILES,
+) -> list[Resource]:
     """The resources of every manifest below a directory, in the order of files and documents.
 
-    Raises `ManifestError` with every problem of every file.
+    `overlays` are those of one target, as `read_overlays` gives them. Raises `ManifestError` with
+    every problem of every file.
     """
     files, problems = read_directory(directory, context.root)
-    return load_files(files, context, kinds, problems)
+    return _load(ReadFiles(files, problems), context, kinds, overlays)
 
 
 def load_files(
     files: Iterable[ManifestFile],
     context: LoadContext,
     kinds: Sequence[Kind] = KINDS,
-    problems: Sequence[Problem] = (),
+    overlays: Iterable[ManifestFile] = (),
 ) -> list[Resource]:
-    """The resources of these files; `problems` are reported along with what is found here."""
-    loading = _Loading(context, kinds, Report(problems))
-    for file in files:
+    """The resources of these files, patched with these overlays. Raises `ManifestError`."""
+    return _load(ReadFiles(list(files), []), context, kinds, ReadFiles(list(overlays), []))
+
+
+def _load(
+    found: ReadFiles, context: LoadContext, kinds: Sequence[Kind], overlays: ReadFiles
+) -> list[Resource]:
+    report = Report([*found.problems, *overlays.problems])
+    loading = _Loading(context, kinds, Overlays(overlays.files, report), report)
+    if found.problems:
+        loading.broken = None
+    for file in found.files:
         loading.read(file)
-    check_together(loading.stated, loading.broken, kinds, loading.report)
-    loading.report.close()
+    loading.overlays.close(complete=loading.broken is not None)
+    check_together(loading.stated, loading.broken, kinds, report)
+    report.close()
     return [resource for resource, _ in loading.stated]
 
 
@@ -63,12 +67,19 @@ class _Loading:
     and is None once a file could not be read at all: nobody knows what it states.
     """
 
-    def __init__(self, context: LoadContext, kinds: Sequence[Kind], report: Report) -> None:
+    def __init__(
+        self,
+        context: LoadContext,
+        kinds: Sequence[Kind],
+        overlays: Overlays,
+        report: Report,
+    ) -> None:
         self.context = context
         self.kinds = {kind.traits.name: kind for kind in kinds}
         self.report = report
         self.stated: list[tuple[Resource, Place]] = []
-        self.broken: set[ResourceKey] | None = None if report.problems else set()
+        self.broken: set[ResourceKey] | None = set()
+        self.overlays = overlays
 
     def read(self, file: ManifestFile) -> None:
         """Add what one file states."""
@@ -80,13 +91,13 @@ class _Loading:
             return
         for index, (data, line) in enumerate(documents):
             if data is not None:
-                self._read_document(data, Place(file, index, line))
+                self._read_document(*self.overlays.patch(data, Place(file, index, line)))
 
     def _read_document(self, data: Any, place: Place) -> None:
-        faults = _check_envelope(data, self.kinds) or self._expand(data, place)
+        faults = check_envelope(data, self.kinds) or self._expand(data, place)
         if faults:
-            self.report.add(place, faults)
-            key = _key_of(data)
+            self.report.add(place, faults if place.patch is None else place.patch.blame(faults))
+            key = key_of(data)
             if key is None:
                 self.broken = None
             elif self.broken is not None:
@@ -99,7 +110,7 @@ class _Loading:
         spec, spec_faults = self._validate(kind.model, data, "spec")
         faults += spec_faults
         if metadata is not None:
-            faults += _check_id(metadata)
+            faults += check_id(metadata)
         if faults:
             return faults
         document = Document(metadata, spec, Source(place.file.name, place.line))
@@ -108,7 +119,7 @@ class _Loading:
         except FieldError as error:
             return [Fault(*fault) for fault in error.faults]
         id_path = ("metadata", "name" if metadata.id is None else "id")
-        place = Place(place.file, place.index, place.line, kind.traits.name, id_path)
+        place = replace(place, kind=kind.traits.name, id_path=id_path)
         self.stated.extend((resource, place) for resource in resources)
         return []
 
@@ -120,61 +131,3 @@ class _Loading:
             return model.model_validate(value, context=self.context), []
         except ValidationError as error:
             return None, explain(error, value, model, (part,))
-
-
-def _check_envelope(data: Any, kinds: Mapping[str, Kind]) -> list[Fault]:
-    """What is wrong with the four fields around every manifest."""
-    if not isinstance(data, dict):
-        fix = f"a manifest is a mapping of {', '.join(_ENVELOPE)}"
-        return [Fault((), "this document is no manifest", fix)]
-    if data.keys() == _ENVELOPE_KEYS and data["apiVersion"] == API_VERSION:
-        return _check_kind(data["kind"], kinds)
-    absent = [name for name in _ENVELOPE if name not in data]
-    faults = [missing_field((name,), _envelope_fix(name, kinds)) for name in absent]
-    if "apiVersion" in data and data["apiVersion"] != API_VERSION:
-        fix = f"write `apiVersion: {API_VERSION}`"
-        faults.append(Fault(("apiVersion",), "this apiVersion is not known", fix))
-    if "kind" in data:
-        faults += _check_kind(data["kind"], kinds)
-    fields = {name for kind in kinds.values() for name in field_names(kind.model)}
-    unknown = [name for name in data if name not in _ENVELOPE_KEYS]
-    for name in unknown[:MAX_PROBLEMS_PER_FILE]:
-        meant = None if name in fields else nearest(name, absent)
-        fix = f"did you mean `{meant}`?" if meant else "put the fields of the object under `spec:`"
-        faults.append(Fault((name,), f"unknown field `{shorten(name)}`", fix, at_key=True))
-    return without_misspelt(faults)
-
-
-def _envelope_fix(name: str, kinds: Mapping[str, Kind]) -> str:
-    if name == "apiVersion":
-        return f"add `apiVersion: {API_VERSION}`"
-    if name == "kind":
-        return f"add `kind: ...`, one of {', '.join(kinds)}"
-    return "add `metadata: {name: ...}`" if name == "metadata" else "add `spec:`"
-
-
-def _check_kind(kind: Any, kinds: Mapping[str, Kind]) -> list[Fault]:
-    if not isinstance(kind, str):
-        return [Fault(("kind",), "`kind` must be text", f"it may be: {', '.join(kinds)}")]
-    if kind not in kinds:
-        fix = did_you_mean(kind, list(kinds), "it may be")
-        return [Fault(("kind",), f"unknown kind `{shorten(kind)}`", fix)]
-    return []
-
-
-def _check_id(metadata: Metadata) -> list[Fault]:
-    if metadata.id is None and not _VALID_ID.fullmatch(metadata.name):
-        words = re.findall(r"[A-Za-z0-9]+", metadata.name)
-        suggestion = "-".join(words)[:64].lower().strip("-") or "..."
-        fix = f"add `id: {suggestion}` to the metadata; the name stays as it is"
-        return [Fault(("metadata", "name"), "this name cannot be an address in the stack", fix)]
-    return []
-
-
-def _key_of(data: Any) -> ResourceKey | None:
-    """What a faulty document states, as far as it can be told."""
-    metadata = data.get("metadata") if isinstance(data, dict) else None
-    if not isinstance(metadata, dict):
-        return None
-    name = metadata.get("id") or metadata.get("name")
-    return ResourceKey(str(data.get("kind")), str(name)) if name else None

@@ -20,7 +20,17 @@ class ManifestFile(NamedTuple):
     data: bytes
 
 
-def read_directory(directory: Path, root: Path) -> tuple[list[ManifestFile], list[Problem]]:
+class ReadFiles(NamedTuple):
+    """What was found below a directory, and what could not be read there."""
+
+    files: list[ManifestFile]
+    problems: list[Problem]
+
+
+NO_FILES = ReadFiles([], [])
+
+
+def read_directory(directory: Path, root: Path) -> ReadFiles:
     """Every `*.yaml` and `*.yml` below a directory, sorted by path, and what could not be read.
 
     Hidden files and directories are left out. Symbolic links are followed as long as they stay in
@@ -37,7 +47,7 @@ def read_directory(directory: Path, root: Path) -> tuple[list[ManifestFile], lis
     walk.visit(real, "" if name == "." else name + "/")
     while walk.links:
         walk.follow(*walk.links.pop(0))
-    return sorted(walk.files), walk.problems
+    return ReadFiles(sorted(walk.files), walk.problems)
 
 
 class _Walk:
@@ -106,7 +116,7 @@ class _Walk:
         self.files.append(ManifestFile(_printable(name), data))
 
     def _fail(self, name: str, message: str, fix: str) -> None:
-        self.problems.append(Problem(_printable(name), 0, 0, message, fix))
+        self.problems.append(Problem(_printable(name), 0, 0, message, fix, rule="unreadable"))
 
 
 def _read_all(read: Callable[[int], bytes], size: int) -> bytes:

@@ -5,17 +5,21 @@ from dataclasses import replace
 from pathlib import Path
 
 from reconciler.errors import ManifestError, Problem
-from reconciler.strict_yaml import Positions, load
+from reconciler.manifest.files import NO_FILES, ManifestFile, ReadFiles
+from reconciler.manifest.overlay import Overlays
+from reconciler.manifest.report import Place, Report
+from reconciler.strict_yaml import YamlDocument, load
 
 
-def locate(error: ManifestError, root: Path) -> ManifestError:
+def locate(error: ManifestError, root: Path, overlays: ReadFiles = NO_FILES) -> ManifestError:
     """The same report with every `Problem.path` resolved; files are named relative to `root`.
 
     Only for an error that is about to be shown: the files are read and parsed once more. A file
-    that has changed meanwhile keeps the line of its document.
+    that has changed meanwhile keeps the line of its document. `overlays` are what the manifests
+    were patched with.
     """
     files = {problem.file for problem in error.problems if problem.path}
-    found = {name: _File(root / name, name) for name in files}
+    found = {name: _File(root / name, name, overlays) for name in files}
     return ManifestError(
         [
             found[problem.file].place(problem) if problem.path else problem
@@ -27,19 +31,24 @@ def locate(error: ManifestError, root: Path) -> ManifestError:
 class _File:
     """One manifest file: where its documents and their values stand."""
 
-    def __init__(self, path: Path, name: str) -> None:
-        self._lines: Sequence[int] = ()
+    def __init__(self, path: Path, name: str, overlays: ReadFiles) -> None:
+        self._documents: Sequence[YamlDocument] = ()
+        self._report = Report()
+        self._overlays = Overlays(overlays.files, self._report)
         try:
-            data = path.read_bytes()
-            self._lines = [document.line for document in load(data, name)]
+            self._file = ManifestFile(name, path.read_bytes())
+            self._documents = load(self._file.data, name)
         except (OSError, ManifestError):
             return  # it was readable when it was loaded: its problems keep what they have
-        self._positions = Positions(data)
 
     def place(self, problem: Problem) -> Problem:
         """The problem with the position of its value."""
-        if problem.line not in self._lines:
-            return problem
-        index = self._lines.index(problem.line)
-        line, column = self._positions.at(index, problem.path)
-        return replace(problem, line=line, column=column, path=())
+        for index, document in enumerate(self._documents):
+            if document.line == problem.line:
+                _, place = self._overlays.patch(
+                    document.data, Place(self._file, index, document.line)
+                )
+                line, column = self._report.position(place, problem.path)
+                name = place.origin(problem.path)[0].file.name
+                return replace(problem, file=name, line=line, column=column, path=())
+        return problem

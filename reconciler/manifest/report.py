@@ -1,12 +1,13 @@
 """Faults in documents -> one `ManifestError` with positions, bounded in size."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from reconciler.errors import ManifestError, Problem
 from reconciler.manifest.files import ManifestFile
+from reconciler.manifest.merge import Origin
 from reconciler.strict_yaml import Positions
-from reconciler.wording import DataPath, Fault
+from reconciler.wording import DataPath, Fault, missing_field
 
 MAX_PROBLEMS_PER_FILE = 100
 
@@ -15,7 +16,8 @@ MAX_PROBLEMS_PER_FILE = 100
 class Place:
     """One document: its file, its index there, and the 1-based line on which it starts.
 
-    `kind` and `id_path` (where the id stands) are known once its metadata was found valid.
+    `kind` and `id_path` (where the id stands) are known once its metadata was found valid. `patch`
+    tells what of it comes from an overlay.
     """
 
     file: ManifestFile
@@ -23,10 +25,38 @@ class Place:
     line: int
     kind: str = ""
     id_path: DataPath = ()
+    patch: "Patch | None" = None
 
     def implies(self, kind: str) -> bool:
         """Whether a resource of this kind only follows from the document."""
         return self.kind != kind
+
+    def origin(self, path: DataPath) -> "tuple[Place, DataPath]":
+        """The document in which a value is written, and its path there."""
+        if self.patch is None:
+            return self, path
+        for length in range(len(path), 0, -1):
+            found = self.patch.origins.get(path[:length])
+            if found is not None:
+                written = (*found.path, *path[length:])
+                return (self.patch.place if found.overlay else self), written
+        return self, path
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """What an overlay, which stands at `place`, has changed; `origins` is as in `Merge`."""
+
+    place: Place
+    origins: Mapping[DataPath, Origin]
+
+    def blame(self, faults: Iterable[Fault]) -> list[Fault]:
+        """The same faults, those of a missing field at the line that has removed it."""
+        removed = {missing_field(path, "")[:2]: path for path in self.origins}
+        return [
+            fault._replace(path=removed[fault[:2]], at_key=True) if fault[:2] in removed else fault
+            for fault in faults
+        ]
 
 
 class Report:
@@ -39,19 +69,27 @@ class Report:
 
     def add(self, place: Place, faults: Iterable[Fault]) -> None:
         """Report faults of one document, the first hundred of a file."""
-        name = place.file.name
         for fault in faults:
+            name = place.origin(fault.path)[0].file.name
             count = self._faults[name] = self._faults.get(name, 0) + 1
             if count <= MAX_PROBLEMS_PER_FILE:
                 line, column = self.position(place, fault.path, at_key=fault.at_key)
-                self.problems.append(Problem(name, line, column, fault.message, fault.fix))
+                self.problems.append(
+                    Problem(name, line, column, fault.message, fault.fix, rule=fault.rule)
+                )
 
     def position(self, place: Place, path: DataPath, *, at_key: bool = False) -> tuple[int, int]:
-        """The 1-based line and column of a value in a document."""
+        """The 1-based line and column of a value in the document in which it is written."""
+        place, path = place.origin(path)
         positions = self._positions.get(place.file.name)
         if positions is None:
             positions = self._positions[place.file.name] = Positions(place.file.data)
         return positions.at(place.index, path, key=at_key)
+
+    def where(self, place: Place, path: DataPath) -> str:
+        """The position for people: `FILE:LINE:COLUMN`."""
+        line, column = self.position(place, path)
+        return f"{place.origin(path)[0].file.name}:{line}:{column}"
 
     def close(self) -> None:
         """Raise `ManifestError` if there is anything to report."""

@@ -1,12 +1,51 @@
-"""Data from manifests and servers -> characters that are safe on a terminal."""
+"""Data from manifests and servers -> characters that are safe on a terminal and in a runner's log.
+
+`printable` is for one piece of data, `log_safe` for whole lines that a GitHub runner reads, and
+`visible` for what a browser lays out: there, letters written from right to left are escaped too,
+because they could swap what stands around them.
+"""
 
 import json
+import re
+import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
-from reconciler.wording.printable import printable
+from reconciler.wording.printable import escaped, is_unsafe, printable
 
-__all__ = ["literal", "literal_name", "printable"]
+__all__ = ["literal", "literal_name", "log_safe", "log_safe_json", "printable", "visible"]
+
+_RIGHT_TO_LEFT = frozenset({"R", "AL", "AN"})
+_COMMAND = re.compile(r"^(\s*):(?=:)", re.MULTILINE)
+
+
+def visible(text: str, most: int = 0) -> str:
+    """`printable` text for a browser, cut to `most` characters with a count of what is left out.
+
+    Right-to-left letters are escaped, and no `##[` is left for a runner to read.
+    """
+    if most and len(text) > most:
+        text, more = text[:most], len(text) - most
+        return f"{visible(text)}... ({more} more characters)"
+    if not (text.isascii() and text.isprintable()):
+        text = "".join(escaped(c) if is_unsafe(c) or _is_backward(c) else c for c in text)
+    return text.replace("##[", "#\\x23[")
+
+
+def log_safe(text: str) -> str:
+    """The same lines, none of which a GitHub runner would take for a command.
+
+    It reads `::name::` after any white space at the start of a line, and `##[name]` anywhere in
+    one: ActionCommand.cs of actions/runner.
+    """
+    if "##[" in text:
+        text = text.replace("##[", "#\\x23[")
+    return _COMMAND.sub(r"\1\\x3a", text) if "::" in text else text
+
+
+def log_safe_json(text: str) -> str:
+    """The same JSON without `##[`, which only a string can hold and which may be escaped there."""
+    return text.replace("##[", "#\\u0023[")
 
 
 def literal(value: Any) -> str:
@@ -25,3 +64,7 @@ def literal_name(name: str) -> str:
     """An attribute name, quoted where it is not a plain word."""
     plain = name.replace("_", "a").replace("-", "a")
     return name if plain.isascii() and plain.isalnum() else literal(name)
+
+
+def _is_backward(character: str) -> bool:
+    return unicodedata.bidirectional(character) in _RIGHT_TO_LEFT

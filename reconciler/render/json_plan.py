@@ -6,14 +6,17 @@ What Terraform has no name for stands under the one key `reconciler`. The publis
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from reconciler.diff import FieldChange
 from reconciler.plan import PLAN_FORMAT, Action, Change, Plan, digest_desired, digest_live
+from reconciler.render.escape import log_safe_json
 from reconciler.render.summary import count
 from reconciler.render.text import Header
 from reconciler.resource import SENSITIVE, Secret, Spec, redact
+from reconciler.review import Cause, Origin, Review
 
 _ACTIONS = {
     Action.CREATE: ["create"],
@@ -27,7 +30,8 @@ _ACTIONS = {
 
 def render_json(plan: Plan, header: Header, made_at: datetime, version: str) -> str:
     """The plan as one JSON document, ending in a newline. `made_at` is in UTC."""
-    return json.dumps(plan_document(plan, header, made_at, version), indent=2) + "\n"
+    text = json.dumps(plan_document(plan, header, made_at, version), indent=2) + "\n"
+    return log_safe_json(text)
 
 
 def plan_document(plan: Plan, header: Header, made_at: datetime, version: str) -> dict[str, Any]:
@@ -36,10 +40,10 @@ def plan_document(plan: Plan, header: Header, made_at: datetime, version: str) -
     return {
         "format_version": PLAN_FORMAT,
         "timestamp": made_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "applyable": plan.complete and bool(plan.pending),
+        "applyable": plan.complete and bool(plan.pending) and not header.offline,
         "complete": plan.complete and not plan.refused,
         "errored": not plan.complete,
-        "resource_changes": [_change(change) for change in plan.changes],
+        "resource_changes": [_change(change, header.review) for change in plan.changes],
         "resource_drift": [],
         "reconciler": {
             "version": version,
@@ -48,6 +52,12 @@ def plan_document(plan: Plan, header: Header, made_at: datetime, version: str) -
             "stack": plan.stack,
             "commit": header.commit or None,
             "digest": plan.digest(),
+            "offline": header.offline,
+            "selection": {
+                "only": list(header.selection.only),
+                "exclude": list(header.selection.exclude),
+            },
+            "review": _review(header.review),
             "owned": plan.owned,
             "summary": {
                 "import": counts.imports,
@@ -77,7 +87,40 @@ def plan_document(plan: Plan, header: Header, made_at: datetime, version: str) -
     }
 
 
-def _change(change: Change) -> dict[str, Any]:
+def _review(review: Review) -> dict[str, Any]:
+    """What is known beside the plan; causes and news stand with their changes, too."""
+    return {
+        "since": review.since or None,
+        "dirty": review.dirty,
+        "note": review.note,
+        "origins": {
+            origin.value: sum(cause.origin is origin for cause in review.causes.values())
+            for origin in Origin
+        }
+        if review.since
+        else None,
+        "reviewed": review.reviewed or None,
+        "differs": review.differs,
+        "compared": review.compared,
+        "news": dict(sorted(review.news.items())),
+        "config_from": review.config_from or None,
+        "overridden": list(review.overridden),
+        "allowances": list(review.allowances),
+    }
+
+
+def _cause(cause: Cause | None) -> dict[str, Any] | None:
+    if cause is None:
+        return None
+    return {
+        "origin": cause.origin.value,
+        "edit": asdict(cause.edit) if cause.edit else None,
+        "changed_by": cause.changed_by or None,
+        "changed_at": cause.changed_at or None,
+    }
+
+
+def _change(change: Change, review: Review) -> dict[str, Any]:
     before = change.live.spec if change.live is not None else None
     after = change.desired.spec if change.desired is not None else None
     actions = _ACTIONS[change.action]
@@ -108,10 +151,10 @@ def _change(change: Change) -> dict[str, Any]:
     reason = _reason(change)
     if reason:
         answer["action_reason"] = reason
-    return answer | {"reconciler": _own(change)}
+    return answer | {"reconciler": _own(change, review)}
 
 
-def _own(change: Change) -> dict[str, Any]:
+def _own(change: Change, review: Review) -> dict[str, Any]:
     refusal = change.refusal
     source = change.desired.source if change.desired is not None else None
     return {
@@ -122,13 +165,26 @@ def _own(change: Change) -> dict[str, Any]:
         "live_id": change.live.uid if change.live is not None else None,
         "desired_digest": digest_desired(change.desired) or None,
         "live_digest": digest_live(change.live) or None,
-        "refusal": {"kind": refusal.kind.value, "reason": refusal.reason, "fix": refusal.fix}
+        "live_protected": _protected(change),
+        "cause": _cause(review.causes.get(change.address)),
+        "refusal": {
+            "kind": refusal.kind.value,
+            "reason": refusal.reason,
+            "fix": refusal.fix,
+            "allow": refusal.allow or None,
+        }
         if refusal
         else None,
         "used_by": list(change.used_by),
         "notes": list(change.live.notes) if change.live is not None else [],
         "unknown_fields": list(change.live.unknown_fields) if change.live is not None else [],
     }
+
+
+def _protected(change: Change) -> bool | None:
+    """Whether the mark of a live object of ours says that it is protected; None for others."""
+    mark = change.live.mark if change.live is not None else None
+    return None if mark is None or change.action is Action.ADOPT else mark.protect
 
 
 def _field(field: FieldChange) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from reconciler.plan import Action, Change
 from reconciler.render.escape import printable
 from reconciler.screen import Screen
 
-_DOING = {
+DOING = {
     Action.CREATE: "Creating",
     Action.UPDATE: "Modifying",
     Action.DELETE: "Destroying",
@@ -17,7 +17,7 @@ _DOING = {
     Action.ADOPT: "Importing",
     Action.UNCHANGED: "Reading",
 }
-_DONE = {
+DONE = {
     Action.CREATE: "Creation",
     Action.UPDATE: "Modifications",
     Action.DELETE: "Destruction",
@@ -42,7 +42,7 @@ class Progress:
         """See `reconciler.apply.Observer`."""
         with self._lock:
             self._begun[change.address] = (change, self._clock())
-            self._screen.line(f"{_subject(change)}: {_DOING[change.action]}...")
+            self._screen.line(f"{_subject(change)}: {DOING[change.action]}...")
 
     def progressed(self, change: Change, line: str) -> None:
         """See `reconciler.apply.Observer`."""
@@ -68,7 +68,7 @@ class Progress:
                 tens = int(now - begun) // 10
                 if tens > self._told.get(address, 0):
                     self._told[address] = tens
-                    doing = _DOING[change.action].lower()
+                    doing = DOING[change.action].lower()
                     self._screen.line(
                         f"{_subject(change)}: Still {doing}... [{tens * 10}s elapsed]"
                     )
@@ -78,7 +78,7 @@ class Progress:
         now = self._clock()
         self._screen.running(
             [
-                f"{_subject(change)}: {_DOING[change.action].lower()} {now - begun:.0f}s "
+                f"{_subject(change)}: {DOING[change.action].lower()} {now - begun:.0f}s "
                 f"{printable(self._news.get(address, ''))}".rstrip()
                 for address, (change, begun) in self._begun.items()
             ]
@@ -92,7 +92,7 @@ def _subject(change: Change) -> str:
 def _ending(outcome: Outcome) -> list[str]:
     subject = _subject(outcome.change)
     if outcome.status is Status.APPLIED:
-        done = _DONE[outcome.change.action]
+        done = DONE[outcome.change.action]
         uid = f" [id={printable(outcome.uid)}]" if outcome.uid else ""
         return [f"{subject}: {done} complete after {outcome.seconds:.0f}s{uid}"]
     words = {

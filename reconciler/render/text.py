@@ -6,13 +6,15 @@ from typing import Any
 
 from reconciler.diff import FieldChange
 from reconciler.plan import Action, Change, Plan, ReadFailure
-from reconciler.render.escape import literal, literal_name, printable
+from reconciler.render.escape import literal, literal_name, log_safe, printable
+from reconciler.render.review_words import change_words, notices, place_words, review_summary
 from reconciler.render.style import Style
 from reconciler.render.summary import NO_CHANGES, plan_details, plan_line
 from reconciler.resource import SENSITIVE, Secret, Spec
 from reconciler.review import Review
+from reconciler.selection import Selection
 
-_SYMBOLS = {
+SYMBOLS = {
     Action.CREATE: "+",
     Action.UPDATE: "~",
     Action.DELETE: "-",
@@ -26,14 +28,14 @@ _LEGEND = {
     Action.REPLACE: "create replacement and then destroy",
 }
 _COLOURS = {"+": "green", "-": "red", "~": "yellow", "+/-": "yellow"}
-_VERBS = {
+VERBS = {
     Action.CREATE: "will be created",
     Action.UPDATE: "will be updated in-place",
     Action.DELETE: "will be destroyed",
     Action.REPLACE: "must be replaced",
     Action.ADOPT: "will be imported",
 }
-_MOST_ELEMENTS = 40
+MOST_ELEMENTS = 40
 """A longer mapping that appears or goes as a whole is told by its length."""
 
 
@@ -45,16 +47,20 @@ class Header:
     description: str = ""
     commit: str = ""
     review: Review = field(default_factory=Review)
+    offline: bool = False
+    selection: Selection = field(default_factory=Selection)
 
 
 def render_plan(plan: Plan, header: Header, style: Style) -> str:
     """The whole plan, ending in a newline."""
     blocks = [_header(plan, header)]
+    if lines := notices(header.review):
+        blocks.append("\n".join(printable(line) for line in lines))
     shown = [change for change in plan.changes if change.action is not Action.UNCHANGED]
     legend = _legend(shown, style)
     if legend:
         blocks.append(legend)
-    blocks += [_change(change, style) for change in shown]
+    blocks += [_change(change, header.review, style) for change in shown]
     blocks += [_failure(failure, style) for failure in plan.failures]
     blocks += _detached(plan)
     blocks += _warnings(plan, style)
@@ -64,12 +70,15 @@ def render_plan(plan: Plan, header: Header, style: Style) -> str:
             [
                 style.paint(line, "bold", "green" if line == NO_CHANGES else "bold"),
                 *plan_details(plan),
+                *(printable(line) for line in review_summary(plan, header.review)),
             ]
         )
     )
+    if header.offline:
+        blocks.append("This plan was made offline and cannot be applied.")
     if plan.failures:
         blocks.append(style.paint("This plan is incomplete and cannot be applied.", "red"))
-    return "\n\n".join(blocks) + "\n"
+    return log_safe("\n\n".join(blocks)) + "\n"
 
 
 def _header(plan: Plan, header: Header) -> str:
@@ -77,13 +86,14 @@ def _header(plan: Plan, header: Header) -> str:
     parts = [f"Target: {target}", f"stack {plan.stack}"]
     if header.commit:
         parts.append(f"commit {header.commit}")
+    parts += place_words(header.review)
     return printable(" · ".join(parts))
 
 
 def _legend(shown: Iterable[Change], style: Style) -> str:
     used = {change.action for change in shown}
     lines = [
-        f"{style.paint(_SYMBOLS[action].rjust(3), _COLOURS[_SYMBOLS[action]])} {words}"
+        f"{style.paint(SYMBOLS[action].rjust(3), _COLOURS[SYMBOLS[action]])} {words}"
         for action, words in _LEGEND.items()
         if action in used
     ]
@@ -93,12 +103,13 @@ def _legend(shown: Iterable[Change], style: Style) -> str:
     return "\n".join([head, *lines])
 
 
-def _change(change: Change, style: Style) -> str:
-    symbol = _SYMBOLS[change.action]
+def _change(change: Change, review: Review, style: Style) -> str:
+    symbol = SYMBOLS[change.action]
     mark = style.paint(symbol, _COLOURS[symbol]) if symbol in _COLOURS else symbol
     kind, name = literal(change.key.kind), literal(change.key.id)
     lines = [
         *_comments(change, style),
+        *(f"  # {printable(words)}" for words in change_words(change, review)),
         f"{' ' * (3 - len(symbol))}{mark} resource {kind} {name} {{",
     ]
     match change.action:
@@ -116,11 +127,11 @@ def _change(change: Change, style: Style) -> str:
 
 
 def _comments(change: Change, style: Style) -> list[str]:
-    verb = _VERBS[change.action]
+    verb = VERBS[change.action]
     if change.action is Action.ADOPT and change.fields:
         verb = "will be imported and updated in-place"
     if change.refusal is not None:
-        verb = f"{change.refusal.kind.value}: {_WANTED[change.action]}"
+        verb = f"{change.refusal.kind.value}: {WANTED[change.action]}"
     address = printable(change.address)
     lines = [style.paint(f"  # {address} {verb}", "bold")]
     if change.refusal is not None:
@@ -145,7 +156,7 @@ def _comments(change: Change, style: Style) -> list[str]:
     return lines
 
 
-_WANTED = {
+WANTED = {
     Action.CREATE: "would be created",
     Action.UPDATE: "would be updated in-place",
     Action.DELETE: "would be destroyed",
@@ -162,7 +173,7 @@ def _tree(spec: Spec, symbol: str, indent: int, style: Style) -> list[str]:
     width = max((len(literal_name(name)) for name in spec), default=0)
     for name in sorted(spec):
         value, label = spec[name], literal_name(name).ljust(width)
-        if isinstance(value, Mapping) and len(value) > _MOST_ELEMENTS:
+        if isinstance(value, Mapping) and len(value) > MOST_ELEMENTS:
             lines.append(f"{pad}{mark} {label} = ({len(value)} elements)")
         elif isinstance(value, Mapping):
             lines.append(f"{pad}{mark} {label} = {{")

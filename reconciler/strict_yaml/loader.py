@@ -69,7 +69,7 @@ def load(data: bytes, file: str) -> list[YamlDocument]:
     except SourceError as stop:
         faults.append(stop.fault)
     if faults:
-        raise ManifestError([Problem(file, *fault) for fault in faults])
+        raise ManifestError([Problem(file, *fault, rule="yaml") for fault in faults])
     return documents
 
 

@@ -15,12 +15,16 @@ _MOST_FAULTS = 50
 
 
 class Fault(NamedTuple):
-    """One thing that is wrong with the value at `path`; `at_key` if it is the key itself."""
+    """One thing that is wrong with the value at `path`; `at_key` if it is the key itself.
+
+    `rule` is the sort of fault, as in `reconciler.errors.Problem`.
+    """
 
     path: DataPath
     message: str
     fix: str = ""
     at_key: bool = False
+    rule: str = "invalid-value"
 
 
 def explain(
@@ -62,7 +66,7 @@ def without_misspelt(faults: list[Fault]) -> list[Fault]:
 
 def missing_field(path: DataPath, fix: str) -> Fault:
     """A field that has to be there and is not."""
-    return Fault(path[:-1], _missing(label(path)), fix)
+    return Fault(path[:-1], _missing(label(path)), fix, rule="missing-field")
 
 
 def _missing(name: str) -> str:
@@ -79,7 +83,7 @@ def _fault(detail: Detail, data: Any, model: type[BaseModel], above: DataPath) -
         return missing_field(path, f"add `{detail.path[-1]}: ...`")
     if kind == "extra_forbidden":
         fix = fix_unknown(detail.path, model)
-        return Fault(path, f"unknown field `{label(path)}`", fix, at_key=True)
+        return Fault(path, f"unknown field `{label(path)}`", fix, at_key=True, rule="unknown-field")
     if kind in SHAPES or kind == "shapes":
         return _shape_fault(detail, data, path)
     name = f"`{label(path)}`"
@@ -88,11 +92,11 @@ def _fault(detail: Detail, data: Any, model: type[BaseModel], above: DataPath) -
         value = _value_at(data, detail.path)
         meant = nearest(value, known) if isinstance(value, str) else None
         fix = f"did you mean `{meant}`?" if meant else "choose one of them"
-        return Fault(path, f"{name} must be one of {', '.join(known)}", fix)
+        return Fault(path, f"{name} must be one of {', '.join(known)}", fix, rule="unknown-value")
     say = _BOUNDS.get(kind)
     if say is not None:
         fix = example_of(detail.path, model) if kind.startswith("string") else ""
-        return Fault(path, f"{name} {say(context)}", fix, detail.is_key)
+        return Fault(path, f"{name} {say(context)}", fix, detail.is_key, "out-of-bounds")
     message = str(context["error"]) if kind == "value_error" else str(detail.item["msg"])
     return Fault(path, f"{name}: {message}", "", detail.is_key)
 
@@ -113,7 +117,7 @@ def _shape_fault(detail: Detail, data: Any, path: DataPath) -> Fault:
     wanted = " or ".join(shapes)
     name = label(path) or "the document"
     message = f"`{name}` must be {wanted}, but it is {_shape_of(value)}"
-    return Fault(path, message, _fix_shape(value, shapes), detail.is_key)
+    return Fault(path, message, _fix_shape(value, shapes), detail.is_key, "wrong-type")
 
 
 def _shape_of(value: Any) -> str:

@@ -251,3 +251,14 @@ def test_a_leftover_that_is_refused_already_keeps_its_reason() -> None:
     plan = guard(plan_of([resource(address)], [leftover, theirs]), strict, NOTHING)
     assert plan.refused[1].refusal is not None
     assert "guards.max_deletes" in plan.refused[1].refusal.reason
+
+
+def test_an_address_that_was_selected_approves_its_deletion_but_no_replacement() -> None:
+    moved = [resource(f"RunaiEnvironment.r{n}", {"scope": "tenant"}) for n in range(3)]
+    there = [live(f"RunaiEnvironment.r{n}", {"scope": "cluster"}) for n in range(3)]
+    plan = plan_of(moved, [*there, *orphans(3)])
+    selected = Approval(deletions=frozenset(change.address for change in plan.changes))
+    refusals = actions(guard(plan, RULES, selected))
+    assert {words for address, words in refusals.items() if ".r" in address} == {"blocked replace"}
+    assert refused(guard(plan_of([KEEP], [KEPT, *orphans(3)]), RULES, NOTHING)) == 3
+    assert refused(guard(plan_of([KEEP], [KEPT, *orphans(3)]), RULES, selected)) == 0

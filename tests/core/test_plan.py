@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from reconciler.plan import Action, ReadFailure, RefusalKind, Unmanaged, desired_mark, select
-from reconciler.resource import LiveResource, Mark, Resource, hash_id
+from reconciler.resource import LiveResource, Mark, Resource, Secret, hash_id
 from tests.core.builders import STACK, actions, live, plan_of, resource
 
 ENV = "RunaiEnvironment.train"
@@ -338,3 +338,23 @@ def test_an_adoption_shows_what_it_changes() -> None:
     ]
     same = plan_of([resource(ENV)], [live(ENV, owner=None)])
     assert (same.changes[0].fields, same.changes[0].refusal) == ((), None)
+
+
+def test_an_edit_of_a_secret_is_seen_by_the_time_it_was_made() -> None:
+    """No digest of a secret is kept: what is compared is when its object was changed."""
+
+    def digest(value: Any, at: str) -> str:
+        spec = {"environment_variables": {"TOKEN": value}}
+        return plan_of([resource(ENV)], [live(ENV, spec, updated_at=at)]).digest()
+
+    hidden, other = Secret("a"), Secret("b")
+    assert digest(hidden, "2026-01-01") == digest(other, "2026-01-01")
+    assert digest(hidden, "2026-01-01") != digest(hidden, "2026-01-02")
+    assert digest("plain", "2026-01-01") == digest("plain", "2026-01-02")
+
+
+def test_the_order_of_fields_is_no_part_of_the_digest() -> None:
+    def digest(*names: str) -> str:
+        return plan_of([resource(ENV, dict.fromkeys(names, "x"))]).digest()
+
+    assert digest("command", "args") == digest("args", "command")

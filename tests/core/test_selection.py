@@ -107,3 +107,24 @@ def test_unread_addresses_are_named_as_chosen() -> None:
     assert unread(Selection()) == ("RayfineImage.a", "RayfineImage.b")
     assert unread(Selection(exclude=("RayfineImage.b",))) == ("RayfineImage.a",)
     assert unread(Selection(only=("RayfineImage.b",))) == ("RayfineImage.b",)
+
+
+def test_a_system_that_was_not_read_matters_if_the_selection_may_hold_or_need_it() -> None:
+    failure = ReadFailure("Docker engine", ("RayfineImage",), "down", "start it")
+    plan = plan_of(
+        [
+            resource("RayfineImage.a", {"tag": "a:1"}),
+            resource("RunaiEnvironment.uses.it", depends_on=["RayfineImage.a"]),
+            resource("RunaiEnvironment.alone"),
+        ],
+        failures=[failure],
+    )
+
+    def counts(*only: str) -> bool:
+        return bool(apply_selection(plan, Selection(only=only)).failures)
+
+    assert counts("RayfineImage.a")
+    assert counts("*.a")
+    assert counts("RunaiEnvironment.uses.it")
+    assert counts("RunaiEnvironment.alone", "RayfineImage.a")
+    assert not counts("RunaiEnvironment.alone")

@@ -12,7 +12,8 @@ from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.main import Globals
 from reconciler.cli.options import target_option
 from reconciler.cli.output import style_of
-from reconciler.cli.session import read_config, read_manifests
+from reconciler.cli.session import read_config
+from reconciler.cli.stated import read_manifests, read_stated
 from reconciler.config import Config, Target, resolve_target
 from reconciler.errors import ReconcileError
 from reconciler.providers.registry import check_systems
@@ -36,7 +37,7 @@ def command(ctx: click.Context, /, target: str | None) -> ExitCode:
     if config is None:
         return ExitCode.ERROR
     chosen = report.check("target", lambda: resolve_target(config, target, os.environ), _describe)
-    report.check("manifests", lambda: read_manifests(config, chosen), _count)
+    report.check("manifests", lambda: _manifests(config, chosen), _count)
     if chosen is not None:
         _systems(report, chosen, config)
     return ExitCode.ERROR if report.failed else ExitCode.OK
@@ -49,6 +50,10 @@ def _systems(report: "_Report", target: Target, config: Config) -> None:
         report.note("Run:ai", f"target {target.name} has no `runai`: nothing to reach")
     if target.docker is None:
         report.note("Docker engine", f"target {target.name} has no `docker`: nothing to reach")
+
+
+def _manifests(config: Config, target: Target | None) -> Sequence[object]:
+    return read_manifests(config, target) if target else read_stated(config, None)
 
 
 def _describe(target: Target) -> str:

@@ -10,7 +10,8 @@ from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.files import write_whole
 from reconciler.cli.main import Globals
 from reconciler.cli.options import target_option
-from reconciler.cli.session import read_config, read_manifests
+from reconciler.cli.session import read_config
+from reconciler.cli.stated import read_stated
 from reconciler.config import resolve_target
 from reconciler.errors import ConfigError
 from reconciler.providers.docker.lock import (
@@ -50,7 +51,7 @@ def command(ctx: click.Context, /, check: bool, target: str | None) -> ExitCode:
             where=config.path.name,
             fix="choose a target with a Docker engine: --target NAME",
         )
-    images = [item for item in read_manifests(config, None) if item.key.kind == "RayfineImage"]
+    images = [item for item in read_stated(config, chosen.name) if item.key.kind == "RayfineImage"]
     path = config.root / LOCK_FILE
     lock = read_lock(path)
     references = list(base_references(images, config.root, chosen.docker.base_image or ""))

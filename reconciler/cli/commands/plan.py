@@ -1,13 +1,61 @@
 """`reconcile plan`."""
 
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import click
 
-from reconciler.cli.exit_codes import ExitCode
+from reconciler.cli.attribution import attribute
+from reconciler.cli.exit_codes import ExitCode, strongest
 from reconciler.cli.options import PlanOptions, plan_options
 from reconciler.cli.output import emit, plan_exit_code, save
-from reconciler.cli.session import open_session, plan_session
+from reconciler.cli.reviewed import compare_with, review_exit_code
+from reconciler.cli.session import (
+    Session,
+    compare,
+    finish_plan,
+    header_for,
+    open_session,
+    read_world,
+)
+from reconciler.cli.targets import for_each_target
+from reconciler.plan import Action, Plan
+from reconciler.render.escape import printable
+from reconciler.selection import apply_selection
+
+_FAILING = tuple(action.value for action in Action if action is not Action.UNCHANGED)
+
+
+class ActionsType(click.ParamType[frozenset[Action]]):
+    """`delete,replace`."""
+
+    name = "ACTIONS"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> frozenset[Action]:
+        """Read the names; one that is not known is a usage error."""
+        if isinstance(value, frozenset):
+            return value
+        names = [name.strip() for name in str(value).split(",")]
+        for name in names:
+            if name not in _FAILING:
+                self.fail(f"{name!r} is not one of {', '.join(_FAILING)}", param, ctx)
+        return frozenset(Action(name) for name in names)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What `plan` takes beyond the options that it shares with `apply`."""
+
+    out: Path | None
+    since: str | None
+    reviewed: str | None
+    offline: bool
+    live: Path | None
+    fail_on: frozenset[Action]
 
 
 @click.command(
@@ -15,7 +63,12 @@ from reconciler.cli.session import open_session, plan_session
     "  reconcile plan                                  # the default target\n"
     "  reconcile plan --target production --out plan.json\n"
     "  reconcile plan --only 'RunaiEnvironment.*' --detailed-exitcode\n"
-    "  reconcile plan -o text -o json=plan.json"
+    "  reconcile plan -o text -o json=plan.json\n"
+    "  reconcile plan --since origin/main              # whose change is it\n"
+    "  reconcile plan --repo https://git.example.com/infra.git --ref v1.2\n"
+    "  reconcile plan --reviewed plan.json             # what is new since that plan\n"
+    "  reconcile plan --target staging --target production -o json=plan-{target}.json\n"
+    "  reconcile plan --target production --offline --live plan.json --fail-on delete,replace"
 )
 @click.option(
     "--out",
@@ -23,17 +76,90 @@ from reconciler.cli.session import open_session, plan_session
     metavar="FILE",
     help="Save the plan for `reconcile show FILE` and `reconcile apply FILE`.",
 )
+@click.option(
+    "--since",
+    metavar="REF",
+    help="Say whose change each one is: this branch's since it left REF, or drift.",
+)
+@click.option(
+    "--reviewed",
+    metavar="FILE|DIGEST",
+    help="Compare with the plan that was reviewed: its file, or its digest (same or not).",
+)
+@click.option(
+    "--offline",
+    is_flag=True,
+    help="Read files alone: no network, no credentials. Nothing counts as live, or what --live "
+    "says. Such a plan cannot be applied.",
+)
+@click.option(
+    "--live",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="With --offline: a JSON plan whose live side counts as what is there.",
+)
+@click.option(
+    "--fail-on",
+    type=ActionsType(),
+    default=frozenset(),
+    metavar="ACTIONS",
+    help="Exit with 4 if the plan has such a change: delete, replace, update, create, adopt; "
+    "several with commas.",
+)
 @plan_options
-def command(options: PlanOptions, out: Path | None) -> ExitCode:
+def command(options: PlanOptions, **given: Any) -> ExitCode:
     """Show what apply would change on a target. Sends no write.
 
     Reads the manifests and the live systems and prints the difference. Exit code 0; with
-    --detailed-exitcode 2 if there are changes; 4 if any change is blocked or in conflict; 1 if a
-    system could not be read.
+    --detailed-exitcode 2 if there are changes; 3 if changes were reviewed and none is left; 4 if
+    any change is blocked, in conflict or named by --fail-on; 1 if a system could not be read.
+    Several targets are planned one after the other; {target} in the name of a file stands for the
+    target's.
     """
-    with open_session(options) as session:
-        plan = plan_session(session, options)
-        emit(plan, session.header, options)
-        if out is not None:
-            save(plan, session.header, options, out)
-    return plan_exit_code(plan, detailed=options.detailed_exitcode)
+    wanted = _Wanted(**given)
+    if wanted.live is not None and not wanted.offline:
+        raise click.UsageError("--live goes with --offline")
+    if wanted.out is not None and wanted.offline:
+        raise click.UsageError(
+            "an offline plan cannot be applied, so it is not saved: write it with -o json=FILE"
+        )
+    return for_each_target(
+        options, wanted.out, lambda one, out: _plan(one, replace(wanted, out=out))
+    )
+
+
+def _plan(options: PlanOptions, wanted: _Wanted) -> ExitCode:
+    with _open(options, wanted) as session:
+        world = read_world(session)
+        whole = compare(world)
+        plan = finish_plan(whole, apply_selection(whole, options.selection), session, options)
+        header = header_for(whole, plan, session, options)
+        if wanted.since is not None:
+            header = attribute(world, plan, replace(session, header=header), wanted.since)
+        codes = [
+            plan_exit_code(plan, detailed=options.detailed_exitcode),
+            _failing(plan, wanted.fail_on),
+        ]
+        if wanted.reviewed is not None:
+            header = compare_with(wanted.reviewed, plan, header)
+            codes.append(review_exit_code(wanted.reviewed, plan, header))
+        if wanted.out is not None:
+            save(plan, header, options, wanted.out)
+        emit(plan, header, options)
+    return strongest(codes)
+
+
+def _open(options: PlanOptions, wanted: _Wanted) -> AbstractContextManager[Session]:
+    if not wanted.offline:
+        return open_session(options)
+    from reconciler.cli.offline import open_offline_session  # noqa: PLC0415  (rarely asked for)
+
+    return open_offline_session(options, wanted.live)
+
+
+def _failing(plan: Plan, actions: frozenset[Action]) -> ExitCode:
+    """Say which changes `--fail-on` names."""
+    found = [change for change in plan.changes if change.action in actions]
+    for change in found:
+        click.echo(f"Error: --fail-on {change.action}: {printable(change.address)}", err=True)
+    return ExitCode.REFUSED if found else ExitCode.OK

@@ -4,26 +4,45 @@ from pathlib import Path
 
 import click
 
+from reconciler.cli.files import write_whole
+from reconciler.cli.formats import Output, OutputType, checked
 from reconciler.cli.main import Globals
-from reconciler.cli.options import FORMATS
-from reconciler.cli.output import render, show, style_of
+from reconciler.cli.output import show, write_outputs
 from reconciler.plan_file import read_plan_file
 from reconciler.render.text import Header
 
 
 @click.command(
-    epilog="Examples:\n\n\b\n  reconcile show plan.json\n  reconcile show plan.json -o json"
+    epilog="Examples:\n\n\b\n"
+    "  reconcile show plan.json\n"
+    "  reconcile show plan.json -o json\n"
+    "  reconcile show plan.json -o markdown=comment.md -o html=plan.html"
 )
 @click.argument("plan_file", metavar="PLAN", type=click.Path(dir_okay=False, path_type=Path))
 @click.option(
-    "-o", "--output", "form", type=click.Choice(FORMATS), default="text", show_default=True
+    "-o",
+    "--output",
+    "outputs",
+    type=OutputType(),
+    multiple=True,
+    help="The formats of `reconcile plan`, repeatable.  [default: text]",
 )
 @click.pass_obj
-def command(place: Globals, plan_file: Path, form: str) -> None:
+def command(place: Globals, plan_file: Path, outputs: tuple[Output, ...]) -> None:
     """Print a plan that `reconcile plan --out FILE` saved. Touches no live system."""
+    wanted = checked(outputs) or (Output("text", None),)
     saved = read_plan_file(plan_file)
-    if form == "json":
-        show(plan_file.read_text(encoding="utf-8"))
-        return
-    header = Header(saved.plan.target, saved.description, saved.commit)
-    show(render(saved.plan, header, form, style_of(place)))
+    for output in wanted:
+        if output.format == "json":  # as it was saved, with its time and version
+            text = plan_file.read_text(encoding="utf-8")
+            write_whole(output.path, text) if output.path else show(text)
+    header = Header(
+        saved.plan.target,
+        saved.description,
+        saved.commit,
+        saved.review,
+        offline=saved.offline,
+        selection=saved.selection,
+    )
+    rest = [output for output in wanted if output.format != "json"]
+    write_outputs(saved.plan, header, rest, place)

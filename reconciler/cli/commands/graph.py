@@ -1,0 +1,51 @@
+"""`reconcile graph`."""
+
+from pathlib import Path
+
+import click
+
+from reconciler.cli.main import Globals
+from reconciler.cli.options import target_option
+from reconciler.cli.output import show
+from reconciler.cli.session import read_config
+from reconciler.cli.stated import read_stated
+from reconciler.config import offline_target
+from reconciler.plan_file import read_plan_file
+from reconciler.render.graph import dot, manifest_graph, mermaid
+
+
+@click.command(
+    epilog="Examples:\n\n\b\n"
+    "  reconcile graph | dot -Tsvg > graph.svg\n"
+    "  reconcile graph --format mermaid\n"
+    "  reconcile graph --plan plan.json --format mermaid"
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["dot", "mermaid"]),
+    default="dot",
+    show_default=True,
+    help="The language of Graphviz, or Mermaid, which GitHub draws.",
+)
+@click.option(
+    "--plan",
+    "plan_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="A saved plan: what it does to each object is written and coloured.",
+)
+@target_option
+@click.pass_obj
+def command(place: Globals, /, form: str, plan_file: Path | None, target: str | None) -> None:
+    """Print which resource of the manifests needs which: no network, no credentials.
+
+    An arrow leads from what is needed to who needs it. With --target the overlays of that target
+    count.
+    """
+    config = read_config(place)
+    saved = read_plan_file(plan_file) if plan_file else None
+    if target is not None:
+        offline_target(config, target)  # an unknown name is an error
+    graph = manifest_graph(read_stated(config, target), saved.plan if saved else None)
+    show(mermaid(graph) if form == "mermaid" else dot(graph))

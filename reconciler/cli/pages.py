@@ -1,0 +1,74 @@
+"""Outputs for pull requests and workflows: where each goes, and what it may not leave out."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from reconciler.cli import runner
+from reconciler.cli.files import write_whole
+from reconciler.cli.formats import STEP_FORMATS, Output
+from reconciler.cli.main import Globals
+from reconciler.cli.output import show
+from reconciler.errors import ReconcileError
+from reconciler.plan import Plan
+from reconciler.render.annotations import plan_annotations, render_annotations
+from reconciler.render.markdown import COMMENT_LIMIT, SUMMARY_LIMIT, Page, render_markdown
+from reconciler.render.step_outputs import plan_outputs, render_outputs
+from reconciler.render.text import Header
+
+
+def write_pages(plan: Plan, header: Header, outputs: Sequence[Output], place: Globals) -> None:
+    """Write every output, all of them of `formats.PAGE_FORMATS`.
+
+    Raises `ReconcileError`, after all of them, where one has no room for every destroy: nobody
+    could review that.
+    """
+    short = []
+    for output in outputs:
+        page = _write(plan, header, output, place)
+        if page is not None and page.shown < page.destroys:
+            short.append(f"-o {output.format}: {page.shown} of {page.destroys} destroys shown")
+    if short:
+        raise ReconcileError(
+            f"there is no room for the address of every destroy ({'; '.join(short)})",
+            fix="make the change in parts, or raise the guards and review the whole plan: "
+            "-o html=PATH, -o json=PATH",
+        )
+
+
+def _write(plan: Plan, header: Header, output: Output, place: Globals) -> Page | None:
+    """Write one output; the page, if it is one that has a limit."""
+    path = output.path
+    if output.format in STEP_FORMATS:
+        path = path or runner.step_file(STEP_FORMATS[output.format], output.format)
+        if output.format == "outputs":
+            runner.append(path, render_outputs(plan_outputs(plan, header)))
+            return None
+        room = SUMMARY_LIMIT - runner.size_of(path) - 1
+        summary = render_markdown(plan, header, room, runner.run_url())
+        runner.append(path, f"{summary.text}\n" if summary.text else "")
+        return summary
+    page: Page | None = None
+    if output.format == "markdown":
+        page = render_markdown(plan, header, COMMENT_LIMIT, runner.run_url())
+        text = page.text
+    elif output.format == "html":
+        text = _html(plan, header)
+    else:
+        directory = runner.directory_in_repository(root_of(place))
+        text = render_annotations(plan_annotations(plan, header), directory)
+    if path is None:
+        show(text)
+    else:
+        write_whole(path, text)
+    return page
+
+
+def root_of(place: Globals) -> Path:
+    """The directory that paths of manifests are relative to."""
+    return place.config.resolve().parent if place.config else place.directory
+
+
+def _html(plan: Plan, header: Header) -> str:
+    from reconciler.render.html import render_html  # noqa: PLC0415  (only if asked for)
+
+    return render_html(plan, header)

@@ -1,0 +1,63 @@
+"""What a GitHub runner tells by variables: where its files are, which run this is, which root."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from reconciler.errors import ConfigError, ReconcileError
+
+
+def step_file(variable: str, form: str) -> Path:
+    """The file that the runner names for this step. Raises `ConfigError` elsewhere."""
+    name = os.environ.get(variable)
+    if not name:
+        raise ConfigError(
+            f"-o {form} writes to the file that {variable} names, and it is not set",
+            fix=f"run this in a GitHub workflow, or name a file: -o {form}=PATH",
+        )
+    return Path(name)
+
+
+def append(path: Path, text: str) -> None:
+    """Add to what the step has written so far. Raises `ReconcileError` where that fails."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8") as stream:
+            stream.write(text)
+    except OSError as error:
+        raise ReconcileError(
+            f"cannot add to the file: {error.strerror or error}",
+            where=str(path),
+            fix="check the path, the free space and your rights there",
+        ) from error
+
+
+def size_of(path: Path) -> int:
+    """Bytes that are in the file already."""
+    return path.stat().st_size if path.is_file() else 0
+
+
+def run_url(variables: Mapping[str, str] = os.environ) -> str:
+    """The page of this run, where its artifacts are; empty outside of a workflow."""
+    parts = [
+        variables.get(name, "")
+        for name in ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID")
+    ]
+    server, repository, run = parts
+    return f"{server}/{repository}/actions/runs/{run}" if all(parts) else ""
+
+
+def directory_in_repository(root: Path) -> str:
+    """From the root of the checkout to the directory of reconciler.yaml, with `/`; "" if it is it.
+
+    The checkout is GITHUB_WORKSPACE, or else the directory above that has `.git`.
+    """
+    here = root.resolve()
+    above = [here, *here.parents]
+    workspace = os.environ.get("GITHUB_WORKSPACE")
+    if workspace and Path(workspace).resolve() in above:
+        top = Path(workspace).resolve()
+    else:
+        top = next((path for path in above if (path / ".git").exists()), here)
+    relative = here.relative_to(top).as_posix()
+    return "" if relative == "." else relative

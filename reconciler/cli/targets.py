@@ -1,0 +1,79 @@
+"""Several targets of one command: each gets its own options and its own output files."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from reconciler.cli.exit_codes import ExitCode, strongest
+from reconciler.cli.main import say_error
+from reconciler.cli.options import PlanOptions
+from reconciler.errors import ReconcileError
+
+PLACEHOLDER = "{target}"
+
+
+def for_each_target(
+    options: PlanOptions, out: Path | None, action: Callable[[PlanOptions, Path | None], ExitCode]
+) -> ExitCode:
+    """Run the action for every target in the order given; the strongest exit code of all.
+
+    A target that fails is reported, and the others still run. `{target}` in a path stands for the
+    target's name; with several targets every path has to have it. Raises `click.UsageError`.
+    """
+    if len(options.targets) < 2:
+        return action(*_of_target(options, out, options.target or ""))
+    _require_places(options, out)
+    codes = []
+    for number, target in enumerate(options.targets):
+        if number:
+            click.echo()
+        try:
+            codes.append(action(*_of_target(options, out, target)))
+        except ReconcileError as error:
+            say_error(error, target)
+            codes.append(ExitCode.ERROR)
+    return strongest(codes)
+
+
+def _of_target(
+    options: PlanOptions, out: Path | None, target: str
+) -> tuple[PlanOptions, Path | None]:
+    outputs = tuple(replace(output, path=_place(output.path, target)) for output in options.outputs)
+    one = replace(options, target=target or None, targets=(), outputs=outputs)
+    return one, _place(out, target)
+
+
+def _place(path: Path | None, target: str) -> Path | None:
+    return None if path is None else Path(str(path).replace(PLACEHOLDER, target or "default"))
+
+
+def _require_places(options: PlanOptions, out: Path | None) -> None:
+    """Refuse what would put several plans into one file, or documents that cannot be told apart."""
+    twice = {name for name in options.targets if options.targets.count(name) > 1}
+    if twice:
+        raise click.UsageError(f"--target {min(twice)} is given twice")
+    for path in _paths(options, out):
+        if PLACEHOLDER not in str(path):
+            raise click.UsageError(
+                f"the plans of several targets would overwrite one another in {path}: "
+                f"put {PLACEHOLDER} into the name"
+            )
+    for output in options.outputs:
+        if output.format == "outputs" and output.path is None:
+            raise click.UsageError(
+                "the outputs of several targets would overwrite one another: use one step for each "
+                f"target, or -o outputs=PATH-{PLACEHOLDER}"
+            )
+        if output.on_stdout and output.format not in ("text", "annotations"):
+            raise click.UsageError(
+                f"several {output.format} documents on standard output cannot be told apart: "
+                f"write -o {output.format}=plan-{PLACEHOLDER}.{output.format}"
+            )
+
+
+def _paths(options: PlanOptions, out: Path | None) -> Iterator[Path]:
+    if out is not None:
+        yield out
+    yield from (output.path for output in options.outputs if output.path is not None)

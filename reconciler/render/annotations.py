@@ -1,0 +1,120 @@
+"""A plan or problems -> workflow commands that a GitHub runner shows on files and lines.
+
+It shows ten annotations of a level per step and drops the rest silently: the most important come
+first, and the tenth says how many are left out.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from reconciler.errors import Problem
+from reconciler.plan import Action, Change, Plan
+from reconciler.render.escape import visible
+from reconciler.render.review_words import change_words
+from reconciler.render.summary import plan_details, plan_line
+from reconciler.render.text import VERBS, WANTED, Header
+from reconciler.review import Origin
+
+MOST_OF_A_LEVEL = 10
+_MOST_CHARACTERS = 2000
+_LEVELS = ("error", "warning", "notice")
+
+
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """A message for people; `file` (of the repository), `line` and `column` where known.
+
+    `message` is one line for each item; all of it may hold data.
+    """
+
+    level: str
+    title: str
+    message: tuple[str, ...]
+    file: str = ""
+    line: int = 0
+    column: int = 0
+
+
+def plan_annotations(plan: Plan, header: Header) -> Iterator[Annotation]:
+    """Errors: what could not be read or is refused. Warnings: what will be destroyed."""
+    for failure in plan.failures:
+        yield Annotation(
+            "error", f"cannot read the {failure.system}", (failure.reason, failure.fix)
+        )
+    for change in sorted(plan.refused, key=lambda item: not item.destroys):
+        refusal = change.refusal
+        assert refusal is not None
+        head = f"{change.address} {refusal.kind.value}: {WANTED[change.action]}"
+        yield _of_change("error", change, header, (head, refusal.reason, refusal.fix))
+    going = [change for change in plan.pending if change.destroys]
+    for change in sorted(going, key=lambda item: item.action is not Action.DELETE):
+        head = f"{change.address} {VERBS[change.action]}"
+        users = tuple(f"used by {user}" for user in change.used_by)
+        yield _of_change("warning", change, header, (head, *users))
+    place = f"{header.target}, stack {plan.stack}"
+    yield Annotation("notice", f"Plan for {place}", (plan_line(plan), *plan_details(plan)))
+
+
+def problem_annotations(problems: Iterable[Problem]) -> Iterator[Annotation]:
+    """One error for each problem, on its line and column."""
+    for item in problems:
+        yield Annotation(
+            "error", "invalid manifest", (item.message, item.fix), item.file, item.line, item.column
+        )
+
+
+def render_annotations(annotations: Iterable[Annotation], directory: str = "") -> str:
+    """One workflow command a line. `directory` leads from the repository's root to the files."""
+    stated = list(annotations)
+    lines = []
+    for level in _LEVELS:
+        found = [item for item in stated if item.level == level]
+        lines += [_command(item, directory) for item in _first(found, level)]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _first(found: Sequence[Annotation], level: str) -> list[Annotation]:
+    if len(found) <= MOST_OF_A_LEVEL:
+        return list(found)
+    more = len(found) - MOST_OF_A_LEVEL + 1
+    plural = "" if more == 1 else "s"
+    rest = Annotation(level, f"{more} more {level}{plural}", ("see the plan for all of them",))
+    return [*found[: MOST_OF_A_LEVEL - 1], rest]
+
+
+def _of_change(level: str, change: Change, header: Header, message: tuple[str, ...]) -> Annotation:
+    file, line = _place(change, header)
+    words = tuple(change_words(change, header.review))
+    return Annotation(level, change.address, (*message, *words), file, line)
+
+
+def _place(change: Change, header: Header) -> tuple[str, int]:
+    """The manifest's line; of what has none any more, the file that it was taken from."""
+    if change.desired is not None:
+        return change.desired.source
+    cause = header.review.causes.get(change.address)
+    if cause is None or cause.origin is Origin.DRIFT or cause.edit is None:
+        return "", 0
+    return cause.edit.file, cause.edit.line
+
+
+def _command(item: Annotation, directory: str) -> str:
+    properties = []
+    if item.file:
+        path = f"{directory}/{item.file}" if directory else item.file
+        properties.append(("file", path))
+        properties += [("line", str(item.line))] if item.line else []
+        properties += [("col", str(item.column))] if item.line and item.column else []
+    properties.append(("title", visible(item.title, 200)))
+    listing = ",".join(f"{name}={_property(value)}" for name, value in properties)
+    message = [visible(line, _MOST_CHARACTERS) for line in item.message if line]
+    return f"::{item.level} {listing}::{_data(chr(10).join(message))}"
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    """A path keeps its characters, encoded where they would end the property or the line."""
+    return _data("".join(text.splitlines())).replace(":", "%3A").replace(",", "%2C")

@@ -1,0 +1,206 @@
+"""A plan and its apply -> a stream of JSON objects, one a line, in the shape of `terraform -json`.
+
+Every object has `@level`, `@message`, `@timestamp` and `type`. What Terraform has no name for
+stands under the key `reconciler`. No secret enters: no field of a spec is part of an event.
+"""
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from reconciler.apply import Outcome, Status
+from reconciler.errors import ManifestError, Problem, ReconcileError
+from reconciler.plan import Action, Change, Plan
+from reconciler.render.escape import log_safe_json, printable
+from reconciler.render.progress import DOING, DONE
+from reconciler.render.summary import Counts, apply_line, count, plan_line
+
+UI_VERSION = "1.0"
+_ACTIONS = {
+    Action.CREATE: "create",
+    Action.UPDATE: "update",
+    Action.REPLACE: "replace",
+    Action.DELETE: "delete",
+    Action.ADOPT: "import",
+    Action.UNCHANGED: "noop",
+}
+_REASONS = {
+    Action.REPLACE: "cannot_update",
+    Action.DELETE: "delete_because_no_resource_config",
+}
+_EVERY = 10
+"""Seconds between two events about a write that is still running."""
+
+
+class EventStream:
+    """Writes events as they happen; may be called from several threads.
+
+    It is an `Observer` of an apply; call `tick` about once a second.
+    """
+
+    def __init__(self, write: Callable[[str], None]) -> None:
+        self._write = write
+        self._lock = threading.Lock()
+        self._begun: dict[str, tuple[Change, float]] = {}
+        self._told: dict[str, int] = {}
+
+    def version(self, version: str) -> None:
+        """The first event: who speaks."""
+        self._event("version", f"reconcile {version}", {"reconcile": version, "ui": UI_VERSION})
+
+    def plan(self, plan: Plan) -> None:
+        """Every change, what is refused or could not be read, and the sum."""
+        for warning in plan.warnings:
+            self._diagnostic("warning", warning, "")
+        for change in plan.pending:
+            body: dict[str, Any] = {
+                "resource": _resource(change),
+                "action": _ACTIONS[change.action],
+            }
+            if change.action is Action.ADOPT and change.fields:
+                body["action"] = "update"
+            if change.action in _REASONS and not change.deposed:
+                body["reason"] = _REASONS[change.action]
+            if change.action is Action.ADOPT and change.live is not None:
+                body["importing"] = {"id": change.live.uid}
+            message = f"{change.address}: Plan to {body['action']}"
+            self._event("planned_change", message, {"change": body})
+        for change in plan.refused:
+            refusal = change.refusal
+            assert refusal is not None
+            summary = f"{refusal.kind.value}: {refusal.reason}"
+            self._diagnostic("error", summary, refusal.fix, {"address": change.address})
+        for failure in plan.failures:
+            summary = f"cannot read the {failure.system}: {failure.reason}"
+            self._diagnostic("error", summary, failure.fix)
+        own = {
+            "digest": plan.digest(),
+            "complete": plan.complete,
+            "refused": len(plan.refused),
+        }
+        self._summary("plan", plan_line(plan), count(plan.changes), own)
+
+    def outcomes(self, outcomes: tuple[Outcome, ...]) -> None:
+        """The sum of an apply."""
+        applied = [item.change for item in outcomes if item.status is Status.APPLIED]
+        own = {"applied": len(applied), "not_applied": len(outcomes) - len(applied)}
+        self._summary("apply", apply_line(outcomes), count(applied), own)
+
+    def error(self, error: ReconcileError) -> None:
+        """Why the command ends."""
+        if isinstance(error, ManifestError):
+            for problem in error.problems:
+                self._diagnostic("error", problem.message, problem.fix, {"range": _range(problem)})
+            return
+        more = {"address": error.where} if error.where else {}
+        self._diagnostic("error", error.what, error.fix, more)
+
+    def started(self, change: Change) -> None:
+        """See `reconciler.apply.Observer`."""
+        with self._lock:
+            self._begun[change.address] = (change, time.monotonic())
+        hook = _hook(change) | _identity(change.live.uid if change.live else "")
+        message = f"{change.address}: {DOING[change.action]}..."
+        self._event("apply_start", message, {"hook": hook})
+
+    def progressed(self, change: Change, line: str) -> None:
+        """See `reconciler.apply.Observer`."""
+        hook = _hook(change) | {"elapsed_seconds": self._elapsed(change), "output": printable(line)}
+        self._event("apply_progress", f"{change.address}: {line}", {"hook": hook})
+
+    def finished(self, outcome: Outcome) -> None:
+        """See `reconciler.apply.Observer`."""
+        change = outcome.change
+        with self._lock:
+            self._begun.pop(change.address, None)
+        hook = _hook(change) | {"elapsed_seconds": int(outcome.seconds)}
+        if outcome.status is Status.APPLIED:
+            done = f"{change.address}: {DONE[change.action]} complete after {outcome.seconds:.0f}s"
+            self._event("apply_complete", done, {"hook": hook | _identity(outcome.uid)})
+            return
+        body = {"hook": hook, "reconciler": {"status": outcome.status.value}}
+        message = f"{change.address}: {outcome.status.value}"
+        self._event("apply_errored", message, body, "error")
+        self._diagnostic("error", outcome.message, outcome.fix, {"address": change.address})
+
+    def tick(self) -> None:
+        """Tell of changes that have been running for another ten seconds."""
+        with self._lock:
+            running = [change for change, _ in self._begun.values()]
+        for change in running:
+            elapsed = self._elapsed(change)
+            if elapsed // _EVERY > self._told.get(change.address, 0):
+                self._told[change.address] = elapsed // _EVERY
+                doing = DOING[change.action].lower()
+                message = f"{change.address}: Still {doing}... [{elapsed}s elapsed]"
+                hook = _hook(change) | {"elapsed_seconds": elapsed}
+                self._event("apply_progress", message, {"hook": hook})
+
+    def _elapsed(self, change: Change) -> int:
+        with self._lock:
+            begun = self._begun.get(change.address)
+        return int(time.monotonic() - begun[1]) if begun else 0
+
+    def _summary(self, operation: str, message: str, counts: Counts, own: dict[str, Any]) -> None:
+        changes = {
+            "add": counts.adds,
+            "change": counts.changes,
+            "import": counts.imports,
+            "remove": counts.destroys,
+            "operation": operation,
+        }
+        self._event("change_summary", message, {"changes": changes, "reconciler": own})
+
+    def _diagnostic(
+        self, severity: str, summary: str, detail: str, more: dict[str, Any] | None = None
+    ) -> None:
+        body = {
+            "severity": severity,
+            "summary": printable(summary),
+            "detail": printable(detail),
+            **(more or {}),
+        }
+        level = "warn" if severity == "warning" else "error"
+        message = f"{severity.capitalize()}: {summary}"
+        self._event("diagnostic", message, {"diagnostic": body}, level)
+
+    def _event(self, kind: str, message: str, body: dict[str, Any], level: str = "info") -> None:
+        now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+        event = {
+            "@level": level,
+            "@message": printable(message),
+            "@module": "reconcile",
+            "@timestamp": now,
+            "type": kind,
+            **body,
+        }
+        with self._lock:
+            self._write(log_safe_json(json.dumps(event, separators=(",", ":"))) + "\n")
+
+
+def _resource(change: Change) -> dict[str, Any]:
+    return {
+        "addr": change.address,
+        "module": "",
+        "resource": change.address,
+        "implied_provider": "reconciler",
+        "resource_type": change.key.kind,
+        "resource_name": change.key.id,
+        "resource_key": None,
+    }
+
+
+def _hook(change: Change) -> dict[str, Any]:
+    return {"resource": _resource(change), "action": _ACTIONS[change.action]}
+
+
+def _identity(uid: str) -> dict[str, str]:
+    return {"id_key": "id", "id_value": uid} if uid else {}
+
+
+def _range(problem: Problem) -> dict[str, Any]:
+    start = {"line": problem.line, "column": problem.column, "byte": 0}
+    return {"filename": problem.file, "start": start, "end": start}

@@ -1,0 +1,310 @@
+"""A plan -> Markdown for a comment or a step summary, within a limit that is never exceeded.
+
+The summary comes first, then what is destroyed or refused, then the rest in collapsed sections.
+Every destroyed address has precedence over everything else; what has no room is counted. Data
+stands in code only; see `reconciler.render.markdown_code`.
+"""
+
+import hashlib
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from reconciler.plan import Action, Change, Plan, ReadFailure
+from reconciler.render.detail import Line, detail_lines
+from reconciler.render.escape import visible
+from reconciler.render.graph import mermaid, plan_graph
+from reconciler.render.markdown_code import code, fence, size
+from reconciler.render.review_words import (
+    change_words,
+    notices,
+    place_words,
+    review_summary,
+)
+from reconciler.render.summary import plan_details, plan_line
+from reconciler.render.text import Header
+from reconciler.review import Review
+
+COMMENT_LIMIT = 65_536
+"""Characters of a comment on GitHub; counted here in bytes of UTF-8, which are never fewer."""
+SUMMARY_LIMIT = 1024 * 1024
+"""Bytes of all summaries of one step."""
+_ROOM_FOR_LEFT_OUT = 900
+_ROOM_FOR_FRAME = 120
+"""Bytes of the title and the tags around one section, at most."""
+_MOST_IN_HEAD = 20
+"""Lines of one sort in the head: notices, systems that could not be read, warnings."""
+_MOST_OF_GRAPH = 40
+_RUN_URL = re.compile(r"https?://[\w.:-]+/[\w.-]+/[\w.-]+/actions/runs/[0-9]+", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The Markdown, and how many of the destroys it had room to name."""
+
+    text: str
+    destroys: int
+    shown: int
+
+
+def marker(target: str) -> str:
+    """The hidden first line by which a comment is found again: `<!-- reconcile:TARGET -->`.
+
+    A name that could end the HTML comment is written plainly, with a digest that keeps it apart.
+    """
+    name = re.sub(r"[^A-Za-z0-9._]+", "-", target)[:60].strip("-")
+    if name != target:
+        name = f"{name}.{hashlib.sha256(target.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"
+    return f"<!-- reconcile:{name} -->"
+
+
+def render_markdown(plan: Plan, header: Header, limit: int, run_url: str = "") -> Page:
+    """The plan in at most `limit` bytes of UTF-8. `run_url` is where artifacts are found."""
+    sections = list(_sections(plan, header.review))
+    destroys = [entry for entry in _entries(sections) if entry.change.destroys]
+    head = _head(plan, header)
+    room = _Room(limit - size(head) - _ROOM_FOR_LEFT_OUT - _ROOM_FOR_FRAME * len(sections))
+    if room.bytes < 0:
+        head, room = _short_head(plan, header, limit), _Room(0)
+    _fill(sections, destroys, room)
+    shown = sum(entry.level > 0 for entry in destroys)
+    body = "".join(section.text() for section in sections if section.shown)
+    tail = "".join(block for block in _tail(plan) if room.take(size(block)))
+    first = marker(header.target)
+    if shown < len(destroys):
+        first += f" {shown} of {len(destroys)} destroys shown: this is not all of it."
+    text = f"{first}\n{head}{body}{tail}{_left_out(sections, limit, run_url)}"
+    return Page(text if size(text) <= limit else "", len(destroys), shown)
+
+
+@dataclass
+class _Room:
+    """Bytes that are left."""
+
+    bytes: int
+
+    def take(self, wanted: int) -> bool:
+        """Use that many, if they are there."""
+        if wanted > self.bytes:
+            return False
+        self.bytes -= wanted
+        return True
+
+
+@dataclass
+class _Entry:
+    """A change at one of four levels: left out, its address, with its causes, with its diff."""
+
+    change: Change
+    review: Review
+    level: int = 0
+    texts: list[str] = field(default_factory=lambda: [""])
+
+    def text(self) -> str:
+        return self.texts[-1]
+
+    def raise_to(self, level: int, room: _Room) -> bool:
+        """Show more of the change, if there is room."""
+        if self.level >= level:
+            return True
+        text = _LEVELS[level](self.change, self.review)
+        if not room.take(size(text) - size(self.texts[-1])):
+            return False
+        self.texts.append(text)
+        self.level = level
+        return True
+
+
+@dataclass
+class _Section:
+    """Changes under one title; `collapsed` until somebody opens it."""
+
+    title: str
+    entries: list[_Entry]
+    collapsed: bool
+
+    @property
+    def shown(self) -> int:
+        return sum(entry.level > 0 for entry in self.entries)
+
+    def text(self) -> str:
+        count = len(self.entries)
+        of = f"{self.shown} of {count}" if self.shown < count else str(count)
+        listing = "".join(entry.text() for entry in self.entries)
+        if not self.collapsed:
+            return f"\n#### {self.title} ({of})\n\n{listing}"
+        return (
+            f"\n<details><summary><b>{self.title} ({of})</b></summary>\n\n{listing}\n</details>\n"
+        )
+
+
+def _sections(plan: Plan, review: Review) -> Iterator[_Section]:
+    going = [change for change in plan.changes if change.pending]
+    yield from _section("Deletes", _of(going, Action.DELETE), review, collapsed=False)
+    yield from _section("Replacements", _of(going, Action.REPLACE), review, collapsed=False)
+    refused = sorted(plan.refused, key=lambda change: not change.destroys)
+    yield from _section("Blocked and in conflict", refused, review, collapsed=False)
+    for title, action in (
+        ("Updates", Action.UPDATE),
+        ("Imports", Action.ADOPT),
+        ("Creates", Action.CREATE),
+    ):
+        yield from _section(title, _of(going, action), review, collapsed=True)
+
+
+def _section(
+    title: str, changes: Sequence[Change], review: Review, *, collapsed: bool
+) -> Iterator[_Section]:
+    if changes:
+        yield _Section(title, [_Entry(change, review) for change in changes], collapsed)
+
+
+def _of(changes: Iterable[Change], action: Action) -> list[Change]:
+    return [change for change in changes if change.action is action]
+
+
+def _entries(sections: Iterable[_Section]) -> Iterator[_Entry]:
+    for section in sections:
+        yield from section.entries
+
+
+def _fill(sections: Sequence[_Section], destroys: Sequence[_Entry], room: _Room) -> None:
+    """Addresses of destroys first, then of the refused, then all that is known of both."""
+    urgent = list(_entries(section for section in sections if not section.collapsed))
+    for level in (1, 2):
+        for entry in destroys:
+            entry.raise_to(level, room)
+        for entry in urgent:
+            entry.raise_to(level, room)
+    for entry in urgent:
+        entry.raise_to(3, room)
+    for entry in _entries(section for section in sections if section.collapsed):
+        if room.bytes < _ROOM_FOR_FRAME:
+            return
+        entry.raise_to(3, room) or entry.raise_to(2, room) or entry.raise_to(1, room)
+
+
+def _bare(change: Change, _review: Review) -> str:
+    return f"- {code(change.address)}\n"
+
+
+def _brief(change: Change, review: Review) -> str:
+    parts = [code(change.address)]
+    if change.refusal is not None:
+        parts.append(f"{change.refusal.kind.value} {change.action.value}")
+    if change.desired is not None and change.desired.source.file:
+        parts.append(code(str(change.desired.source)))
+    elif change.action is Action.DELETE:
+        parts.append("leftover of a replacement" if change.deposed else "not in the manifests")
+    parts += [code(words) for words in change_words(change, review)]
+    return f"- {' · '.join(parts)}\n"
+
+
+def _full(change: Change, review: Review) -> str:
+    return _brief(change, review) + fence(detail_lines(change), "  ")
+
+
+_LEVELS: dict[int, Callable[[Change, Review], str]] = {1: _bare, 2: _brief, 3: _full}
+
+
+def _head(plan: Plan, header: Header) -> str:
+    parts = [f"stack {code(plan.stack)}"]
+    if header.description:
+        parts.insert(0, code(header.description))
+    if header.commit:
+        parts.append(f"commit {code(header.commit)}")
+    parts += [code(words) for words in place_words(header.review)]
+    lines = [f"### Plan for {code(header.target)}", "", " · ".join(parts), ""]
+    lines += [f"**{plan_line(plan)}** {' '.join(plan_details(plan))}".rstrip(), ""]
+    summary = [code(words) for words in review_summary(plan, header.review)]
+    lines += _some([f"- {words}" for words in summary])
+    lines += _some([f"- {code(words)}" for words in notices(header.review)])
+    if header.offline:
+        lines += ["> [!NOTE]", "> This plan was made offline and cannot be applied.", ""]
+    lines += _alert(plan)
+    text = "\n".join(lines) + "\n"
+    return text + "".join(map(_failure, plan.failures[:_MOST_IN_HEAD]))
+
+
+def _short_head(plan: Plan, header: Header, limit: int) -> str:
+    """The summary line alone, where there is hardly any room."""
+    text = f"### Plan for {code(header.target)}\n\n**{plan_line(plan)}**\n"
+    return text if size(text) + _ROOM_FOR_LEFT_OUT < limit else ""
+
+
+def _some(lines: list[str]) -> list[str]:
+    if not lines:
+        return []
+    more = len(lines) - _MOST_IN_HEAD
+    rest = [f"- and {more} more"] if more > 0 else []
+    return [*lines[:_MOST_IN_HEAD], *rest, ""]
+
+
+def _alert(plan: Plan) -> list[str]:
+    """What must not be overlooked."""
+    destroys = sum(change.destroys for change in plan.pending)
+    words = []
+    if destroys:
+        words.append(f"{destroys} {'object' if destroys == 1 else 'objects'} will be destroyed.")
+    if plan.refused:
+        count = len(plan.refused)
+        words.append(f"{count} {'change is' if count == 1 else 'changes are'} refused.")
+    if plan.failures:
+        words.append("A system could not be read: this plan is incomplete and cannot be applied.")
+    return ["> [!CAUTION]", f"> {' '.join(words)}", ""] if words else []
+
+
+def _failure(failure: ReadFailure) -> str:
+    lines = [Line("!", visible(failure.reason, 2000)), Line("!", visible(failure.fix, 2000))]
+    count = len(failure.addresses)
+    planned = f": {count} {'address' if count == 1 else 'addresses'} not planned" if count else ""
+    return f"- Not read: {code(failure.system)}{planned}\n{fence(lines, '  ')}"
+
+
+def _tail(plan: Plan) -> Iterator[str]:
+    """What is good to know, as far as there is room: the graph, what is detached, warnings."""
+    graph = plan_graph(plan)
+    if graph.edges and len(graph.nodes) <= _MOST_OF_GRAPH:
+        drawn = mermaid(graph)
+        yield (
+            "\n<details><summary><b>Dependencies</b></summary>\n\n"
+            f"```mermaid\n{drawn}```\n\n</details>\n"
+        )
+    if plan.detached:
+        lines = [
+            f"- {code(f'{item.kind} {item.name}')} {code(item.uid)}: {code(item.reason)}\n"
+            for item in plan.detached
+        ]
+        yield _collapsed("Detached: marked, but not ours", lines)
+    if plan.warnings:
+        yield _collapsed("Warnings", [f"- {code(text)}\n" for text in plan.warnings])
+    yield f"\nPlan {code(plan.digest())}\n"
+
+
+def _collapsed(title: str, lines: list[str]) -> str:
+    more = len(lines) - _MOST_IN_HEAD
+    rest = [f"- and {more} more\n"] if more > 0 else []
+    listing = "".join([*lines[:_MOST_IN_HEAD], *rest])
+    return f"\n<details><summary><b>{title} ({len(lines)})</b></summary>\n\n{listing}\n</details>\n"
+
+
+def _left_out(sections: Sequence[_Section], limit: int, run_url: str) -> str:
+    """Exactly what had no room, and where the whole plan is."""
+    parts = []
+    for section in sections:
+        name = section.title.lower()
+        absent = sum(entry.level == 0 for entry in section.entries)
+        brief = sum(0 < entry.level < 3 for entry in section.entries)
+        if absent:
+            parts.append(f"{absent} of {len(section.entries)} {name} not shown")
+        if brief:
+            parts.append(f"{brief} {name} shown without details")
+    if not parts:
+        return ""
+    where = "in the artifacts of this run"
+    if _RUN_URL.fullmatch(run_url):
+        where = f"in [the artifacts of this run]({run_url})"
+    return (
+        f"\n**Left out, for the limit of {limit:,} bytes:** {'; '.join(parts)}. "
+        f"The whole plan is {where}, or: `reconcile plan -o html=plan.html`\n"
+    )

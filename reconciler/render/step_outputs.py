@@ -1,0 +1,43 @@
+"""A plan -> the outputs of a step, in the form of a GitHub runner's output file."""
+
+import secrets
+from collections.abc import Mapping
+
+from reconciler.plan import Plan
+from reconciler.render.escape import printable
+from reconciler.render.summary import count, plan_line
+from reconciler.render.text import Header
+
+
+def plan_outputs(plan: Plan, header: Header) -> dict[str, str]:
+    """What a workflow decides by. Counts are decimal numbers, conditions `true` or `false`."""
+    counts = count(plan.changes)
+    applyable = plan.complete and bool(plan.pending) and not header.offline
+    return {
+        "changes": str(len(plan.pending)),
+        "imports": str(counts.imports),
+        "adds": str(counts.adds),
+        "updates": str(counts.changes),
+        "deletes": str(counts.destroys),
+        "unchanged": str(counts.unchanged),
+        "refused": str(len(plan.refused)),
+        "complete": _truth(plan.complete),
+        "applyable": _truth(applyable),
+        "digest": plan.digest(),
+        "target": printable(plan.target),
+        "stack": printable(plan.stack),
+        "summary": plan_line(plan),
+    }
+
+
+def render_outputs(values: Mapping[str, str]) -> str:
+    """`NAME<<DELIMITER`, the value, DELIMITER; nobody who writes a value can know the delimiter.
+
+    The form is that of the runner's file commands (FileCommandManager.cs of actions/runner).
+    """
+    delimiter = f"reconcile_{secrets.token_hex(16)}"
+    return "".join(f"{name}<<{delimiter}\n{text}\n{delimiter}\n" for name, text in values.items())
+
+
+def _truth(value: object) -> str:
+    return "true" if value else "false"

@@ -1,0 +1,180 @@
+"""`plan --offline`, several `--target`, `--fail-on`: files alone, with a real command line."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.cli.main import run
+from reconciler.plan_file import read_plan_file
+
+CONFIG = """\
+apiVersion: reconciler/v1
+stack: ml-platform
+targets:
+  production:
+    runai:
+      base_url: {env: FLOW_TEST_URL}
+      client_id: {env: FLOW_TEST_ID}
+      client_secret: {env: FLOW_TEST_SECRET}
+    docker: {}
+  staging:
+    runai: {sandbox: .reconcile/staging.db}
+    docker: {base_image: "example/base:1"}
+env_allow: ["FLOW_VAR_*"]
+"""
+MANIFEST = """\
+apiVersion: reconciler/v1
+kind: RunaiEnvironment
+metadata: {name: env, protect: true}
+spec:
+  scope: project
+  scope_id: team-a
+  image: x:1
+  environment_variables: {PASSWORD: {env: FLOW_VAR_PASSWORD}}
+---
+apiVersion: reconciler/v1
+kind: RunaiEnvironment
+metadata: {id: other, name: another}
+spec: {scope: tenant, image: x:1}
+"""
+IMAGE = """\
+apiVersion: reconciler/v1
+kind: RayfineImage
+metadata: {name: hello}
+spec: {path: hello, tag: "registry.example/hello:1", push: true}
+"""
+Reconcile = Callable[..., int]
+
+
+@pytest.fixture
+def reconcile(tmp_path: Path) -> Reconcile:
+    (tmp_path / "reconciler.yaml").write_text(CONFIG)
+    (tmp_path / "manifests").mkdir()
+    (tmp_path / "manifests" / "m.yaml").write_text(MANIFEST)
+    return lambda *arguments: run(["-C", str(tmp_path), *arguments])
+
+
+def document(path: Path) -> Any:
+    return json.loads(path.read_text())
+
+
+def test_an_offline_plan_needs_no_variable_and_says_what_it_is(
+    reconcile: Reconcile, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "manifests" / "image.yaml").write_text(IMAGE)
+    (tmp_path / "hello").mkdir()
+    (tmp_path / "hello" / "env.py").write_text(
+        "class Actor:\n    def add(self):\n        return 1\n"
+    )
+    arguments = ("plan", "--target", "production", "--offline", "-o", "text", "-o", "json=p.json")
+    assert reconcile(*arguments, "--detailed-exitcode") == 2
+    text = capsys.readouterr().out
+    assert text.startswith("Target: production (offline, compared with nothing) · stack ml")
+    assert "registry.example/hello:1" in text
+    assert "Plan: 3 to add, 0 to change, 0 to destroy." in text
+    assert "This plan was made offline and cannot be applied." in text
+    found = document(tmp_path / "p.json")
+    assert (found["applyable"], found["reconciler"]["offline"]) == (False, True)
+    assert reconcile("apply", "p.json", "--apply") == 1
+    assert "this plan was made offline" in capsys.readouterr().err
+
+
+def test_an_offline_plan_against_an_exported_live_state(
+    reconcile: Reconcile,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    staging = ("--target", "staging")
+    monkeypatch.setenv("FLOW_VAR_PASSWORD", "canary-4711")
+    assert reconcile("apply", *staging, "--apply") == 0
+    assert reconcile("plan", *staging, "-o", "json=live.json") == 0
+    monkeypatch.delenv("FLOW_VAR_PASSWORD")
+    offline = ("plan", *staging, "--offline", "--live", "live.json")
+    capsys.readouterr()
+    assert reconcile(*offline, "--detailed-exitcode") == 0
+    assert "2 unchanged." in capsys.readouterr().out
+
+    changed = MANIFEST.replace("x:1", "x:2", 1).replace("{id: other", "{id: new, moved_from: other")
+    (tmp_path / "manifests" / "m.yaml").write_text(changed)
+    assert reconcile(*offline, "--detailed-exitcode") == 2
+    text = capsys.readouterr().out
+    assert '~ image = "x:1" -> "x:2"' in text
+    assert '~ id = "other" -> "new"' in text
+    assert "Plan: 0 to add, 2 to change, 0 to destroy." in text
+
+    (tmp_path / "manifests" / "m.yaml").write_text(MANIFEST.split("---\n")[1])
+    assert reconcile(*offline) == 4
+    assert "it is protected and must not be destroyed" in capsys.readouterr().out
+    assert "canary-4711" not in (tmp_path / "live.json").read_text()
+    saved = read_plan_file(tmp_path / "live.json")
+    assert sorted(live.name for live in saved.recorded_live()) == ["another", "env"]
+
+
+def test_the_live_state_of_another_target_is_refused(
+    reconcile: Reconcile, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert reconcile("plan", "--target", "staging", "--offline", "-o", "json=s.json") == 0
+    assert reconcile("plan", "--target", "production", "--offline", "--live", "s.json") == 1
+    assert "it holds target staging" in capsys.readouterr().err
+
+
+def test_several_targets_keep_their_outputs_apart(
+    reconcile: Reconcile, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    overlay = tmp_path / "overlays" / "production" / "o.yaml"
+    overlay.parent.mkdir(parents=True)
+    overlay.write_text(MANIFEST.split("---\n")[1].replace("x:1", "x:9"))
+    both = ("plan", "--offline", "--target", "production", "--target", "staging")
+    assert reconcile(*both, "-o", "text", "-o", "json=out/{target}.json") == 0
+    text = capsys.readouterr().out
+    assert text.index("Target: production") < text.index("\n\nTarget: staging")
+    for target, image in (("production", "x:9"), ("staging", "x:1")):
+        (change,) = (
+            item
+            for item in document(tmp_path / "out" / f"{target}.json")["resource_changes"]
+            if item["name"] == "other"
+        )
+        assert change["change"]["after"]["image"] == image
+
+
+def test_one_target_that_fails_does_not_keep_the_others_from_being_planned(
+    reconcile: Reconcile, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLOW_VAR_PASSWORD", "x")
+    both = ("plan", "--target", "production", "--target", "staging", "--detailed-exitcode")
+    assert reconcile(*both) == 1
+    said = capsys.readouterr()
+    assert "Error: production: " in said.err
+    assert "FLOW_TEST_URL" in said.err
+    assert "Target: staging" in said.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["plan", "--target", "a", "--target", "b", "--out", "p.json"], "put {target} into"),
+        (["plan", "--target", "a", "--target", "b", "-o", "json"], "cannot be told apart"),
+        (["plan", "--target", "a", "--target", "a"], "--target a is given twice"),
+        (["apply", "--target", "a", "--target", "b"], "apply takes one target at a time"),
+        (["plan", "--live", "p.json"], "--live goes with --offline"),
+        (["plan", "--offline", "--out", "p.json"], "so it is not saved"),
+        (["plan", "--fail-on", "delete,destroy"], "'destroy' is not one of create, update"),
+        (["plan", "--offline", "--target", "c"], "there is no target c"),
+    ],
+)
+def test_what_is_refused(
+    reconcile: Reconcile, arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert reconcile(*arguments) == 1
+    assert words in capsys.readouterr().err
+
+
+def test_fail_on(reconcile: Reconcile, capsys: pytest.CaptureFixture[str]) -> None:
+    offline = ("plan", "--offline", "--target", "staging", "--detailed-exitcode")
+    assert reconcile(*offline, "--fail-on", "delete,replace") == 2
+    assert reconcile(*offline, "--fail-on", "delete, create") == 4
+    assert "Error: --fail-on create: RunaiEnvironment.other" in capsys.readouterr().err

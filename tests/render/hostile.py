@@ -1,0 +1,153 @@
+"""Strings that try to get out of where they are put, and plans that are full of them."""
+
+from hypothesis import strategies as st
+
+from reconciler.plan import Plan
+from reconciler.review import Cause, Edit, Origin, Review
+from tests.core.builders import live, plan_of, resource
+
+_TRICKS = (
+    "`",
+    "``",
+    "```",
+    "````",
+    "~~~",
+    "\n",
+    "\r\n",
+    "\r",
+    "\n\n",
+    "    ",
+    "\t",
+    "|",
+    "||",
+    "\\",
+    "\\`",
+    "<!--",
+    "-->",
+    "--!>",
+    "<details>",
+    "</details>",
+    "</summary>",
+    "<b>",
+    "</code>",
+    "</pre>",
+    "<script>alert(1)</script>",
+    "</script>",
+    "<img src=x onerror=alert(1)>",
+    "<svg/onload=alert(1)>",
+    "&lt;",
+    "&#x27;",
+    "&",
+    "]]>",
+    "<![CDATA[",
+    "@octocat",
+    "@org/team",
+    "#123",
+    "GH-1",
+    "owner/repo#1",
+    "[a](javascript:alert(1))",
+    "![x](http://evil.example/x.png)",
+    "http://evil.example",
+    "<http://x.example>",
+    "www.evil.example",
+    "# h",
+    "\n# h",
+    "- x",
+    "\n- x",
+    "> q",
+    "\n> q",
+    "\n---\n",
+    "\n===\n",
+    "* * *",
+    "$`x`$",
+    "::error::x",
+    "\n::error::x",
+    "::add-mask::x",
+    "::stop-commands::x",
+    "##[error]x",
+    "##[group]",
+    "%0A",
+    "%",
+    "\u202e",
+    "\u2066",
+    "\u200b",
+    "\u200d",
+    "\ufeff",
+    "\u00ad",
+    "\u3164",
+    "\u034f",
+    "\u05d0",
+    "\u0627",
+    "\u2028",
+    "\x1b[31m",
+    "\x9b",
+    "\x00",
+    "\x07",
+    "\ud800",
+    "\U000e0001",
+    "\ufe0f",
+    "\u00a0",
+    "EOF",
+    "ghadelimiter_",
+    "<<",
+    "=",
+    "\nx=y\n",
+    "name<<EOF\n",
+    '"',
+    "'",
+    ";",
+    ",",
+    ":",
+    "${{ secrets.X }}",
+    "```mermaid\n",
+    "%%{init: {}}%%",
+    "click n0 call x()",
+    "end",
+    '"]',
+    "n0-->n1",
+    "</style>",
+)
+
+texts = st.lists(st.sampled_from(_TRICKS) | st.text(max_size=4), max_size=6).map("".join)
+
+
+def hostile_plan(text: str) -> Plan:
+    """A plan in which the text stands wherever data can stand."""
+    return plan_of(
+        [
+            resource(
+                "RunaiEnvironment.a",
+                {"image": text, text or "x": text, "list": [text], "env": {text: text}},
+                warnings=(text,),
+            ),
+            resource("RunaiEnvironment.b", {"name": text, "image": text}),
+            resource("RunaiEnvironment.e" + text, depends_on=["RunaiEnvironment.a"]),
+            resource("RunaiEnvironment.f", {"name": text, "image": "x"}),
+        ],
+        [
+            live("RunaiEnvironment.b", {"name": "b"}, notes=(text,), unknown_fields=(text,)),
+            live("RunaiEnvironment.c", {"name": text}, uid=text),
+            live("RunaiEnvironment.d", owner=None, detached=text, uid=text),
+            live("RunaiEnvironment.f", {"name": text, "image": text}, owner=None, uid=text),
+        ],
+    )
+
+
+def hostile_review(text: str) -> Review:
+    """What Git and an earlier plan say, all of it the text."""
+    edit = Edit(text, text, text, text, text, 3)
+    return Review(
+        since=text,
+        dirty=True,
+        causes={
+            "RunaiEnvironment.a": Cause(Origin.BRANCH, edit),
+            "RunaiEnvironment.b": Cause(Origin.BOTH, edit, text, text),
+            "RunaiEnvironment.c": Cause(Origin.DRIFT, None, text, text),
+        },
+        reviewed=text or "x",
+        news={"RunaiEnvironment.a": text, text: text},
+        note=text,
+        config_from=text,
+        overridden=(text,),
+        allowances=(text,),
+    )
