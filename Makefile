@@ -24,6 +24,7 @@ test: venv ## Run everything: static checks and all tests, with Docker; nothing 
 	@$(PHASE) "Docker engine" scripts/ensure-engine
 	@$(PHASE) "Base images" scripts/ensure-base-image
 	@$(PHASE) "Registry" scripts/ensure-registry
+	@$(PHASE) "SSH server" scripts/ensure-sshd
 	@$(PHASE) "Workflow tools" scripts/ensure-workflow-tools
 	@$(PHASE) "Workflow files" scripts/check-workflows
 	@$(PHASE) "NeMo Agent Toolkit" scripts/bootstrap-python --toolkit

@@ -13,12 +13,12 @@ import click
 from reconciler.apply import Crew, Outcome, Status, apply_plan
 from reconciler.cli.options import PlanOptions
 from reconciler.cli.output import show, style_of
-from reconciler.cli.screen import open_screen
 from reconciler.plan import Plan
 from reconciler.render.escape import log_safe, printable
 from reconciler.render.progress import Progress
 from reconciler.render.style import Style
 from reconciler.render.summary import apply_line
+from reconciler.screen import open_screen
 from reconciler.session import Session
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def _observer(options: PlanOptions) -> Iterator["Progress | EventStream"]:
     if options.events:
         yield _events()
         return
-    with open_screen(options.place) as screen:
+    with open_screen(colour=options.place.colour_for(sys.stderr)) as screen:
         yield Progress(screen)
 
 

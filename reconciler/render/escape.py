@@ -11,21 +11,12 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
-_UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Zs"})
-_INVISIBLE = frozenset(
-    "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0"
-    + "".join(map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))))
-)
-"""Letters and marks without a shape: Unicode's default ignorables outside of category Cf."""
+from reconciler.wording.printable import escaped, is_unsafe, printable
+
+__all__ = ["literal", "literal_name", "log_safe", "log_safe_json", "printable", "visible"]
+
 _RIGHT_TO_LEFT = frozenset({"R", "AL", "AN"})
 _COMMAND = re.compile(r"^(\s*):(?=:)", re.MULTILINE)
-
-
-def printable(text: str) -> str:
-    """The text with every control, format, private, separator or shapeless character escaped."""
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(_escape(c) if _is_unsafe(c) else c for c in text)
 
 
 def visible(text: str, most: int = 0) -> str:
@@ -37,7 +28,7 @@ def visible(text: str, most: int = 0) -> str:
         text, more = text[:most], len(text) - most
         return f"{visible(text)}... ({more} more characters)"
     if not (text.isascii() and text.isprintable()):
-        text = "".join(_escape(c) if _is_unsafe(c) or _is_backward(c) else c for c in text)
+        text = "".join(escaped(c) if is_unsafe(c) or _is_backward(c) else c for c in text)
     return text.replace("##[", "#\\x23[")
 
 
@@ -75,18 +66,5 @@ def literal_name(name: str) -> str:
     return name if plain.isascii() and plain.isalnum() else literal(name)
 
 
-def _is_unsafe(character: str) -> bool:
-    if character == " ":
-        return False
-    return unicodedata.category(character) in _UNSAFE or character in _INVISIBLE
-
-
 def _is_backward(character: str) -> bool:
     return unicodedata.bidirectional(character) in _RIGHT_TO_LEFT
-
-
-def _escape(character: str) -> str:
-    code = ord(character)
-    if code < 0x100:
-        return f"\\x{code:02x}"
-    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

@@ -3,11 +3,11 @@
 import threading
 import time
 from collections.abc import Callable
-from typing import Protocol
 
 from reconciler.apply import Outcome, Status
 from reconciler.plan import Action, Change
 from reconciler.render.escape import printable
+from reconciler.screen import Screen
 
 DOING = {
     Action.CREATE: "Creating",
@@ -25,23 +25,6 @@ DONE = {
     Action.ADOPT: "Import",
     Action.UNCHANGED: "Read",
 }
-
-
-class Screen(Protocol):
-    """Where progress lines go, and the lines of what is still running."""
-
-    def line(self, text: str) -> None:
-        """Print one line for good."""
-        ...
-
-    def running(self, texts: list[str]) -> None:
-        """Show what is running now, in place of what was shown before; may do nothing."""
-        ...
-
-    @property
-    def repaints(self) -> bool:
-        """Whether `running` shows anything; if not, news of running writes become lines."""
-        ...
 
 
 class Progress:

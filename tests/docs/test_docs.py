@@ -267,10 +267,11 @@ def _templates() -> list[str]:
     return sorted(found)
 
 
-def test_the_messages_of_troubleshooting_are_real() -> None:
+@pytest.mark.parametrize("page", ["troubleshooting.md", "environments.md"])
+def test_the_messages_of_tables_of_errors_are_real(page: str) -> None:
     """Every message is one of ours, or a part of one; `...` stands for what differs."""
     templates = _templates()
-    text = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
     for row in re.findall(r"^\| (.*?) \| .* \|$", text, re.MULTILINE):
         for message in re.findall(r"`([^`]+)`", row):
             parts = [part.strip(" :,.") for part in message.split("...")]
@@ -278,3 +279,21 @@ def test_the_messages_of_troubleshooting_are_real() -> None:
                 part and re.escape(part) in template for template in templates for part in parts
             )
             assert known, message
+
+
+def test_the_example_of_many_samples_is_the_program_that_is_tested() -> None:
+    page = (ROOT / "docs" / "environments.md").read_text(encoding="utf-8")
+    program = (ROOT / "examples" / "rayfine" / "evaluate_many.py").read_text(encoding="utf-8")
+    assert f"```python\n{program}```\n" in page
+
+
+def test_the_errors_of_environments_have_the_classes_that_the_table_says() -> None:
+    from reconciler import errors  # noqa: PLC0415
+    from reconciler.rayfine.runtime import errors as runtime  # noqa: PLC0415
+
+    page = (ROOT / "docs" / "environments.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"^\| .*? \| `(\w+Error)`", page, re.MULTILINE))
+    assert len(named) >= 8
+    for name in named:
+        found = getattr(runtime, name, None) or getattr(errors, name)
+        assert issubclass(found, errors.ReconcileError)

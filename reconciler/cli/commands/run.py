@@ -90,7 +90,12 @@ class Task:
 @click.option("--engine", type=ENGINES, help="How env.py is run.  [default: ray]")
 @click.option("--timeout", type=click.FloatRange(0), metavar="SECONDS", help="Limit of each call.")
 @click.option("--memory", metavar="SIZE", help="Limit of each container, such as 2g.")
-@click.option("--docker-host", default="", metavar="ADDRESS", help="Another Docker engine.")
+@click.option(
+    "--docker-host",
+    default="",
+    metavar="ADDRESS",
+    help="Another Docker engine: ssh://USER@HOST or tcp://HOST:PORT.",
+)
 @click.option("--url", metavar="URL", help="Use what `reconcile serve` serves there.")
 @click.option("--token-env", metavar="NAME", help="With --url: the variable with its token.")
 @click.option("--sweep", "only_sweep", is_flag=True, help="Remove orphans of ours, and end.")

@@ -105,7 +105,12 @@ class Listening:
 )
 @click.option("--engine", type=ENGINES, default="ray", help="How env.py is run.  [default: ray]")
 @click.option("--memory", metavar="SIZE", help="Limit of each container, such as 2g.")
-@click.option("--docker-host", default="", metavar="ADDRESS", help="Another Docker engine.")
+@click.option(
+    "--docker-host",
+    default="",
+    metavar="ADDRESS",
+    help="Another Docker engine: ssh://USER@HOST or tcp://HOST:PORT.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Announce the address as one JSON line.")
 @target_option
 @click.pass_obj

@@ -34,6 +34,7 @@ _QUIET = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_TQDM_PATCH_PRINT": "0",
     "RAY_AUTH_MODE": "disabled",
+    "RAY_max_direct_call_object_size": str(2 << 20),  # up to here without the object store
 }
 
 

@@ -23,7 +23,7 @@ def local_backend(options: LoadOptions, identity: str) -> Sequence[Replica]:
     """Containers of the engine at `docker_host`, by default the ordinary one."""
     docker = Engine(options.docker_host or None)
     guard_against_orphans(docker, options.docker_host)
-    if options.warm and (claimed := POOL.claim(docker, options, identity)):
+    if options.warm and (claimed := POOL.claim(options, identity)):
         return claimed
     return start_local(docker, options, identity)
 
@@ -55,8 +55,8 @@ def load_env(
     (`"2g"` or bytes), `timeout` (seconds to start), `call_timeout` (seconds per call, default an
     hour, 0 for none), `lease` (seconds without a heartbeat until it ends itself), `docker_host`,
     `network`, `warm` (False: never take a container of the warm pool).
-    In mode "remote": either `host`, an engine at `tcp://`, and `tls` as the Docker SDK takes it;
-    or `url` and `token` of `reconcile serve`, `ca_file` (PEM, for `https://`).
+    In mode "remote": either `host`, an engine at `ssh://`, or at `tcp://` with `tls` as the Docker
+    SDK takes it; or `url` and `token` of `reconcile serve`, `ca_file` (PEM, for `https://`).
     Raises `LoadError`.
     """
     options = read_options(

@@ -1,9 +1,11 @@
 """Life and death of containers: names, ports, kills of the caller, the sweep, forks."""
 
+import contextlib
 import json
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -21,6 +23,7 @@ from reconciler.rayfine import (
     load_env,
 )
 from reconciler.rayfine.docker.engine import Engine
+from reconciler.rayfine.runtime.container import AGENT_PORT
 from reconciler.rayfine.runtime.errors import EnvironmentEndedError, LoadError
 from reconciler.rayfine.runtime.owner import Owner, judge, owner_labels
 from reconciler.rayfine.runtime.sweep import find_containers, sweep
@@ -187,6 +190,17 @@ def test_names(load: Load, images: Images) -> None:
         assert docker("inspect", "-f", "{{.Id}}", "rectest-my.name") == taken
     finally:
         docker("rm", taken)
+
+
+def test_ports_that_are_taken_here_do_not_matter(load: Load) -> None:
+    with contextlib.ExitStack() as taken:
+        for port in (AGENT_PORT, 10001):
+            with contextlib.suppress(OSError):  # then somebody else has it, which is as good
+                taken.enter_context(socket.create_server(("0.0.0.0", port)))
+        env = load(ENV)
+        env.setup()
+        assert env.echo(1) == 1
+        assert docker("port", env.id).rpartition(":")[2] not in (str(AGENT_PORT), "10001")
 
 
 def test_a_fork_owns_nothing(load: Load) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime as dt
+import resource
 import threading
 import time
 
@@ -78,6 +79,9 @@ def speak(text, times=1):
         os.write(1, text.encode()); os.write(2, text.encode())
     print(text, flush=True)
     return "spoken"
+def flood():
+    line = b"x" * 65535 + b"\\n"
+    while True: os.write(1, line)
 class Evil:
     def __reduce__(self): return os.system, ("touch /tmp/executed",)
 def evil(): return Evil()
@@ -287,6 +291,27 @@ def test_output_that_looks_like_protocol(load: Load) -> None:
     assert "HTTP/1.1 200" in docker("logs", env.id)
     assert env.speak("x" * 65_000, times=1000) == "spoken"
     assert env.echo(2) == 2
+
+
+def test_endless_output_fills_neither_the_caller_nor_the_disk(load: Load) -> None:
+    env = load(ENV)
+    env.setup()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(CallTimeoutError):
+        env.call("flood", _timeout=4)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000  # kB
+    assert 1 << 20 < len(docker("logs", env.id)) < 20 << 20
+    assert env.echo(1) == 1
+
+
+def test_gigabytes_as_a_result(load: Load) -> None:
+    env = load(ENV, memory="3g")
+    env.setup()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(TransferError, match=r"too large: 1024\.0 MiB"):
+        env.big(1 << 30)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000
+    assert env.echo(1) == 1
 
 
 def test_a_result_whose_unpickling_would_run_code(load: Load) -> None:

@@ -10,6 +10,7 @@ from reconciler.rayfine.runtime.errors import (
     EnvironmentEndedError,
     LoadError,
     RemoteError,
+    TransferError,
 )
 from tests.rayfine.runtime.conftest import LOADED, RAY_BASE, Images, Load, docker
 
@@ -43,6 +44,14 @@ def end(): os._exit(3)
 def eat():
     kept = []
     while True: kept.append(bytearray(8 << 20))
+class Evil:
+    def __reduce__(self): return os.system, ("touch /tmp/executed",)
+def evil(): return Evil()
+def evil_error():
+    error = ValueError("evil")
+    error.args = (Evil(),)
+    error.__cause__ = type("Odd", (Exception,), {"__reduce__": lambda self: Evil().__reduce__()})()
+    raise error
 def array():
     a = numpy.arange(6.0).reshape(2, 3)
     return {"sum": float(a.sum()), "kind": type(a).__name__}
@@ -76,6 +85,11 @@ def test_an_actor_of_ray_serves_the_methods(load: Load) -> None:
     for name, args in (("pause", [60]), ("loop", [])):
         with pytest.raises(CallTimeoutError):
             env.call(name, *args, _timeout=0.3)
+    with pytest.raises(TransferError, match="Evil cannot be sent"):
+        env.evil()
+    with pytest.raises(ValueError, match="Evil object"):
+        env.evil_error()
+    assert "executed" not in docker("exec", env.id, "ls", "/tmp")
     assert env.add() == 3
     env.setup(OTHER="x")
     assert (env.variable("API_KEY"), env.add()) == (None, 1)

@@ -4,6 +4,8 @@ The README's base image is `rayproject/ray:latest`. Where the engine does not ha
 of the same make (user ray, uid 1000) gets that name for the time of these tests.
 """
 
+import ast
+import inspect
 import os
 import re
 import subprocess
@@ -13,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+import rayfine_env
+from reconciler import rayfine
 from tests.rayfine.runtime.conftest import RAY_BASE, docker
 
 pytestmark = pytest.mark.docker
@@ -91,6 +95,71 @@ def test_every_example_is_run_by_a_test_here() -> None:
     executed = {AFFINE, BUILD, LOAD, CONTEXT, SEVERAL, FUNCTION, ACTOR, MIXED}
     assert len(BLOCKS["python"]) == len(signatures) + len(listings) + len(executed)
     assert len(BLOCKS["dockerfile"]) == 1
+
+
+def test_the_signature_blocks_are_the_signatures() -> None:
+    for function in (rayfine_env.build_image_from_env, rayfine_env.load_env):
+        (text,) = [item for item in BLOCKS["python"] if item.startswith(f"{function.__name__}(\n")]
+        (stated,) = ast.parse(f"def {text.rstrip().partition('  # Returns')[0]}: ...").body
+        assert isinstance(stated, ast.FunctionDef)
+        parameters = inspect.signature(function).parameters
+        names = [item.arg for item in stated.args.args] + ["kwargs"] * bool(stated.args.kwarg)
+        assert names == list(parameters)
+        defaults = [ast.literal_eval(item) for item in stated.args.defaults]
+        found = [item.default for item in parameters.values() if item.default is not item.empty]
+        assert found == defaults
+        for item in stated.args.args:
+            assert item.annotation is not None
+            annotation = str(inspect.get_annotations(function, eval_str=True)[item.arg])
+            assert ast.unparse(item.annotation) in annotation
+        assert stated.returns is not None
+        returns = inspect.get_annotations(function, eval_str=True)["return"]
+        assert ast.unparse(stated.returns) == returns.__name__
+
+
+def test_the_methods_of_the_wrapper_are_as_stated() -> None:
+    (text,) = [item for item in BLOCKS["python"] if "env.setup(**" in item]
+    for name, arguments in re.findall(r"env\.(\w+)\((.*?)\)", text):
+        found = str(inspect.signature(getattr(rayfine.EnvironmentWrapper, name)))
+        assert arguments in found
+
+
+def test_the_utility_functions(tmp_path: Path) -> None:
+    environment(tmp_path, env_py=FUNCTION)
+    listed = block("list_active_environments()")
+    code = (
+        "from rayfine_env import *\n"
+        "build_image_from_env('environments/affine', 'affine:latest', quiet=True)\n"
+        "env_id = load_env('affine:latest', engine='process').id\n"
+        "again = load_env('affine:latest', engine='process').id\n"
+        "assert list_active_environments() == [env_id, again]\n"
+        "assert get_environment(env_id).id == env_id\n"
+    )
+    first, cleanup, last = listed.splitlines()
+    out = run(tmp_path, f"{code}{first}\n{last}\n{cleanup}\nprint(list_active_environments())")
+    assert out == "[]"
+    assert docker("ps", "-aq", "--filter", "ancestor=affine:latest") == ""
+
+
+def test_own_dockerfile_without_requirements(tmp_path: Path) -> None:
+    lines = [line for line in BLOCKS["dockerfile"][0].splitlines() if "requirements" not in line]
+    environment(tmp_path, env_py=MIXED, Dockerfile="\n".join(lines))
+    run(tmp_path, BUILD)
+    code = (
+        "with load_env(image='affine:latest') as env:\n    env.setup()\n    print(env.method_b())"
+    )
+    assert run(tmp_path, IMPORT + code) == "from module"
+
+
+def test_generated_dockerfile_with_requirements(tmp_path: Path) -> None:
+    environment(tmp_path, env_py=ACTOR, requirements_txt="numpy\n")
+    run(tmp_path, BUILD)
+    history = docker("history", "--no-trunc", "--format", "{{.CreatedBy}}", "affine:latest")
+    assert "-r requirements.txt" in history
+    code = (
+        "with load_env(image='affine:latest') as env:\n    env.setup()\n    print(env.process(1))"
+    )
+    assert run(tmp_path, IMPORT + code) == "{'processed': 1, 'config': None}"
 
 
 def test_generated_dockerfile_and_several_environments(tmp_path: Path) -> None:

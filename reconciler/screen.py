@@ -4,15 +4,29 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import click
 
-from reconciler.cli.main import Globals
-from reconciler.render.progress import Screen
-
 if TYPE_CHECKING:
     from rich.live import Live
+
+
+class Screen(Protocol):
+    """Where progress lines go, and the lines of what is still running."""
+
+    def line(self, text: str) -> None:
+        """Print one line for good."""
+        ...
+
+    def running(self, texts: list[str]) -> None:
+        """Show what is running now, in place of what was shown before; may do nothing."""
+        ...
+
+    @property
+    def repaints(self) -> bool:
+        """Whether `running` shows anything; if not, news of what runs become lines."""
+        ...
 
 
 class PlainScreen:
@@ -56,7 +70,7 @@ _MOST_LINES = 8
 
 
 @contextmanager
-def open_screen(place: Globals) -> Iterator[Screen]:
+def open_screen(*, colour: bool) -> Iterator[Screen]:
     """The screen that fits standard error: live only on a terminal that can repaint."""
     stream = sys.stderr
     if not stream.isatty() or os.environ.get("TERM", "dumb") == "dumb" or os.environ.get("CI"):
@@ -65,6 +79,6 @@ def open_screen(place: Globals) -> Iterator[Screen]:
     from rich.console import Console  # noqa: PLC0415  (rich is only needed on a terminal)
     from rich.live import Live  # noqa: PLC0415
 
-    console = Console(file=stream, no_color=not place.colour_for(stream), highlight=False)
+    console = Console(file=stream, no_color=not colour, highlight=False)
     with Live(console=console, transient=True, refresh_per_second=8) as live:
         yield LiveScreen(live)
