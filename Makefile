@@ -24,6 +24,7 @@ test: venv ## Run everything: static checks and all tests, with Docker; nothing 
 	@$(PHASE) "Docker engine" scripts/ensure-engine
 	@$(PHASE) "Base images" scripts/ensure-base-image
 	@$(PHASE) "Registry" scripts/ensure-registry
+	@$(PHASE) "Browser" scripts/ensure-browser
 	@$(MAKE) --no-print-directory static
 	@rm -f .coverage .coverage.*
 	@$(PHASE) "All tests" $(BIN)/pytest -n 2 --dist loadgroup -q --cov --cov-report= --durations=15 \
@@ -36,7 +37,7 @@ test: venv ## Run everything: static checks and all tests, with Docker; nothing 
 check: export PATH := $(CURDIR)/$(BIN):$(PATH)
 check: venv ## Run the quick part: static checks, and the tests without Docker
 	@$(MAKE) --no-print-directory static
-	@$(PHASE) "Quick tests" $(BIN)/pytest -q -m "not docker and not slow" $(PYTEST_ARGS)
+	@$(PHASE) "Quick tests" $(BIN)/pytest -q -m "not browser and not docker and not slow" $(PYTEST_ARGS)
 
 static: venv # Format, lint, types, layers
 	@$(PHASE) "Format" $(BIN)/ruff format --check .

@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -13,6 +13,9 @@ from reconciler.cli.main import Globals
 from reconciler.guard import Approval
 from reconciler.selection import Selection
 
+if TYPE_CHECKING:
+    from reconciler.render.events import EventStream
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -20,8 +23,8 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 class PlanOptions:
     """What `plan` and `apply` have in common.
 
-    `targets` holds every `--target`, `target` the first one, None for the default. With `events`
-    standard output is the stream of events.
+    `targets` holds every `--target`, `target` the first one, None for the default. Where
+    `events` is set, standard output is that stream.
     """
 
     place: Globals
@@ -32,7 +35,7 @@ class PlanOptions:
     outputs: tuple[Output, ...]
     detailed_exitcode: bool
     targets: tuple[str, ...] = ()
-    events: bool = False
+    events: "EventStream | None" = None
 
 
 class DigestType(click.ParamType[str]):
@@ -186,14 +189,13 @@ def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
             parallelism=given.pop("parallelism"),
             outputs=_outputs(given.pop("outputs"), events=events),
             detailed_exitcode=given.pop("detailed_exitcode"),
-            events=events,
         )
         if not events:
             return ctx.invoke(command, options=options, **given)
-        from reconciler.cli.event_stream import errors_as_events  # noqa: PLC0415  (if asked for)
+        from reconciler.cli.event_stream import open_event_stream  # noqa: PLC0415  (if asked for)
 
-        with errors_as_events():
-            return ctx.invoke(command, options=options, **given)
+        with open_event_stream() as stream:
+            return ctx.invoke(command, options=replace(options, events=stream), **given)
 
     wrapped.__name__ = command.__name__
     wrapped.__doc__ = command.__doc__

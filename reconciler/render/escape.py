@@ -18,7 +18,7 @@ _INVISIBLE = frozenset(
 )
 """Letters and marks without a shape: Unicode's default ignorables outside of category Cf."""
 _RIGHT_TO_LEFT = frozenset({"R", "AL", "AN"})
-_COMMAND = re.compile(r"^(\s*):(?=:)", re.MULTILINE)
+_COMMAND = re.compile(r"(^|[\r\n])(\s*):(?=:)")
 
 
 def printable(text: str) -> str:
@@ -49,7 +49,7 @@ def log_safe(text: str) -> str:
     """
     if "##[" in text:
         text = text.replace("##[", "#\\x23[")
-    return _COMMAND.sub(r"\1\\x3a", text) if "::" in text else text
+    return _COMMAND.sub(r"\1\2\\x3a", text) if "::" in text else text
 
 
 def log_safe_json(text: str) -> str:

@@ -14,12 +14,12 @@ from reconciler.render.graph import changes_and_edges, state_of
 from reconciler.render.text import SYMBOLS
 
 MOST_NODES = 300
-_WIDTH, _HEIGHT = 250, 30
-_GAP_X, _GAP_Y = 56, 10
+_WIDTH, _HEIGHT = 232, 42
+_GAP_X, _GAP_Y = 48, 10
 _SHELF = 1140
 """Pixels after which the next part goes below."""
-_ROWS = 14
-_LETTERS = 27
+_ROWS = 40
+_LETTERS = 25
 _WEIGHT = {"delete": 0, "refused": 1, "replace": 2, "update": 3, "adopt": 4, "create": 5}
 
 Edges = Sequence[tuple[int, int]]
@@ -139,18 +139,27 @@ def _arrow(start: tuple[int, int], end: tuple[int, int]) -> str:
 def _box(change: Change, place: tuple[int, int], anchor: str) -> str:
     x, y = place
     state = state_of(change)
-    address = visible(change.address, 200)
-    short = address if len(address) <= _LETTERS else f"{address[: _LETTERS - 1]}…"
+    address, kind = visible(change.address, 200), visible(change.key.kind, _LETTERS)
+    name = _short(address.removeprefix(f"{kind}."))
     mark = "!" if state == "refused" else SYMBOLS.get(change.action, "")
     inside = (
         f"<title>{escape(address)}: {state}</title>"
         f'<rect x="{x}" y="{y}" width="{_WIDTH}" height="{_HEIGHT}" rx="5"/>'
-        f'<text class="mark" x="{x + 8}" y="{y + 20}">{escape(mark)}</text>'
-        f'<text x="{x + 36}" y="{y + 20}">{escape(short)}</text>'
+        f'<text class="mark" x="{x + 10}" y="{y + 26}">{escape(mark)}</text>'
+        f'<text x="{x + 40}" y="{y + 18}">{escape(name)}</text>'
+        f'<text class="kind" x="{x + 40}" y="{y + 33}">{escape(kind)}</text>'
     )
     if not anchor:
         return f'<g class="{state}">{inside}</g>'
     return f'<a class="{state}" href="#{anchor}" data-change="{anchor}">{inside}</a>'
+
+
+def _short(name: str) -> str:
+    """A name that fits into a box: its middle is left out, since beginnings and ends differ."""
+    if len(name) <= _LETTERS:
+        return name
+    half = _LETTERS // 2
+    return f"{name[:half]}…{name[-half:]}"
 
 
 def importance(changes: Iterable[Change]) -> list[Change]:

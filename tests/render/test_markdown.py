@@ -65,7 +65,7 @@ def test_no_plan_lets_data_out_of_code(text: str) -> None:
     assert not re.search(r"^\s*::", page.text, re.MULTILINE)
 
 
-@settings(max_examples=1000)
+@settings(max_examples=500)
 @given(texts)
 def test_data_in_a_graph_stays_in_its_label(text: str) -> None:
     graph = plan_graph(hostile_plan(text))
