@@ -111,6 +111,19 @@ def _apply_row(work: Path) -> Row:
     )
 
 
+def _outputs_row(work: Path) -> Row:
+    """A plan of 1,000 creates as text, and as a comment, a page and JSON."""
+    work.mkdir()
+    with running_sandbox(work) as (base_url, env):
+        project = write_project(work / "project", 1000, base_url)
+        plan = [*RECONCILE, "plan"]
+        text = measure(plan, cwd=project, env=env, repeat=7)
+        pages = ["-o", "markdown=plan.md", "-o", "html=plan.html", "-o", "json=plan.json"]
+        written = measure([*plan, *pages], cwd=project, env=env, repeat=7)
+    name = "plan of 1,000 changes as Markdown, HTML and JSON"
+    return ratio_row(name, written, ("text", text.seconds), 1.3)
+
+
 def _image_row(work: Path) -> Iterator[Row]:
     engine = subprocess.run(
         ["docker", "version", "--format", "{{.Server.Version}}"], capture_output=True, check=False
@@ -159,7 +172,7 @@ def _image_row(work: Path) -> Iterator[Row]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the chosen groups and print one table; 1 if a target was missed."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    groups = ("commands", "plan", "apply", "image")
+    groups = ("commands", "plan", "apply", "outputs", "image")
     parser.add_argument("group", nargs="*", choices=[*groups, []], help="default: all of them")
     chosen = parser.parse_args(arguments).group or groups
     rows: list[Row] = []
@@ -171,6 +184,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             rows += _plan_rows(work)
         if "apply" in chosen:
             rows.append(_apply_row(work / "apply"))
+        if "outputs" in chosen:
+            rows.append(_outputs_row(work / "outputs"))
         if "image" in chosen:
             rows += _image_row(work)
     print_report(rows)

@@ -5,6 +5,7 @@ their whole path, so that before and after stand below each other on lines of th
 """
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from reconciler.diff import FieldChange
@@ -61,7 +62,7 @@ def _remarks(change: Change) -> Iterator[Line]:
 def _spec(sign: str, spec: Spec, above: Path = ()) -> Iterator[Line]:
     for name in sorted(spec):
         value, path = spec[name], (*above, name)
-        if isinstance(value, Mapping) and 0 < len(value) <= MOST_ELEMENTS:
+        if type(value) is dict and 0 < len(value) <= MOST_ELEMENTS:
             yield from _spec(sign, value, path)
         else:
             yield Line(sign, f"{_name(path)} = {_value(value)}")
@@ -79,15 +80,23 @@ def _field(field: FieldChange) -> Iterator[Line]:
             yield Line(sign, f"{name} = {shown}{note}")
 
 
+@lru_cache(maxsize=4096)
 def _name(path: Path) -> str:
     return visible(dotted(path), _MOST_CHARACTERS)
 
 
 def _value(value: Any) -> str:
+    if type(value) is str:
+        return _text(value)
     if isinstance(value, Secret):
         return SENSITIVE
     if isinstance(value, Mapping):
         if len(value) > MOST_ELEMENTS:
             return f"({len(value)} elements)"
         value = {name: SENSITIVE if type(item) is Secret else item for name, item in value.items()}
+    return visible(literal(value), _MOST_CHARACTERS)
+
+
+@lru_cache(maxsize=4096)
+def _text(value: str) -> str:
     return visible(literal(value), _MOST_CHARACTERS)
