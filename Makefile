@@ -25,6 +25,8 @@ test: venv ## Run everything: static checks and all tests, with Docker; nothing 
 	@$(PHASE) "Base images" scripts/ensure-base-image
 	@$(PHASE) "Registry" scripts/ensure-registry
 	@$(PHASE) "Browser" scripts/ensure-browser
+	@$(PHASE) "Workflow tools" scripts/ensure-workflow-tools
+	@$(PHASE) "Workflow files" scripts/check-workflows
 	@$(MAKE) --no-print-directory static
 	@rm -f .coverage .coverage.*
 	@$(PHASE) "All tests" $(BIN)/pytest -n 2 --dist loadgroup -q --cov --cov-report= --durations=15 \

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from reconciler.cli.main import Globals
-from reconciler.cli.session import read_config, read_manifests
+from reconciler.cli.session import read_config
+from reconciler.cli.stated import read_manifests
 from reconciler.config import Config, Target, find_config, resolve_target
 from reconciler.errors import ConfigError
 from reconciler.rayfine.docker.engine import Engine

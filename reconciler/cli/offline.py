@@ -4,14 +4,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from reconciler.cli.checkout import checkout
+from reconciler.cli.config_from import config_from
 from reconciler.cli.options import PlanOptions
-from reconciler.cli.session import (
-    Session,
-    read_config,
-    read_stated,
-    require_known_systems,
-    short_commit,
-)
+from reconciler.cli.session import Session, read_config, short_commit
+from reconciler.cli.stated import read_stated, require_known_systems
 from reconciler.config import Config, Target, offline_target
 from reconciler.errors import ReconcileError
 from reconciler.executor import ThreadExecutor
@@ -19,6 +16,7 @@ from reconciler.plan_file import read_plan_file
 from reconciler.providers.offline import open_offline
 from reconciler.render.text import Header
 from reconciler.resource import LiveResource
+from reconciler.review import Review
 
 
 @contextmanager
@@ -27,20 +25,25 @@ def open_offline_session(options: PlanOptions, live: Path | None) -> Iterator[Se
 
     `live` is a JSON plan whose live side counts as what is there; without it, nothing is.
     """
-    config = read_config(options.place)
-    target = offline_target(config, options.target)
-    resources = read_stated(config, target.name)
-    require_known_systems(resources, target, config)
-    recorded = _recorded(live, target, config)
-    header = Header(
-        target.name,
-        f"offline, compared with {live.name if live else 'nothing'}",
-        short_commit(config.root),
-        offline=True,
-    )
-    with open_offline(target, config.root, recorded) as providers:
-        executor = ThreadExecutor(options.parallelism)
-        yield Session(config, target, resources, providers, executor, header)
+    with (
+        checkout(options) as place,
+        config_from(read_config(place), options.config_from) as (config, overridden),
+    ):
+        target = offline_target(config, options.target)
+        resources = read_stated(config, target.name)
+        require_known_systems(resources, target, config)
+        recorded = _recorded(live, target, config)
+        header = Header(
+            target.name,
+            f"offline, compared with {live.name if live else 'nothing'}",
+            short_commit(config.root),
+            Review(config_from=options.config_from or "", overridden=overridden),
+            offline=True,
+            selection=options.selection,
+        )
+        with open_offline(target, config.root, recorded) as providers:
+            executor = ThreadExecutor(options.parallelism)
+            yield Session(config, target, resources, providers, executor, header)
 
 
 def _recorded(path: Path | None, target: Target, config: Config) -> tuple[LiveResource, ...]:

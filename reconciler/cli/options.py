@@ -35,7 +35,11 @@ class PlanOptions:
     outputs: tuple[Output, ...]
     detailed_exitcode: bool
     targets: tuple[str, ...] = ()
+    config_from: str | None = None
     events: "EventStream | None" = None
+    allow_from_commit: bool = False
+    repo: str | None = None
+    ref: str | None = None
 
 
 class DigestType(click.ParamType[str]):
@@ -139,6 +143,12 @@ def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
         help="Approve deleting or replacing this address; repeatable.",
     )
     @click.option(
+        "--allow-from-commit",
+        is_flag=True,
+        help="Approve what Reconcile-Allow trailers of HEAD, and of what it merged, allow for "
+        "exactly this plan.",
+    )
+    @click.option(
         "--parallelism",
         type=click.IntRange(1, 256),
         default=10,
@@ -174,6 +184,18 @@ def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
         shell_complete=complete_target,
         help="Target of reconciler.yaml; default: its default_target. Repeatable for plan.",
     )
+    @click.option(
+        "--config-from",
+        metavar="REF",
+        help="Take targets, stack, env_allow and guards from this ref's reconciler.yaml: in a "
+        "pull request's run, the base branch.",
+    )
+    @click.option(
+        "--repo",
+        metavar="URL",
+        help="A Git repository in place of the directory: a temporary clone, removed afterwards.",
+    )
+    @click.option("--ref", metavar="REF", help="With --repo: branch, tag or hash; default: HEAD.")
     @click.pass_context
     def wrapped(ctx: click.Context, /, **given: Any) -> Any:
         targets = given.pop("targets")
@@ -189,6 +211,10 @@ def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
             parallelism=given.pop("parallelism"),
             outputs=_outputs(given.pop("outputs"), events=events),
             detailed_exitcode=given.pop("detailed_exitcode"),
+            config_from=given.pop("config_from"),
+            allow_from_commit=given.pop("allow_from_commit"),
+            repo=given.pop("repo"),
+            ref=given.pop("ref"),
         )
         if not events:
             return ctx.invoke(command, options=options, **given)

@@ -27,7 +27,8 @@ def plan_approved(whole: Plan, saved: SavedPlan, session: Session, options: Plan
     chosen = chosen_addresses(saved.plan, selection) if selection.given else None
     plan = finish_plan(whole, narrow(approved, selection), session, _as_saved(saved, options))
     present = Present(plan, session.header.description, __version__, chosen)
-    require_same(saved, present, approval_for(whole, _as_saved(saved, options)))
+    approval, _ = approval_for(whole, plan, session, _as_saved(saved, options))
+    require_same(saved, present, approval)
     return plan
 
 

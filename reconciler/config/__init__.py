@@ -9,6 +9,7 @@ from reconciler.config.load import (
     Config,
     find_config,
     load_config,
+    parse_config,
     variables_for_manifests,
 )
 from reconciler.config.target import (
@@ -32,6 +33,7 @@ __all__ = [
     "find_config",
     "load_config",
     "offline_target",
+    "parse_config",
     "resolve_target",
     "variables_for_manifests",
 ]

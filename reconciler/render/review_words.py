@@ -7,11 +7,9 @@ here: that is the renderer's, as for all data.
 import json
 from collections.abc import Iterator
 
+from reconciler.allowance import TRAILER
 from reconciler.plan import Action, Change, Plan
 from reconciler.review import Cause, Origin, Review
-
-TRAILER = "Reconcile-Allow"
-"""The trailer of a commit message that allows what a guard refuses."""
 
 
 def place_words(review: Review) -> list[str]:
@@ -83,7 +81,8 @@ def review_summary(plan: Plan, review: Review) -> list[str]:
         lines += _news(plan, review)
     trailer = allow_trailer(plan)
     if trailer:
-        lines.append(f"To allow what the guards refuse in a commit, add this trailer: {trailer}")
+        lines.append("To allow in a commit what is refused, end its message with this line:")
+        lines.append(f"  {trailer}")
     return lines
 
 

@@ -203,6 +203,15 @@ def test_a_stream_of_events(
     assert "did you mean `image`?" in ran.err
 
 
+def test_several_targets_are_one_stream(
+    reconcile: Reconcile, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert reconcile("plan", "--json", "--target", "sandbox", "--target", "other") == 0
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    sums = [event for event in found if event["type"] == "change_summary"]
+    assert [event["reconciler"]["target"] for event in sums] == ["sandbox", "other"]
+
+
 def test_validate_annotates_and_reports(
     reconcile: Reconcile, project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

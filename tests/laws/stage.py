@@ -19,7 +19,8 @@ import yaml
 from reconciler.apply import Crew, Outcome, Status, apply_plan
 from reconciler.cli.main import Globals
 from reconciler.cli.options import PlanOptions
-from reconciler.cli.session import Session, plan_session, read_config, read_manifests
+from reconciler.cli.session import Session, plan_session, read_config
+from reconciler.cli.stated import read_manifests
 from reconciler.config import resolve_target
 from reconciler.executor import ThreadExecutor
 from reconciler.guard import Approval

@@ -70,7 +70,8 @@ def test_a_plan() -> None:
     assert events[-1]["changes"] == {
         "add": 2, "change": 1, "import": 2, "remove": 2, "operation": "plan",
     }  # fmt: skip
-    assert events[-1]["reconciler"] == {"digest": plan.digest(), "complete": False, "refused": 1}
+    own = events[-1]["reconciler"]
+    assert own == {"target": "test", "digest": plan.digest(), "complete": False, "refused": 1}
     assert "canary" not in "".join(out.lines)
 
 

@@ -10,7 +10,13 @@ from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.options import DigestType, PlanOptions, plan_options
 from reconciler.cli.output import apply_exit_code, emit, plan_exit_code
 from reconciler.cli.reviewed import plan_approved
-from reconciler.cli.session import Session, finish_plan, open_session, plan_everything
+from reconciler.cli.session import (
+    Session,
+    finish_plan,
+    header_for,
+    open_session,
+    plan_everything,
+)
 from reconciler.errors import ReconcileError, StalePlanError
 from reconciler.plan import Plan
 from reconciler.plan_file import SavedPlan, read_plan_file
@@ -67,7 +73,7 @@ def command(
             plan = finish_plan(whole, chosen, session, options)
         if expect_digest is not None:
             require_digest(expect_digest, whole, plan)
-        emit(plan, session.header, options)
+        emit(plan, header_for(whole, plan, session, options), options)
         if not really:
             return _dry_run(plan, options)
         return _apply(plan, session, options)

@@ -12,7 +12,8 @@ from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.main import Globals
 from reconciler.cli.options import target_option
 from reconciler.cli.output import style_of
-from reconciler.cli.session import read_config, read_manifests, read_stated
+from reconciler.cli.session import read_config
+from reconciler.cli.stated import read_manifests, read_stated
 from reconciler.config import Config, Target, resolve_target
 from reconciler.errors import ReconcileError
 from reconciler.providers.registry import check_systems

@@ -7,7 +7,8 @@ import click
 from reconciler.cli.main import Globals
 from reconciler.cli.options import target_option
 from reconciler.cli.output import show
-from reconciler.cli.session import read_config, read_stated
+from reconciler.cli.session import read_config
+from reconciler.cli.stated import read_stated
 from reconciler.config import offline_target
 from reconciler.plan_file import read_plan_file
 from reconciler.render.graph import dot, manifest_graph, mermaid

@@ -10,7 +10,8 @@ from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.files import write_whole
 from reconciler.cli.main import Globals
 from reconciler.cli.options import target_option
-from reconciler.cli.session import read_config, read_stated
+from reconciler.cli.session import read_config
+from reconciler.cli.stated import read_stated
 from reconciler.config import resolve_target
 from reconciler.errors import ConfigError
 from reconciler.providers.docker.lock import (

@@ -7,14 +7,23 @@ from typing import Any
 
 import click
 
+from reconciler.cli.attribution import attribute
 from reconciler.cli.exit_codes import ExitCode, strongest
 from reconciler.cli.options import PlanOptions, plan_options
 from reconciler.cli.output import emit, plan_exit_code, save
 from reconciler.cli.reviewed import compare_with, review_exit_code
-from reconciler.cli.session import Session, open_session, plan_session
+from reconciler.cli.session import (
+    Session,
+    compare,
+    finish_plan,
+    header_for,
+    open_session,
+    read_world,
+)
 from reconciler.cli.targets import for_each_target
 from reconciler.plan import Action, Plan
 from reconciler.render.escape import printable
+from reconciler.selection import apply_selection
 
 _FAILING = tuple(action.value for action in Action if action is not Action.UNCHANGED)
 
@@ -42,6 +51,7 @@ class _Wanted:
     """What `plan` takes beyond the options that it shares with `apply`."""
 
     out: Path | None
+    since: str | None
     reviewed: str | None
     offline: bool
     live: Path | None
@@ -54,6 +64,8 @@ class _Wanted:
     "  reconcile plan --target production --out plan.json\n"
     "  reconcile plan --only 'RunaiEnvironment.*' --detailed-exitcode\n"
     "  reconcile plan -o text -o json=plan.json\n"
+    "  reconcile plan --since origin/main              # whose change is it\n"
+    "  reconcile plan --repo https://git.example.com/infra.git --ref v1.2\n"
     "  reconcile plan --reviewed plan.json             # what is new since that plan\n"
     "  reconcile plan --target staging --target production -o json=plan-{target}.json\n"
     "  reconcile plan --target production --offline --live plan.json --fail-on delete,replace"
@@ -63,6 +75,11 @@ class _Wanted:
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
     help="Save the plan for `reconcile show FILE` and `reconcile apply FILE`.",
+)
+@click.option(
+    "--since",
+    metavar="REF",
+    help="Say whose change each one is: this branch's since it left REF, or drift.",
 )
 @click.option(
     "--reviewed",
@@ -113,8 +130,12 @@ def command(options: PlanOptions, **given: Any) -> ExitCode:
 
 def _plan(options: PlanOptions, wanted: _Wanted) -> ExitCode:
     with _open(options, wanted) as session:
-        plan = plan_session(session, options)
-        header = session.header
+        world = read_world(session)
+        whole = compare(world)
+        plan = finish_plan(whole, apply_selection(whole, options.selection), session, options)
+        header = header_for(whole, plan, session, options)
+        if wanted.since is not None:
+            header = attribute(world, plan, replace(session, header=header), wanted.since)
         codes = [
             plan_exit_code(plan, detailed=options.detailed_exitcode),
             _failing(plan, wanted.fail_on),

@@ -10,7 +10,8 @@ from reconciler.cli.files import write_whole
 from reconciler.cli.formats import Output, OutputType, checked
 from reconciler.cli.main import Globals
 from reconciler.cli.output import show
-from reconciler.cli.session import read_config, read_every_target
+from reconciler.cli.session import read_config
+from reconciler.cli.stated import read_every_target
 from reconciler.errors import ConfigError, ManifestError, Problem, ReconcileError
 
 _FORMATS = ("text", "annotations", "sarif")

@@ -1,0 +1,127 @@
+"""The manifests of a target, or of all: with overlays, checked against what the target has."""
+
+import os
+from collections.abc import Mapping, Sequence
+
+from reconciler import manifest
+from reconciler.config import Config, Target, variables_for_manifests
+from reconciler.errors import ConfigError, ManifestError, Problem
+from reconciler.kinds.base import LoadContext
+from reconciler.resource import Resource
+
+
+def read_manifests(config: Config, target: Target) -> tuple[Resource, ...]:
+    """Every resource of a target, with its overlays, stack and the values of variables."""
+    return _load(config, target.name, target.stack, variables_for_manifests(config, os.environ))
+
+
+def read_stated(config: Config, target: str | None) -> tuple[Resource, ...]:
+    """The same for what needs no values: no variable is read. None: without any overlays."""
+    section = config.sections.get(target or "")
+    return _load(config, target, (section and section.stack) or config.stack, None)
+
+
+def read_every_target(config: Config) -> tuple[tuple[Resource, ...], list[str]]:
+    """What the manifests state, and the targets that have overlays, each of them checked.
+
+    Raises one `ManifestError` with the problems of all targets. Manifests that no target uses as
+    they are, because all have overlays, are only checked with those.
+    """
+    patched = [name for name in config.sections if (config.overlays / name).is_dir()]
+    plain = [None] if len(patched) < len(config.sections) else []
+    problems: list[Problem] = []
+    found: tuple[Resource, ...] = ()
+    for name in [*patched, *plain]:
+        try:
+            found = read_stated(config, name)
+        except ManifestError as error:
+            problems += error.problems
+    if problems:
+        raise ManifestError(problems)
+    return found, patched
+
+
+def _load(
+    config: Config, target: str | None, stack: str, variables: Mapping[str, str] | None
+) -> tuple[Resource, ...]:
+    manifest.check_overlay_names(config.overlays, config.sections, config.root)
+    _require_inside(config)
+    context = LoadContext(
+        root=config.root,
+        stack=stack,
+        limits=config.limits,
+        env_allow=config.env_allow,
+        variables=variables,
+    )
+    overlays = read_overlays(config, target)
+    return tuple(manifest.load(config.manifests, context, overlays=overlays))
+
+
+def read_overlays(config: Config, target: str | None) -> manifest.ReadFiles:
+    """The overlays of a target; none without a target."""
+    if target is None:
+        return manifest.NO_FILES
+    return manifest.read_overlays(config.overlays, target, config.root)
+
+
+def _require_inside(config: Config) -> None:
+    """Refuse directories that are a link to somewhere else on the machine."""
+    root = os.path.realpath(config.root)
+    for name, place in (("manifests", config.manifests), ("overlays", config.overlays)):
+        if os.path.commonpath((os.path.realpath(place), root)) != root:
+            raise ConfigError(
+                f"`{name}` is a link that leads out of the directory of reconciler.yaml",
+                where=config.path.name,
+                fix="put the files into a directory of their own beside it",
+            )
+
+
+def require_known_systems(resources: Sequence[Resource], target: Target, config: Config) -> None:
+    """Refuse resources that the target has no system for, or whose images it could not pull."""
+    _require_systems(resources, target, config)
+    _require_pushed(resources, target, config)
+
+
+def _require_systems(resources: Sequence[Resource], target: Target, config: Config) -> None:
+    """Refuse resources for a system that the target does not have."""
+    have = {"docker": target.docker is not None, "runai": target.runai is not None}
+    for system, kinds in (
+        ("docker", ("RayfineImage",)),
+        ("runai", ("RunaiCompute", "RunaiEnvironment")),
+    ):
+        strays = [item for item in resources if item.key.kind in kinds]
+        if strays and not have[system]:
+            addresses = ", ".join(item.key.address for item in strays[:5])
+            raise ConfigError(
+                f"target {target.name!r} has no `{system}`, which {addresses} needs",
+                where=str(strays[0].source),
+                fix=f"add `{system}:` to the target in {config.path.name}, or choose another "
+                "target with --target",
+            )
+
+
+def _require_pushed(resources: Sequence[Resource], target: Target, config: Config) -> None:
+    """Refuse images that a real cluster could not pull: only a sandbox may use unpushed ones."""
+    if target.is_sandbox:
+        return
+    local = {
+        item.key
+        for item in resources
+        if item.key.kind == "RayfineImage" and not item.spec.get("push")
+    }
+    problems = [
+        Problem(
+            item.source.file,
+            item.source.line,
+            1,
+            f"{item.key.address} uses {key.address}, which is not pushed to a registry",
+            f"set push: true on {key.address} and give it a tag in a registry of the cluster's",
+            ("spec", "image"),
+        )
+        for item in resources
+        for key in item.depends_on
+        if key in local
+    ]
+    if problems:
+        overlays = read_overlays(config, target.name)
+        raise manifest.locate(ManifestError(problems), config.root, overlays)

@@ -1,0 +1,34 @@
+"""`python -m reconciler.github COMMAND`: one step of the action. Prints, and ends with the code."""
+
+import os
+import sys
+
+from reconciler.errors import ReconcileError
+from reconciler.github import steps
+from reconciler.github.runner import Runner, annotate
+
+COMMANDS = {
+    "plan": steps.plan,
+    "apply": steps.apply,
+    "validate": steps.validate,
+    "reviewed": steps.reviewed,
+    "comment": steps.comment,
+    "drift": steps.drift,
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command that is named, or by the variable RECONCILE_COMMAND."""
+    name = arguments[0] if arguments else os.environ.get("RECONCILE_COMMAND", "")
+    if name not in COMMANDS:
+        annotate("error", f"command {name!r} is not one of {', '.join(COMMANDS)}")
+        return 1
+    try:
+        return COMMANDS[name](Runner.from_environ(os.environ))
+    except ReconcileError as error:
+        annotate("error", str(error))
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,146 @@
+"""The runner's side of a step: its event, its files for outputs and summaries, its log."""
+
+import json
+import os
+import secrets
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from reconciler.errors import ConfigError
+
+SUMMARY_LIMIT = 1024 * 1024
+"""Bytes of a step's summary; GitHub shows nothing of a longer one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Runner:
+    """The variables that GitHub sets for a step, and the event that started the run."""
+
+    environ: Mapping[str, str]
+    event: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> "Runner":
+        """Read the event's file. Raises `ConfigError` if there is none."""
+        path = environ.get("GITHUB_EVENT_PATH", "")
+        try:
+            event = json.loads(Path(path).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise ConfigError(
+                f"the event cannot be read: {error}",
+                where="GITHUB_EVENT_PATH",
+                fix="run this in a step of GitHub Actions",
+            ) from error
+        return cls(environ, event if isinstance(event, dict) else {})
+
+    def get(self, name: str, default: str = "") -> str:
+        """A variable of the runner, or an input of the action (`RECONCILE_...`)."""
+        return self.environ.get(name) or default
+
+    def need(self, name: str) -> str:
+        """The same, where it has to be there. Raises `ConfigError`."""
+        found = self.get(name)
+        if not found:
+            raise ConfigError(f"{name} is not set", fix="pass it to the step under `env:`")
+        return found
+
+    @property
+    def repository(self) -> str:
+        """OWNER/NAME."""
+        return self.need("GITHUB_REPOSITORY")
+
+    @property
+    def event_name(self) -> str:
+        """`pull_request`, `push`, `merge_group`, `schedule`, ..."""
+        return self.get("GITHUB_EVENT_NAME")
+
+    @property
+    def pull_request(self) -> int | None:
+        """The number of the pull request that the run is for."""
+        number = self.event.get("pull_request", {}).get("number")
+        return number if isinstance(number, int) else None
+
+    @property
+    def base(self) -> str:
+        """The commit that the change is compared with; empty where there is none."""
+        found = (
+            self.event.get("pull_request", {}).get("base", {}).get("sha")
+            or self.event.get("merge_group", {}).get("base_sha")
+            or self.event.get("before")
+        )
+        return str(found) if _is_commit(found) else ""
+
+    @property
+    def sha(self) -> str:
+        """The commit that is checked out."""
+        return self.get("GITHUB_SHA")
+
+    @property
+    def run_url(self) -> str:
+        """The page of this run."""
+        server = self.get("GITHUB_SERVER_URL", "https://github.com")
+        return f"{server}/{self.repository}/actions/runs/{self.get('GITHUB_RUN_ID', '0')}"
+
+    def output(self, **values: str) -> None:
+        """Set outputs of the step; each between delimiters that no value can know."""
+        path = self.get("GITHUB_OUTPUT")
+        if not path:
+            return
+        with Path(path).open("a", encoding="utf-8") as stream:
+            for name, value in values.items():
+                end = f"end_{secrets.token_hex(16)}"
+                stream.write(f"{name.replace('_', '-')}<<{end}\n{value}\n{end}\n")
+
+    def summarise(self, text: str) -> None:
+        """Add to the step's summary, as far as there is room."""
+        path = self.get("GITHUB_STEP_SUMMARY")
+        if not path:
+            return
+        room = SUMMARY_LIMIT - (Path(path).stat().st_size if Path(path).exists() else 0)
+        data = text.encode()
+        if len(data) > room:
+            data = b"The plan is too long for a summary; see the log and the artifact.\n"
+        with Path(path).open("ab") as stream:
+            stream.write(data)
+
+
+def _is_commit(value: object) -> bool:
+    return (
+        isinstance(value, str)
+        and len(value) in (40, 64)
+        and set(value) <= set("0123456789abcdef")
+        and set(value) != {"0"}
+    )
+
+
+@contextmanager
+def untrusted_log() -> Iterator[None]:
+    """What is written within the block is never taken for a workflow command."""
+    token = secrets.token_hex(16)
+    _say(f"::stop-commands::{token}")
+    try:
+        yield
+    finally:
+        _say(f"::{token}::")
+
+
+def annotate(level: str, text: str) -> None:
+    """A `notice`, `warning` or `error` of the run."""
+    escaped = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    _say(f"::{level}::{escaped}")
+
+
+def _say(line: str) -> None:
+    sys.stderr.flush()
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def temporary(runner: Runner) -> Path:
+    """A directory for the files of this job, outside of the checkout."""
+    place = Path(runner.get("RUNNER_TEMP") or os.environ.get("TMPDIR", "/tmp"))  # noqa: S108
+    return place / "reconcile"

@@ -1,0 +1,258 @@
+"""The commands of the action: inputs from variables -> `reconcile` -> outputs, summary, exit code.
+
+No input is ever part of a shell command: all arrive as variables and leave as arguments.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from reconciler.errors import ConfigError, ReconcileError
+from reconciler.github.api import GitHub
+from reconciler.github.reviewed import PLAN_FILE, artifact_name, fetch_reviewed
+from reconciler.github.runner import Runner, annotate, temporary, untrusted_log
+from reconciler.github.sticky import close_drift, report_drift, write_comment
+
+PAGE_FILE = "plan.md"
+_ANNOTATIONS = "annotations.txt"
+_REFUSED = 4
+"""Exit code of a plan or apply with refused changes."""
+
+
+def plan(runner: Runner) -> int:
+    """`reconcile plan`: files in the output `directory`, the summary, and what it found.
+
+    On a push a refused change ends nothing as long as there are others: apply carries those out.
+    """
+    target = runner.need("RECONCILE_TARGET")
+    place = temporary(runner) / target
+    place.mkdir(parents=True, exist_ok=True)
+    saved, offline = place / PLAN_FILE, runner.get("RECONCILE_OFFLINE") == "true"
+    page, notes = place / PAGE_FILE, place / _ANNOTATIONS
+    for path in (saved, page, notes):
+        path.unlink(missing_ok=True)
+    arguments = ["plan", "--target", target, "-o", "text", "-o", "summary"]
+    arguments += [] if offline else ["--allow-from-commit"]
+    arguments += ["-o", f"markdown={page}", "-o", f"html={page.with_suffix('.html')}"]
+    arguments += ["-o", f"annotations={notes}", *_comparisons(runner, place)]
+    arguments += ["--offline", "-o", f"json={saved}"] if offline else ["--out", str(saved)]
+    code, text = _reconcile(runner, arguments)
+    _show_annotations(notes)
+    found = _read(saved)
+    if not page.exists():  # no plan was made
+        page.write_text(_failure(runner, target, text), encoding="utf-8")
+        runner.summarise(page.read_text(encoding="utf-8"))
+    outputs = _outputs(found)
+    runner.output(directory=str(place), artifact=_artifact(runner, target), **outputs)
+    pending = outputs["changes"] == "true"
+    if code == _REFUSED and runner.event_name == "push" and pending and found["applyable"]:
+        annotate("warning", "some changes are refused; the others can be applied")
+        return 0
+    return code
+
+
+def apply(runner: Runner) -> int:
+    """`reconcile apply --apply`, only if the plan is still the one with the expected digest.
+
+    A push that another one has overtaken changes nothing: its successor plans everything anew.
+    """
+    target = runner.need("RECONCILE_TARGET")
+    digest = runner.need("RECONCILE_EXPECT_DIGEST")
+    newest = _newest(runner)
+    if newest != runner.sha:
+        annotate("notice", f"{runner.sha[:7]} is superseded by {newest[:7]}: nothing is applied")
+        runner.output(superseded="true")
+        return 0
+    runner.output(superseded="false")
+    saved = runner.get("RECONCILE_PLAN")  # tells what moved, where the digest alone could not
+    arguments = ["apply", *([saved] if saved else []), "--target", target, "--apply"]
+    arguments += ["--expect-digest", digest, "--allow-from-commit"]
+    code, text = _reconcile(runner, arguments)
+    runner.summarise(f"### reconcile apply: {_code(target)}\n\n{fenced(text)}\n")
+    return code
+
+
+def validate(runner: Runner) -> int:
+    """`reconcile validate`, with its errors on the lines of the files."""
+    place = temporary(runner)
+    place.mkdir(parents=True, exist_ok=True)
+    notes = place / _ANNOTATIONS
+    notes.unlink(missing_ok=True)
+    code, _ = _reconcile(runner, ["validate", "-o", "text", "-o", f"annotations={notes}"])
+    _show_annotations(notes)
+    return code
+
+
+def reviewed(runner: Runner) -> int:
+    """Fetch the plan that the merged pull request showed, for `plan` to compare with.
+
+    Never fails the job: without it the plan says that nothing was compared.
+    """
+    target = runner.need("RECONCILE_TARGET")
+    place = temporary(runner) / target / "reviewed.json"
+    place.unlink(missing_ok=True)
+    try:
+        fetch_reviewed(_github(runner), runner.sha, target, place)
+    except ReconcileError as error:
+        annotate("warning", f"no reviewed plan to compare with: {error}")
+        return 0
+    annotate("notice", "comparing with the plan that the pull request showed")
+    return 0
+
+
+def comment(runner: Runner) -> int:
+    """Write or update the pull request's comment of this target."""
+    number = runner.pull_request
+    if number is None:
+        raise ConfigError("this event has no pull request", where=runner.event_name)
+    target = runner.need("RECONCILE_TARGET")
+    text = _body(runner)
+    done = write_comment(_github(runner), number, target, text)
+    annotate("notice", f"{done} the comment of target {target}")
+    return 0
+
+
+def drift(runner: Runner) -> int:
+    """Open, update or close the one issue about this target's drift."""
+    target = runner.need("RECONCILE_TARGET")
+    if runner.need("RECONCILE_CHANGES") == "true":
+        done = report_drift(_github(runner), target, _body(runner))
+    else:
+        words = f"No drift any more: [the run that looked]({runner.run_url})."
+        done = close_drift(_github(runner), target, words)
+    annotate("notice", f"issue about drift of target {target}: {done}")
+    return 0
+
+
+def fenced(text: str) -> str:
+    """Text as a block of code that it cannot end: the fence is longer than any in it."""
+    longest = run = 0
+    for sign in text:
+        run = run + 1 if sign == "`" else 0
+        longest = max(longest, run)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}\n{text.rstrip()}\n{fence}"
+
+
+def _reconcile(runner: Runner, arguments: Sequence[str]) -> tuple[int, str]:
+    """Run the command in the directory asked for; show what it says, return the result.
+
+    What it says on standard error is part of the result only where it failed.
+    """
+    directory = runner.get("RECONCILE_DIRECTORY", ".")
+    python = runner.get("RECONCILE_PYTHON")  # -P: nothing is imported from the directory
+    program = [python, "-P", "-m", "reconciler"] if python else ["reconcile"]
+    command = [*program, "-C", directory, *arguments]
+    with untrusted_log():
+        try:
+            ran = subprocess.run(  # noqa: S603  (a list: no shell, no input as an option)
+                command,
+                check=False,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                env=_environment(runner),
+            )
+        except FileNotFoundError as error:
+            raise ReconcileError(
+                "there is no `reconcile` on this runner", fix="use the action's own set-up"
+            ) from error
+        text, said = (part.decode("utf-8", "replace") for part in (ran.stdout, ran.stderr))
+        sys.stdout.write(f"{text}\n{said}\n")
+        sys.stdout.flush()
+    failed = ran.returncode not in (0, _REFUSED)
+    return ran.returncode, f"{text}\n{said}" if failed else text
+
+
+def _environment(runner: Runner) -> dict[str, str]:
+    """What the command gets: all but the token that only `gh` is for."""
+    return {
+        name: value
+        for name, value in runner.environ.items()
+        if name not in ("GH_TOKEN", "GITHUB_TOKEN")
+    }
+
+
+def _comparisons(runner: Runner, place: Path) -> list[str]:
+    """What a review compares with: the base commit, its configuration, the reviewed plan."""
+    base = runner.get("RECONCILE_SINCE") or runner.base
+    offline = runner.get("RECONCILE_OFFLINE") == "true"
+    found = []
+    if base and not offline:
+        found += ["--since", base]
+    if base and runner.event_name in ("pull_request", "merge_group"):
+        found += ["--config-from", base]
+    earlier = place / "reviewed.json"
+    if runner.event_name == "push" and earlier.exists():
+        found += ["--reviewed", str(earlier)]
+    return found
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """The JSON plan; nothing if none was made."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except OSError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _outputs(found: Mapping[str, Any]) -> dict[str, str]:
+    """`changes`, counts and `digest`; a plan that could not be made has none of them."""
+    own = found.get("reconciler", {})
+    counts = own.get("summary", {})
+    wanted = ("import", "add", "change", "destroy", "blocked", "conflict")
+    return {
+        "complete": "true" if found and not found.get("errored") else "false",
+        "changes": "true" if any(counts.get(name) for name in wanted) else "false",
+        "adds": str(counts.get("add", 0)),
+        "updates": str(counts.get("change", 0)),
+        "deletes": str(counts.get("destroy", 0)),
+        "refused": str(counts.get("blocked", 0) + counts.get("conflict", 0)),
+        "applyable": "true" if found.get("applyable") else "false",
+        "digest": str(own.get("digest", "")),
+    }
+
+
+def _show_annotations(path: Path) -> None:
+    """Hand commands to the runner that `reconcile` has written and escaped itself."""
+    if path.exists():
+        sys.stdout.write(path.read_text(encoding="utf-8"))
+        sys.stdout.flush()
+        path.unlink()
+
+
+def _failure(runner: Runner, target: str, text: str) -> str:
+    """What a pull request shows where no plan could be made."""
+    head = f"### reconcile plan: {_code(target)}: there is no plan"
+    origin = f"Commit {_code(runner.sha[:7])} · [run]({runner.run_url})"
+    return f"{head}\n\n{fenced(text)}\n\n{origin}\n"
+
+
+def _artifact(runner: Runner, target: str) -> str:
+    number = runner.pull_request
+    return artifact_name(target, number) if number else f"reconcile-{target}-{runner.event_name}"
+
+
+def _body(runner: Runner) -> str:
+    path = Path(runner.need("RECONCILE_BODY"))
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"it cannot be read: {error}", where=str(path)) from error
+
+
+def _newest(runner: Runner) -> str:
+    """The commit that the branch of this push points to now."""
+    branch = runner.need("GITHUB_REF").removeprefix("refs/")
+    return str(_github(runner).get(f"git/ref/{branch}")["object"]["sha"])
+
+
+def _github(runner: Runner) -> GitHub:
+    return GitHub(runner.repository, runner.get("GITHUB_SERVER_URL"))
+
+
+def _code(text: str) -> str:
+    return f"`{text.replace('`', '')}`"

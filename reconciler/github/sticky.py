@@ -1,0 +1,99 @@
+"""What there is one of per target: the comment of a pull request, and the issue of the drift.
+
+Both are found again by a marker in their first line and by their author, so that nobody else's
+text is ever changed, and several targets do not overwrite one another.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from reconciler.github.api import GitHub
+
+AUTHOR = "github-actions[bot]"
+"""Who writes with the token of a job."""
+
+COMMENT_LIMIT = 65_536
+"""Characters of a comment or issue."""
+
+_TOO_LONG = "\n\nThis plan is too long to be shown in full here: see the artifact of the run.\n"
+
+
+def marker(target: str, kind: str = "") -> str:
+    """The first line: a comment of HTML, as `-o markdown` writes it, too.
+
+    A name that could end that comment is written plainly, with a digest that keeps it apart.
+    """
+    name = re.sub(r"[^A-Za-z0-9._]+", "-", target)[:60].strip("-")
+    if name != target:
+        name = f"{name}.{hashlib.sha256(target.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"
+    return f"<!-- reconcile:{kind}{name} -->"
+
+
+def _under(mark: str, text: str) -> str:
+    """The text with this marker in place of the one it has."""
+    first, _, rest = text.partition("\n")
+    own = first.startswith("<!-- reconcile:")
+    return fit(f"{mark}\n{rest if own else text}")
+
+
+def write_comment(github: GitHub, pull_request: int, target: str, text: str) -> str:
+    """Update our comment of this target, or write the first one. Returns `updated` or `created`."""
+    mark = marker(target)
+    body = _under(mark, text)
+    for comment in github.each(f"issues/{pull_request}/comments?per_page=100"):
+        if _is_ours(comment, mark):
+            github.send("PATCH", f"issues/comments/{comment['id']}", {"body": body})
+            return "updated"
+    github.send("POST", f"issues/{pull_request}/comments", {"body": body})
+    return "created"
+
+
+def report_drift(github: GitHub, target: str, text: str) -> str:
+    """Open our issue of this target, or update the open one. Returns `opened` or `updated`."""
+    mark = marker(target, "drift:")
+    body = _under(mark, text)
+    title = f"Drift: {target} is not what the manifests say"
+    for issue in _open_issues(github, mark):
+        github.send("PATCH", f"issues/{issue['number']}", {"title": title, "body": body})
+        return "updated"
+    github.send("POST", "issues", {"title": title, "body": body})
+    return "opened"
+
+
+def close_drift(github: GitHub, target: str, text: str) -> str:
+    """Close every open issue of ours for this target. Returns `closed` or `nothing to close`."""
+    done = "nothing to close"
+    for issue in _open_issues(github, marker(target, "drift:")):
+        github.send("POST", f"issues/{issue['number']}/comments", {"body": text})
+        github.send(
+            "PATCH", f"issues/{issue['number']}", {"state": "closed", "state_reason": "completed"}
+        )
+        done = "closed"
+    return done
+
+
+def fit(text: str) -> str:
+    """The text within what a comment holds; what is left out is said at the top, too."""
+    if len(text) <= COMMENT_LIMIT:
+        return text
+    first, _, rest = text.partition("\n")
+    note = "**Cut off: the plan is longer than a comment can be. Review the artifact.**\n\n"
+    room = COMMENT_LIMIT - len(first) - len(note) - len(_TOO_LONG) - len("\n") - 200
+    kept = rest[:room]
+    fences = [line for line in kept.splitlines() if line.startswith("```")]
+    if len(fences) % 2:
+        kept += f"\n{fences[-1].partition(' ')[0]}"
+    return f"{first}\n{note}{kept}{_TOO_LONG}"
+
+
+def _open_issues(github: GitHub, mark: str) -> Iterator[Any]:
+    for issue in list(github.each("issues?state=open&per_page=100")):
+        if "pull_request" not in issue and _is_ours(issue, mark):
+            yield issue
+
+
+def _is_ours(item: Any, mark: str) -> bool:
+    author = (item.get("user") or {}).get("login")
+    return author == AUTHOR and str(item.get("body") or "").partition("\n")[0].strip() == mark

@@ -1,0 +1,147 @@
+"""The REST endpoints of GitHub that the action uses, kept in memory; every request is recorded.
+
+`gh` is pointed here with GH_HOST=github.localhost, for which it speaks plain HTTP, and with this
+server as its HTTP proxy. Paths and fields are those of the published REST reference.
+"""
+
+import json
+import re
+import threading
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+BOT = {"login": "github-actions[bot]", "type": "Bot"}
+PAGE = 2
+"""Objects a page, whatever is asked for: so that there are several."""
+
+
+@dataclass
+class Repository:
+    """What is in `acme/platform`, and the (method, path) of every request that was answered."""
+
+    comments: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
+    issues: list[dict[str, Any]] = field(default_factory=list)
+    pulls: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    artifacts: list[dict[str, Any]] = field(default_factory=list)
+    zips: dict[int, bytes] = field(default_factory=dict)
+    refs: dict[str, str] = field(default_factory=dict)
+    requests: list[tuple[str, str]] = field(default_factory=list)
+    tokens: set[str] = field(default_factory=set)
+
+    @property
+    def writes(self) -> list[tuple[str, str]]:
+        """The requests that change anything."""
+        return [request for request in self.requests if request[0] != "GET"]
+
+
+class FakeGitHub:
+    """The server, on a loopback port."""
+
+    def __init__(self) -> None:
+        self.repository = Repository()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        """Stop it."""
+        self._server.shutdown()
+        self._server.server_close()
+
+    def answer(self, method: str, path: str, query: dict[str, str], body: Any) -> Any:
+        """The object, list or bytes of an answer; None for what is not there."""
+        place = self.repository
+        for pattern, action in (
+            (r"GET issues/(\d+)/comments", lambda n: place.comments.get(int(n), [])),
+            (r"POST issues/(\d+)/comments", lambda n: self._add_comment(int(n), body)),
+            (r"PATCH issues/comments/(\d+)", lambda n: self._edit_comment(int(n), body)),
+            (r"GET issues", lambda: [i for i in place.issues if i["state"] == query["state"]]),
+            (r"POST issues", lambda: self._add_issue(body)),
+            (r"PATCH issues/(\d+)", lambda n: self._edit_issue(int(n), body)),
+            (r"GET commits/(\w+)/pulls", lambda sha: place.pulls.get(sha, [])),
+            (r"GET actions/artifacts/(\d+)/zip", lambda n: place.zips.get(int(n))),
+            (r"GET actions/artifacts", lambda: self._artifacts(query)),
+            (r"GET git/ref/(.+)", lambda ref: {"object": {"sha": place.refs[ref]}}),
+        ):
+            found = re.fullmatch(pattern, f"{method} {path}")
+            if found:
+                return action(*found.groups())
+        return None
+
+    def _add_comment(self, number: int, body: Any) -> Any:
+        comments = self.repository.comments.setdefault(number, [])
+        comments.append({"id": 100 * number + len(comments), "user": BOT, **body})
+        return comments[-1]
+
+    def _edit_comment(self, identifier: int, body: Any) -> Any:
+        for comments in self.repository.comments.values():
+            for comment in comments:
+                if comment["id"] == identifier:
+                    comment.update(body)
+                    return comment
+        return None
+
+    def _add_issue(self, body: Any) -> Any:
+        number = 40 + len(self.repository.issues)
+        self.repository.issues.append({"number": number, "state": "open", "user": BOT, **body})
+        return self.repository.issues[-1]
+
+    def _edit_issue(self, number: int, body: Any) -> Any:
+        for issue in self.repository.issues:
+            if issue["number"] == number:
+                issue.update(body)
+                return issue
+        return None
+
+    def _artifacts(self, query: dict[str, str]) -> Any:
+        found = [item for item in self.repository.artifacts if item["name"] == query["name"]]
+        return {"total_count": len(found), "artifacts": found}
+
+
+def _handler(github: FakeGitHub) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+            """Silent."""
+
+        def _serve(self) -> None:
+            parts = urlsplit(self.path)
+            path = parts.path.removeprefix("/repos/acme/platform/")
+            query = {name: values[0] for name, values in parse_qs(parts.query).items()}
+            data = self._body()
+            body = json.loads(data) if data else None
+            github.repository.requests.append((self.command, path))
+            github.repository.tokens.add(self.headers.get("Authorization") or "")
+            self._answer(github.answer(self.command, path, query, body), query)
+
+        def _body(self) -> bytes:
+            if self.headers.get("Transfer-Encoding") != "chunked":
+                return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            data = b""
+            while size := int(self.rfile.readline(), 16):
+                data += self.rfile.read(size)
+                self.rfile.readline()
+            self.rfile.readline()
+            return data
+
+        def _answer(self, found: Any, query: dict[str, str]) -> None:
+            self.send_response(404 if found is None else 200)
+            if isinstance(found, list):
+                number = int(query.get("page", "1"))
+                if len(found) > number * PAGE:
+                    url = re.sub(r"[?&]page=\d+", "", self.path)
+                    self.send_header("Link", f'<{url}&page={number + 1}>; rel="next"')
+                found = found[(number - 1) * PAGE : number * PAGE]
+            data = found if isinstance(found, bytes) else json.dumps(found).encode()
+            kind = "application/zip" if isinstance(found, bytes) else "application/json"
+            self.send_header("Content-Type", f"{kind}; charset=utf-8")
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        do_GET = do_POST = do_PATCH = _serve  # noqa: N815
+
+    return Handler

@@ -1,0 +1,50 @@
+"""Comments and issues without a workflow around them: markers, limits, whose text is touched."""
+
+import pytest
+
+from reconciler.github.runner import Runner
+from reconciler.github.steps import fenced
+from reconciler.github.sticky import COMMENT_LIMIT, fit, marker
+from reconciler.render.markdown import marker as rendered_marker
+
+
+@pytest.mark.parametrize(
+    "target", ["production", "a.b_c", "eu-west-1", "x--> <b>", "a b", "é" * 90]
+)
+def test_the_marker_is_the_one_that_the_page_starts_with(target: str) -> None:
+    assert marker(target) == rendered_marker(target)
+    assert marker(target).count("-->") == 1
+    assert marker(target, "drift:") != marker(target)
+
+
+@pytest.mark.parametrize("text", ["", "a", "`` ` ````\n", "::error::x\n```\n# title"])
+def test_a_fence_is_longer_than_what_it_holds(text: str) -> None:
+    first, *_, last = fenced(text).split("\n")
+    assert first == last
+    assert first not in text
+
+
+def test_what_is_too_long_is_cut_and_says_so() -> None:
+    short = f"{marker('a')}\nshort"
+    assert fit(short) == short
+    found = fit(f"{marker('a')}\n```\n" + "line\n" * COMMENT_LIMIT)
+    assert len(found) <= COMMENT_LIMIT
+    assert found.startswith(f"{marker('a')}\n**Cut off")
+    assert found.count("```") == 2
+    assert "see the artifact" in found
+
+
+@pytest.mark.parametrize(
+    ("event", "base"),
+    [
+        ({"pull_request": {"base": {"sha": "a" * 40}}}, "a" * 40),
+        ({"merge_group": {"base_sha": "b" * 40}}, "b" * 40),
+        ({"before": "c" * 64}, "c" * 64),
+        ({"before": "0" * 40}, ""),  # a new branch
+        ({"before": "--upload-pack=x"}, ""),
+        ({"before": 1}, ""),
+        ({}, ""),
+    ],
+)
+def test_the_base_is_a_commit_or_nothing(event: dict[str, object], base: str) -> None:
+    assert Runner({}, event).base == base
