@@ -1,7 +1,8 @@
 """The graph of what changes and its neighbours -> SVG: boxes in columns, arrows to who needs them.
 
-Connected parts are laid out by depth and packed on shelves, largest first, so that a thousand
-objects stay readable; beyond `MOST_NODES` those that matter most to a reviewer are drawn.
+Connected parts are laid out by depth and packed on shelves, those with destroys and refusals first,
+then the largest, so that a thousand objects stay readable; beyond `MOST_NODES` those that matter
+most to a reviewer are drawn.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,6 +22,7 @@ _SHELF = 1140
 _ROWS = 40
 _LETTERS = 25
 _WEIGHT = {"delete": 0, "refused": 1, "replace": 2, "update": 3, "adopt": 4, "create": 5}
+_MOST_URGENT = _WEIGHT["replace"]
 
 Edges = Sequence[tuple[int, int]]
 
@@ -39,7 +41,9 @@ def draw(plan: Plan, anchors: Mapping[int, str]) -> Drawing:
     changes, edges = changes_and_edges(plan)
     kept = _most_important(changes, edges)
     inner = [(start, end) for start, end in edges if start in kept and end in kept]
-    places = _pack(_parts(sorted(kept), inner), inner)
+    urgent = {at for at in kept if _WEIGHT.get(state_of(changes[at]), 9) <= _MOST_URGENT}
+    parts = sorted(_parts(sorted(kept), inner), key=urgent.isdisjoint)
+    places = _pack(parts, inner)
     arrows = "".join(_arrow(places[start], places[end]) for start, end in inner)
     boxes = "".join(
         _box(changes[at], places[at], anchors.get(id(changes[at]), "")) for at in sorted(kept)
