@@ -209,6 +209,8 @@ def _reason(change: Change) -> str | None:
 
 
 def _values(value: Any) -> Any:
+    if type(value) is str:  # by far the most
+        return value
     if isinstance(value, Secret):
         return None
     if isinstance(value, Mapping):
@@ -224,7 +226,7 @@ def _sensitive(spec: Spec) -> dict[str, Any]:
     for name, value in spec.items():
         if isinstance(value, Secret):
             found[name] = True
-        elif isinstance(value, Mapping):
+        elif type(value) is dict:
             below = _sensitive(value)
             if below:
                 found[name] = below

@@ -10,8 +10,12 @@ from typing import Any
 
 def indented(value: Any, line: str = "\n") -> str:
     """The value as JSON, two spaces a level. Keys are strings; `line` is what begins a line."""
-    if value.__class__ is str:
+    if type(value) is str:
         return encode_basestring_ascii(value)
+    if value is None:
+        return "null"
+    if type(value) is bool:
+        return "true" if value else "false"
     if isinstance(value, dict):
         if not value:
             return "{}"
