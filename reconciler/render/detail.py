@@ -31,10 +31,10 @@ def detail_lines(change: Change) -> Iterator[Line]:
     match change.action:
         case Action.CREATE:
             assert change.desired is not None
-            yield from _spec("+", change.desired.spec)
+            yield from _spec("+", change.desired.spec, [])
         case Action.DELETE:
             assert change.live is not None
-            yield from _spec("-", change.live.spec)
+            yield from _spec("-", change.live.spec, [])
         case Action.UPDATE | Action.REPLACE | Action.ADOPT | Action.UNCHANGED:
             for field in change.fields:
                 yield from _field(field)
@@ -59,13 +59,15 @@ def _remarks(change: Change) -> Iterator[Line]:
         yield Line("#", f"used by {visible(user, _MOST_CHARACTERS)}")
 
 
-def _spec(sign: str, spec: Spec, above: Path = ()) -> Iterator[Line]:
+def _spec(sign: str, spec: Spec, lines: list[Line], above: Path = ()) -> list[Line]:
+    """Add a line for every field that is no mapping."""
     for name in sorted(spec):
         value, path = spec[name], (*above, name)
         if type(value) is dict and 0 < len(value) <= MOST_ELEMENTS:
-            yield from _spec(sign, value, path)
+            _spec(sign, value, lines, path)
         else:
-            yield Line(sign, f"{_name(path)} = {_value(value)}")
+            lines.append(Line(sign, f"{_name(path)} = {_value(value)}"))
+    return lines
 
 
 def _field(field: FieldChange) -> Iterator[Line]:
@@ -88,6 +90,8 @@ def _name(path: Path) -> str:
 def _value(value: Any) -> str:
     if type(value) is str:
         return _text(value)
+    if type(value) is bool:
+        return "true" if value else "false"
     if isinstance(value, Secret):
         return SENSITIVE
     if isinstance(value, Mapping):

@@ -9,6 +9,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Mapping
+from json.encoder import encode_basestring
 from typing import Any
 
 _UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Zs"})
@@ -60,7 +61,7 @@ def log_safe_json(text: str) -> str:
 def literal(value: Any) -> str:
     """A value as Terraform prints it: `"text"`, `8`, `true`, `null`, `["a", "b"]`."""
     if isinstance(value, str):
-        return printable(json.dumps(value, ensure_ascii=False))
+        return printable(encode_basestring(value))
     if isinstance(value, Mapping):
         items = (f"{literal_name(name)} = {literal(value[name])}" for name in sorted(value))
         return "{" + ", ".join(items) + "}"

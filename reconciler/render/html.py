@@ -8,7 +8,7 @@ is there but the filters. No secret value enters.
 import base64
 import hashlib
 from collections.abc import Iterable, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from html import escape
 from pathlib import Path
 
@@ -191,6 +191,7 @@ def _change(change: Change, state: str, header: Header) -> str:
     )
 
 
+@lru_cache(maxsize=4096)
 def _line(line: Line) -> str:
     return f'<span class="{_CLASSES[line.sign]}">{line.sign} {escape(line.text)}</span>'
 
