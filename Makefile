@@ -25,6 +25,7 @@ test: venv ## Run everything: static checks and all tests, with Docker; nothing 
 	@$(PHASE) "Base images" scripts/ensure-base-image
 	@$(PHASE) "Registry" scripts/ensure-registry
 	@$(PHASE) "SSH server" scripts/ensure-sshd
+	@$(PHASE) "Browser" scripts/ensure-browser
 	@$(PHASE) "Workflow tools" scripts/ensure-workflow-tools
 	@$(PHASE) "Workflow files" scripts/check-workflows
 	@$(PHASE) "NeMo Agent Toolkit" scripts/bootstrap-python --toolkit
@@ -40,7 +41,7 @@ test: venv ## Run everything: static checks and all tests, with Docker; nothing 
 check: export PATH := $(CURDIR)/$(BIN):$(PATH)
 check: venv ## Run the quick part: static checks, and the tests without Docker
 	@$(MAKE) --no-print-directory static
-	@$(PHASE) "Quick tests" $(BIN)/pytest -q -m "not docker and not slow" $(PYTEST_ARGS)
+	@$(PHASE) "Quick tests" $(BIN)/pytest -q -m "not browser and not docker and not slow" $(PYTEST_ARGS)
 
 static: venv # Format, lint, types, layers
 	@$(PHASE) "Format" $(BIN)/ruff format --check .

@@ -114,6 +114,19 @@ def _apply_row(work: Path) -> Row:
     )
 
 
+def _outputs_row(work: Path) -> Row:
+    """A plan of 1,000 creates as text, and as a comment, a page and JSON."""
+    work.mkdir()
+    with running_sandbox(work) as (base_url, env):
+        project = write_project(work / "project", 1000, base_url)
+        plan = [*RECONCILE, "plan"]
+        text = measure(plan, cwd=project, env=env, repeat=7)
+        pages = ["-o", "markdown=plan.md", "-o", "html=plan.html", "-o", "json=plan.json"]
+        written = measure([*plan, *pages], cwd=project, env=env, repeat=7)
+    name = "plan of 1,000 changes as Markdown, HTML and JSON"
+    return ratio_row(name, written, ("text", text.seconds), 1.3)
+
+
 def _attribution_row(work: Path) -> Row:
     """1,000 manifests, each changed by one of 1,000 commits: what `--since` adds to a plan."""
     work.mkdir()
@@ -183,7 +196,7 @@ def _image_row(work: Path) -> Iterator[Row]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the chosen groups and print one table; 1 if a target was missed."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    groups = ("commands", "plan", "apply", "attribution", "image", "rayfine")
+    groups = ("commands", "plan", "apply", "attribution", "outputs", "image", "rayfine")
     parser.add_argument("group", nargs="*", choices=[*groups, []], help="default: all of them")
     chosen = parser.parse_args(arguments).group or groups
     rows: list[Row] = []
@@ -195,6 +208,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             rows += _plan_rows(work)
         if "apply" in chosen:
             rows.append(_apply_row(work / "apply"))
+        if "outputs" in chosen:
+            rows.append(_outputs_row(work / "outputs"))
         if "attribution" in chosen:
             rows.append(_attribution_row(work / "attribution"))
         if "image" in chosen:

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
 from enum import StrEnum
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from reconciler.diff import FieldChange, diff_specs
@@ -112,7 +113,7 @@ class Unmanaged:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Plan:
     """All changes, sorted for printing, and what was seen beside them.
 
@@ -150,7 +151,12 @@ class Plan:
         """`sha256:<hex>` over target, stack, format and the rows of all changes."""
         if self.digest_read:
             return self.digest_read
-        return digest_rows(self.target, self.stack, (row_of(change) for change in self.changes))
+        return digest_rows(self.target, self.stack, self.rows)
+
+    @cached_property
+    def rows(self) -> "tuple[PlanRow, ...]":
+        """The row of every change, in order; worked out once, because several outputs need it."""
+        return tuple(row_of(change) for change in self.changes)
 
 
 class PlanRow(NamedTuple):

@@ -38,8 +38,8 @@ def carry_out(plan: Plan, session: Session, options: PlanOptions) -> tuple[Outco
             with _ticking(observer):
                 outcomes = apply_plan(plan, crew)
         interrupt.over = True
-        if options.events:
-            _events().outcomes(outcomes)
+        if options.events is not None:
+            options.events.outcomes(outcomes)
         else:
             _show_result(outcomes, style_of(options.place))
     return outcomes
@@ -48,17 +48,11 @@ def carry_out(plan: Plan, session: Session, options: PlanOptions) -> tuple[Outco
 @contextmanager
 def _observer(options: PlanOptions) -> Iterator["Progress | EventStream"]:
     """Who is told what happens: the stream of events, or the screen on standard error."""
-    if options.events:
-        yield _events()
+    if options.events is not None:
+        yield options.events
         return
     with open_screen(colour=options.place.colour_for(sys.stderr)) as screen:
         yield Progress(screen)
-
-
-def _events() -> "EventStream":
-    from reconciler.cli.event_stream import event_stream  # noqa: PLC0415  (only with --json)
-
-    return event_stream()
 
 
 def _show_result(outcomes: Sequence[Outcome], style: Style) -> None:

@@ -11,10 +11,13 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from reconciler.render.escape import log_safe_json
+
 
 def to_line(value: Any) -> str:
     """A value as one line of ASCII, without the line's end."""
-    return json.dumps(plain(value), allow_nan=False).replace("\x7f", "\\u007f")
+    text = json.dumps(plain(value), allow_nan=False).replace("\x7f", "\\u007f")
+    return log_safe_json(text)
 
 
 def plain(value: Any) -> Any:

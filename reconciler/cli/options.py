@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -13,6 +13,9 @@ from reconciler.cli.main import Globals
 from reconciler.guard import Approval
 from reconciler.selection import Selection
 
+if TYPE_CHECKING:
+    from reconciler.render.events import EventStream
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -20,8 +23,8 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 class PlanOptions:
     """What `plan` and `apply` have in common.
 
-    `targets` holds every `--target`, `target` the first one, None for the default. With `events`
-    standard output is the stream of events.
+    `targets` holds every `--target`, `target` the first one, None for the default. Where
+    `events` is set, standard output is that stream.
     """
 
     place: Globals
@@ -33,7 +36,7 @@ class PlanOptions:
     detailed_exitcode: bool
     targets: tuple[str, ...] = ()
     config_from: str | None = None
-    events: bool = False
+    events: "EventStream | None" = None
     allow_from_commit: bool = False
     repo: str | None = None
     ref: str | None = None
@@ -209,17 +212,16 @@ def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
             outputs=_outputs(given.pop("outputs"), events=events),
             detailed_exitcode=given.pop("detailed_exitcode"),
             config_from=given.pop("config_from"),
-            events=events,
             allow_from_commit=given.pop("allow_from_commit"),
             repo=given.pop("repo"),
             ref=given.pop("ref"),
         )
         if not events:
             return ctx.invoke(command, options=options, **given)
-        from reconciler.cli.event_stream import errors_as_events  # noqa: PLC0415  (if asked for)
+        from reconciler.cli.event_stream import open_event_stream  # noqa: PLC0415  (if asked for)
 
-        with errors_as_events():
-            return ctx.invoke(command, options=options, **given)
+        with open_event_stream() as stream:
+            return ctx.invoke(command, options=replace(options, events=stream), **given)
 
     wrapped.__name__ = command.__name__
     wrapped.__doc__ = command.__doc__

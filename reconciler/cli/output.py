@@ -36,10 +36,8 @@ def emit(plan: Plan, header: Header, options: PlanOptions) -> None:
 
     Raises `ReconcileError`, after all of them, where a page has no room for every destroy.
     """
-    if options.events:
-        from reconciler.cli.event_stream import event_stream  # noqa: PLC0415  (if asked for)
-
-        event_stream().plan(plan)
+    if options.events is not None:
+        options.events.plan(plan)
     write_outputs(plan, header, options.outputs, options.place)
 
 

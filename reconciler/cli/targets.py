@@ -27,7 +27,7 @@ def for_each_target(
     _require_places(options, out)
     codes = []
     for number, target in enumerate(options.targets):
-        if number:
+        if number and options.events is None:
             click.echo()
         try:
             codes.append(action(*_of_target(options, out, target)))

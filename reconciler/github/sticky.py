@@ -31,17 +31,22 @@ def marker(target: str, kind: str = "") -> str:
     return f"<!-- reconcile:{kind}{name} -->"
 
 
-def _under(mark: str, text: str) -> str:
-    """The text with this marker in place of the one it has."""
+def under(mark: str, text: str) -> str:
+    """The text with this marker in place of the one it has.
+
+    What a page says beside its marker (`N of M destroys shown`) becomes the first line below.
+    """
     first, _, rest = text.partition("\n")
-    own = first.startswith("<!-- reconcile:")
-    return fit(f"{mark}\n{rest if own else text}")
+    if not first.startswith("<!-- reconcile:"):
+        return fit(f"{mark}\n{text}")
+    note = first.partition("-->")[2].strip()
+    return fit(f"{mark}\n{note}\n\n{rest}" if note else f"{mark}\n{rest}")
 
 
 def write_comment(github: GitHub, pull_request: int, target: str, text: str) -> str:
     """Update our comment of this target, or write the first one. Returns `updated` or `created`."""
     mark = marker(target)
-    body = _under(mark, text)
+    body = under(mark, text)
     for comment in github.each(f"issues/{pull_request}/comments?per_page=100"):
         if _is_ours(comment, mark):
             github.send("PATCH", f"issues/comments/{comment['id']}", {"body": body})
@@ -53,7 +58,7 @@ def write_comment(github: GitHub, pull_request: int, target: str, text: str) -> 
 def report_drift(github: GitHub, target: str, text: str) -> str:
     """Open our issue of this target, or update the open one. Returns `opened` or `updated`."""
     mark = marker(target, "drift:")
-    body = _under(mark, text)
+    body = under(mark, text)
     title = f"Drift: {target} is not what the manifests say"
     for issue in _open_issues(github, mark):
         github.send("PATCH", f"issues/{issue['number']}", {"title": title, "body": body})

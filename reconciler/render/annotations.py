@@ -52,7 +52,7 @@ def plan_annotations(plan: Plan, header: Header) -> Iterator[Annotation]:
         users = tuple(f"used by {user}" for user in change.used_by)
         yield _of_change("warning", change, header, (head, *users))
     place = f"{header.target}, stack {plan.stack}"
-    yield Annotation("notice", f"Plan for {place}", (plan_line(plan), *plan_details(plan)))
+    yield Annotation("notice", f"Plan for {place}", (plan_line(plan), *plan_details(plan, "")))
 
 
 def problem_annotations(problems: Iterable[Problem]) -> Iterator[Annotation]:
@@ -117,4 +117,5 @@ def _data(text: str) -> str:
 
 def _property(text: str) -> str:
     """A path keeps its characters, encoded where they would end the property or the line."""
-    return _data("".join(text.splitlines())).replace(":", "%3A").replace(",", "%2C")
+    text = _data("".join(text.splitlines())).replace(":", "%3A").replace(",", "%2C")
+    return text.replace("##[", "#\\x23[")

@@ -5,6 +5,7 @@ their whole path, so that before and after stand below each other on lines of th
 """
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from reconciler.diff import FieldChange
@@ -30,10 +31,10 @@ def detail_lines(change: Change) -> Iterator[Line]:
     match change.action:
         case Action.CREATE:
             assert change.desired is not None
-            yield from _spec("+", change.desired.spec)
+            yield from _spec("+", change.desired.spec, [])
         case Action.DELETE:
             assert change.live is not None
-            yield from _spec("-", change.live.spec)
+            yield from _spec("-", change.live.spec, [])
         case Action.UPDATE | Action.REPLACE | Action.ADOPT | Action.UNCHANGED:
             for field in change.fields:
                 yield from _field(field)
@@ -58,13 +59,15 @@ def _remarks(change: Change) -> Iterator[Line]:
         yield Line("#", f"used by {visible(user, _MOST_CHARACTERS)}")
 
 
-def _spec(sign: str, spec: Spec, above: Path = ()) -> Iterator[Line]:
+def _spec(sign: str, spec: Spec, lines: list[Line], above: Path = ()) -> list[Line]:
+    """Add a line for every field that is no mapping."""
     for name in sorted(spec):
         value, path = spec[name], (*above, name)
-        if isinstance(value, Mapping) and 0 < len(value) <= MOST_ELEMENTS:
-            yield from _spec(sign, value, path)
+        if type(value) is dict and 0 < len(value) <= MOST_ELEMENTS:
+            _spec(sign, value, lines, path)
         else:
-            yield Line(sign, f"{_name(path)} = {_value(value)}")
+            lines.append(Line(sign, f"{_name(path)} = {_value(value)}"))
+    return lines
 
 
 def _field(field: FieldChange) -> Iterator[Line]:
@@ -79,15 +82,25 @@ def _field(field: FieldChange) -> Iterator[Line]:
             yield Line(sign, f"{name} = {shown}{note}")
 
 
+@lru_cache(maxsize=4096)
 def _name(path: Path) -> str:
     return visible(dotted(path), _MOST_CHARACTERS)
 
 
 def _value(value: Any) -> str:
+    if type(value) is str:
+        return _text(value)
+    if type(value) is bool:
+        return "true" if value else "false"
     if isinstance(value, Secret):
         return SENSITIVE
     if isinstance(value, Mapping):
         if len(value) > MOST_ELEMENTS:
             return f"({len(value)} elements)"
         value = {name: SENSITIVE if type(item) is Secret else item for name, item in value.items()}
+    return visible(literal(value), _MOST_CHARACTERS)
+
+
+@lru_cache(maxsize=4096)
+def _text(value: str) -> str:
     return visible(literal(value), _MOST_CHARACTERS)

@@ -9,6 +9,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Mapping
+from json.encoder import encode_basestring
 from typing import Any
 
 from reconciler.wording.printable import escaped, is_unsafe, printable
@@ -16,7 +17,7 @@ from reconciler.wording.printable import escaped, is_unsafe, printable
 __all__ = ["literal", "literal_name", "log_safe", "log_safe_json", "printable", "visible"]
 
 _RIGHT_TO_LEFT = frozenset({"R", "AL", "AN"})
-_COMMAND = re.compile(r"^(\s*):(?=:)", re.MULTILINE)
+_COMMAND = re.compile(r"(^|[\r\n])(\s*):(?=:)")
 
 
 def visible(text: str, most: int = 0) -> str:
@@ -40,7 +41,7 @@ def log_safe(text: str) -> str:
     """
     if "##[" in text:
         text = text.replace("##[", "#\\x23[")
-    return _COMMAND.sub(r"\1\\x3a", text) if "::" in text else text
+    return _COMMAND.sub(r"\1\2\\x3a", text) if "::" in text else text
 
 
 def log_safe_json(text: str) -> str:
@@ -51,7 +52,7 @@ def log_safe_json(text: str) -> str:
 def literal(value: Any) -> str:
     """A value as Terraform prints it: `"text"`, `8`, `true`, `null`, `["a", "b"]`."""
     if isinstance(value, str):
-        return printable(json.dumps(value, ensure_ascii=False))
+        return printable(encode_basestring(value))
     if isinstance(value, Mapping):
         items = (f"{literal_name(name)} = {literal(value[name])}" for name in sorted(value))
         return "{" + ", ".join(items) + "}"

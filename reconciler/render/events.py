@@ -77,6 +77,7 @@ class EventStream:
             summary = f"cannot read the {failure.system}: {failure.reason}"
             self._diagnostic("error", summary, failure.fix)
         own = {
+            "target": plan.target,
             "digest": plan.digest(),
             "complete": plan.complete,
             "refused": len(plan.refused),

@@ -8,7 +8,7 @@ is there but the filters. No secret value enters.
 import base64
 import hashlib
 from collections.abc import Iterable, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from html import escape
 from pathlib import Path
 
@@ -77,6 +77,7 @@ def _code(data: str) -> str:
 
 
 def _header(plan: Plan, header: Header) -> str:
+    details = " ".join(plan_details(plan, ""))
     facts = [f"stack {_code(plan.stack)}"]
     if header.description:
         facts.insert(0, _text(header.description))
@@ -91,7 +92,7 @@ def _header(plan: Plan, header: Header) -> str:
     return (
         f'<header>\n<div class="top"><h1>Plan for {_code(header.target)}</h1>'
         '<button id="theme" type="button" hidden>Dark colours</button></div>\n'
-        f'<p class="sum">{plan_line(plan)} {" ".join(plan_details(plan))}</p>\n'
+        f'<p class="sum">{plan_line(plan)} {details}</p>\n'
         f'<ul class="facts">{listing}</ul>\n'
         + (f'<ul class="notes">{notes}</ul>\n' if notes else "")
         + "</header>\n"
@@ -190,6 +191,7 @@ def _change(change: Change, state: str, header: Header) -> str:
     )
 
 
+@lru_cache(maxsize=4096)
 def _line(line: Line) -> str:
     return f'<span class="{_CLASSES[line.sign]}">{line.sign} {escape(line.text)}</span>'
 

@@ -1,7 +1,8 @@
 """The graph of what changes and its neighbours -> SVG: boxes in columns, arrows to who needs them.
 
-Connected parts are laid out by depth and packed on shelves, largest first, so that a thousand
-objects stay readable; beyond `MOST_NODES` those that matter most to a reviewer are drawn.
+Connected parts are laid out by depth and packed on shelves, those with destroys and refusals first,
+then the largest, so that a thousand objects stay readable; beyond `MOST_NODES` those that matter
+most to a reviewer are drawn.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,13 +15,14 @@ from reconciler.render.graph import changes_and_edges, state_of
 from reconciler.render.text import SYMBOLS
 
 MOST_NODES = 300
-_WIDTH, _HEIGHT = 250, 30
-_GAP_X, _GAP_Y = 56, 10
+_WIDTH, _HEIGHT = 232, 42
+_GAP_X, _GAP_Y = 48, 10
 _SHELF = 1140
 """Pixels after which the next part goes below."""
-_ROWS = 14
-_LETTERS = 27
+_ROWS = 40
+_LETTERS = 25
 _WEIGHT = {"delete": 0, "refused": 1, "replace": 2, "update": 3, "adopt": 4, "create": 5}
+_MOST_URGENT = _WEIGHT["replace"]
 
 Edges = Sequence[tuple[int, int]]
 
@@ -39,7 +41,9 @@ def draw(plan: Plan, anchors: Mapping[int, str]) -> Drawing:
     changes, edges = changes_and_edges(plan)
     kept = _most_important(changes, edges)
     inner = [(start, end) for start, end in edges if start in kept and end in kept]
-    places = _pack(_parts(sorted(kept), inner), inner)
+    urgent = {at for at in kept if _WEIGHT.get(state_of(changes[at]), 9) <= _MOST_URGENT}
+    parts = sorted(_parts(sorted(kept), inner), key=urgent.isdisjoint)
+    places = _pack(parts, inner)
     arrows = "".join(_arrow(places[start], places[end]) for start, end in inner)
     boxes = "".join(
         _box(changes[at], places[at], anchors.get(id(changes[at]), "")) for at in sorted(kept)
@@ -139,18 +143,27 @@ def _arrow(start: tuple[int, int], end: tuple[int, int]) -> str:
 def _box(change: Change, place: tuple[int, int], anchor: str) -> str:
     x, y = place
     state = state_of(change)
-    address = visible(change.address, 200)
-    short = address if len(address) <= _LETTERS else f"{address[: _LETTERS - 1]}…"
+    address, kind = visible(change.address, 200), visible(change.key.kind, _LETTERS)
+    name = _short(address.removeprefix(f"{kind}."))
     mark = "!" if state == "refused" else SYMBOLS.get(change.action, "")
     inside = (
         f"<title>{escape(address)}: {state}</title>"
         f'<rect x="{x}" y="{y}" width="{_WIDTH}" height="{_HEIGHT}" rx="5"/>'
-        f'<text class="mark" x="{x + 8}" y="{y + 20}">{escape(mark)}</text>'
-        f'<text x="{x + 36}" y="{y + 20}">{escape(short)}</text>'
+        f'<text class="mark" x="{x + 10}" y="{y + 26}">{escape(mark)}</text>'
+        f'<text x="{x + 40}" y="{y + 18}">{escape(name)}</text>'
+        f'<text class="kind" x="{x + 40}" y="{y + 33}">{escape(kind)}</text>'
     )
     if not anchor:
         return f'<g class="{state}">{inside}</g>'
     return f'<a class="{state}" href="#{anchor}" data-change="{anchor}">{inside}</a>'
+
+
+def _short(name: str) -> str:
+    """A name that fits into a box: its middle is left out, since beginnings and ends differ."""
+    if len(name) <= _LETTERS:
+        return name
+    half = _LETTERS // 2
+    return f"{name[:half]}…{name[-half:]}"
 
 
 def importance(changes: Iterable[Change]) -> list[Change]:

@@ -4,15 +4,15 @@ What Terraform has no name for stands under the one key `reconciler`. The publis
 `docs/schema/plan.schema.json`. No secret value enters: it is null, and named in `*_sensitive`.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from reconciler.diff import FieldChange
-from reconciler.plan import PLAN_FORMAT, Action, Change, Plan, digest_desired, digest_live
+from reconciler.plan import PLAN_FORMAT, Action, Change, Plan, PlanRow
 from reconciler.render.escape import log_safe_json
+from reconciler.render.json_text import indented
 from reconciler.render.summary import count
 from reconciler.render.text import Header
 from reconciler.resource import SENSITIVE, Secret, Spec, redact
@@ -30,8 +30,7 @@ _ACTIONS = {
 
 def render_json(plan: Plan, header: Header, made_at: datetime, version: str) -> str:
     """The plan as one JSON document, ending in a newline. `made_at` is in UTC."""
-    text = json.dumps(plan_document(plan, header, made_at, version), indent=2) + "\n"
-    return log_safe_json(text)
+    return log_safe_json(indented(plan_document(plan, header, made_at, version))) + "\n"
 
 
 def plan_document(plan: Plan, header: Header, made_at: datetime, version: str) -> dict[str, Any]:
@@ -43,7 +42,10 @@ def plan_document(plan: Plan, header: Header, made_at: datetime, version: str) -
         "applyable": plan.complete and bool(plan.pending) and not header.offline,
         "complete": plan.complete and not plan.refused,
         "errored": not plan.complete,
-        "resource_changes": [_change(change, header.review) for change in plan.changes],
+        "resource_changes": [
+            _change(change, row, header.review)
+            for change, row in zip(plan.changes, plan.rows, strict=True)
+        ],
         "resource_drift": [],
         "reconciler": {
             "version": version,
@@ -120,7 +122,7 @@ def _cause(cause: Cause | None) -> dict[str, Any] | None:
     }
 
 
-def _change(change: Change, review: Review) -> dict[str, Any]:
+def _change(change: Change, row: PlanRow, review: Review) -> dict[str, Any]:
     before = change.live.spec if change.live is not None else None
     after = change.desired.spec if change.desired is not None else None
     actions = _ACTIONS[change.action]
@@ -151,10 +153,10 @@ def _change(change: Change, review: Review) -> dict[str, Any]:
     reason = _reason(change)
     if reason:
         answer["action_reason"] = reason
-    return answer | {"reconciler": _own(change, review)}
+    return answer | {"reconciler": _own(change, row, review)}
 
 
-def _own(change: Change, review: Review) -> dict[str, Any]:
+def _own(change: Change, row: PlanRow, review: Review) -> dict[str, Any]:
     refusal = change.refusal
     source = change.desired.source if change.desired is not None else None
     return {
@@ -163,8 +165,8 @@ def _own(change: Change, review: Review) -> dict[str, Any]:
         "fields": [_field(field) for field in change.fields],
         "source": {"file": source.file, "line": source.line} if source else None,
         "live_id": change.live.uid if change.live is not None else None,
-        "desired_digest": digest_desired(change.desired) or None,
-        "live_digest": digest_live(change.live) or None,
+        "desired_digest": row.desired or None,
+        "live_digest": row.live or None,
         "live_protected": _protected(change),
         "cause": _cause(review.causes.get(change.address)),
         "refusal": {
@@ -207,6 +209,8 @@ def _reason(change: Change) -> str | None:
 
 
 def _values(value: Any) -> Any:
+    if type(value) is str:  # by far the most
+        return value
     if isinstance(value, Secret):
         return None
     if isinstance(value, Mapping):
@@ -222,7 +226,7 @@ def _sensitive(spec: Spec) -> dict[str, Any]:
     for name, value in spec.items():
         if isinstance(value, Secret):
             found[name] = True
-        elif isinstance(value, Mapping):
+        elif type(value) is dict:
             below = _sensitive(value)
             if below:
                 found[name] = below

@@ -8,7 +8,7 @@ stands in code only; see `reconciler.render.markdown_code`.
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from reconciler.plan import Action, Change, Plan, ReadFailure
 from reconciler.render.detail import Line, detail_lines
@@ -18,11 +18,12 @@ from reconciler.render.markdown_code import code, fence, size
 from reconciler.render.review_words import (
     change_words,
     notices,
+    origins,
     place_words,
     review_summary,
 )
 from reconciler.render.summary import plan_details, plan_line
-from reconciler.render.text import Header
+from reconciler.render.text import WANTED, Header
 from reconciler.review import Review
 
 COMMENT_LIMIT = 65_536
@@ -35,6 +36,8 @@ _ROOM_FOR_FRAME = 120
 _MOST_IN_HEAD = 20
 """Lines of one sort in the head: notices, systems that could not be read, warnings."""
 _MOST_OF_GRAPH = 40
+_BREAK = "\\\n  "
+"""A line break within a list item."""
 _RUN_URL = re.compile(r"https?://[\w.:-]+/[\w.-]+/[\w.-]+/actions/runs/[0-9]+", re.ASCII)
 
 
@@ -189,15 +192,15 @@ def _bare(change: Change, _review: Review) -> str:
 
 
 def _brief(change: Change, review: Review) -> str:
-    parts = [code(change.address)]
+    parts = [f"**{code(change.address)}**"]
     if change.refusal is not None:
-        parts.append(f"{change.refusal.kind.value} {change.action.value}")
+        parts.append(f"{change.refusal.kind.value}: {WANTED[change.action]}")
     if change.desired is not None and change.desired.source.file:
         parts.append(code(str(change.desired.source)))
     elif change.action is Action.DELETE:
         parts.append("leftover of a replacement" if change.deposed else "not in the manifests")
-    parts += [code(words) for words in change_words(change, review)]
-    return f"- {' · '.join(parts)}\n"
+    lines = [" · ".join(parts), *(code(words) for words in change_words(change, review))]
+    return f"- {_BREAK.join(lines)}\n"
 
 
 def _full(change: Change, review: Review) -> str:
@@ -215,10 +218,12 @@ def _head(plan: Plan, header: Header) -> str:
         parts.append(f"commit {code(header.commit)}")
     parts += [code(words) for words in place_words(header.review)]
     lines = [f"### Plan for {code(header.target)}", "", " · ".join(parts), ""]
-    lines += [f"**{plan_line(plan)}** {' '.join(plan_details(plan))}".rstrip(), ""]
-    summary = [code(words) for words in review_summary(plan, header.review)]
-    lines += _some([f"- {words}" for words in summary])
-    lines += _some([f"- {code(words)}" for words in notices(header.review)])
+    details = " ".join(plan_details(plan, ""))
+    lines += [f"**{plan_line(plan)}** {details}".rstrip(), ""]
+    if header.review.since and not header.review.note:
+        lines += [f"{origins(header.review)}, since {code(header.review.since)}.", ""]
+    summary = review_summary(plan, replace(header.review, since=""))
+    lines += _some([f"- {code(words)}" for words in [*summary, *notices(header.review)]])
     if header.offline:
         lines += ["> [!NOTE]", "> This plan was made offline and cannot be applied.", ""]
     lines += _alert(plan)

@@ -76,7 +76,7 @@ def review_summary(plan: Plan, review: Review) -> list[str]:
     """The lines below the plan's summary: origins, what is new since the review, a trailer."""
     lines = []
     if review.since and not review.note:
-        lines.append(f"{_origins(review)} (since {review.since}).")
+        lines.append(f"{origins(review)} (since {review.since}).")
     if review.reviewed:
         lines += _news(plan, review)
     trailer = allow_trailer(plan)
@@ -93,7 +93,8 @@ def allow_trailer(plan: Plan) -> str:
     return f"{TRAILER}: {' '.join(given)} digest={plan.digest()}" if given else ""
 
 
-def _origins(review: Review) -> str:
+def origins(review: Review) -> str:
+    """`2 changes from this branch, 1 drift`: words of ours, no data."""
     origins = [cause.origin for cause in review.causes.values()]
     branch, drift, both = (origins.count(item) for item in Origin)
     text = f"{_changes(branch)} from this branch, {drift} drift"

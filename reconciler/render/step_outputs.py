@@ -24,8 +24,8 @@ def plan_outputs(plan: Plan, header: Header) -> dict[str, str]:
         "complete": _truth(plan.complete),
         "applyable": _truth(applyable),
         "digest": plan.digest(),
-        "target": printable(plan.target),
-        "stack": printable(plan.stack),
+        "target": plan.target,
+        "stack": plan.stack,
         "summary": plan_line(plan),
     }
 
@@ -33,10 +33,14 @@ def plan_outputs(plan: Plan, header: Header) -> dict[str, str]:
 def render_outputs(values: Mapping[str, str]) -> str:
     """`NAME<<DELIMITER`, the value, DELIMITER; nobody who writes a value can know the delimiter.
 
+    Control characters of a value are escaped: each is one line.
+
     The form is that of the runner's file commands (FileCommandManager.cs of actions/runner).
     """
     delimiter = f"reconcile_{secrets.token_hex(16)}"
-    return "".join(f"{name}<<{delimiter}\n{text}\n{delimiter}\n" for name, text in values.items())
+    return "".join(
+        f"{name}<<{delimiter}\n{printable(text)}\n{delimiter}\n" for name, text in values.items()
+    )
 
 
 def _truth(value: object) -> str:

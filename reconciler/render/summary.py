@@ -61,8 +61,8 @@ def plan_line(plan: Plan) -> str:
     )
 
 
-def plan_details(plan: Plan) -> list[str]:
-    """The lines below the summary: unchanged, refused, not ours."""
+def plan_details(plan: Plan, place: str = " (see above)") -> list[str]:
+    """The lines below the summary: unchanged, refused; `place` says where their reasons are."""
     counts = count(plan.changes)
     lines = []
     if counts.unchanged:
@@ -73,7 +73,7 @@ def plan_details(plan: Plan) -> list[str]:
     if counts.conflicts:
         refused.append(f"{counts.conflicts} in conflict")
     if refused:
-        lines.append(f"{', '.join(refused)}: not applied until cleared (see above).")
+        lines.append(f"{', '.join(refused)}: not applied until cleared{place}.")
     return lines
 
 

@@ -35,3 +35,9 @@ def test_no_control_character_reaches_the_terminal() -> None:
     assert line.isascii()
     assert line.isprintable()
     assert json.loads(line) == text
+
+
+def test_no_line_is_a_command_to_a_runner() -> None:
+    line = to_line({"a": "##[add-mask]x", "b": ["##[error]"]})
+    assert "##[" not in line
+    assert json.loads(line) == {"a": "##[add-mask]x", "b": ["##[error]"]}

@@ -52,6 +52,16 @@ class Bench:
         self.check(f"{' '.join(arguments)}: log", logged)
         return int(code)
 
+    def plan_in_every_form(self) -> int:
+        """Plan, and check every form that a plan can be written in."""
+        forms = ("markdown", "html", "summary", "outputs", "annotations")
+        places = [word for form in forms for word in ("-o", f"{form}={form}")]
+        code = self.run("plan", "-o", "json", *places)
+        for form in forms:
+            self.check(form, (self.desk.directory / form).read_text())
+        assert self.run("plan", "--json") == code
+        return code
+
     def hurry(self) -> None:
         """Wait for nothing from here on: what comes is meant to fail."""
         file = self.desk.directory / "reconciler.yaml"
@@ -131,12 +141,12 @@ def test_an_ordinary_life(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None
     assert bench.run("apply", str(file), "--apply", "-o", "json") == 0
     assert bench.run("plan", "--detailed-exitcode") == 0
     monkeypatch.setenv("LAW_PLAIN", f"{PLAIN}-rotated")
-    assert bench.run("plan", "-o", "json") == bench.run("plan") == 0
+    assert bench.plan_in_every_form() == bench.run("plan") == 0
     assert bench.run("apply", "--apply") == 0
     bench.desk.write([secretive(image="busybox:2"), environment("theirs", scope="tenant")])
-    assert bench.run("plan", "-o", "json") == bench.run("plan") == 4
+    assert bench.plan_in_every_form() == bench.run("plan") == 4
     bench.desk.write([environment("stays", scope="tenant")])
-    assert bench.run("plan", "-o", "json") == bench.run("plan") == 0
+    assert bench.plan_in_every_form() == bench.run("plan") == 0
     assert bench.run("apply", "--apply") == 0
     written = [path for path in bench.desk.directory.rglob("*") if path.is_file()]
     for path in written:

@@ -6,7 +6,7 @@ from reconciler.plan import Plan
 from reconciler.review import Cause, Edit, Origin, Review
 from tests.core.builders import live, plan_of, resource
 
-_TRICKS = (
+TRICKS = (
     "`",
     "``",
     "```",
@@ -108,7 +108,7 @@ _TRICKS = (
     "</style>",
 )
 
-texts = st.lists(st.sampled_from(_TRICKS) | st.text(max_size=4), max_size=6).map("".join)
+texts = st.lists(st.sampled_from(TRICKS) | st.text(max_size=4), max_size=6).map("".join)
 
 
 def hostile_plan(text: str) -> Plan:

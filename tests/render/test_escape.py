@@ -1,13 +1,24 @@
+import json
 import unicodedata
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.plan import Plan
-from reconciler.render.escape import literal, literal_name, printable
+from reconciler.render.escape import (
+    literal,
+    literal_name,
+    log_safe,
+    log_safe_json,
+    printable,
+    visible,
+)
 from reconciler.render.style import Style
 from reconciler.render.text import Header, render_plan
 from tests.core.builders import live, plan_of, resource
+from tests.render.github import commands
+from tests.render.hostile import hostile_plan as trickier_plan
+from tests.render.hostile import hostile_review, texts
 
 UNSAFE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 hostile = st.text(
@@ -87,3 +98,30 @@ def test_colour_only_if_asked_for() -> None:
     assert Style().paint("x", "red") == "x"
     assert Style(colour=True).paint("x", "bold", "red") == "\x1b[1;31mx\x1b[0m"
     assert Style(colour=True).paint("", "red") == ""
+
+
+@settings(max_examples=5000)
+@given(texts)
+def test_no_line_is_a_command_to_a_runner(text: str) -> None:
+    assert commands(log_safe(text)) == []
+    assert commands(log_safe(f"  {printable(text)}\n\u2003{printable(text)}: {text}")) == []
+    written = json.dumps({"a": text})
+    assert json.loads(log_safe_json(written)) == {"a": text}
+    assert commands(log_safe_json(json.dumps([text], indent=2))) == []
+    shown = visible(text)
+    assert not unsafe(shown)
+    assert not {c for c in shown if unicodedata.bidirectional(c) in ("R", "AL", "AN")}
+
+
+@settings(max_examples=300)
+@given(texts)
+def test_no_text_plan_forges_a_command(text: str) -> None:
+    header = Header(text, text, text, hostile_review(text))
+    assert commands(render_plan(trickier_plan(text), header, Style())) == []
+
+
+def test_what_has_no_shape_is_shown() -> None:
+    assert printable("a\u3164b\ufe0f\u00a0c\u034f") == "a\\u3164b\\ufe0f\\xa0c\\u034f"
+    assert printable("\u05d0") == "\u05d0"
+    assert visible("\u05d0") == "\\u05d0"
+    assert visible("abc" * 5, 4) == "abca... (11 more characters)"

@@ -5,9 +5,11 @@ import pytest
 from hypothesis import given, settings
 
 from reconciler.plan import Plan, ReadFailure
+from reconciler.render.detail import Line
+from reconciler.render.escape import visible
 from reconciler.render.graph import dot, mermaid, plan_graph
 from reconciler.render.markdown import COMMENT_LIMIT, SUMMARY_LIMIT, marker, render_markdown
-from reconciler.render.markdown_code import code
+from reconciler.render.markdown_code import code, fence
 from reconciler.render.text import Header
 from reconciler.review import Cause, Edit, Origin, Review
 from tests.core.builders import live, plan_of, resource
@@ -34,7 +36,14 @@ def paragraph(text: str, start: str) -> str:
 @settings(max_examples=5000)
 @given(texts)
 def test_data_in_markdown_stays_in_code(text: str) -> None:
-    span = code(text)
+    span, shown = code(text), visible(text)
+    block = fence([Line("+", shown), Line("!", shown)], "  ")
+    listed = list(commonmark.tokens(f"- **{span}** · {span}\\\n  {span}\n{block}\nafter\n"))
+    assert [(item.info, item.content) for item in listed if item.type == "fence"] == [
+        ("diff", f"+ {shown}\n! {shown}\n")
+    ]
+    assert sum(item.type == "code_inline" for item in listed) == 3
+    assert {item.content for item in listed if item.type == "text"} <= {"", " · ", "after"}
     found = list(commonmark.tokens(f"before {span} after\n"))
     assert [token.type for token in found] == [
         "paragraph_open", "inline", "text", "code_inline", "text", "paragraph_close",
@@ -65,7 +74,7 @@ def test_no_plan_lets_data_out_of_code(text: str) -> None:
     assert not re.search(r"^\s*::", page.text, re.MULTILINE)
 
 
-@settings(max_examples=1000)
+@settings(max_examples=500)
 @given(texts)
 def test_data_in_a_graph_stays_in_its_label(text: str) -> None:
     graph = plan_graph(hostile_plan(text))

@@ -4,8 +4,11 @@ import pytest
 
 from reconciler.github.runner import Runner
 from reconciler.github.steps import fenced
-from reconciler.github.sticky import COMMENT_LIMIT, fit, marker
+from reconciler.github.sticky import COMMENT_LIMIT, fit, marker, under
 from reconciler.render.markdown import marker as rendered_marker
+from reconciler.render.markdown import render_markdown
+from reconciler.render.text import Header
+from tests.core.builders import live, plan_of
 
 
 @pytest.mark.parametrize(
@@ -32,6 +35,16 @@ def test_what_is_too_long_is_cut_and_says_so() -> None:
     assert found.startswith(f"{marker('a')}\n**Cut off")
     assert found.count("```") == 2
     assert "see the artifact" in found
+
+
+def test_what_stands_beside_the_marker_is_kept() -> None:
+    plan = plan_of([], [live(f"RunaiEnvironment.old-{n:04}") for n in range(4000)])
+    page = render_markdown(plan, Header("a"), COMMENT_LIMIT)
+    first, second = under(marker("a", "drift:"), page.text).splitlines()[:2]
+    assert first == marker("a", "drift:")
+    assert second == f"{page.shown} of 4000 destroys shown: this is not all of it."
+    assert under(marker("b"), f"{marker('a')}\nx") == f"{marker('b')}\nx"
+    assert under(marker("b"), "x") == f"{marker('b')}\nx"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,144 @@
+import json
+from typing import Any
+
+from jsonschema import Draft202012Validator
+
+from reconciler.errors import Problem
+from reconciler.render.sarif import RULES, render_sarif
+
+_TEXT = {
+    "type": "object",
+    "required": ["text"],
+    "properties": {"text": {"type": "string", "minLength": 1}},
+}
+_COUNT = {"type": "integer", "minimum": 1}
+# What GitHub asks of a SARIF 2.1.0 file, from the specification (OASIS) and GitHub's list of the
+# properties that it reads.
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "required": ["$schema", "version", "runs"],
+    "properties": {
+        "version": {"const": "2.1.0"},
+        "runs": {
+            "type": "array",
+            "minItems": 1,
+            "items": {
+                "type": "object",
+                "required": ["tool", "results"],
+                "properties": {
+                    "columnKind": {"enum": ["utf16CodeUnits", "unicodeCodePoints"]},
+                    "tool": {
+                        "type": "object",
+                        "required": ["driver"],
+                        "properties": {
+                            "driver": {
+                                "type": "object",
+                                "required": ["name", "version", "rules"],
+                                "properties": {
+                                    "rules": {
+                                        "type": "array",
+                                        "items": {
+                                            "type": "object",
+                                            "required": ["id", "shortDescription"],
+                                            "properties": {"shortDescription": _TEXT},
+                                        },
+                                    }
+                                },
+                            }
+                        },
+                    },
+                    "results": {
+                        "type": "array",
+                        "items": {
+                            "type": "object",
+                            "required": ["ruleId", "message", "locations", "partialFingerprints"],
+                            "additionalProperties": False,
+                            "properties": {
+                                "ruleId": {"enum": list(RULES)},
+                                "ruleIndex": {"type": "integer", "minimum": 0},
+                                "level": {"enum": ["none", "note", "warning", "error"]},
+                                "message": _TEXT,
+                                "partialFingerprints": {
+                                    "type": "object",
+                                    "additionalProperties": {"type": "string", "minLength": 1},
+                                },
+                                "locations": {
+                                    "type": "array",
+                                    "minItems": 1,
+                                    "items": {
+                                        "type": "object",
+                                        "required": ["physicalLocation"],
+                                        "properties": {
+                                            "physicalLocation": {
+                                                "type": "object",
+                                                "required": ["artifactLocation", "region"],
+                                                "properties": {
+                                                    "artifactLocation": {
+                                                        "type": "object",
+                                                        "required": ["uri"],
+                                                        "properties": {
+                                                            "uri": {
+                                                                "type": "string",
+                                                                "pattern": "^[A-Za-z0-9._~/%-]*$",
+                                                            }
+                                                        },
+                                                    },
+                                                    "region": {
+                                                        "type": "object",
+                                                        "required": ["startLine"],
+                                                        "properties": {
+                                                            "startLine": _COUNT,
+                                                            "startColumn": _COUNT,
+                                                        },
+                                                    },
+                                                },
+                                            }
+                                        },
+                                    },
+                                },
+                            },
+                        },
+                    },
+                },
+            },
+        },
+    },
+}  # fmt: skip
+
+
+def rendered(problems: list[Problem], directory: str = "") -> dict[str, Any]:
+    log: dict[str, Any] = json.loads(render_sarif(problems, "1.2.3", directory))
+    Draft202012Validator(SCHEMA).validate(log)
+    return log
+
+
+def test_a_result() -> None:
+    log = rendered([Problem("m/a b.yaml", 3, 9, "no", "write it", rule="unknown-field")], "infra")
+    (result,) = log["runs"][0]["results"]
+    assert result["ruleId"] == "unknown-field"
+    rules = log["runs"][0]["tool"]["driver"]["rules"]
+    assert rules[result["ruleIndex"]]["id"] == "unknown-field"
+    assert result["message"] == {"text": "no. To correct it: write it."}
+    place = result["locations"][0]["physicalLocation"]
+    assert place["artifactLocation"] == {"uri": "infra/m/a%20b.yaml", "uriBaseId": "%SRCROOT%"}
+    assert place["region"] == {"startLine": 3, "startColumn": 9}
+
+
+def test_a_fingerprint_outlives_a_move() -> None:
+    def prints(*problems: Problem) -> list[str]:
+        results = rendered(list(problems))["runs"][0]["results"]
+        return [result["partialFingerprints"]["reconcile/v1"] for result in results]
+
+    one, moved = Problem("a.yaml", 3, 9, "no"), Problem("a.yaml", 30, 1, "no")
+    assert prints(one) == prints(moved)
+    assert prints(one, moved)[0] == prints(one)[0]
+    assert len(set(prints(one, moved, Problem("b.yaml", 3, 9, "no")))) == 3
+
+
+def test_a_file_as_a_whole_and_hostile_names() -> None:
+    rendered([Problem("ü ::x\n##[error].yaml", 0, 0, "##[error]x", "\ud800")])
+    assert "##[" not in render_sarif([Problem("a", 1, 1, "##[error]x")], "1")
+
+
+def test_no_problems_close_the_alerts() -> None:
+    assert rendered([])["runs"][0]["results"] == []
