@@ -24,6 +24,7 @@ test: venv ## Run everything: static checks and all tests, with Docker; nothing 
 	@$(PHASE) "Docker engine" scripts/ensure-engine
 	@$(PHASE) "Base images" scripts/ensure-base-image
 	@$(PHASE) "Registry" scripts/ensure-registry
+	@$(PHASE) "SSH server" scripts/ensure-sshd
 	@$(MAKE) --no-print-directory static
 	@rm -f .coverage .coverage.*
 	@$(PHASE) "All tests" $(BIN)/pytest -n 2 --dist loadgroup -q --cov --cov-report= --durations=15 \

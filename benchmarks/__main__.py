@@ -1,7 +1,8 @@
 """`make bench`: every figure the project promises, as ratios with peers measured in the same run.
 
 Not a test: it prints figures and exits with 1 if a target was missed. Needs Terraform on the PATH
-and, for the last row, a Docker engine; a peer that is missing is said and its rows are left out.
+and, for images and rayfine, a Docker engine and the base images; a peer that is missing is said,
+and its rows are left out.
 """
 
 import argparse
@@ -22,6 +23,7 @@ from benchmarks.measure import (
     print_report,
     ratio_row,
 )
+from benchmarks.rayfine import rayfine_rows
 from benchmarks.worlds import (
     octodns_python,
     running_sandbox,
@@ -159,7 +161,7 @@ def _image_row(work: Path) -> Iterator[Row]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the chosen groups and print one table; 1 if a target was missed."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    groups = ("commands", "plan", "apply", "image")
+    groups = ("commands", "plan", "apply", "image", "rayfine")
     parser.add_argument("group", nargs="*", choices=[*groups, []], help="default: all of them")
     chosen = parser.parse_args(arguments).group or groups
     rows: list[Row] = []
@@ -173,6 +175,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             rows.append(_apply_row(work / "apply"))
         if "image" in chosen:
             rows += _image_row(work)
+        if "rayfine" in chosen:
+            rows += rayfine_rows(work, _CACHE)
     print_report(rows)
     return 0 if all(row.met for row in rows) else 1
 

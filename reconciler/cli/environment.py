@@ -28,7 +28,7 @@ class Chosen:
     @property
     def place(self) -> dict[str, Any]:
         """Where it runs, as options of `load_env`."""
-        if self.docker_host.startswith(("tcp://", "http://", "https://")):
+        if self.docker_host.startswith(("ssh://", "tcp://", "http://", "https://")):
             return {"mode": "remote", "host": self.docker_host}
         return {"docker_host": self.docker_host}
 

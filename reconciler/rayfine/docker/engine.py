@@ -6,7 +6,6 @@ push has one of its own, whose end, however it comes about, makes the engine sto
 
 import math
 import os
-import socket
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -21,13 +20,15 @@ from reconciler.errors import (
     UnreachableError,
 )
 from reconciler.rayfine.docker.build_log import BuildLog, Progress
+from reconciler.rayfine.docker.connect import SYSTEM, connection
+from reconciler.rayfine.docker.ssh import Tunnel
 from reconciler.rayfine.docker.tls import DockerTls
 from reconciler.rayfine.image.reference import parse_reference
 
 if TYPE_CHECKING:
     from docker import APIClient
 
-SYSTEM = "Docker engine"
+__all__ = ["SYSTEM", "BuildRequest", "Engine", "ImageSummary"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,7 @@ class Engine:
         self._version: str | None = None
         self._platform: str | None = None
         self._open: list[APIClient] = []
+        self._tunnel: Tunnel | None = None
 
     def close(self) -> None:
         """Close every connection."""
@@ -191,7 +193,16 @@ class Engine:
         with self._translated():
             yield self._client()
 
+    def tunnel(self) -> Tunnel | None:
+        """The ssh connection to the engine's machine; None if ports there are reached directly."""
+        with self._translated():
+            self._client()
+        return self._tunnel
+
     def _client(self) -> "APIClient":
+        if self._tunnel is not None and not self._tunnel.alive:
+            self._tunnel = None
+            self.close()
         client: APIClient | None = getattr(self._local, "client", None)
         if client is None or client not in self._open:
             client = self._local.client = self._connect()
@@ -201,24 +212,10 @@ class Engine:
 
     def _connect(self) -> "APIClient":
         from docker import APIClient  # noqa: PLC0415
-        from docker.constants import DEFAULT_UNIX_SOCKET  # noqa: PLC0415
-        from docker.utils import kwargs_from_env  # noqa: PLC0415
 
-        settings: dict[str, Any] = {}
-        if not self._host and not os.environ.get("DOCKER_HOST"):
-            settings = _from_context()
-        settings = settings or {**kwargs_from_env()}
-        if self._host:
-            settings["base_url"] = self._host
-        if self._tls is not None:
-            settings["tls"] = self._tls.for_sdk()
-        remote = str(settings.get("base_url") or DEFAULT_UNIX_SOCKET)
-        _knock(remote)
+        settings, self._tunnel = connection(self._host, self._tls)
         client = _own_authority(APIClient)(
-            **settings,
-            version=self._version or "auto",
-            timeout=math.ceil(self._timeout),
-            use_ssh_client=remote.startswith("ssh://"),
+            **settings, version=self._version or "auto", timeout=math.ceil(self._timeout)
         )
         self._version = client.api_version
         return client
@@ -251,6 +248,9 @@ class Engine:
             fix = "join the group `docker`, or use a rootless engine"
         elif "timed out" in reason.lower():
             fix = "check that the engine is well, or raise `timeout` of the target"
+        elif self._tunnel is not None:
+            reason = self._tunnel.trouble() or reason
+            fix = f"see whether `docker ps` works there; ssh said: {reason}"
         return UnreachableError(f"no answer: {_innermost(error)}", where=self.name, fix=fix)
 
 
@@ -269,32 +269,6 @@ def _own_authority(client: "type[APIClient]") -> "type[APIClient]":
             return super().merge_environment_settings(url, proxies, stream, verify, certificate)
 
     return Client
-
-
-def _from_context() -> dict[str, Any]:
-    """Address and TLS of the Docker context in use; empty for the one called `default`."""
-    from docker.context import ContextAPI  # noqa: PLC0415
-    from docker.context.config import get_current_context_name  # noqa: PLC0415
-
-    name = os.environ.get("DOCKER_CONTEXT") or get_current_context_name()
-    context: Any = ContextAPI.get_context(name) if name != "default" else None
-    if context is None:
-        if name != "default":
-            raise UnreachableError(
-                f"there is no Docker context {name!r}",
-                where=SYSTEM,
-                fix="see `docker context ls`, or set `docker.host` of the target",
-            )
-        return {}
-    found = {"base_url": context.Host}
-    return {**found, "tls": context.TLSConfig} if context.TLSConfig else found
-
-
-def _knock(address: str) -> None:
-    """Connect to a Unix socket once; the SDK leaves one open if that fails. Raises `OSError`."""
-    if address.startswith(("unix://", "http+unix://")):
-        with socket.socket(socket.AF_UNIX) as knock:
-            knock.connect("/" + address.partition("://")[2].lstrip("/"))
 
 
 def _container_name(item: Mapping[str, Any]) -> str:

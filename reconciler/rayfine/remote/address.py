@@ -10,17 +10,13 @@ from reconciler.rayfine.runtime.errors import LoadError
 def reach(host: str) -> str:
     """The name under which the ports of an engine's machine are reached. Raises `LoadError`."""
     parts = urlsplit(host)
-    if parts.scheme == "ssh":
-        raise LoadError(
-            "environments through ssh:// are not supported yet",
-            where=host,
-            fix="use tcp:// with TLS, or run `reconcile serve` there and load it with url=",
-        )
+    if parts.scheme == "ssh" and parts.hostname:
+        return "127.0.0.1"  # there: the ssh connection leads to it
     if parts.scheme not in ("tcp", "http", "https") or not parts.hostname:
         raise LoadError(
             f"not the address of another machine's engine: {host!r}",
             where="host",
-            fix="write it as tcp://HOST:2376, with tls= for an engine with TLS",
+            fix="write it as ssh://USER@HOST, or tcp://HOST:2376 with tls= for an engine with TLS",
         )
     return parts.hostname
 

@@ -1,7 +1,8 @@
-"""`load_env(..., mode="remote", host="tcp://..."`): containers of another machine's engine.
+"""`load_env(..., mode="remote", host=...)`: containers of another machine's engine.
 
-Their agents' ports are published on that machine and reached there. The engine is asked over TLS;
-calls go over plain HTTP with a token of their own, which is for a network that is trusted.
+With `ssh://` everything goes over one ssh connection, and ports are bound to loopback there. With
+`tcp://` the ports are published on that machine; the engine is asked over TLS, calls go over plain
+HTTP with a token of their own, which is for a network that is trusted.
 """
 
 from collections.abc import Sequence

@@ -37,13 +37,17 @@ class AnswerTimeoutError(ConnectionLostError):
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where an agent listens. `prefix` is a path before its own, without a slash at the end."""
+    """Where an agent listens. `prefix` is a path before its own, without a slash at the end.
+
+    `path` is a Unix socket that leads there; without it host and port are connected to.
+    """
 
     host: str
     port: int
     token: str
     tls: ssl.SSLContext | None = None
     prefix: str = ""
+    path: str = ""
 
     def __repr__(self) -> str:
         return f"Endpoint({self.host}:{self.port}{self.prefix})"
@@ -192,6 +196,8 @@ def _message(value: Any) -> list[Any]:
 
 
 def _connect(endpoint: Endpoint) -> socket.socket:
+    if endpoint.path:
+        return _connect_unix(endpoint.path)
     connection = socket.create_connection((endpoint.host, endpoint.port), CONNECT_SECONDS)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for name, seconds in (("TCP_KEEPIDLE", 15), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 4)):
@@ -204,6 +210,17 @@ def _connect(endpoint: Endpoint) -> socket.socket:
     except BaseException:
         connection.close()
         raise
+
+
+def _connect_unix(path: str) -> socket.socket:
+    connection = socket.socket(socket.AF_UNIX)
+    try:
+        connection.settimeout(CONNECT_SECONDS)
+        connection.connect(path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def _receive(wire: Wire, limit: float | None) -> tuple[int, bytearray]:

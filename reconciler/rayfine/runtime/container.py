@@ -66,14 +66,21 @@ class Container(Replica):
         self.launch = launch
         self._docker = docker
         self._redact: Callable[[str], str] = str
-        endpoint = Endpoint(launch.reach, port, launch.token)
-        self.client = AgentClient(endpoint)
+        self._tunnel = docker.tunnel()
+        self._path = self._tunnel.forward(port) if self._tunnel else ""
+        self.client = AgentClient(Endpoint(launch.reach, port, launch.token, path=self._path))
 
     def hide(self, redact: Callable[[str], str]) -> None:
         """Let this function take the secrets out of its last lines."""
         self._redact = redact
 
     def explain(self, error: Exception) -> RayfineError:
+        if self._tunnel is not None and self._tunnel.ends(0.5):
+            return EnvironmentEndedError(
+                f"the ssh connection was lost: {self._tunnel.trouble() or error}",
+                where=self._tunnel.address,
+                fix="load the environment again",
+            )
         found = self._state()
         what, fix = _cause(found)
         if not what:
@@ -84,6 +91,8 @@ class Container(Replica):
 
     def remove(self) -> None:
         self.client.close()
+        if self._tunnel is not None:
+            self._tunnel.drop(self._path)
         remove_container(self._docker, self.name, self.launch.identity)
 
     def wait_ready(self) -> None:
@@ -168,6 +177,7 @@ def start_container(docker: Engine, launch: Launch) -> Container:
             client.put_archive(made, "/", pack(_settings(launch)))
             client.start(made)
             port = _published(client, made)
+        return Container(docker, launch, port)
     except BaseException as error:
         remove_container(docker, launch.name, launch.identity)
         if isinstance(error, ConflictError):
@@ -177,7 +187,6 @@ def start_container(docker: Engine, launch: Launch) -> Container:
                 fix="choose another container_name, or remove that container",
             ) from error
         raise
-    return Container(docker, launch, port)
 
 
 def remove_container(docker: Engine, name: str, identity: str) -> None:

@@ -55,8 +55,8 @@ def load_env(
     (`"2g"` or bytes), `timeout` (seconds to start), `call_timeout` (seconds per call, default an
     hour, 0 for none), `lease` (seconds without a heartbeat until it ends itself), `docker_host`,
     `network`, `warm` (False: never take a container of the warm pool).
-    In mode "remote": either `host`, an engine at `tcp://`, and `tls` as the Docker SDK takes it;
-    or `url` and `token` of `reconcile serve`, `ca_file` (PEM, for `https://`).
+    In mode "remote": either `host`, an engine at `ssh://`, or at `tcp://` with `tls` as the Docker
+    SDK takes it; or `url` and `token` of `reconcile serve`, `ca_file` (PEM, for `https://`).
     Raises `LoadError`.
     """
     options = read_options(

@@ -1,0 +1,61 @@
+"""Where an engine is: what was given, DOCKER_HOST, or the Docker context -> the SDK's arguments."""
+
+import os
+import socket
+from typing import Any
+
+from reconciler.errors import UnreachableError
+from reconciler.rayfine.docker.ssh import TUNNELS, Tunnel
+from reconciler.rayfine.docker.tls import DockerTls
+
+SYSTEM = "Docker engine"
+
+
+def connection(host: str | None, tls: DockerTls | None) -> tuple[dict[str, Any], Tunnel | None]:
+    """Address and TLS as the SDK takes them, and the ssh connection that the address is behind.
+
+    Knocks at a Unix socket. Raises `OSError`, `UnreachableError` or `AccessError`.
+    """
+    from docker.constants import DEFAULT_UNIX_SOCKET  # noqa: PLC0415
+    from docker.utils import kwargs_from_env  # noqa: PLC0415
+
+    settings: dict[str, Any] = {}
+    if not host and not os.environ.get("DOCKER_HOST"):
+        settings = _from_context()
+    settings = settings or {**kwargs_from_env()}
+    if host:
+        settings["base_url"] = host
+    if tls is not None:
+        settings["tls"] = tls.for_sdk()
+    address = str(settings.get("base_url") or DEFAULT_UNIX_SOCKET)
+    if not address.startswith("ssh://"):
+        _knock(address)
+        return settings, None
+    tunnel = TUNNELS.get(address)
+    return {"base_url": tunnel.engine}, tunnel
+
+
+def _from_context() -> dict[str, Any]:
+    """Address and TLS of the Docker context in use; empty for the one called `default`."""
+    from docker.context import ContextAPI  # noqa: PLC0415
+    from docker.context.config import get_current_context_name  # noqa: PLC0415
+
+    name = os.environ.get("DOCKER_CONTEXT") or get_current_context_name()
+    context: Any = ContextAPI.get_context(name) if name != "default" else None
+    if context is None:
+        if name != "default":
+            raise UnreachableError(
+                f"there is no Docker context {name!r}",
+                where=SYSTEM,
+                fix="see `docker context ls`, or set `docker.host` of the target",
+            )
+        return {}
+    found = {"base_url": context.Host}
+    return {**found, "tls": context.TLSConfig} if context.TLSConfig else found
+
+
+def _knock(address: str) -> None:
+    """Connect to a Unix socket once; the SDK leaves one open if that fails. Raises `OSError`."""
+    if address.startswith(("unix://", "http+unix://")):
+        with socket.socket(socket.AF_UNIX) as knock:
+            knock.connect("/" + address.partition("://")[2].lstrip("/"))
