@@ -28,6 +28,7 @@ from benchmarks.worlds import (
     octodns_python,
     running_sandbox,
     write_context,
+    write_history,
     write_octodns,
     write_project,
     write_terraform,
@@ -113,6 +114,27 @@ def _apply_row(work: Path) -> Row:
     )
 
 
+def _attribution_row(work: Path) -> Row:
+    """1,000 manifests, each changed by one of 1,000 commits: what `--since` adds to a plan."""
+    work.mkdir()
+    with running_sandbox(work) as (base_url, env):
+        project = write_project(work / "project", 1000, base_url)
+        apply = [*RECONCILE, "apply", "--apply", "--parallelism", "32"]
+        subprocess.run(
+            apply,
+            cwd=project,
+            env=environment(env),
+            check=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        write_history(project, 1000)
+        plain = measure([*RECONCILE, "plan"], cwd=project, env=env, repeat=5)
+        since = measure([*RECONCILE, "plan", "--since", "main"], cwd=project, env=env, repeat=5)
+    name = "plan --since, 1,000 manifests, 1,000 commits: added"
+    return limit_row(name, since.seconds - plain.seconds, 2.0, "s")
+
+
 def _image_row(work: Path) -> Iterator[Row]:
     engine = subprocess.run(
         ["docker", "version", "--format", "{{.Server.Version}}"], capture_output=True, check=False
@@ -161,7 +183,7 @@ def _image_row(work: Path) -> Iterator[Row]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the chosen groups and print one table; 1 if a target was missed."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    groups = ("commands", "plan", "apply", "image", "rayfine")
+    groups = ("commands", "plan", "apply", "attribution", "image", "rayfine")
     parser.add_argument("group", nargs="*", choices=[*groups, []], help="default: all of them")
     chosen = parser.parse_args(arguments).group or groups
     rows: list[Row] = []
@@ -173,6 +195,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             rows += _plan_rows(work)
         if "apply" in chosen:
             rows.append(_apply_row(work / "apply"))
+        if "attribution" in chosen:
+            rows.append(_attribution_row(work / "attribution"))
         if "image" in chosen:
             rows += _image_row(work)
         if "rayfine" in chosen:

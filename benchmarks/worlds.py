@@ -53,6 +53,45 @@ def write_project(directory: Path, count: int, base_url: str) -> Path:
     return directory
 
 
+def write_history(directory: Path, commits: int) -> None:
+    """A repository of the project: a branch `work` whose commits change one manifest each."""
+    names = sorted((directory / "manifests").iterdir())
+    texts = {path.name: path.read_text() for path in names}
+    stream = [_commit("main", "Begin", {"reconciler.yaml": _read(directory)} | _below(texts))]
+    for number in range(commits):
+        name = names[number // _PER_FILE % len(names)].name
+        old, new = f'RANK_OFFSET: "{number}"', f'RANK_OFFSET: "{number}0"'
+        texts[name] = texts[name].replace(old, new)
+        branch = "refs/heads/main" if number == 0 else ""
+        changed = {f"manifests/{name}": texts[name]}
+        stream.append(_commit("work", f"Change {number}", changed, branch))
+    subprocess.run(["git", "init", "--quiet", directory], check=True)
+    subprocess.run(
+        ["git", "fast-import", "--quiet"], cwd=directory, input="".join(stream).encode(), check=True
+    )
+    for words in (["symbolic-ref", "HEAD", "refs/heads/work"], ["reset", "--hard", "--quiet"]):
+        subprocess.run(["git", *words], cwd=directory, check=True)
+
+
+def _read(directory: Path) -> str:
+    return (directory / "reconciler.yaml").read_text()
+
+
+def _below(texts: dict[str, str]) -> dict[str, str]:
+    return {f"manifests/{name}": text for name, text in texts.items()}
+
+
+def _commit(branch: str, subject: str, files: dict[str, str], parent: str = "") -> str:
+    """One commit in the form that `git fast-import` reads."""
+    lines = [f"commit refs/heads/{branch}\ncommitter Bench <bench@example.com> 1767323045 +0000\n"]
+    lines.append(f"data {len(subject)}\n{subject}\n")
+    if parent:
+        lines.append(f"from {parent}\n")
+    for path, text in files.items():
+        lines.append(f"M 100644 inline {path}\ndata {len(text.encode())}\n{text}\n")
+    return "".join(lines)
+
+
 @contextmanager
 def running_sandbox(directory: Path, *options: str) -> Iterator[tuple[str, dict[str, str]]]:
     """A sandbox in a process of its own; yields its URL and the variables a target needs."""

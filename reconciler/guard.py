@@ -4,6 +4,7 @@ The rules are judged when the plan is made, so that a pull request goes red. The
 override: an approval names addresses, or the exact number of objects that may be destroyed.
 """
 
+import shlex
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
@@ -87,6 +88,7 @@ def _template_users(change: Change, approval: Approval) -> Refusal | None:
         RefusalKind.BLOCKED,
         f"its id changes with a replacement, and it is used by {', '.join(templates)}",
         f"move the templates to another object, or pass --allow-destroy {change.address}",
+        _destroy(change),
     )
 
 
@@ -102,9 +104,16 @@ def _refuse_pruning_by_an_empty_set(plan: Plan, approval: Approval) -> Plan:
     return _refuse(
         plan,
         lambda change: (
-            refusal if change.action is Action.DELETE and not _approved(change, approval) else None
+            replace(refusal, allow=_destroy(change))
+            if change.action is Action.DELETE and not _approved(change, approval)
+            else None
         ),
     )
+
+
+def _destroy(change: Change) -> str:
+    """What a trailer says to allow the end of one object; a live name may hold blanks."""
+    return f"destroy={shlex.quote(change.address)}"
 
 
 def _refuse_mass_destruction(plan: Plan, rules: GuardRules, approval: Approval) -> Plan:
@@ -125,6 +134,7 @@ def _refuse_mass_destruction(plan: Plan, rules: GuardRules, approval: Approval) 
         RefusalKind.BLOCKED,
         reason,
         f"check that this is meant; then pass --allow-deletes={count}",
+        f"deletes={count}",
     )
     stopped = {(change.key, change.deposed) for change in destroys}
     return _refuse(

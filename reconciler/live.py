@@ -37,7 +37,7 @@ def read_all(resources: Sequence[Resource], providers: Providers, executor: Exec
     answers: dict[str, Sequence[LiveResource] | ProviderError] = {}
     desired: tuple[Resource, ...] = ()
     failures: dict[str, ProviderError] = {}
-    tasks: list[Callable[[], Any]] = [lambda: _resolve_all(resources, providers), *reads]
+    tasks: list[Callable[[], Any]] = [lambda: resolve_all(resources, providers), *reads]
     for index, result in executor.run(tasks):
         if index == 0:
             if isinstance(result, ManifestError):
@@ -95,9 +95,10 @@ def link(resource: Resource, exports: Mapping[ResourceKey, Mapping[str, str]]) -
     return replace(resource, spec=spec)
 
 
-def _resolve_all(
+def resolve_all(
     resources: Sequence[Resource], providers: Providers
 ) -> tuple[tuple[Resource, ...], dict[str, ProviderError]] | ManifestError:
+    """Bind the manifests: the resources, and what could not be asked; or all that is wrong."""
     exports: dict[ResourceKey, Mapping[str, str]] = {}
     resolved: list[Resource] = []
     failures: dict[str, ProviderError] = {}

@@ -3,12 +3,14 @@
 Run:ai assets have no labels, and of their metadata only `description` (1 to 250 characters) is
 free. The mark is a trailer of it, at most 80 characters long:
 
-    ML training with GPUs [reconcile:ml-platform:k3q...:x7f...:p]
-                                     stack       id    check flags
+    ML training with GPUs [reconcile:ml-platform:k3q...:x7f...:p@3fa2b1c]
+                                     stack       id    check flags commit
 
 The check digest covers the kind, scope, scope id and name of the object it stands on, besides all
 other parts of the mark, so that a copy made in the web UI, or an object renamed by hand, is seen
-as *detached* instead of ours. This guards against accidents; it is no signature.
+as *detached* instead of ours. This guards against accidents; it is no signature. The commit that
+was applied last is a hint for people, left out where there is no room: it is never read, and so
+never a difference.
 """
 
 import hashlib
@@ -20,10 +22,11 @@ from reconciler.resource import Mark, base32
 TRAILER_LIMIT = 80
 DESCRIPTION_LIMIT = 250
 TRAILER_START = "[reconcile:"
+_COMMIT_DIGITS = 7
 
 _TRAILER = re.compile(
     r"(?:(?<=\S) |^)\[reconcile:(?P<stack>[a-z0-9-]{1,32}):(?P<id>[a-z2-7]{12})"
-    r":(?P<check>[a-z2-7]{8})(?::(?P<protect>p?)(?P<secrets>s?)(?:r(?P<deposed>[0-9a-f]{6}))?)?\]$"
+    r":(?P<check>[a-z2-7]{8})(?::(?P<protect>p?)(?P<secrets>s?)(?:r(?P<deposed>[0-9a-f]{6}))?)?(?:@[0-9a-f]{7})?\]$"
 )
 
 
@@ -44,10 +47,17 @@ class Description(NamedTuple):
     detached: str | None
 
 
-def write_mark(text: str, mark: Mark, holder: Holder) -> str:
-    """The description to send. `text` must be at most `text_limit(mark)` characters."""
+def write_mark(text: str, mark: Mark, holder: Holder, commit: str = "") -> str:
+    """The description to send. `text` must be at most `text_limit(mark)` characters.
+
+    The first seven digits of `commit` are added where they fit.
+    """
     trailer = _trailer(mark, holder)
-    return f"{text} {trailer}" if text else trailer
+    whole = f"{text} {trailer}" if text else trailer
+    hint = f"@{commit[:_COMMIT_DIGITS]}"
+    if not commit or len(trailer + hint) > TRAILER_LIMIT or len(whole + hint) > DESCRIPTION_LIMIT:
+        return whole
+    return f"{whole[:-1]}{hint}]"
 
 
 def text_limit(mark: Mark) -> int:

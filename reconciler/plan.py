@@ -47,11 +47,15 @@ class RefusalKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A wanted change that will not happen, why, and what clears it."""
+    """A wanted change that will not happen, why, and what clears it.
+
+    `allow` is what a `Reconcile-Allow` trailer has to say to clear it, empty if none can.
+    """
 
     kind: RefusalKind
     reason: str
     fix: str
+    allow: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +117,8 @@ class Plan:
     """All changes, sorted for printing, and what was seen beside them.
 
     `owned` counts the live objects of this stack, `stated` the resources of the manifests.
+    `digest_read` is the digest of a plan that was read back from a file, which holds less of each
+    object than a digest covers.
     """
 
     target: str
@@ -123,6 +129,7 @@ class Plan:
     owned: int = 0
     stated: int = 0
     warnings: tuple[str, ...] = ()
+    digest_read: str = ""
 
     @property
     def pending(self) -> tuple[Change, ...]:
@@ -141,6 +148,8 @@ class Plan:
 
     def digest(self) -> str:
         """`sha256:<hex>` over target, stack, format and the rows of all changes."""
+        if self.digest_read:
+            return self.digest_read
         return digest_rows(self.target, self.stack, (row_of(change) for change in self.changes))
 
 

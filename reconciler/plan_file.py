@@ -5,14 +5,13 @@ carried out itself: apply makes a new plan and refuses if it differs.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from reconciler.diff import FieldChange
 from reconciler.errors import ReconcileError, StalePlanError
-from reconciler.guard import Approval
 from reconciler.plan import (
     PLAN_FORMAT,
     Action,
@@ -24,7 +23,6 @@ from reconciler.plan import (
     RefusalKind,
     Unmanaged,
     digest_rows,
-    row_of,
 )
 from reconciler.resource import (
     LiveResource,
@@ -33,6 +31,8 @@ from reconciler.resource import (
     Secret,
     Source,
 )
+from reconciler.review import Cause, Edit, Origin, Review
+from reconciler.selection import Selection
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,9 @@ class SavedPlan:
     rows: tuple[PlanRow, ...]
     description: str
     commit: str
+    version: str = ""
+    selection: Selection = field(default_factory=Selection)
+    review: Review = field(default_factory=Review)
 
 
 def read_plan_file(path: Path) -> SavedPlan:
@@ -73,54 +76,55 @@ def read_plan_file(path: Path) -> SavedPlan:
                 where=str(path),
                 fix="make and review a new plan: reconcile plan --out FILE",
             )
-        return SavedPlan(_plan(document, own), rows, own["target_description"], own["commit"] or "")
+        return SavedPlan(
+            _plan(document, own),
+            rows,
+            own["target_description"],
+            own["commit"] or "",
+            own["version"],
+            _selection(own.get("selection")),
+            _review(document, own.get("review")),
+        )
     except KeyError as error:
         raise _no_plan(path, f"it has no {error}") from error
     except (TypeError, ValueError, AttributeError) as error:
         raise _no_plan(path, "a value in it has the wrong type") from error
 
 
-def require_same(saved: SavedPlan, fresh: Plan, approval: Approval) -> None:
-    """Raise `StalePlanError`, naming every address that moved, unless both plans are the same.
-
-    A change that was refused when the plan was reviewed may be carried out only by an approval
-    that is given now; otherwise a rule was loosened since the review.
-    """
-    lines = list(_moves(saved.rows, [row_of(change) for change in fresh.changes]))
-    if not approval.given:
-        refused = {change.address: change.refusal for change in saved.plan.refused}
-        lines += [
-            f"{change.address}: approved as {refused[change.address].kind.value}, "  # type: ignore[union-attr]  # refused
-            "now it would be carried out"
-            for change in fresh.pending
-            if change.address in refused
-        ]
-    if saved.plan.target != fresh.target:
-        lines.insert(0, f"target: approved {saved.plan.target}, now {fresh.target}")
-    if saved.plan.stack != fresh.stack:
-        lines.insert(0, f"stack: approved {saved.plan.stack}, now {fresh.stack}")
-    if lines:
-        listing = "\n".join(f"  {line}" for line in lines)
-        raise StalePlanError(
-            f"the saved plan is stale; nothing was changed\n{listing}",
-            fix="make and review a new plan: reconcile plan --out FILE",
-        )
+def _selection(given: Mapping[str, Any] | None) -> Selection:
+    return Selection(tuple(given["only"]), tuple(given["exclude"])) if given else Selection()
 
 
-def _moves(saved: Sequence[PlanRow], fresh: Sequence[PlanRow]) -> Iterable[str]:
-    nothing = PlanRow("", "nothing", "", "")
-    before = {row.address: row for row in saved}
-    after = {row.address: row for row in fresh}
-    for address in sorted(before.keys() | after.keys()):
-        old, new = before.get(address, nothing), after.get(address, nothing)
-        moved = []
-        if old.desired != new.desired:
-            moved.append("the manifest")
-        if old.live != new.live:
-            moved.append("the live object")
-        if moved or old.action != new.action:
-            why = f" ({' and '.join(moved)} changed)" if moved else ""
-            yield f"{address}: approved {old.action}, now {new.action}{why}"
+def _review(document: Mapping[str, Any], given: Mapping[str, Any] | None) -> Review:
+    if not given:
+        return Review()
+    causes = {}
+    for item in document["resource_changes"]:
+        if item["reconciler"].get("cause"):
+            causes[_row(item).address] = _cause(item["reconciler"]["cause"])
+    return Review(
+        since=given["since"] or "",
+        dirty=given["dirty"],
+        causes=causes,
+        reviewed=given["reviewed"] or "",
+        differs=given["differs"],
+        compared=given["compared"],
+        news=dict(given["news"]),
+        note=given["note"],
+        config_from=given["config_from"] or "",
+        overridden=tuple(given["overridden"]),
+        allowances=tuple(given["allowances"]),
+    )
+
+
+def _cause(item: Mapping[str, Any]) -> Cause:
+    edit = item["edit"]
+    return Cause(
+        Origin(item["origin"]),
+        Edit(**edit) if edit else None,
+        item["changed_by"] or "",
+        item["changed_at"] or "",
+    )
 
 
 def _row(item: Mapping[str, Any]) -> PlanRow:
@@ -158,6 +162,7 @@ def _plan(document: Mapping[str, Any], own: Mapping[str, Any]) -> Plan:
             for item in own["failures"]
         ),
         owned=own["owned"],
+        digest_read=own["digest"],
         warnings=tuple(own["warnings"]),
     )
 
@@ -187,7 +192,12 @@ def _change(item: Mapping[str, Any]) -> Change:
         desired,
         live,
         tuple(_field(item) for item in own["fields"]),
-        Refusal(RefusalKind(refusal["kind"]), refusal["reason"], refusal["fix"])
+        Refusal(
+            RefusalKind(refusal["kind"]),
+            refusal["reason"],
+            refusal["fix"],
+            refusal.get("allow") or "",
+        )
         if refusal
         else None,
         item.get("deposed"),

@@ -49,11 +49,22 @@ class Review:
     `since` is the base as it was asked for, empty if nothing was compared; then `causes` holds one
     entry per address that changes. `dirty` tells of uncommitted files that the plan was made from.
     `reviewed` is the digest of the plan that was approved; with it, `news` says per address what is
-    new since then, in words.
+    new since then, in words; an address that is not in the plan any more may be among them.
+    `differs` tells a plan of another digest, also where nothing is known of single addresses.
+    `compared` says that an approved plan itself was at hand, not just its digest. `note` says why
+    causes are missing. With `config_from`, targets, stack, `env_allow` and guards are those of that
+    ref, and `overridden` names the ones that the work tree states differently. `allowances` says,
+    one line each, what trailers of commits allowed, or why they allow nothing.
     """
 
     since: str = ""
     dirty: bool = False
     causes: Mapping[str, Cause] = field(default_factory=dict)
     reviewed: str = ""
+    differs: bool = False
+    compared: bool = False
     news: Mapping[str, str] = field(default_factory=dict)
+    note: str = ""
+    config_from: str = ""
+    overridden: tuple[str, ...] = ()
+    allowances: tuple[str, ...] = ()

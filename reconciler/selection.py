@@ -23,6 +23,11 @@ class Selection:
     exclude: tuple[str, ...] = ()
 
     @property
+    def given(self) -> bool:
+        """Whether anything is chosen or left out at all."""
+        return bool(self.only or self.exclude)
+
+    @property
     def exact(self) -> frozenset[str]:
         """The addresses named in full by `only`: asking for one by name approves it."""
         return frozenset(pattern for pattern in self.only if not _is_glob(pattern))
@@ -32,6 +37,18 @@ def apply_selection(plan: Plan, selection: Selection) -> Plan:
     """The plan restricted to the selection. Raises `ConfigError` for a pattern without a match."""
     for pattern in (*selection.only, *selection.exclude):
         _require_match(pattern, plan)
+    return narrow(plan, selection)
+
+
+def chosen_addresses(plan: Plan, selection: Selection) -> frozenset[str]:
+    """The addresses that the patterns choose by themselves. Raises `ConfigError` as above."""
+    for pattern in (*selection.only, *selection.exclude):
+        _require_match(pattern, plan)
+    return frozenset(change.address for change in plan.changes if _chosen(change, selection))
+
+
+def narrow(plan: Plan, selection: Selection) -> Plan:
+    """The plan restricted to the selection; a pattern may match nothing any more."""
     chosen = [change for change in plan.changes if _chosen(change, selection)]
     keys = {change.key for change in chosen}
     if selection.only:
@@ -82,13 +99,13 @@ def _matches(change: Change, pattern: str) -> bool:
     if fnmatchcase(change.key.address, pattern) or change.key.address == pattern:
         return True
     kind, _, resource_id = pattern.partition(".")
+    if change.desired is not None or kind != change.key.kind:
+        return False
     mark = change.live.mark if change.live is not None else None
-    return (
-        change.desired is None
-        and mark is not None
-        and kind == change.key.kind
-        and hash_id(kind, resource_id) == mark.id_hash
-    )
+    hashed = hash_id(kind, resource_id)
+    if mark is None:  # read back from a file, where an address is all that is left of the mark
+        return change.key.id.endswith(f"~{hashed}")
+    return hashed == mark.id_hash
 
 
 def _is_glob(pattern: str) -> bool:

@@ -135,7 +135,7 @@ def root(
         else "Warning: %(message)s",
         stream=sys.stderr,
     )
-    for noisy in ("urllib3", "docker", "asyncio"):  # what goes wrong there, our errors say
+    for noisy in ("urllib3", "docker", "asyncio", "git"):  # what goes wrong there, our errors say
         logging.getLogger(noisy).setLevel(logging.WARNING if debug else logging.ERROR)
     ctx.with_resource(contextlib.chdir(directory))
     ctx.obj = Globals(Path.cwd(), config, colour=False if no_color else None)

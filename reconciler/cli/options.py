@@ -1,5 +1,6 @@
 """Options that several commands share, and what they add up to."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from reconciler.selection import Selection
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-FORMATS = ("text", "json")
+FORMATS = ("text", "json", "digest")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,10 @@ class PlanOptions:
     parallelism: int
     outputs: tuple[Output, ...]
     detailed_exitcode: bool
+    config_from: str | None = None
+    allow_from_commit: bool = False
+    repo: str | None = None
+    ref: str | None = None
 
 
 class OutputType(click.ParamType[Output]):
@@ -57,6 +62,28 @@ class OutputType(click.ParamType[Output]):
         if form not in FORMATS:
             self.fail(f"{form!r} is not one of {', '.join(FORMATS)}", param, ctx)
         return Output(form, Path(path) if path else None)
+
+
+class DigestType(click.ParamType[str]):
+    """`sha256:` and 64 hexadecimal digits."""
+
+    name = "DIGEST"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Check the form; anything else is a usage error that says where a digest is found."""
+        if not is_digest(str(value)):
+            self.fail(
+                f"{value!r} is no digest of a plan: sha256: and 64 hexadecimal digits, as printed "
+                "by reconcile plan -o digest",
+                param,
+                ctx,
+            )
+        return str(value)
+
+
+def is_digest(text: str) -> bool:
+    """Whether this is the form of a plan's digest."""
+    return re.fullmatch(r"sha256:[0-9a-f]{64}", text) is not None
 
 
 class DeletesType(click.ParamType[int]):
@@ -135,6 +162,12 @@ def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
         help="Approve deleting or replacing this address; repeatable.",
     )
     @click.option(
+        "--allow-from-commit",
+        is_flag=True,
+        help="Approve what Reconcile-Allow trailers of HEAD, and of what it merged, allow for "
+        "exactly this plan.",
+    )
+    @click.option(
         "--parallelism",
         type=click.IntRange(1, 256),
         default=10,
@@ -148,13 +181,26 @@ def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
         "outputs",
         type=OutputType(),
         multiple=True,
-        help="text or json, to standard output or to PATH; repeatable.  [default: text]",
+        help="text, json or digest (of the plan as a whole), to standard output or to PATH; "
+        "repeatable.  [default: text]",
     )
     @click.option(
         "--detailed-exitcode",
         is_flag=True,
         help="Exit with 2 when there are changes to make.",
     )
+    @click.option(
+        "--config-from",
+        metavar="REF",
+        help="Take targets, stack, env_allow and guards from this ref's reconciler.yaml: in a "
+        "pull request's run, the base branch.",
+    )
+    @click.option(
+        "--repo",
+        metavar="URL",
+        help="A Git repository in place of the directory: a temporary clone, removed afterwards.",
+    )
+    @click.option("--ref", metavar="REF", help="With --repo: branch, tag or hash; default: HEAD.")
     @target_option
     @click.pass_context
     def wrapped(ctx: click.Context, /, **given: Any) -> Any:
@@ -168,6 +214,10 @@ def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
             parallelism=given.pop("parallelism"),
             outputs=_checked(given.pop("outputs")) or (Output("text", None),),
             detailed_exitcode=given.pop("detailed_exitcode"),
+            config_from=given.pop("config_from"),
+            allow_from_commit=given.pop("allow_from_commit"),
+            repo=given.pop("repo"),
+            ref=given.pop("ref"),
         )
         return ctx.invoke(command, options=options, **given)
 

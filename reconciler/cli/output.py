@@ -21,6 +21,8 @@ from reconciler.render.text import Header, render_plan
 
 def render(plan: Plan, header: Header, form: str, style: Style) -> str:
     """The plan in one of `options.FORMATS`."""
+    if form == "digest":
+        return f"{plan.digest()}\n"
     if form == "json":
         from reconciler.render.json_plan import render_json  # noqa: PLC0415  (only if asked for)
 
@@ -40,17 +42,16 @@ def emit(plan: Plan, header: Header, options: PlanOptions) -> None:
 def save(plan: Plan, header: Header, options: PlanOptions, path: Path) -> None:
     """Write a plan file and say how to use it."""
     write_whole(path, render(plan, header, "json", Style()), PRIVATE)
+    if not plan.pending:
+        click.echo(f"Saved the plan to {path}.", err=True)
+        return
     words = ["reconcile", "apply", str(path), "--apply", *_repeated(options)]
-    use = f" Apply it with: {shlex.join(words)}" if plan.pending else ""
-    click.echo(f"Saved the plan to {path}.{use}", err=True)
+    click.echo(f"Saved the plan to {path}. Apply it with: {shlex.join(words)}", err=True)
+    click.echo(f"Its digest, for --expect-digest: {plan.digest()}", err=True)
 
 
 def _repeated(options: PlanOptions) -> Iterator[str]:
-    """What a saved plan needs again when it is applied: the selection, and what was approved."""
-    for address in options.selection.only:
-        yield f"--only={address}"
-    for address in options.selection.exclude:
-        yield f"--exclude={address}"
+    """What is not in a saved plan and is needed again to apply it: what was approved."""
     for address in sorted(options.approval.addresses):
         yield f"--allow-destroy={address}"
     if options.approval.deletes is not None:

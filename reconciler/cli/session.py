@@ -4,12 +4,16 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import click
 
 from reconciler import manifest
+from reconciler.allowance import Trailer, allow
 from reconciler.clash import order_names, require_distinct
+from reconciler.cli.checkout import checkout
+from reconciler.cli.config_from import config_from
 from reconciler.cli.main import Globals
 from reconciler.cli.options import PlanOptions
 from reconciler.config import (
@@ -22,8 +26,8 @@ from reconciler.config import (
 )
 from reconciler.errors import ConfigError, ManifestError, Problem
 from reconciler.executor import ThreadExecutor
-from reconciler.git.head import head_commit
-from reconciler.guard import guard
+from reconciler.git.head import head_commit, is_dirty, read_provenance
+from reconciler.guard import Approval, guard
 from reconciler.kinds.base import LoadContext
 from reconciler.live import add_usage, read_all
 from reconciler.plan import Plan, World, make_plan
@@ -32,6 +36,7 @@ from reconciler.providers.registry import KIND_TRAITS, describe_target, open_pro
 from reconciler.render.escape import printable
 from reconciler.render.text import Header
 from reconciler.resource import Resource
+from reconciler.review import Review
 from reconciler.selection import apply_selection, exact_addresses
 
 
@@ -45,6 +50,7 @@ class Session:
     providers: Providers
     executor: ThreadExecutor
     header: Header
+    trailers: tuple[Trailer, ...] = ()
 
 
 def read_config(place: Globals) -> Config:
@@ -57,6 +63,7 @@ def read_config(place: Globals) -> Config:
 
 def read_manifests(config: Config, target: Target | None) -> tuple[Resource, ...]:
     """Every resource of the manifests; values of variables only where a target is in use."""
+    _require_inside(config)
     context = LoadContext(
         root=config.root,
         stack=target.stack if target else config.stack,
@@ -67,44 +74,116 @@ def read_manifests(config: Config, target: Target | None) -> tuple[Resource, ...
     return tuple(manifest.load(config.manifests, context))
 
 
+def _require_inside(config: Config) -> None:
+    """Refuse a directory of manifests that is a link to somewhere else on the machine."""
+    real, root = os.path.realpath(config.manifests), os.path.realpath(config.root)
+    if os.path.commonpath((real, root)) != root:
+        raise ConfigError(
+            "`manifests` is a link that leads out of the directory of reconciler.yaml",
+            where=config.path.name,
+            fix="put the manifests into a directory of their own beside it",
+        )
+
+
 @contextmanager
 def open_session(options: PlanOptions) -> Iterator[Session]:
     """Open the target that was asked for; its connections end with the block."""
-    config = read_config(options.place)
-    target = resolve_target(config, options.target, os.environ)
-    resources = read_manifests(config, target)
-    _require_systems(resources, target, config)
-    _require_pushed(resources, target, config)
-    executor = ThreadExecutor(options.parallelism)
-    header = Header(target.name, describe_target(target, config.root), short_commit(config.root))
-    with open_providers(target, config.root, options.parallelism) as providers:
-        yield Session(config, target, resources, providers, executor, header)
+    with (
+        checkout(options) as place,
+        config_from(read_config(place), options.config_from) as (config, overridden),
+    ):
+        target = resolve_target(config, options.target, os.environ)
+        resources = read_manifests(config, target)
+        _require_systems(resources, target, config)
+        _require_pushed(resources, target, config)
+        executor = ThreadExecutor(options.parallelism)
+        dirty = _is_dirty(config, resources)
+        origin = cache(lambda: read_provenance(config.root, dirty=dirty))
+        review = Review(
+            dirty=dirty,
+            config_from=options.config_from or "",
+            overridden=overridden,
+        )
+        described = describe_target(target, config.root)
+        commit = short_commit(config.root)
+        header = Header(target.name, described, commit, review, options.selection)
+        with open_providers(target, config.root, options.parallelism, origin) as providers:
+            trailers = _trailers(config.root) if options.allow_from_commit else ()
+            yield Session(config, target, resources, providers, executor, header, trailers)
 
 
 def plan_session(session: Session, options: PlanOptions) -> Plan:
     """Read the live side and make the guarded plan of what was selected."""
+    whole = plan_everything(session)
+    return finish_plan(whole, apply_selection(whole, options.selection), session, options)
+
+
+def plan_everything(session: Session) -> Plan:
+    """Read the live side and compare: every address, and nothing judged yet."""
+    return compare(read_world(session))
+
+
+def compare(world: World) -> Plan:
+    """The plan of everything that was read."""
+    return order_names(make_plan(world), KIND_TRAITS)
+
+
+def read_world(session: Session) -> World:
+    """Read the live side, with the manifests bound to it."""
     try:
         reading = read_all(session.resources, session.providers, session.executor)
     except ManifestError as error:
         raise manifest.locate(error, session.config.root) from error
     require_distinct(reading.desired, KIND_TRAITS)
-    plan = make_plan(
-        World(
-            target=session.target.name,
-            stack=session.target.stack,
-            desired=reading.desired,
-            live=reading.live,
-            kinds=KIND_TRAITS,
-            failures=reading.failures,
-        )
+    return World(
+        target=session.target.name,
+        stack=session.target.stack,
+        desired=reading.desired,
+        live=reading.live,
+        kinds=KIND_TRAITS,
+        failures=reading.failures,
     )
-    plan = order_names(plan, KIND_TRAITS)
-    approval = replace(
-        options.approval,
-        deletions=exact_addresses(plan, options.selection),
-    )
-    plan = apply_selection(plan, options.selection)
-    return guard(add_usage(plan, session.providers), session.config.guards, approval)
+
+
+def finish_plan(whole: Plan, chosen: Plan, session: Session, options: PlanOptions) -> Plan:
+    """What was chosen of the whole plan, with its users, guarded with what was approved."""
+    approval, _ = approval_for(whole, chosen, session, options)
+    return guard(add_usage(chosen, session.providers), session.config.guards, approval)
+
+
+def approval_for(
+    whole: Plan, chosen: Plan, session: Session, options: PlanOptions
+) -> tuple[Approval, tuple[str, ...]]:
+    """What was approved, by options and trailers, and a line about each trailer.
+
+    Deletions named by `--only` are approved, too.
+    """
+    given = replace(options.approval, deletions=exact_addresses(whole, options.selection))
+    digests = dict.fromkeys((chosen.digest(), whole.digest())) if session.trailers else {}
+    return allow(session.trailers, digests, given)
+
+
+def header_for(whole: Plan, chosen: Plan, session: Session, options: PlanOptions) -> Header:
+    """The head of this plan, with what trailers of commits say."""
+    _, lines = approval_for(whole, chosen, session, options)
+    return replace(session.header, review=replace(session.header.review, allowances=lines))
+
+
+def _trailers(root: Path) -> tuple[Trailer, ...]:
+    from reconciler.git.repository import open_repository  # noqa: PLC0415  (only if asked for)
+    from reconciler.git.trailers import read_trailers  # noqa: PLC0415
+
+    with open_repository(root) as repository:
+        return read_trailers(repository)
+
+
+def _is_dirty(config: Config, resources: Sequence[Resource]) -> bool:
+    """Whether the plan is made of anything that is not committed."""
+    from reconciler.rayfine.image.lockfile import LOCK_FILE  # noqa: PLC0415  (not for validate)
+
+    contexts = {str(item.spec["path"]) for item in resources if item.key.kind == "RayfineImage"}
+    places = (config.path, config.manifests, *(config.root / path for path in sorted(contexts)))
+    return is_dirty(config.root, [*places, config.root / LOCK_FILE])
 
 
 def short_commit(root: Path) -> str:

@@ -9,6 +9,7 @@ from reconciler.config.load import (
     Config,
     find_config,
     load_config,
+    parse_config,
     variables_for_manifests,
 )
 from reconciler.config.target import DockerTarget, RunaiTarget, Target, resolve_target
@@ -25,6 +26,7 @@ __all__ = [
     "Target",
     "find_config",
     "load_config",
+    "parse_config",
     "resolve_target",
     "variables_for_manifests",
 ]

@@ -57,7 +57,6 @@ def find_config(start: Path) -> Path:
 
 def load_config(path: Path) -> Config:
     """Read and check a configuration file. Raises `ConfigError` that names all that is wrong."""
-    name = path.name
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -65,6 +64,12 @@ def load_config(path: Path) -> Config:
         raise ConfigError(
             f"it cannot be read: {error.strerror}", where=str(path), fix=fix
         ) from None
+    return parse_config(path, data)
+
+
+def parse_config(path: Path, data: bytes) -> Config:
+    """Check the content of a configuration file that is to be, or once was, at this path."""
+    name = path.name
     try:
         documents = [document for document in load_yaml(data, name) if document.data is not None]
     except ManifestError as error:

@@ -2,6 +2,8 @@
 
 import os
 import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -15,10 +17,35 @@ def head_commit(directory: Path) -> str | None:
     return _ask_git(directory, "rev-parse", "--verify", "--quiet", "HEAD")
 
 
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Which commit of which repository something was made from; empty where that is not known."""
+
+    source: str = ""
+    commit: str = ""
+
+
+def read_provenance(directory: Path, *, dirty: bool) -> Provenance:
+    """What is checked out around a directory; no commit has what is not committed."""
+    return Provenance(origin_url(directory) or "", "" if dirty else head_commit(directory) or "")
+
+
+def is_dirty(directory: Path, paths: Sequence[Path]) -> bool:
+    """Whether any of these files and directories holds what is not committed; False outside Git."""
+    words = ["status", "--porcelain", "--untracked-files=normal", "--ignore-submodules", "-z"]
+    names = [str(path) for path in paths if os.path.lexists(path)]
+    return bool(names and _ask_git(directory, "--literal-pathspecs", *words, "--", *names))
+
+
 def origin_url(directory: Path) -> str | None:
     """The address of the remote `origin`, without any user name, password or query in it."""
     address = _ask_git(directory, "config", "--get", "remote.origin.url")
-    if address is None or "://" not in address:
+    return None if address is None else without_credentials(address)
+
+
+def without_credentials(address: str) -> str:
+    """A URL without user name, password and query; anything else as it is."""
+    if "://" not in address:
         return address
     parts = urlsplit(address)
     host = parts.netloc.rpartition("@")[2]
@@ -27,7 +54,7 @@ def origin_url(directory: Path) -> str | None:
 
 def _ask_git(directory: Path, *words: str) -> str | None:
     try:
-        answer = subprocess.run(  # noqa: S603  (fixed words; the directory is no argument)
+        answer = subprocess.run(  # noqa: S603  (fixed words; paths come after --)
             ["git", *words],  # noqa: S607  (the user's own git)
             cwd=directory,
             env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},

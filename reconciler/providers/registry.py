@@ -5,6 +5,7 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 from reconciler.config import Target
+from reconciler.git.head import Provenance
 from reconciler.kinds.registry import KINDS
 from reconciler.providers.base import Provider, Providers
 from reconciler.resource import KindTraits
@@ -13,9 +14,12 @@ KIND_TRAITS: dict[str, KindTraits] = {kind.traits.name: kind.traits for kind in 
 
 
 @contextmanager
-def open_providers(target: Target, root: Path, parallelism: int) -> Iterator[Providers]:
+def open_providers(
+    target: Target, root: Path, parallelism: int, origin: Callable[[], Provenance] = Provenance
+) -> Iterator[Providers]:
     """The providers of the systems that a target has, by kind in order of rank.
 
+    `origin` tells, when something is written, what it was made from: a hint, never compared.
     Nothing is connected before the first call of a provider; what was opened ends with the block.
     """
     providers: dict[str, Provider] = {}
@@ -23,12 +27,12 @@ def open_providers(target: Target, root: Path, parallelism: int) -> Iterator[Pro
         if target.docker is not None:
             from reconciler.providers.docker import open_docker  # noqa: PLC0415  (heavy SDK)
 
-            for provider in stack.enter_context(open_docker(target, root, parallelism)):
+            for provider in stack.enter_context(open_docker(target, root, parallelism, origin)):
                 providers[provider.traits.name] = provider
         if target.runai is not None:
             from reconciler.providers.runai import open_runai  # noqa: PLC0415  (heavy SDK)
 
-            for provider in stack.enter_context(open_runai(target, parallelism)):
+            for provider in stack.enter_context(open_runai(target, parallelism, origin)):
                 providers[provider.traits.name] = provider
         yield dict(sorted(providers.items(), key=lambda item: item[1].traits.rank))
 

@@ -6,6 +6,7 @@ What Terraform has no name for stands under the one key `reconciler`. The publis
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +15,7 @@ from reconciler.plan import PLAN_FORMAT, Action, Change, Plan, digest_desired, d
 from reconciler.render.summary import count
 from reconciler.render.text import Header
 from reconciler.resource import SENSITIVE, Secret, Spec, redact
+from reconciler.review import Cause, Origin, Review
 
 _ACTIONS = {
     Action.CREATE: ["create"],
@@ -39,7 +41,7 @@ def plan_document(plan: Plan, header: Header, made_at: datetime, version: str) -
         "applyable": plan.complete and bool(plan.pending),
         "complete": plan.complete and not plan.refused,
         "errored": not plan.complete,
-        "resource_changes": [_change(change) for change in plan.changes],
+        "resource_changes": [_change(change, header.review) for change in plan.changes],
         "resource_drift": [],
         "reconciler": {
             "version": version,
@@ -48,6 +50,11 @@ def plan_document(plan: Plan, header: Header, made_at: datetime, version: str) -
             "stack": plan.stack,
             "commit": header.commit or None,
             "digest": plan.digest(),
+            "selection": {
+                "only": list(header.selection.only),
+                "exclude": list(header.selection.exclude),
+            },
+            "review": _review(header.review),
             "owned": plan.owned,
             "summary": {
                 "import": counts.imports,
@@ -77,7 +84,40 @@ def plan_document(plan: Plan, header: Header, made_at: datetime, version: str) -
     }
 
 
-def _change(change: Change) -> dict[str, Any]:
+def _review(review: Review) -> dict[str, Any]:
+    """What is known beside the plan; causes and news stand with their changes, too."""
+    return {
+        "since": review.since or None,
+        "dirty": review.dirty,
+        "note": review.note,
+        "origins": {
+            origin.value: sum(cause.origin is origin for cause in review.causes.values())
+            for origin in Origin
+        }
+        if review.since
+        else None,
+        "reviewed": review.reviewed or None,
+        "differs": review.differs,
+        "compared": review.compared,
+        "news": dict(sorted(review.news.items())),
+        "config_from": review.config_from or None,
+        "overridden": list(review.overridden),
+        "allowances": list(review.allowances),
+    }
+
+
+def _cause(cause: Cause | None) -> dict[str, Any] | None:
+    if cause is None:
+        return None
+    return {
+        "origin": cause.origin.value,
+        "edit": asdict(cause.edit) if cause.edit else None,
+        "changed_by": cause.changed_by or None,
+        "changed_at": cause.changed_at or None,
+    }
+
+
+def _change(change: Change, review: Review) -> dict[str, Any]:
     before = change.live.spec if change.live is not None else None
     after = change.desired.spec if change.desired is not None else None
     actions = _ACTIONS[change.action]
@@ -108,10 +148,10 @@ def _change(change: Change) -> dict[str, Any]:
     reason = _reason(change)
     if reason:
         answer["action_reason"] = reason
-    return answer | {"reconciler": _own(change)}
+    return answer | {"reconciler": _own(change, review)}
 
 
-def _own(change: Change) -> dict[str, Any]:
+def _own(change: Change, review: Review) -> dict[str, Any]:
     refusal = change.refusal
     source = change.desired.source if change.desired is not None else None
     return {
@@ -122,7 +162,13 @@ def _own(change: Change) -> dict[str, Any]:
         "live_id": change.live.uid if change.live is not None else None,
         "desired_digest": digest_desired(change.desired) or None,
         "live_digest": digest_live(change.live) or None,
-        "refusal": {"kind": refusal.kind.value, "reason": refusal.reason, "fix": refusal.fix}
+        "cause": _cause(review.causes.get(change.address)),
+        "refusal": {
+            "kind": refusal.kind.value,
+            "reason": refusal.reason,
+            "fix": refusal.fix,
+            "allow": refusal.allow or None,
+        }
         if refusal
         else None,
         "used_by": list(change.used_by),

@@ -7,10 +7,12 @@ from typing import Any
 from reconciler.diff import FieldChange
 from reconciler.plan import Action, Change, Plan, ReadFailure
 from reconciler.render.escape import literal, literal_name, printable
+from reconciler.render.review_words import change_words, notices, place_words, review_summary
 from reconciler.render.style import Style
 from reconciler.render.summary import NO_CHANGES, plan_details, plan_line
 from reconciler.resource import SENSITIVE, Secret, Spec
 from reconciler.review import Review
+from reconciler.selection import Selection
 
 _SYMBOLS = {
     Action.CREATE: "+",
@@ -45,16 +47,19 @@ class Header:
     description: str = ""
     commit: str = ""
     review: Review = field(default_factory=Review)
+    selection: Selection = field(default_factory=Selection)
 
 
 def render_plan(plan: Plan, header: Header, style: Style) -> str:
     """The whole plan, ending in a newline."""
     blocks = [_header(plan, header)]
+    if lines := notices(header.review):
+        blocks.append("\n".join(printable(line) for line in lines))
     shown = [change for change in plan.changes if change.action is not Action.UNCHANGED]
     legend = _legend(shown, style)
     if legend:
         blocks.append(legend)
-    blocks += [_change(change, style) for change in shown]
+    blocks += [_change(change, header.review, style) for change in shown]
     blocks += [_failure(failure, style) for failure in plan.failures]
     blocks += _detached(plan)
     blocks += _warnings(plan, style)
@@ -64,6 +69,7 @@ def render_plan(plan: Plan, header: Header, style: Style) -> str:
             [
                 style.paint(line, "bold", "green" if line == NO_CHANGES else "bold"),
                 *plan_details(plan),
+                *(printable(line) for line in review_summary(plan, header.review)),
             ]
         )
     )
@@ -77,6 +83,7 @@ def _header(plan: Plan, header: Header) -> str:
     parts = [f"Target: {target}", f"stack {plan.stack}"]
     if header.commit:
         parts.append(f"commit {header.commit}")
+    parts += place_words(header.review)
     return printable(" · ".join(parts))
 
 
@@ -93,12 +100,13 @@ def _legend(shown: Iterable[Change], style: Style) -> str:
     return "\n".join([head, *lines])
 
 
-def _change(change: Change, style: Style) -> str:
+def _change(change: Change, review: Review, style: Style) -> str:
     symbol = _SYMBOLS[change.action]
     mark = style.paint(symbol, _COLOURS[symbol]) if symbol in _COLOURS else symbol
     kind, name = literal(change.key.kind), literal(change.key.id)
     lines = [
         *_comments(change, style),
+        *(f"  # {printable(words)}" for words in change_words(change, review)),
         f"{' ' * (3 - len(symbol))}{mark} resource {kind} {name} {{",
     ]
     match change.action:

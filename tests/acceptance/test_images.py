@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from reconciler.sandbox import Behaviour
+from tests.acceptance.git_project import commit, start
 from tests.acceptance.live_side import assets, named
 from tests.acceptance.project import Project, environment, project
 
@@ -230,3 +231,29 @@ def test_an_image_says_which_commit_it_was_built_from(images: Project, repositor
     assert commit in found
     assert "https://git.example/team/repo.git" in found
     assert "canary" not in found
+
+
+@pytest.mark.docker
+def test_whose_change_an_image_is(images: Project, repository: str) -> None:
+    """An edit in the context is the image's and its user's; a rebuilt tag tells its time."""
+    world = images
+    world.apply()
+    start(world)
+    env = world.directory / "environments" / "hello" / "env.py"
+    (env.parent / "notes.txt").write_text("first")
+    commit(world, "Add notes")
+    env.write_text(env.read_text() + "\n\ndef bye():\n    return 'Bye'\n")
+    made = commit(world, "Say good-bye")
+    (env.parent / "notes.txt").write_text("second")
+    newest = commit(world, "More notes")
+    ran = world.reconcile("plan", "--since", "main")
+    assert ran.out.count(f'# branch: {newest} Ada Lovelace "More notes"') == 2, ran.out + ran.err
+    assert "(environments/hello/notes.txt)" in ran.out
+    assert "2 changes from this branch, 0 drift" in ran.out
+    (env.parent / "notes.txt").unlink()
+    commit(world, "No notes after all")
+    docker("rmi", f"{repository}:latest")
+    ran = world.reconcile("plan", "--since", "main")
+    assert f'# branch: {made} Ada Lovelace "Say good-bye" (environments/hello/env.py)' in ran.out
+    assert "# drift: changed at 20" in ran.out
+    assert "1 change from this branch, 0 drift, 1 both" in ran.out

@@ -119,7 +119,7 @@ def test_a_plan_file_that_was_edited(world: Project, change: str) -> None:
 def test_another_target_or_stack(world: Project) -> None:
     world.write(environment())
     file = saved(world)
-    assert world.reconcile("apply", str(file), "--apply", "--target", "other").code == 1
+    assert world.reconcile("apply", str(file), "--apply", "--target", "other").code == 3
     world.configure(stack="another")
     assert "stack: approved ml-platform, now another" in refused(world, file)
 

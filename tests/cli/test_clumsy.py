@@ -87,10 +87,14 @@ def test_standard_output_on_a_full_disk(project: Path) -> None:
 
 
 def test_the_hint_repeats_what_a_saved_plan_needs_again(reconcile: Reconcile) -> None:
+    """The selection is in the file; approvals are given with each apply."""
     chosen = ("--only", "RunaiEnvironment.*", "--allow-deletes", "3")
     _, _, said = reconcile("plan", "--out", "saved.json", *chosen, "--allow-destroy", "RunaiX.y")
-    flags = "'--only=RunaiEnvironment.*' --allow-destroy=RunaiX.y --allow-deletes=3"
-    assert said.endswith(f"Apply it with: reconcile apply saved.json --apply {flags}\n")
+    flags = "--allow-destroy=RunaiX.y --allow-deletes=3"
+    hint, digest = said.splitlines()
+    assert hint.endswith(f"Apply it with: reconcile apply saved.json --apply {flags}")
+    _, shown, _ = reconcile("show", "saved.json", "-o", "digest")
+    assert digest == f"Its digest, for --expect-digest: {shown.strip()}"
 
 
 def test_a_plan_without_changes_is_not_offered_for_apply(reconcile: Reconcile) -> None:

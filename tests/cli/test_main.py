@@ -38,7 +38,7 @@ def test_the_short_helps_are_the_commands_own(capsys: pytest.CaptureFixture[str]
     ("arguments", "words"),
     [
         (["vesion"], "Did you mean 'version'?"),
-        (["plan", "--traget", "x"], "Did you mean '--target'?"),
+        (["plan", "--parallelsm", "2"], "Did you mean '--parallelism'?"),
         (["plan", "-o", "yaml"], "'yaml' is not one of text, json"),
         (["apply", "--allow-deletes", "all"], "not the number of objects"),
         (["plan", "--parallelism", "0"], "0 is not in the range"),

@@ -66,6 +66,28 @@ def test_the_trailer_fits_beside_a_text_of_the_stated_length(mark: Mark, holder:
     assert len(write_mark("x" * text_limit(mark), mark, holder)) <= DESCRIPTION_LIMIT
 
 
+@given(texts, marks, holders, st.text("0123456789abcdef", min_size=7, max_size=40))
+def test_a_commit_is_a_hint_and_nothing_else(
+    text: str, mark: Mark, holder: Holder, commit: str
+) -> None:
+    """It is not read, proves nothing, and takes no room that the text or the limit needs."""
+    whole = write_mark(text, mark, holder, commit)
+    assert read_mark(whole, holder) == read_mark(write_mark(text, mark, holder), holder)
+    assert len(whole) <= DESCRIPTION_LIMIT or whole == write_mark(text, mark, holder)
+    assert len(whole) - len(text) - bool(text) <= TRAILER_LIMIT
+    assert read_mark(whole, holder._replace(name=holder.name + "x")).mark is None
+
+
+def test_a_commit_is_left_out_where_it_does_not_fit() -> None:
+    commit = "3fa2b1c" + "0" * 33
+    assert write_mark("Text", MARK, HOLDER, commit).endswith("edyfzqik@3fa2b1c]")
+    limit = DESCRIPTION_LIMIT - len(write_mark("", MARK, HOLDER)) - len(" @3fa2b1c")
+    assert "@3fa2b1c]" in write_mark("x" * limit, MARK, HOLDER, commit)
+    assert "@" not in write_mark("x" * (limit + 1), MARK, HOLDER, commit)
+    long = Mark("s" * 32, MARK.id_hash, True, True, "0a1b2c")
+    assert "@" not in write_mark("", long, HOLDER, commit)
+
+
 @pytest.mark.parametrize("description", [None, "", "for people", "ends in a bracket]"])
 def test_no_mark(description: str | None) -> None:
     found = read_mark(description, HOLDER)

@@ -16,10 +16,11 @@ from jsonschema import Draft202012Validator
 
 from reconciler.guard import Approval, GuardRules, guard
 from reconciler.plan import Plan, ReadFailure
-from reconciler.plan_file import read_plan_file, require_same
+from reconciler.plan_file import read_plan_file
 from reconciler.render.json_plan import render_json
 from reconciler.render.style import Style
 from reconciler.render.text import Header, render_plan
+from reconciler.staleness import Present, require_same
 from tests.core.builders import live, plan_of, resource
 
 ROOT = Path(__file__).parents[2]
@@ -66,7 +67,7 @@ def test_a_saved_plan_prints_the_same(case: Path, tmp_path: Path) -> None:
     saved = read_plan_file(file)
     header = Header(saved.plan.target, saved.description, saved.commit)
     assert render_plan(saved.plan, header, Style()) == (case / "plan.txt").read_text()
-    require_same(saved, load(case), Approval())
+    require_same(saved, Present(load(case), HEADER.description, "0.0.1"), Approval())
     again = json.loads(render_json(saved.plan, header, MADE_AT, "0.0.0"))
     assert again["reconciler"]["summary"] == json.loads(file.read_text())["reconciler"]["summary"]
 

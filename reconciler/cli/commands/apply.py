@@ -7,12 +7,21 @@ import click
 
 from reconciler.cli.carry_out import carry_out
 from reconciler.cli.exit_codes import ExitCode
-from reconciler.cli.options import PlanOptions, plan_options
+from reconciler.cli.options import DigestType, PlanOptions, plan_options
 from reconciler.cli.output import apply_exit_code, emit, plan_exit_code
-from reconciler.cli.session import Session, open_session, plan_session
-from reconciler.errors import ConfigError
+from reconciler.cli.reviewed import plan_approved
+from reconciler.cli.session import (
+    Session,
+    finish_plan,
+    header_for,
+    open_session,
+    plan_everything,
+)
+from reconciler.errors import StalePlanError
 from reconciler.plan import Plan
-from reconciler.plan_file import SavedPlan, read_plan_file, require_same
+from reconciler.plan_file import SavedPlan, read_plan_file
+from reconciler.selection import apply_selection
+from reconciler.staleness import require_digest
 
 
 @click.command(
@@ -20,6 +29,8 @@ from reconciler.plan_file import SavedPlan, read_plan_file, require_same
     "  reconcile apply                       # a dry run: prints the plan, changes nothing\n"
     "  reconcile apply --apply               # carries it out\n"
     "  reconcile apply plan.json --apply     # only if it is still the plan that was reviewed\n"
+    "  reconcile apply plan.json --only RunaiEnvironment.a --apply   # a part of it\n"
+    "  reconcile apply --expect-digest sha256:... --apply\n"
     "  reconcile apply --apply --only RunaiEnvironment.old   # this one alone, delete approved"
 )
 @click.argument(
@@ -29,20 +40,33 @@ from reconciler.plan_file import SavedPlan, read_plan_file, require_same
     type=click.Path(dir_okay=False, path_type=Path),
 )
 @click.option("--apply", "really", is_flag=True, help="Carry the plan out.")
+@click.option(
+    "--expect-digest",
+    type=DigestType(),
+    metavar="DIGEST",
+    help="Only if the plan as a whole has this digest: what was reviewed, without its file.",
+)
 @plan_options
-def command(options: PlanOptions, plan_file: Path | None, really: bool) -> ExitCode:
+def command(
+    options: PlanOptions, plan_file: Path | None, really: bool, expect_digest: str | None
+) -> ExitCode:
     """Print the plan and, only with --apply, carry it out.
 
     Creates, updates and replacements come first, deletes last and only if all of those worked.
-    With a saved PLAN a new plan is made and compared with it; if anything differs, nothing is done
-    and the exit code is 3.
+    With a saved PLAN, or the digest of one, a new plan is made and compared with it; if anything
+    differs, nothing is done and the exit code is 3. --only and --exclude choose from a saved plan.
     """
     saved = read_plan_file(plan_file) if plan_file else None
     with open_session(_with_target(options, saved)) as session:
-        plan = plan_session(session, options)
+        whole = plan_everything(session)
         if saved is not None:
-            require_same(saved, plan, options.approval)
-        emit(plan, session.header, options)
+            plan = plan_approved(whole, saved, session, options)
+        else:
+            chosen = apply_selection(whole, options.selection)
+            plan = finish_plan(whole, chosen, session, options)
+        if expect_digest is not None:
+            require_digest(expect_digest, whole, plan)
+        emit(plan, header_for(whole, plan, session, options), options)
         if not really:
             return _dry_run(plan, options)
         return _apply(plan, session, options)
@@ -69,8 +93,9 @@ def _with_target(options: PlanOptions, saved: SavedPlan | None) -> PlanOptions:
     if saved is None:
         return options
     if options.target not in (None, saved.plan.target):
-        raise ConfigError(
-            f"the plan is for target {saved.plan.target!r}, not {options.target!r}",
+        raise StalePlanError(
+            "the saved plan is stale; nothing was changed\n  target: approved "
+            f"{saved.plan.target}, now {options.target} (the target changed)",
             fix="leave --target out, or make a plan for that target",
         )
     return replace(options, target=saved.plan.target)

@@ -25,5 +25,7 @@ def command(place: Globals, plan_file: Path, form: str) -> None:
     if form == "json":
         show(plan_file.read_text(encoding="utf-8"))
         return
-    header = Header(saved.plan.target, saved.description, saved.commit)
+    header = Header(
+        saved.plan.target, saved.description, saved.commit, saved.review, saved.selection
+    )
     show(render(saved.plan, header, form, style_of(place)))

@@ -1,11 +1,11 @@
 """Docker engines and image registries. No SDK is imported before the first call of a provider."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 from reconciler.config import Target
-from reconciler.git.head import head_commit, origin_url
+from reconciler.git.head import Provenance
 from reconciler.providers.base import Provider
 from reconciler.providers.docker.image import ImageProvider, ImageSettings
 from reconciler.providers.docker.registry import Registries
@@ -17,7 +17,9 @@ from reconciler.rayfine.image.lockfile import LOCK_FILE, read_lock
 
 
 @contextmanager
-def open_docker(target: Target, root: Path, parallelism: int) -> Iterator[Sequence[Provider]]:
+def open_docker(
+    target: Target, root: Path, parallelism: int, origin: Callable[[], Provenance]
+) -> Iterator[Sequence[Provider]]:
     """The providers of a target's Docker engine; their connections end with the block."""
     assert target.docker is not None
     around = Surroundings(
@@ -25,7 +27,7 @@ def open_docker(target: Target, root: Path, parallelism: int) -> Iterator[Sequen
         default_base=target.docker.base_image or "",
         cache_directory=user_cache(),
     )
-    settings = ImageSettings(root, target.stack, around, lambda: provenance(root), parallelism)
+    settings = ImageSettings(root, target.stack, around, lambda: _labels(origin()), parallelism)
     connection = Connection(target.ca_bundle, target.proxy, target.timeout)
     with (
         closing(Engine(target.docker.host, target.timeout)) as engine,
@@ -34,10 +36,10 @@ def open_docker(target: Target, root: Path, parallelism: int) -> Iterator[Sequen
         yield (ImageProvider(settings, engine, registries),)
 
 
-def provenance(root: Path) -> dict[str, str]:
+def _labels(origin: Provenance) -> dict[str, str]:
     """Labels that say which commit of which repository an image was built from, where known."""
     labels = {
-        "org.opencontainers.image.source": origin_url(root),
-        "org.opencontainers.image.revision": head_commit(root),
+        "org.opencontainers.image.source": origin.source,
+        "org.opencontainers.image.revision": origin.commit,
     }
     return {name: text for name, text in labels.items() if text}

@@ -17,6 +17,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from reconciler.rayfine.docker.engine import ImageSummary
@@ -144,6 +145,7 @@ class LocalImages:
             name=holding.key.id,
             spec=spec,
             mark=labels.mark,
+            updated_at=made_at(image.created),
             notes=(f"its tag {holding.tag} is missing; the content is still there",),
             raw=LocalImage(holding.tags, holding.tag),
         )
@@ -167,6 +169,7 @@ class LocalImages:
                 name=tag,
                 spec={"tag": tag},
                 detached=reason,
+                updated_at=made_at(image.created),
                 raw=LocalImage({tag: image.id}, tag),
             )
 
@@ -180,9 +183,15 @@ def _current(holding: _Holding) -> LiveResource:
         name=holding.key.id if holding.key else holding.tag,
         spec=labels.spec,
         mark=labels.mark,
+        updated_at=made_at(image.created),
         notes=(LEFT_TO_RETENTION,) if labels.pushed else (),
         raw=LocalImage(holding.tags, holding.tag),
     )
+
+
+def made_at(seconds: int) -> str | None:
+    """A time of the engine, in seconds since 1970, in ISO 8601; None where it is not known."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if seconds else None
 
 
 def _why_detached(tag: str, labels: ImageLabels | None) -> str | None:

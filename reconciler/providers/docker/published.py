@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from reconciler.errors import ConflictError
 from reconciler.providers.docker.local import KIND, LEFT_TO_RETENTION
@@ -37,7 +38,8 @@ class Published:
         at_tag = self._registries.manifest(tag)
         if at_tag is None:
             return self._without_tag(desired, source)
-        labels = parse_labels(self._labels(tag, at_tag))
+        config = self._registries.config(tag, at_tag)
+        labels, made = parse_labels(_labels(config)), _made_at(config)
         raw = PublishedImage(at_tag.digest)
         if labels is None or labels.tag != tag.text or not self._proven(labels, at_tag):
             reason = None
@@ -46,7 +48,13 @@ class Published:
                     f"it bears the labels of {labels.tag} without being the image of its digest"
                 )
             return LiveResource(
-                KIND, at_tag.digest, tag.text, {"tag": tag.text}, detached=reason, raw=raw
+                KIND,
+                at_tag.digest,
+                tag.text,
+                {"tag": tag.text},
+                detached=reason,
+                updated_at=made,
+                raw=raw,
             )
         return LiveResource(
             kind=KIND,
@@ -54,6 +62,7 @@ class Published:
             name=labels.key.id if labels.key else tag.text,
             spec={**labels.spec, "push": True},
             mark=labels.mark,
+            updated_at=made,
             notes=(LEFT_TO_RETENTION,),
             raw=raw,
         )
@@ -73,7 +82,7 @@ class Published:
         manifest = self._registries.manifest(source)
         if manifest is None:
             return None
-        found = self._labels(source, manifest)
+        found = _labels(self._registries.config(source, manifest))
         if found.get(DIGEST) != labels.get(DIGEST):
             return None
         if not mark_fits(found, labels):
@@ -83,7 +92,8 @@ class Published:
 
     def _without_tag(self, desired: Resource, source: ImageReference) -> LiveResource | None:
         manifest = self._registries.manifest(source)
-        labels = parse_labels(self._labels(source, manifest)) if manifest else None
+        config = self._registries.config(source, manifest) if manifest else {}
+        labels = parse_labels(_labels(config))
         if manifest is None or labels is None or labels.key is None:
             return None
         spec = {name: value for name, value in labels.spec.items() if name != "tag"}
@@ -93,19 +103,13 @@ class Published:
             name=labels.key.id,
             spec={**spec, "push": True},
             mark=labels.mark,
+            updated_at=_made_at(config),
             notes=(f"its tag {desired.spec['tag']} is missing; the content is still there",),
             raw=PublishedImage(""),
         )
 
     def _proven(self, labels: ImageLabels, manifest: Manifest) -> bool:
         return self._registries.digest(parse_reference(labels.source_tag)) == manifest.digest
-
-    def _labels(self, place: ImageReference, manifest: Manifest) -> dict[str, str]:
-        config = self._registries.config(place, manifest).get("config")
-        labels = config.get("Labels") if isinstance(config, Mapping) else None
-        if not isinstance(labels, Mapping):
-            return {}
-        return {str(name): str(value) for name, value in labels.items()}
 
     def _relabel(
         self, source: ImageReference, manifest: Manifest, labels: Mapping[str, str]
@@ -127,6 +131,20 @@ class Published:
         changed = replace(manifest, data=text, digest="sha256:" + hashlib.sha256(text).hexdigest())
         self._registries.put_manifest(source, changed)
         return changed
+
+
+def _labels(config: Mapping[str, Any]) -> dict[str, str]:
+    found = config.get("config")
+    labels = found.get("Labels") if isinstance(found, Mapping) else None
+    if not isinstance(labels, Mapping):
+        return {}
+    return {str(name): str(value) for name, value in labels.items()}
+
+
+def _made_at(config: Mapping[str, Any]) -> str | None:
+    """When the image was made, as its configuration says; ISO 8601."""
+    made = config.get("created")
+    return made if isinstance(made, str) else None
 
 
 def _places(desired: Resource) -> tuple[ImageReference, ImageReference]:

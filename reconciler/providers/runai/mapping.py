@@ -5,7 +5,7 @@ asset of a control plane, so it works on plain dicts. What a scope id is called,
 project's is a number, is known here alone.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,12 +28,14 @@ class AssetMapping:
     """How assets of one kind are read and written.
 
     `defaults` names, by canonical field (dotted, `*` for any one key), the values that this
-    control plane fills in where nothing was sent: they count as absent.
+    control plane fills in where nothing was sent: they count as absent. `commit` tells, when an
+    asset is written, from which one; empty if it is not known.
     """
 
     kind: str
     fields: Sequence[Field]
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    commit: Callable[[], str] = str
     shape: Shape = field(init=False)
     by_api_name: Mapping[str, Field] = field(init=False)
     by_name: Mapping[str, Field] = field(init=False)
@@ -127,7 +129,7 @@ class AssetMapping:
 
     def _meta(self, spec: Spec, mark: Mark) -> dict[str, Any]:
         holder = Holder(self.kind, spec["scope"], spec.get("scope_id", ""), spec["name"])
-        text = write_mark(spec.get("description", ""), mark, holder)
+        text = write_mark(spec.get("description", ""), mark, holder, self.commit())
         return {"name": spec["name"], "description": text}
 
     def _write_spec(self, spec: Spec, raw: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from reconciler.config import RunaiTarget, Target
 from reconciler.errors import ConfigError, ProviderError, SandboxError, UnreachableError
+from reconciler.git.head import Provenance
 from reconciler.providers.base import Provider
 from reconciler.providers.runai.asset_api import KINDS, AssetApi, AssetKind
 from reconciler.providers.runai.assets import AssetProvider
@@ -31,7 +32,10 @@ _REMEMBER_FAILURE = 5.0
 class RunaiSystem:
     """The providers of one control plane; iterating gives them in order of rank."""
 
-    def __init__(self, target: Target, login: "Login") -> None:
+    def __init__(
+        self, target: Target, login: "Login", origin: Callable[[], Provenance] = Provenance
+    ) -> None:
+        self._origin = origin
         self._units = UnitLists(login)
         self._defaults = target.runai.server_defaults if target.runai else {}
         directory = ScopeDirectory(self._units)
@@ -43,11 +47,14 @@ class RunaiSystem:
         self, kind: AssetKind, login: "Login", directory: ScopeDirectory, target: Target
     ) -> Provider:
         name, api = kind.traits.name, AssetApi(kind, login)
-        mapping = AssetMapping(name, kind.fields, self._defaults.get(name, {}))
+        mapping = AssetMapping(name, kind.fields, self._defaults.get(name, {}), self._commit)
         reader = AssetReader(api, mapping, self._units)
         rules = Rules(target.stack, kind.traits, Patience(target.timeout))
         writer = AssetWriter(api, mapping, reader, rules)
         return AssetProvider(reader, writer, mapping, directory, rules)
+
+    def _commit(self) -> str:
+        return self._origin().commit
 
     def __iter__(self) -> Iterator[Provider]:
         return iter(self.providers)
@@ -95,7 +102,9 @@ class Login:
 
 
 @contextmanager
-def open_runai(target: Target, parallelism: int) -> Iterator[RunaiSystem]:
+def open_runai(
+    target: Target, parallelism: int, origin: Callable[[], Provenance] = Provenance
+) -> Iterator[RunaiSystem]:
     """The control plane of a target, which must have one. Nothing is connected before it is used.
 
     A `sandbox` target starts the embedded control plane on first use, on a free port of the
@@ -108,7 +117,7 @@ def open_runai(target: Target, parallelism: int) -> Iterator[RunaiSystem]:
     with ExitStack() as stack:
         login = Login(lambda: _connect(_connection(target, runai, parallelism, stack)))
         stack.callback(login.close)
-        yield RunaiSystem(target, login)
+        yield RunaiSystem(target, login, origin)
 
 
 def _connect(connection: Connection) -> Any:

@@ -1,0 +1,89 @@
+"""`Reconcile-Allow` trailers of commits -> what they allow for one plan, and words about it. Pure.
+
+    Reconcile-Allow: deletes=17 digest=sha256:...
+    Reconcile-Allow: destroy=RunaiEnvironment.old destroy=... digest=sha256:...
+
+A trailer names an exact number or addresses, like the options `--allow-deletes` and
+`--allow-destroy`, and the plan that it was written for, by its digest: for any other plan it
+allows nothing.
+"""
+
+import shlex
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+
+from reconciler.guard import Approval
+
+TRAILER = "Reconcile-Allow"
+
+
+@dataclass(frozen=True, slots=True)
+class Trailer:
+    """One trailer as it stands in a commit message."""
+
+    commit: str
+    author: str
+    value: str
+
+    def __str__(self) -> str:
+        return f"{TRAILER} of {self.commit[:7]} ({self.author})"
+
+
+@dataclass(frozen=True, slots=True)
+class _Allowance:
+    digest: str
+    deletes: int | None
+    addresses: frozenset[str]
+
+
+def allow(
+    trailers: Sequence[Trailer], digests: Collection[str], approval: Approval
+) -> tuple[Approval, tuple[str, ...]]:
+    """The approval with what trailers for one of these digests allow, and a line about each.
+
+    The newest trailer comes first; a number that is approved already stands.
+    """
+    lines = []
+    for trailer in trailers:
+        try:
+            found = _parse(trailer.value)
+        except ValueError as error:
+            lines.append(f"{trailer} cannot be read: {error}. It allows nothing.")
+            continue
+        if found.digest not in digests:
+            lines.append(
+                f"{trailer} is for another plan, {found.digest}, and allows nothing here. "
+                f"This plan is {next(iter(digests))}."
+            )
+            continue
+        deletes = found.deletes if approval.deletes is None else approval.deletes
+        addresses = approval.addresses | found.addresses
+        approval = replace(approval, deletes=deletes, addresses=addresses)
+        lines.append(f"{trailer} is for this plan: {_words(found)}.")
+    return approval, tuple(lines)
+
+
+def _parse(value: str) -> _Allowance:
+    """Raises `ValueError` in words."""
+    given: dict[str, list[str]] = {"deletes": [], "destroy": [], "digest": []}
+    for word in shlex.split(value):
+        name, equals, text = word.partition("=")
+        if not equals or name not in given or not text:
+            raise ValueError(f"{word!r} is not deletes=N, destroy=ADDRESS or digest=sha256:...")
+        given[name].append(text)
+    if len(given["digest"]) != 1:
+        raise ValueError("it needs one digest=sha256:..., that of the plan")
+    numbers = given["deletes"]
+    if len(numbers) > 1 or any(not (n.isascii() and n.isdecimal()) for n in numbers):
+        raise ValueError("deletes= takes one number")
+    if not numbers and not given["destroy"]:
+        raise ValueError("it allows neither deletes=N nor destroy=ADDRESS")
+    number = int(numbers[0]) if numbers else None
+    return _Allowance(given["digest"][0], number, frozenset(given["destroy"]))
+
+
+def _words(found: _Allowance) -> str:
+    words = [f"destroy={shlex.quote(address)}" for address in sorted(found.addresses)]
+    if found.deletes is not None:
+        words.insert(0, f"deletes={found.deletes}")
+    return " ".join(words)

@@ -1,0 +1,69 @@
+"""A plan, and what the manifests said at a base -> whose change each one is. Pure.
+
+Three sides are compared per address: what the base stated, what is stated now, and what is live. If
+only the manifests moved since the base, a change is the branch's; if what is stated is the same,
+the live object moved (or the base was never applied), which is drift; else it is both.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from reconciler.plan import Action, Change, Plan, digest_desired
+from reconciler.resource import Resource, ResourceKey
+from reconciler.review import Cause, Edit, Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """The resolved resources of the base, and the plan that it would make of what is live now."""
+
+    desired: Mapping[ResourceKey, Resource]
+    plan: Plan
+
+
+def find_origins(plan: Plan, base: Base) -> dict[str, Origin]:
+    """By address, where each change of the plan comes from."""
+    by_address = {change.address: change for change in base.plan.changes}
+    by_uid = {
+        (change.key.kind, change.live.uid): change
+        for change in base.plan.changes
+        if change.live is not None
+    }
+    restacked = plan.stack != base.plan.stack
+    origins = {}
+    for change in plan.changes:
+        if change.action is Action.UNCHANGED:
+            continue
+        before = by_address.get(change.address)
+        if before is None and change.live is not None:
+            before = by_uid.get((change.key.kind, change.live.uid))
+        stated = digest_desired(base.desired.get(change.key)) if change.deposed is None else ""
+        same = stated == digest_desired(change.desired) and not restacked
+        origins[change.address] = _origin(before, same=same)
+    return origins
+
+
+def _origin(before: Change | None, *, same: bool) -> Origin:
+    if same:
+        return Origin.DRIFT
+    settled = before is None or before.action is Action.UNCHANGED
+    return Origin.BRANCH if settled else Origin.BOTH
+
+
+def to_causes(
+    changes: Iterable[Change], origins: Mapping[str, Origin], edits: Mapping[str, Edit]
+) -> dict[str, Cause]:
+    """By address, the origin, with the edit and the last change of the live object as known."""
+    causes = {}
+    for change in changes:
+        origin = origins.get(change.address)
+        if origin is None:
+            continue
+        live = change.live if origin is not Origin.BRANCH else None
+        causes[change.address] = Cause(
+            origin,
+            edits.get(change.address) if origin is not Origin.DRIFT else None,
+            (live.updated_by or "") if live else "",
+            (live.updated_at or "") if live else "",
+        )
+    return causes

@@ -1,0 +1,215 @@
+"""`plan --since REF`: the manifests of a base, planned against the same live systems, and blame."""
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from reconciler import manifest
+from reconciler.attribution import Base, find_origins, to_causes
+from reconciler.cli.session import Session
+from reconciler.config import Config, parse_config, variables_for_manifests
+from reconciler.errors import ManifestError, ReconcileError
+from reconciler.git.history import (
+    SUFFIXES,
+    Edits,
+    Found,
+    Wanted,
+    find_edits,
+    image_paths,
+    read_steps,
+)
+from reconciler.git.repository import Repository, TreeFile, open_repository
+from reconciler.kinds.base import LoadContext
+from reconciler.live import resolve_all
+from reconciler.plan import Plan, World, make_plan
+from reconciler.providers.registry import open_providers
+from reconciler.rayfine.image.lockfile import LOCK_FILE
+from reconciler.render.text import Header
+from reconciler.resource import Resource, ResourceKey
+from reconciler.review import Edit, Origin
+
+_IMAGE = "RayfineImage"
+
+
+def attribute(world: World, plan: Plan, session: Session, since: str) -> Header:
+    """The head of the plan with whose change each one is since the merge base of a ref and HEAD.
+
+    Raises `ConfigError` where the ref or the history is not there. A base whose own manifests have
+    faults cannot be compared with: then a note says so.
+    """
+    review = replace(session.header.review, since=since)
+    with open_repository(session.config.root) as repository, ExitStack() as stack:
+        commit = repository.merge_base(since)
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="reconcile-")))
+        snapshot = _Snapshot(repository, commit, directory, session)
+        try:
+            desired, config = snapshot.load(stack)
+        except ReconcileError as error:
+            what = str(error).splitlines()[0]
+            note = f"changes are not attributed, because {commit[:7]} has errors: {what}"
+            return replace(session.header, review=replace(review, note=note))
+        base_plan = make_plan(replace(world, desired=desired, stack=_stack_of(config, session)))
+        base = Base({item.key: item for item in desired}, base_plan)
+        origins = find_origins(plan, base)
+        search = _Search(repository, commit, session, config)
+        edits = search.edits(plan, origins, base)
+    review = replace(review, causes=to_causes(plan.changes, origins, edits))
+    return replace(session.header, review=review)
+
+
+def _stack_of(config: Config | None, session: Session) -> str:
+    """The stack that the base gave this target; it decides what is owned."""
+    if config is None or session.header.review.config_from:
+        return session.target.stack
+    section = config.sections.get(session.target.name)
+    return (section.stack if section else None) or config.stack
+
+
+@dataclass(frozen=True)
+class _Snapshot:
+    """The files of one commit that a plan is made of, written below a temporary directory."""
+
+    repository: Repository
+    commit: str
+    directory: Path
+    session: Session
+
+    @property
+    def root(self) -> Path:
+        """Where reconciler.yaml of the commit is."""
+        return self.directory / self.repository.prefix
+
+    def load(self, stack: ExitStack) -> tuple[tuple[Resource, ...], Config | None]:
+        """The resolved resources of the commit, none if it had no reconciler.yaml."""
+        prefix, path = self.repository.prefix, self.session.config.path
+        data = self.repository.read_at(self.commit, prefix + path.name)
+        if data is None:
+            return (), None
+        config = parse_config(self.root / path.name, data)
+        manifests = prefix + config.manifests.relative_to(config.root).as_posix()
+        files = self.repository.files(self.commit, [manifests])
+        if not files:
+            return (), config
+        contexts = sorted({prefix + path for path in self._contexts(files)})
+        self.repository.export(
+            self.commit, [manifests, f"{prefix}{LOCK_FILE}", *contexts], self.directory
+        )
+        context = LoadContext(
+            root=config.root,
+            stack=self.session.target.stack,
+            limits=config.limits,
+            env_allow=config.env_allow,
+            variables=variables_for_manifests(config, os.environ),
+        )
+        resources = manifest.load(config.manifests, context)
+        return self._resolve(resources, stack), config
+
+    def _contexts(self, files: Sequence[TreeFile]) -> Iterator[str]:
+        for item in files:
+            if item.path.endswith(SUFFIXES):
+                for _, path in image_paths(self.repository.read(item.blob)):
+                    yield os.path.normpath(path)
+
+    def _resolve(self, resources: Sequence[Resource], stack: ExitStack) -> tuple[Resource, ...]:
+        """Bound to the same systems; images of the base have their own files and lock."""
+        providers = dict(self.session.providers)
+        if _IMAGE in providers:
+            engine = replace(self.session.target, runai=None)
+            own = stack.enter_context(open_providers(engine, self.root, 1))
+            providers[_IMAGE] = own[_IMAGE]
+        have = [item for item in resources if item.key.kind in providers]
+        answer = resolve_all(have, providers)
+        if isinstance(answer, ManifestError):
+            raise answer
+        desired, failures = answer
+        if failures:
+            raise next(iter(failures.values()))
+        return desired
+
+
+@dataclass(frozen=True)
+class _Search:
+    """The commits since the base that changed what is planned."""
+
+    repository: Repository
+    commit: str
+    session: Session
+    base_config: Config | None
+
+    def edits(self, plan: Plan, origins: Mapping[str, Origin], base: Base) -> dict[str, Edit]:
+        """By address, the newest edit of each change that is the branch's, where committed."""
+        desired = {item.key: item for item in self._desired(plan)}
+        keys = {
+            change.key for change in plan.changes if origins.get(change.address) not in _NOT_BRANCH
+        }
+        keys |= {key for item in keys if item in desired for key in desired[item].depends_on}
+        if not keys:
+            return {}
+        inputs = {
+            key.address: frozenset(self._inputs(key, desired, base.desired))
+            for key in keys
+            if key.kind == _IMAGE
+        }
+        wanted = Wanted(
+            frozenset(key.address for key in keys),
+            {address: paths for address, paths in inputs.items() if paths},
+            frozenset(self._settings()),
+            tuple(f"{path}/" for path in self._manifests()),
+        )
+        paths = [*self._manifests(), *self._settings()]
+        paths += sorted({path for found in inputs.values() for path in found})
+        found = find_edits(self.repository, read_steps(self.repository, self.commit, paths), wanted)
+        newest = {key: _newest(key, desired, found) for key in keys}
+        return {key.address: item.edit for key, item in newest.items() if item and item.edit}
+
+    @staticmethod
+    def _desired(plan: Plan) -> Iterator[Resource]:
+        for change in plan.changes:
+            if change.desired is not None:
+                yield change.desired
+
+    def _manifests(self) -> list[str]:
+        configs = [self.session.config, *([self.base_config] if self.base_config else [])]
+        prefix = self.repository.prefix
+        return sorted(
+            {prefix + item.manifests.relative_to(item.root).as_posix() for item in configs}
+        )
+
+    def _settings(self) -> list[str]:
+        prefix = self.repository.prefix
+        return [f"{prefix}{self.session.config.path.name}", f"{prefix}{LOCK_FILE}"]
+
+    def _inputs(
+        self,
+        key: ResourceKey,
+        desired: Mapping[ResourceKey, Resource],
+        base: Mapping[ResourceKey, Resource],
+    ) -> Iterator[str]:
+        """The files of an image's context that are not what they were at the base."""
+        paths = {item.key: item.spec.get("path", "") for item in self.session.resources}
+        if key not in paths or key not in desired:
+            return
+        before = base[key].spec.get("context", {}) if key in base else {}
+        after = desired[key].spec.get("context", {})
+        context = os.path.normpath(paths[key])
+        for name in before.keys() | after.keys():
+            if before.get(name) != after.get(name):
+                yield f"{self.repository.prefix}{context}/{name}"
+        for name in ("Dockerfile", ".dockerignore"):
+            yield f"{self.repository.prefix}{context}/{name}"
+
+
+_NOT_BRANCH = (None, Origin.DRIFT)
+
+
+def _newest(
+    key: ResourceKey, desired: Mapping[ResourceKey, Resource], edits: Edits
+) -> Found | None:
+    """The newest of a document's own edit and those of what it depends on, else of the settings."""
+    resource = desired.get(key)
+    keys = [key, *(resource.depends_on if resource else ())]
+    found = [edits.by_address[item.address] for item in keys if item.address in edits.by_address]
+    return min(found, key=lambda item: item.age) if found else edits.settings

@@ -1,0 +1,98 @@
+"""`--config-from REF`: what a pull request must not decide is taken from another commit.
+
+Whoever can edit reconciler.yaml could send credentials to an address of their own (`targets`), put
+them into an asset that everyone reads (`env_allow`), loosen the `guards`, or delete as another
+stack. So these, with `default_target` and the certificates that targets name, come from the ref;
+the manifests, their directory and the `limits` on them come from the work tree.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from reconciler.config import Config, parse_config
+from reconciler.config.file import TargetSection
+from reconciler.errors import ConfigError
+from reconciler.git.repository import Repository, open_repository
+
+
+@contextmanager
+def config_from(work: Config, ref: str | None) -> Iterator[tuple[Config, tuple[str, ...]]]:
+    """The configuration to use, and the names of what the work tree states differently.
+
+    Without a ref it is the work tree's. Certificates of the ref are kept in files until the block
+    ends. Raises `ConfigError` if the ref has no such file: then nothing there can be trusted.
+    """
+    if ref is None:
+        yield work, ()
+        return
+    with (
+        open_repository(work.root) as repository,
+        TemporaryDirectory(prefix="reconcile-config-") as directory,
+    ):
+        trusted = _read(work, ref, repository)
+        sections = {
+            name: _with_certificates(section, ref, repository, Path(directory) / f"{number}.pem")
+            for number, (name, section) in enumerate(trusted.sections.items())
+        }
+        merged = replace(
+            trusted,
+            sections=sections,
+            path=work.path,
+            root=work.root,
+            manifests=work.manifests,
+            limits=work.limits,
+        )
+        yield merged, tuple(_differences(work, trusted))
+
+
+def _read(work: Config, ref: str, repository: Repository) -> Config:
+    path = os.path.relpath(os.path.realpath(work.path), repository.top)
+    commit = repository.commit(ref)
+    data = None if path.startswith("..") else repository.read_at(commit, path)
+    if data is None:
+        raise ConfigError(
+            f"{ref} has no {work.path.name}, so that there is nothing to take targets from",
+            where=f"--config-from {ref}",
+            fix="add it there first: what a branch states by itself is not trusted here",
+        )
+    try:
+        return parse_config(work.path, data)
+    except ConfigError as error:
+        where = f"{error.where} in {ref}" if error.where else f"{work.path.name} in {ref}"
+        raise ConfigError(error.what, where=where, fix=error.fix) from error
+
+
+def _with_certificates(
+    section: TargetSection, ref: str, repository: Repository, copy: Path
+) -> TargetSection:
+    """The target with the ref's certificates: those of the work tree may be somebody else's."""
+    bundle = section.ca_bundle
+    if not isinstance(bundle, str) or Path(bundle).is_absolute():
+        return section
+    path = os.path.normpath(repository.prefix + bundle)
+    data = repository.read_at(repository.commit(ref), path)
+    if data is None:
+        raise ConfigError(
+            f"{ref} has no {path}, the ca_bundle of a target",
+            where=f"--config-from {ref}",
+            fix="commit it there, or name an absolute path or {env: NAME}",
+        )
+    copy.write_bytes(data)
+    return section.model_copy(update={"ca_bundle": str(copy)})
+
+
+def _differences(work: Config, trusted: Config) -> Iterator[str]:
+    pairs: Mapping[str, tuple[object, object]] = {
+        "targets": (work.sections, trusted.sections),
+        "default_target": (work.default_target, trusted.default_target),
+        "stack": (work.stack, trusted.stack),
+        "env_allow": (work.env_allow, trusted.env_allow),
+        "guards": (work.guards, trusted.guards),
+    }
+    for name, (mine, theirs) in pairs.items():
+        if mine != theirs:
+            yield name

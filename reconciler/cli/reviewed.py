@@ -1,0 +1,73 @@
+"""Saved plans on the command line: a fresh plan against what was approved or reviewed."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from reconciler import __version__
+from reconciler.cli.exit_codes import ExitCode
+from reconciler.cli.options import PlanOptions, is_digest
+from reconciler.cli.session import Session, approval_for, finish_plan
+from reconciler.errors import ConfigError
+from reconciler.plan import Plan
+from reconciler.plan_file import SavedPlan, read_plan_file
+from reconciler.render.text import Header
+from reconciler.selection import chosen_addresses, narrow
+from reconciler.staleness import Present, news_since, require_same
+
+
+def plan_approved(whole: Plan, saved: SavedPlan, session: Session, options: PlanOptions) -> Plan:
+    """The fresh plan of what was approved and is chosen now. Raises `StalePlanError`.
+
+    What the saved plan was restricted to holds without being repeated; the options choose from it.
+    """
+    selection = options.selection
+    approved = narrow(whole, saved.selection)
+    chosen = chosen_addresses(saved.plan, selection) if selection.given else None
+    plan = finish_plan(whole, narrow(approved, selection), session, _as_saved(saved, options))
+    present = Present(plan, session.header.description, __version__, chosen)
+    approval, _ = approval_for(whole, plan, session, _as_saved(saved, options))
+    require_same(saved, present, approval)
+    return plan
+
+
+def _as_saved(saved: SavedPlan, options: PlanOptions) -> PlanOptions:
+    """Deletions that were named when the plan was saved are approved by its being applied."""
+    only = (*saved.selection.only, *options.selection.only)
+    return replace(options, selection=replace(options.selection, only=only))
+
+
+def compare_with(reviewed: str, plan: Plan, header: Header) -> Header:
+    """The header with what is new since a review: of a saved plan's file, or its digest."""
+    review = header.review
+    if is_digest(reviewed):
+        differs = reviewed != plan.digest()
+        return replace(header, review=replace(review, reviewed=reviewed, differs=differs))
+    saved = read_plan_file(Path(reviewed))
+    if (saved.plan.target, saved.plan.stack) != (plan.target, plan.stack):
+        raise ConfigError(
+            f"the reviewed plan is of target {saved.plan.target}, stack {saved.plan.stack}; this "
+            f"one is of target {plan.target}, stack {plan.stack}",
+            where=reviewed,
+            fix="compare plans of one target and one stack",
+        )
+    news = news_since(saved, Present(plan, header.description, __version__))
+    digest = saved.plan.digest()
+    differs = digest != plan.digest()
+    review = replace(review, reviewed=digest, differs=differs, compared=True, news=news)
+    return replace(header, review=review)
+
+
+def review_exit_code(reviewed: str, plan: Plan, header: Header) -> ExitCode:
+    """3 if something was approved and nothing is left of it to do, which is said; else 0."""
+    if plan.pending or plan.refused or not header.review.differs:
+        return ExitCode.OK
+    if not is_digest(reviewed) and not read_plan_file(Path(reviewed)).plan.pending:
+        return ExitCode.OK
+    click.echo(
+        "Error: changes were approved, and there is nothing to do now: somebody else applied or "
+        "undid them, or this plan is of other manifests.",
+        err=True,
+    )
+    return ExitCode.STALE

@@ -1,0 +1,106 @@
+"""A Git address and a ref -> a temporary clone with that commit checked out, removed afterwards.
+
+Only plain transports are used: `ext::` and its like would run a command. No text of a user becomes
+an option, no hook is run, nobody is asked for a password, and credentials in an address are shown
+nowhere.
+"""
+
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from reconciler.errors import ConfigError
+from reconciler.git.head import without_credentials
+from reconciler.git.repository import Repository, is_plain_ref
+
+_SCHEMES = ("https", "http", "ssh", "git", "file")
+_URL = re.compile(r"[a-z+]+://[^\s'\"]+")
+_HELPER = re.compile(r"[A-Za-z0-9+.-]*::")
+_SCP = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9_.-]*@)?[A-Za-z0-9][A-Za-z0-9.-]*:(?![/\\]{2})[^-].*")
+_ENVIRONMENT = {
+    "GIT_ALLOW_PROTOCOL": ":".join(_SCHEMES),
+    "GIT_CONFIG_COUNT": "1",
+    "GIT_CONFIG_KEY_0": "core.hooksPath",
+    "GIT_CONFIG_VALUE_0": os.devnull,
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_TERMINAL_PROMPT": "0",
+}
+
+
+@contextmanager
+def cloned(address: str, ref: str) -> Iterator[Path]:
+    """A clone with the ref (branch, tag, hash, `refs/...`) checked out. Raises `ConfigError`."""
+    place = check_address(address)
+    if not is_plain_ref(ref):
+        raise ConfigError(f"{ref!r} is no ref", where="--ref", fix="name a branch, tag or hash")
+    with tempfile.TemporaryDirectory(prefix="reconcile-clone-") as directory:
+        _clone(place, ref, Path(directory) / "repository", shown=without_credentials(address))
+        yield Path(directory) / "repository"
+
+
+def check_address(address: str) -> str:
+    """The address as git is to be given it: a URL, USER@HOST:PATH, or an absolute path."""
+    fix = "write https://HOST/PATH, ssh://USER@HOST/PATH, USER@HOST:PATH, file:///PATH or a path"
+    shown = without_credentials(address)
+    if not address or address.startswith("-") or _HELPER.match(address) or "\0" in address:
+        raise ConfigError(f"{shown!r} is no address of a repository", where="--repo", fix=fix)
+    if "://" in address:
+        parts = urlsplit(address)
+        if parts.scheme not in _SCHEMES or (parts.hostname or "").startswith("-"):
+            what = f"{shown!r} is not an address that is cloned from"
+            raise ConfigError(what, where="--repo", fix=fix)
+        return address
+    path = Path(address)
+    if path.is_dir():
+        return str(path.resolve())
+    if _SCP.fullmatch(address):
+        return address
+    raise ConfigError(f"there is no repository {shown!r}", where="--repo", fix=fix)
+
+
+def _clone(address: str, ref: str, target: Path, *, shown: str) -> None:
+    import git  # noqa: PLC0415  (heavy)
+
+    try:
+        repo = git.Repo.clone_from(address, target, env=_ENVIRONMENT, no_checkout=True)
+    except git.GitCommandError as error:
+        raise ConfigError(
+            f"it cannot be cloned: {_reason(error.stderr, address, shown)}",
+            where=f"--repo {shown}",
+            fix="check the address, and that git has access to it without asking",
+        ) from None  # what git was called with, and so the credentials, stands in the cause
+    with closing(repo):
+        repo.git.update_environment(**_ENVIRONMENT)
+        repository = Repository(repo, target)
+        commit = _find(repository, ref, shown)
+        repository.run("checkout", "--quiet", "--detach", commit)
+
+
+def _find(repository: Repository, ref: str, shown: str) -> str:
+    if ref.startswith("refs/"):
+        repository.run("fetch", "--quiet", "--no-tags", "origin", ref)
+        return repository.commit("FETCH_HEAD")
+    for name in (f"refs/remotes/origin/{ref}", ref):
+        found = repository.ask("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
+        if found:
+            return found
+    raise ConfigError(
+        f"it has no {ref!r}", where=f"--repo {shown}", fix="name a branch, a tag or a full hash"
+    )
+
+
+def _reason(stderr: object, address: str, shown: str) -> str:
+    """The last thing git said, without the credentials of the address."""
+    text = str(stderr or "").replace(address, shown)
+    text = _URL.sub(lambda found: without_credentials(found[0]), text)
+    secrets = urlsplit(address) if "://" in address else None
+    for secret in (secrets.password, secrets.username) if secrets else ():
+        if secret:
+            text = text.replace(secret, "***")
+    lines = [line for line in text.strip().strip("'").splitlines() if line.strip()]
+    said = [line for line in lines if line.lstrip().startswith(("fatal:", "error:"))]
+    return (said or lines or ["git gave no reason"])[0].strip()

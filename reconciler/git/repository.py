@@ -1,0 +1,189 @@
+"""A Git repository, read through GitPython: refs, ancestry, and files as a commit has them.
+
+Nothing is ever written. No text of a user becomes an option: a ref that starts with `-` is refused,
+and paths are literal and come after `--`. GitPython costs 0.15 s to import, so that it is entered
+here alone, and only by commands that compare with another commit.
+"""
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from reconciler.errors import ConfigError
+
+if TYPE_CHECKING:
+    import git
+
+_LINK = "120000"
+_EXECUTABLE = "100755"
+_FILE = "100644"
+_ODD = re.compile(r"[\s\x00-\x1f\x7f~^:?*\[\\]")
+_REF_SUFFIX = re.compile(r"[~^][0-9]*$|[~^][0-9~^]*$")
+
+
+class TreeFile(NamedTuple):
+    """One file of a commit: its path from the repository's top, Git mode and blob."""
+
+    path: str
+    mode: str
+    blob: str
+
+
+class Repository:
+    """The repository around a directory. Methods raise `ConfigError` in words for people."""
+
+    def __init__(self, repo: "git.Repo", directory: Path) -> None:
+        self._repo = repo
+        top = os.path.realpath(repo.working_tree_dir or repo.git_dir)
+        inside = os.path.relpath(os.path.realpath(directory), top)
+        self.top = Path(top)
+        self.prefix = "" if inside == "." else PurePosixPath(inside).as_posix() + "/"
+        """The directory inside of the repository, with a closing slash; empty for its top."""
+
+    def commit(self, ref: str) -> str:
+        """The full hash of the commit that a ref, tag or hash means."""
+        found = None
+        if is_plain_ref(ref):
+            found = self.ask("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")
+        if not found:
+            raise ConfigError(
+                f"there is no commit {ref!r} in this repository",
+                fix=self._deepen(ref) if self.is_shallow else "fetch it first, or correct the name",
+            )
+        return found
+
+    def merge_base(self, ref: str) -> str:
+        """The commit from which HEAD and a ref went different ways."""
+        other = self.commit(ref)
+        base = self.ask("merge-base", other, "HEAD")
+        if base and not (self.is_shallow and self._cut_off(base)):
+            return base
+        if self.is_shallow:
+            raise ConfigError(
+                f"this is a shallow clone: the commits since {ref} are not all in it",
+                fix=self._deepen(ref),
+            )
+        raise ConfigError(
+            f"HEAD and {ref} have no commit in common", fix="compare with a ref of this history"
+        )
+
+    @property
+    def is_shallow(self) -> bool:
+        """Whether older commits were left out when this was cloned."""
+        return self.ask("rev-parse", "--is-shallow-repository") == "true"
+
+    def _cut_off(self, base: str) -> bool:
+        """Whether the history between the base and HEAD ends where the clone was cut off."""
+        common = self.ask("rev-parse", "--git-common-dir") or ".git"
+        shallow = Path(self.top / common / "shallow")
+        cut = set(shallow.read_text(encoding="ascii").split()) if shallow.is_file() else set()
+        return bool(cut & set(self.run("rev-list", f"{base}..HEAD").decode().split()))
+
+    @staticmethod
+    def _deepen(ref: str) -> str:
+        branch = ref.removeprefix("origin/") if is_plain_ref(ref) else "REF"
+        return (
+            f"this is a shallow clone; fetch more of it: git fetch --deepen=100 origin {branch}, "
+            "or git fetch --unshallow (actions/checkout: fetch-depth: 0)"
+        )
+
+    def files(self, commit: str, paths: Sequence[str]) -> list[TreeFile]:
+        """The files of a commit at or below these paths; submodules are left out."""
+        output = self.run("ls-tree", "-r", "-z", "--full-tree", commit, "--", *paths)
+        found = []
+        for entry in filter(None, output.split(b"\0")):
+            head, _, name = entry.partition(b"\t")
+            mode, kind, blob = head.decode().split()
+            if kind == "blob":
+                found.append(TreeFile(os.fsdecode(name), mode, blob))
+        return found
+
+    def read(self, blob: str) -> bytes:
+        """The content of a blob."""
+        data: bytes = self._repo.odb.stream(bytes.fromhex(blob)).read()
+        return data
+
+    def read_at(self, commit: str, path: str) -> bytes | None:
+        """The content of a plain file of a commit; None if there is none."""
+        found = [item for item in self.files(commit, [path]) if item.path == path]
+        return self.read(found[0].blob) if found and found[0].mode != _LINK else None
+
+    def export(self, commit: str, paths: Sequence[str], target: Path) -> None:
+        """Write these files of a commit below a directory, as a checkout would.
+
+        A link is made last, so that no file of a malicious tree is written through it.
+        """
+        files = self.files(commit, paths)
+        for item in sorted(files, key=lambda item: item.mode == _LINK):
+            if not _is_safe(item.path):
+                continue
+            path = target / item.path
+            path.parent.mkdir(parents=True, exist_ok=True)
+            data = self.read(item.blob)
+            if item.mode == _LINK:
+                if not os.path.lexists(path):
+                    path.symlink_to(os.fsdecode(data))
+                continue
+            path.write_bytes(data)
+            if item.mode == _EXECUTABLE:
+                path.chmod(0o755)
+
+    def run(self, *words: str) -> bytes:
+        """What a reading git command prints. Raises `ConfigError` with what it says."""
+        import git  # noqa: PLC0415  (heavy)
+
+        try:
+            answer: Any = self._repo.git.execute(
+                ["git", "--literal-pathspecs", *words],
+                stdout_as_string=False,
+                strip_newline_in_stdout=False,
+                with_extended_output=False,
+            )
+        except git.GitCommandError as error:
+            raise ConfigError(
+                f"git {words[0]} failed: {_last_line(error.stderr)}", where=str(self.top)
+            ) from error
+        return bytes(answer)
+
+    def ask(self, *words: str) -> str | None:
+        """The one line that a command prints; None if it fails, as such commands do for "no"."""
+        try:
+            return self.run(*words).decode("utf-8", "replace").strip() or None
+        except ConfigError:
+            return None
+
+
+@contextmanager
+def open_repository(directory: Path) -> Iterator[Repository]:
+    """The repository around a directory, closed with the block. Raises `ConfigError`."""
+    import git  # noqa: PLC0415  (heavy)
+
+    try:
+        repo = git.Repo(directory, search_parent_directories=True)
+    except (git.InvalidGitRepositoryError, git.NoSuchPathError) as error:
+        raise ConfigError(
+            "this is no Git repository", where=str(directory), fix="run it in a clone"
+        ) from error
+    try:
+        repo.git.update_environment(GIT_OPTIONAL_LOCKS="0", GIT_TERMINAL_PROMPT="0")
+        yield Repository(repo, directory)
+    finally:
+        repo.close()
+
+
+def is_plain_ref(ref: str) -> bool:
+    """Whether a text can be a ref, a hash or one of their ancestors, and no option or range."""
+    name = _REF_SUFFIX.sub("", ref)
+    return bool(name) and not name.startswith("-") and ".." not in name and not _ODD.search(name)
+
+
+def _is_safe(path: str) -> bool:
+    return not any(part in ("", ".", "..") or part.lower() == ".git" for part in path.split("/"))
+
+
+def _last_line(text: object) -> str:
+    lines = str(text or "").strip().strip("'").splitlines()
+    return lines[-1].strip() if lines else "no reason was given"

@@ -1,0 +1,28 @@
+"""The commits that HEAD brought -> their `Reconcile-Allow` trailers."""
+
+from reconciler.allowance import TRAILER, Trailer
+from reconciler.git.repository import Repository
+
+_FIELDS = 3
+
+
+def read_trailers(repository: Repository) -> tuple[Trailer, ...]:
+    """Of HEAD, and of all that it merged if it is a merge; the newest first.
+
+    So a trailer in any commit of a pull request is found in the run of the pull request (whose HEAD
+    merges it), after its merge, and after a squash, which keeps the messages.
+    """
+    first = repository.ask("rev-parse", "--verify", "--quiet", "HEAD^1")
+    reach = [f"{first}..HEAD"] if first else ["--max-count=1", "HEAD"]
+    shape = f"%H%x00%an%x00%(trailers:key={TRAILER},valueonly,unfold)"
+    words = ("log", "-z", "--no-show-signature", "--no-color", f"--format={shape}", *reach)
+    tokens = repository.run(*words).decode("utf-8", "replace").split("\0")
+    found = []
+    for position in range(0, len(tokens) - _FIELDS + 1, _FIELDS):
+        commit, author, values = tokens[position : position + _FIELDS]
+        found += [
+            Trailer(commit.strip(), author, value.strip())
+            for value in values.splitlines()
+            if value.strip()
+        ]
+    return tuple(found)

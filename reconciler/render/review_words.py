@@ -1,0 +1,125 @@
+"""What is known beside a plan -> lines of plain text: causes, news, configuration, allowances.
+
+The text plan prints them as they are; other formats may use the same words. Nothing is escaped
+here: that is the renderer's, as for all data.
+"""
+
+import json
+from collections.abc import Iterator
+
+from reconciler.allowance import TRAILER
+from reconciler.plan import Action, Change, Plan
+from reconciler.review import Cause, Origin, Review
+
+
+def place_words(review: Review) -> list[str]:
+    """What the head of a plan says after the commit."""
+    words = []
+    if review.dirty:
+        words.append("with uncommitted changes")
+    if review.config_from:
+        words.append(f"configuration of {review.config_from}")
+    return words
+
+
+def notices(review: Review) -> list[str]:
+    """Lines below the head of a plan: what was not taken from the work tree, and allowances."""
+    lines = []
+    if review.overridden:
+        names = ", ".join(review.overridden)
+        lines.append(
+            f"Notice: reconciler.yaml states other {names} than {review.config_from}; "
+            f"those of {review.config_from} count here."
+        )
+    if review.note:
+        lines.append(f"Notice: {review.note}")
+    return [*lines, *review.allowances]
+
+
+def change_words(change: Change, review: Review) -> list[str]:
+    """Whose change it is, and whether it was reviewed: one line each, empty where nobody asked."""
+    lines: list[str] = []
+    cause = review.causes.get(change.address)
+    if cause is not None:
+        lines += cause_words(cause, change)
+    if review.reviewed and change.address in review.news:
+        lines.append(f"review: {review.news[change.address]}")
+    elif review.reviewed and not _unknown(review):
+        lines.append("review: as reviewed")
+    return lines
+
+
+def cause_words(cause: Cause, change: Change) -> Iterator[str]:
+    """`branch: 3fa2b1c Ada "Use 24.05" (FILE:LINE)`, `drift: changed by ...`, or both."""
+    if cause.origin is not Origin.DRIFT:
+        edit = cause.edit
+        if edit is None:
+            yield "branch: not committed yet"
+        else:
+            place = f" ({edit.file}:{edit.line})" if edit.line else ""
+            place = place or (f" ({edit.file})" if edit.file else "")
+            subject = json.dumps(edit.subject, ensure_ascii=False)
+            yield f"branch: {edit.commit[:7]} {edit.author} {subject}{place}"
+    if cause.origin is not Origin.BRANCH:
+        yield f"drift: {_drift(cause, change)}, outside this branch"
+
+
+def _drift(cause: Cause, change: Change) -> str:
+    if change.action is Action.CREATE:
+        return "not in the live system"
+    who = f" by {cause.changed_by}" if cause.changed_by else ""
+    when = f" at {cause.changed_at}" if cause.changed_at else ""
+    return f"changed{who}{when}"
+
+
+def review_summary(plan: Plan, review: Review) -> list[str]:
+    """The lines below the plan's summary: origins, what is new since the review, a trailer."""
+    lines = []
+    if review.since and not review.note:
+        lines.append(f"{_origins(review)} (since {review.since}).")
+    if review.reviewed:
+        lines += _news(plan, review)
+    trailer = allow_trailer(plan)
+    if trailer:
+        lines.append("To allow in a commit what is refused, end its message with this line:")
+        lines.append(f"  {trailer}")
+    return lines
+
+
+def allow_trailer(plan: Plan) -> str:
+    """The trailer that would clear every refusal of this plan that a trailer can clear, or ""."""
+    words = {change.refusal.allow for change in plan.refused if change.refusal}
+    given = sorted(word for word in words if word)
+    return f"{TRAILER}: {' '.join(given)} digest={plan.digest()}" if given else ""
+
+
+def _origins(review: Review) -> str:
+    origins = [cause.origin for cause in review.causes.values()]
+    branch, drift, both = (origins.count(item) for item in Origin)
+    text = f"{_changes(branch)} from this branch, {drift} drift"
+    return f"{text}, {both} both" if both else text
+
+
+def _news(plan: Plan, review: Review) -> Iterator[str]:
+    shown = [change for change in plan.changes if change.action is not Action.UNCHANGED]
+    if _unknown(review):
+        yield f"This is not the plan that was reviewed ({review.reviewed})."
+        return
+    new = sum(change.address in review.news for change in shown)
+    yield f"{_changes(len(shown) - new)} as reviewed, {new} new since the review."
+    here = {change.address for change in shown}
+    gone = [f"{name}: {text}" for name, text in sorted(review.news.items()) if name not in here]
+    if gone:
+        yield "No longer to be done:"
+        yield from (f"  {line}" for line in gone)
+    if review.differs and not review.news:
+        yield "The changes are those that were reviewed; something that needs none has moved since."
+
+
+def _unknown(review: Review) -> bool:
+    """Whether only a digest was given, and it is another: nothing is known of single changes."""
+    return review.differs and not review.news and not review.compared
+
+
+def _changes(number: int) -> str:
+    return f"{number} change" if number == 1 else f"{number} changes"

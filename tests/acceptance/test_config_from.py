@@ -1,0 +1,232 @@
+"""A pull request cannot steal: what it edits in reconciler.yaml does not count in its own run."""
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import certifi
+import pytest
+
+from tests.acceptance.git_project import commit, git, start
+from tests.acceptance.project import Project, Ran, environment
+
+SECRET = "canary-2f6b"  # the value of a variable that no manifest may read
+
+
+class Elsewhere:
+    """An attacker's server: records every request that reaches it."""
+
+    def __init__(self) -> None:
+        self.requests: list[str] = []
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                size = int(self.headers.get("content-length", 0))
+                outer.requests.append(f"{self.path} {self.rfile.read(size)!r}")
+                self.send_response(503)
+                self.end_headers()
+
+            do_GET = do_POST  # noqa: N815
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = HTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[Elsewhere]:
+    found = Elsewhere()
+    thread = threading.Thread(target=found.server.serve_forever, args=(0.05,))
+    thread.start()
+    yield found
+    found.server.shutdown()
+    thread.join()
+    found.server.server_close()
+
+
+@pytest.fixture
+def branch(world: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """`main` is applied, with five objects; `work` is checked out."""
+    monkeypatch.setenv("RECONCILE_VAR_COLOUR", "blue")
+    monkeypatch.setenv("DEPLOY_KEY", SECRET)
+    world.configure(env_allow=["RECONCILE_VAR_*"])
+    world.write(*[environment(f"e{number}") for number in range(5)])
+    world.apply()
+    start(world)
+    return world
+
+
+def plan(world: Project, *options: str) -> Ran:
+    ran = world.reconcile("plan", "--config-from", "main", *options)
+    assert SECRET not in ran.out + ran.err
+    return ran
+
+
+def notice(what: str) -> str:
+    return f"Notice: reconciler.yaml states other {what} than main; those of main count here.\n"
+
+
+def test_nothing_differs(branch: Project) -> None:
+    ran = plan(branch)
+    assert ran.code == 0, ran.err
+    assert "Notice" not in ran.out
+    assert " · configuration of main\n" in ran.out
+
+
+def test_credentials_are_not_sent_elsewhere(branch: Project, elsewhere: Elsewhere) -> None:
+    target = {
+        "runai": {
+            "base_url": elsewhere.url,
+            "client_id": branch.endpoint.client_id,
+            "client_secret": branch.endpoint.client_secret.get_secret_value(),
+        }
+    }
+    branch.configure(targets={"live": target}, env_allow=["RECONCILE_VAR_*"])
+    commit(branch, "Another address")
+    ran = plan(branch)
+    assert ran.code == 0, ran.err
+    assert notice("targets") in ran.out
+    assert elsewhere.requests == []
+    branch.reconcile("plan")
+    assert elsewhere.requests  # without the option it would have been told
+
+
+@pytest.mark.parametrize("extra", ["proxy", "ca_bundle", "docker"])
+def test_other_parts_of_a_target(branch: Project, elsewhere: Elsewhere, extra: str) -> None:
+    (branch.directory / "own.pem").write_text("not a certificate")
+    value = {"proxy": elsewhere.url, "ca_bundle": "own.pem", "docker": {"host": "tcp://x:1"}}
+    branch.target = {extra: value[extra]}
+    branch.configure(env_allow=["RECONCILE_VAR_*"])
+    commit(branch, "More of a target")
+    ran = plan(branch)
+    assert ran.code == 0, ran.err
+    assert notice("targets") in ran.out
+    assert elsewhere.requests == []
+
+
+def test_a_new_default_target(branch: Project, elsewhere: Elsewhere) -> None:
+    other = {"runai": {"base_url": elsewhere.url, "token": "x"}}
+    text = (branch.directory / "reconciler.yaml").read_text()
+    path = branch.directory / "reconciler.yaml"
+    document = json.dumps(other)
+    path.write_text(
+        text.replace("default_target: live", "default_target: own").replace(
+            "targets:\n", f"targets:\n  own: {document}\n"
+        )
+    )
+    commit(branch, "Another default")
+    ran = plan(branch)
+    assert ran.code == 0, ran.err
+    assert notice("targets, default_target") in ran.out
+    ran = plan(branch, "--target", "own")
+    assert ran.code == 1
+    assert "there is no target own" in ran.err
+    assert elsewhere.requests == []
+
+
+def test_a_secret_is_not_put_into_an_asset(branch: Project) -> None:
+    branch.configure(env_allow=["RECONCILE_VAR_*", "DEPLOY_*"])
+    branch.write(environment("thief", environment_variables={"K": {"env": "DEPLOY_KEY"}}))
+    commit(branch, "Read more")
+    ran = plan(branch)
+    assert ran.code == 1
+    assert "DEPLOY_KEY" in ran.err
+    branch.write(
+        *[environment(f"e{number}") for number in range(5)],
+        environment("fair", environment_variables={"K": {"env": "RECONCILE_VAR_COLOUR"}}),
+    )
+    ran = plan(branch)
+    assert ran.code == 0, ran.err
+    assert notice("env_allow") in ran.out
+
+
+def test_guards_hold_as_they_were(branch: Project) -> None:
+    guards = {"max_deletes": 1000, "max_delete_percent": 100, "free_deletes": 1000}
+    branch.configure(guards=guards, env_allow=["RECONCILE_VAR_*"])
+    branch.write(environment("e0"))
+    commit(branch, "Delete most")
+    ran = plan(branch)
+    assert ran.code == 4
+    assert "4 blocked" in ran.out
+    assert notice("guards") in ran.out
+    assert branch.reconcile("plan").code == 0
+
+
+def test_the_stack_is_not_another(branch: Project) -> None:
+    """Another stack would own, and delete, what others have made."""
+    branch.configure(stack="somebody-elses", env_allow=["RECONCILE_VAR_*"])
+    commit(branch, "Be somebody else")
+    ran = plan(branch)
+    assert ran.code == 0, ran.err
+    assert "stack ml-platform" in ran.out.splitlines()[0]
+    assert notice("stack") in ran.out
+
+
+def test_the_manifests_are_the_branchs(branch: Project) -> None:
+    git(branch.directory, "mv", "manifests", "desired")
+    branch.configure(manifests="desired", env_allow=["RECONCILE_VAR_*"])
+    commit(branch, "Move the manifests")
+    ran = plan(branch)
+    assert (ran.code, "No changes." in ran.out) == (0, True)
+    assert "Notice" not in ran.out
+
+
+def test_manifests_that_are_a_link_out(branch: Project) -> None:
+    outside = branch.directory.parent / "outside"
+    outside.mkdir()
+    (outside / "secret.yaml").write_text(f"password: {SECRET}\n")
+    git(branch.directory, "rm", "-rq", "manifests")
+    (branch.directory / "manifests").symlink_to(outside)
+    commit(branch, "Look around")
+    ran = plan(branch)
+    assert ran.code == 1
+    assert "leads out of the directory of reconciler.yaml" in ran.err
+
+
+def test_certificates_are_those_of_the_base(branch: Project) -> None:
+    """A file of the work tree that a target of the base names may be the branch's own."""
+    git(branch.directory, "checkout", "--quiet", "main")
+    (branch.directory / "ca.pem").write_bytes(Path(certifi.where()).read_bytes())
+    branch.target = {"ca_bundle": "ca.pem"}
+    branch.configure(env_allow=["RECONCILE_VAR_*"])
+    commit(branch, "Name a certificate")
+    git(branch.directory, "checkout", "--quiet", "-B", "work")
+    (branch.directory / "ca.pem").unlink()
+    commit(branch, "Remove it")
+    assert plan(branch).code == 0
+    assert branch.reconcile("plan").code == 1
+    git(branch.directory, "branch", "--force", "main")
+    ran = plan(branch)
+    assert ran.code == 1
+    assert "main has no ca.pem" in ran.err
+
+
+def test_a_base_without_a_configuration(world: Project) -> None:
+    git(world.directory, "init", "--quiet", "--initial-branch", "main")
+    text = (world.directory / "reconciler.yaml").read_text()
+    (world.directory / "reconciler.yaml").unlink()
+    commit(world, "Begin")
+    git(world.directory, "checkout", "--quiet", "-b", "work")
+    (world.directory / "reconciler.yaml").write_text(text)
+    world.write(environment())
+    commit(world, "Add it")
+    ran = plan(world)
+    assert ran.code == 1
+    assert "main has no reconciler.yaml" in ran.err
+
+
+def test_what_is_no_ref(branch: Project) -> None:
+    ran = branch.reconcile("plan", "--config-from=--output=x")
+    assert ran.code == 1
+    assert "there is no commit" in ran.err
+
+
+def test_a_json_plan_tells_it(branch: Project) -> None:
+    branch.configure(guards={"max_deletes": 1000})
+    review = json.loads(plan(branch, "-o", "json").out)["reconciler"]["review"]
+    assert (review["config_from"], review["overridden"]) == ("main", ["env_allow", "guards"])
