@@ -46,7 +46,8 @@ class ClientEngine(RayEngine):
         try:
             return super().ask(request, client)
         except Exception as error:  # noqa: BLE001 (whatever Ray Client raises, it is lost)
-            print(f"Ray Client: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
+            sys.stderr.write(f"Ray Client: {type(error).__name__}: {error}\n")
+            sys.stderr.flush()
             os._exit(LOST)
 
 
@@ -60,12 +61,12 @@ def main() -> None:
     try:
         engine.start()
     except Exception as error:  # noqa: BLE001 (its owner tells it in its own words)
-        print(json.dumps({"fault": f"{type(error).__name__}: {error}"[:2000]}), file=told)
+        told.write(json.dumps({"fault": f"{type(error).__name__}: {error}"[:2000]}) + "\n")
         told.close()
         os._exit(1)
     listener = socket.create_server(("127.0.0.1", 0), backlog=256)
     Server(engine, settings).serve(listener)
-    print(json.dumps({"port": listener.getsockname()[1]}), file=told)
+    told.write(json.dumps({"port": listener.getsockname()[1]}) + "\n")
     told.close()
     threading.Thread(target=_end_with_owner, daemon=True).start()
     threading.Event().wait()

@@ -190,7 +190,6 @@ def start_container(docker: Engine, launch: Launch) -> Container:
             container = Container(docker, launch, _published(client, made, AGENT_PORT))
             if launch.client_port is not None:
                 container.client_port = _published(client, made, client_port(launch.image))
-        return container
     except BaseException as error:
         remove_container(docker, launch.name, launch.identity)
         if isinstance(error, ConflictError):
@@ -206,6 +205,7 @@ def start_container(docker: Engine, launch: Launch) -> Container:
                 fix="choose another ray_port, or leave it out for any free port",
             ) from error
         raise
+    return container
 
 
 def remove_container(docker: Engine, name: str, identity: str) -> None:

@@ -1,4 +1,4 @@
-"""`load_env(..., transport="ray-client")`: containers with a Ray head, and a driver process each."""
+"""`load_env(..., transport="ray-client")`: containers with a Ray head and a driver process each."""
 
 import contextlib
 import json
@@ -26,29 +26,43 @@ from reconciler.rayfine.runtime.parcel import DIRECTORY, PACKAGE
 from reconciler.rayfine.runtime.replica import Replica
 
 _LAST_LINES = 5
-_WORTH_A_TRY = 30.0
-"""Seconds that have to be left for another try to connect."""
+_CONNECT_SECONDS = 45.0
+"""Ray itself gives up after 30."""
 
 _SOURCES = Path(__file__).parents[3]
 """The directory with this package, for the driver to import it from."""
 
 
 def start_over_client(docker: Engine, options: LoadOptions, identity: str) -> Sequence[Replica]:
-    """Start every replica and connect to it. Raises `LoadError`, and then leaves none behind."""
-    containers = start_local(docker, options, identity)
-    replicas: list[OverClient] = []
+    """Start every replica and connect to it. Raises `LoadError`, and then leaves none behind.
+
+    Ray's client server may hang for good on the first connection of its life, while it starts the
+    server for it (a fork beside the threads of gRPC). Then all is started anew, as time allows.
+    """
+    deadline = time.monotonic() + options.timeout
+    while True:
+        containers = start_local(docker, options, identity)
+        try:
+            for container in containers:
+                require_same_versions(container)
+            return _connect(containers, options)
+        except NotConnectedError:
+            all_errors([container.remove for container in containers])
+            if time.monotonic() > deadline:
+                raise
+        except BaseException:
+            all_errors([container.remove for container in containers])
+            raise
+
+
+def _connect(containers: Sequence[Container], options: LoadOptions) -> Sequence[Replica]:
+    with ThreadPoolExecutor(min(len(containers), 8)) as pool:
+        work = [pool.submit(OverClient, container, options) for container in containers]
     try:
-        for container in containers:
-            require_same_versions(container)
-        with ThreadPoolExecutor(min(len(containers), 8)) as pool:
-            work = [pool.submit(OverClient, container, options) for container in containers]
-        replicas = [item.result() for item in work if item.exception() is None]
-        for item in work:
-            item.result()
+        return [item.result() for item in work]
     except BaseException:
-        all_errors([item.remove for item in (*replicas, *containers)])
+        all_errors([item.result().remove for item in work if item.exception() is None])
         raise
-    return replicas
 
 
 def require_same_versions(container: Container) -> None:
@@ -73,14 +87,18 @@ def require_same_versions(container: Container) -> None:
 
 
 def _minor(version: str) -> str:
-    return ".".join(version.split()[0].split(".")[:2])
+    return ".".join(version.split(maxsplit=1)[0].split(".")[:2])
+
+
+class NotConnectedError(LoadError):
+    """Ray Client did not connect."""
 
 
 class Driver:
     """The process that holds the connection; it ends when this process does."""
 
-    def __init__(self, settings: Mapping[str, Any], seconds: float) -> None:
-        """Start it and wait until it is connected. Raises `LoadError`."""
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        """Start it and wait until it is connected. Raises `NotConnectedError`."""
         path = os.pathsep.join([str(_SOURCES), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
         self._process = subprocess.Popen(
             [sys.executable, "-m", "reconciler.rayfine.driver"],
@@ -94,7 +112,7 @@ class Driver:
         self._lines: deque[str] = deque(maxlen=_LAST_LINES)
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
-        late = threading.Timer(seconds, self._process.kill)
+        late = threading.Timer(_CONNECT_SECONDS, self._process.kill)
         late.start()
         try:
             self.port = self._begin(settings)
@@ -115,7 +133,7 @@ class Driver:
         if "port" in answer:
             return int(answer["port"])
         why = answer.get("fault") or self.last_words() or "it did not connect in time"
-        raise LoadError(
+        raise NotConnectedError(
             f"Ray Client cannot connect: {why}",
             where=settings["address"],
             fix="see the reason above, or leave transport out",
@@ -140,17 +158,6 @@ class Driver:
             if pipe is not None:
                 with contextlib.suppress(BrokenPipeError):
                     pipe.close()
-
-
-def connected(settings: Mapping[str, Any], seconds: float) -> Driver:
-    """A driver, tried anew for as long: Ray's client server fails a connection now and then."""
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            return Driver(settings, max(deadline - time.monotonic(), 1.0))
-        except LoadError:
-            if time.monotonic() + _WORTH_A_TRY > deadline:
-                raise
 
 
 class _Client(AgentClient):
@@ -184,7 +191,7 @@ class OverClient(Replica):
             "file": ENV_FILE,
             "lease": options.lease,
         }
-        self._driver = connected(settings, options.timeout)
+        self._driver = Driver(settings)
         endpoint = Endpoint("127.0.0.1", self._driver.port, token)
         self.client = _Client(endpoint, container.client)
 

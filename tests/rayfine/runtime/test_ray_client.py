@@ -128,8 +128,8 @@ def test_other_versions_are_refused_before_connecting(images: Images) -> None:
     # An image that says it has another Ray: the metadata of the one it has are edited.
     container = docker(
         *("create", "--entrypoint", "sh", tag, "-c"),
-        'sed -i "s/^Version: .*/Version: 0.0.1/" '
-        "$(python3 -c 'import importlib.metadata as m; print(m.distribution(\"ray\")._path)')/METADATA",
+        'sed -i "s/^Version: .*/Version: 0.0.1/" "$(python3 -c \'import importlib.metadata as m; '
+        'print(m.distribution("ray").locate_file(m.distribution("ray")._path))\')/METADATA"',
     )
     try:
         docker("start", "-a", container)
