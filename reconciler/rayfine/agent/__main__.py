@@ -1,7 +1,7 @@
 """Serve one env.py: `python -m PACKAGE SETTINGS.json`.
 
-Settings: `token`, `port`, `engine` (`process` or `ray`), `file`, `lease`, and for Ray what
-`ray_engine` reads.
+Settings: `token`, `port`, `engine` (`process`, `ray` or `ray-head`), `file`, `lease`, and for Ray
+what `ray_engine` and `ray_head` read.
 """
 
 from __future__ import annotations
@@ -27,6 +27,10 @@ def main() -> None:
         from .ray_engine import RayEngine  # noqa: PLC0415
 
         engine = RayEngine(root, settings)
+    elif settings["engine"] == "ray-head":
+        from .ray_head import RayHead  # noqa: PLC0415
+
+        engine = RayHead(settings)
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind((settings.get("host", "0.0.0.0"), settings["port"]))  # noqa: S104 (the container's own)

@@ -45,6 +45,7 @@ class Engine(ABC):
     state = "starting"
     fault = ""
     is_set_up = False
+    ray_version = ""
 
     @abstractmethod
     def start(self) -> None:

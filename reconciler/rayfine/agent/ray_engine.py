@@ -38,8 +38,16 @@ _QUIET = {
 }
 
 
+def quieten() -> None:
+    """Let what is started from here do and say little, unless the image says otherwise."""
+    os.environ.update({k: v for k, v in _QUIET.items() if k not in os.environ})
+
+
 class RayEngine(Engine):
     """An actor per setup; the one for the next is made ahead."""
+
+    package = __package__
+    """The name of this package where the actor runs."""
 
     def __init__(self, root: str, settings: dict[str, Any]) -> None:
         """`settings`: `num_cpus`, `object_store` (bytes), `join` (a command, or empty)."""
@@ -53,7 +61,7 @@ class RayEngine(Engine):
         self._kills = processes.oom_kills()
 
     def start(self) -> None:
-        os.environ.update({k: v for k, v in _QUIET.items() if k not in os.environ})
+        quieten()
         head = self._start_head()
         import ray  # noqa: PLC0415 (only where Ray is wanted)
 
@@ -94,7 +102,7 @@ class RayEngine(Engine):
 
     def _make_class(self) -> Any:
         """The class of the actor, made without pickling anything of this package by name."""
-        package, root = __package__, self._root
+        package, root = self.package, self._root
 
         class RayfineActor:
             def __init__(self) -> None:

@@ -111,6 +111,8 @@ class Runner:
 
     def _setup(self, stated: dict[str, Any]) -> Answer:
         variables, self._file = stated["variables"], stated["file"]
+        if not os.path.isfile(self._file):
+            return FAILED, encode(faults.plain("missing", self._file))
         self._redact = faults.Redactor(variables)
         os.environ.update(variables)
         if hasattr(time, "tzset"):

@@ -178,6 +178,7 @@ class Server:
             "fault": self._engine.fault,
             "setup": self._engine.is_set_up,
             "python": sys.version.split()[0],
+            "ray": self._engine.ray_version,
         }
 
     def _outline(self) -> dict[str, Any]:
@@ -186,8 +187,6 @@ class Server:
         return outline(self._file)
 
     def _setup(self, request: Request) -> Answer:
-        if not os.path.isfile(self._file):
-            return faults.FAILED, encode(faults.plain("missing", self._file))
         try:
             variables = codec.decode(request.body)["variables"]
         except (codec.CodecError, TypeError, KeyError) as error:

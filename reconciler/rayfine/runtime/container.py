@@ -5,6 +5,7 @@ found and removed. Nothing is ever restarted: what setup did would be lost witho
 """
 
 import contextlib
+import re
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -21,6 +22,9 @@ from reconciler.rayfine.runtime.parcel import COMMAND, pack
 from reconciler.rayfine.runtime.replica import Replica
 
 AGENT_PORT = 8466
+CLIENT_PORT = 10001
+"""Of Ray's client server, where the image's own `ray start` names no other."""
+
 LEASE_ENDED = 76
 ENV_FILE = "/app/env.py"
 GENERATED_COMMAND = (
@@ -33,6 +37,8 @@ GENERATED_COMMAND = (
 )
 """What images with a generated Dockerfile run by themselves; here the agent starts Ray leaner."""
 
+_CLIENT_PORT = re.compile(r"--ray-client-server-port[= ](\d{1,5})\b")
+_PORT_TAKEN = re.compile(r"already allocated|address already in use", re.IGNORECASE)
 _MIB = 1 << 20
 _OBJECT_STORE = 80 * _MIB
 _LOG_LINES = 12
@@ -43,7 +49,10 @@ _FREEZES = 8
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """One container to be. `image` is what the engine says of the image."""
+    """One container to be. `image` is what the engine says of the image.
+
+    `client_port` is where Ray's client server is published: 0 any free port, None nowhere.
+    """
 
     name: str
     image: Mapping[str, Any]
@@ -54,6 +63,7 @@ class Launch:
     publish: str = "127.0.0.1"
     reach: str = "127.0.0.1"
     network: str = ""
+    client_port: int | None = None
     token: str = field(default_factory=new_token, repr=False)
     identity: str = field(default_factory=lambda: uuid.uuid4().hex)
 
@@ -65,6 +75,7 @@ class Container(Replica):
         self.name = launch.name
         self.launch = launch
         self._docker = docker
+        self.client_port = 0
         self._redact: Callable[[str], str] = str
         self._tunnel = docker.tunnel()
         self._path = self._tunnel.forward(port) if self._tunnel else ""
@@ -176,8 +187,9 @@ def start_container(docker: Engine, launch: Launch) -> Container:
             made = _create(client, launch)
             client.put_archive(made, "/", pack(_settings(launch)))
             client.start(made)
-            port = _published(client, made)
-        return Container(docker, launch, port)
+            container = Container(docker, launch, _published(client, made, AGENT_PORT))
+            if launch.client_port is not None:
+                container.client_port = _published(client, made, client_port(launch.image))
     except BaseException as error:
         remove_container(docker, launch.name, launch.identity)
         if isinstance(error, ConflictError):
@@ -186,7 +198,14 @@ def start_container(docker: Engine, launch: Launch) -> Container:
                 where=f"container {launch.name}",
                 fix="choose another container_name, or remove that container",
             ) from error
+        if launch.client_port and _PORT_TAKEN.search(str(error)):
+            raise LoadError(
+                f"port {launch.client_port} is taken on this machine",
+                where=f"container {launch.name}",
+                fix="choose another ray_port, or leave it out for any free port",
+            ) from error
         raise
+    return container
 
 
 def remove_container(docker: Engine, name: str, identity: str) -> None:
@@ -220,8 +239,12 @@ def _inspect(client: Any, name: str) -> dict[str, Any] | None:
 
 def _create(client: Any, launch: Launch) -> str:
     limits = launch.limits
-    ray = launch.engine == "ray"
+    ray = launch.engine != "process"
     memory = limits.memory or _suitable_memory(client)
+    ports: dict[int, tuple[str] | tuple[str, int]] = {AGENT_PORT: (launch.publish,)}
+    if launch.client_port is not None:
+        at = (launch.publish, launch.client_port) if launch.client_port else (launch.publish,)
+        ports[client_port(launch.image)] = at
     host = client.create_host_config(
         init=True,
         mem_limit=memory,
@@ -230,7 +253,7 @@ def _create(client: Any, launch: Launch) -> str:
         pids_limit=limits.pids or (2048 if ray else 256),
         shm_size=limits.shm or (4 * _OBJECT_STORE if ray else 64 * _MIB),
         security_opt=["no-new-privileges"],
-        port_bindings={AGENT_PORT: (launch.publish,)},
+        port_bindings=ports,
         log_config={"Type": "json-file", "Config": {"max-size": "8m", "max-file": "1"}},
         network_mode=launch.network or None,
     )
@@ -239,7 +262,7 @@ def _create(client: Any, launch: Launch) -> str:
         entrypoint=list(COMMAND[:1]),
         command=list(COMMAND[1:]),
         name=launch.name,
-        ports=[AGENT_PORT],
+        ports=list(ports),
         labels={**owner_labels(), LAUNCH: launch.identity},
         host_config=host,
     )
@@ -261,7 +284,14 @@ def _settings(launch: Launch) -> dict[str, Any]:
         "num_cpus": max(int(launch.limits.cpus), 1),
         "object_store": _OBJECT_STORE,
         "join": own_head(launch.image),
+        "client_port": client_port(launch.image),
     }
+
+
+def client_port(image: Mapping[str, Any]) -> int:
+    """Where Ray's client server listens inside, in containers of this image."""
+    found = _CLIENT_PORT.search(" ".join(own_head(image)))
+    return int(found[1]) if found else CLIENT_PORT
 
 
 def own_head(image: Mapping[str, Any]) -> list[str]:
@@ -274,11 +304,11 @@ def own_head(image: Mapping[str, Any]) -> list[str]:
     return list(command)
 
 
-def _published(client: Any, container: str) -> int:
+def _published(client: Any, container: str, inside: int) -> int:
     """The port on this side. Raises `LoadError` where the container ended at once."""
     for _ in range(100):
         found = client.inspect_container(container)
-        ports = (found["NetworkSettings"]["Ports"] or {}).get(f"{AGENT_PORT}/tcp")
+        ports = (found["NetworkSettings"]["Ports"] or {}).get(f"{inside}/tcp")
         if ports:
             return int(ports[0]["HostPort"])
         if not found["State"]["Running"]:

@@ -12,6 +12,7 @@ from reconciler.rayfine.runtime.errors import LoadError
 from reconciler.rayfine.runtime.local import new_identity, start_local
 from reconciler.rayfine.runtime.options import LoadOptions, read_options
 from reconciler.rayfine.runtime.orphans import guard_against_orphans
+from reconciler.rayfine.runtime.over_client import start_over_client
 from reconciler.rayfine.runtime.pool import POOL
 from reconciler.rayfine.runtime.replica import Replica
 
@@ -23,6 +24,8 @@ def local_backend(options: LoadOptions, identity: str) -> Sequence[Replica]:
     """Containers of the engine at `docker_host`, by default the ordinary one."""
     docker = Engine(options.docker_host or None)
     guard_against_orphans(docker, options.docker_host)
+    if options.transport == "ray-client":
+        return start_over_client(docker, options, identity)
     if options.warm and (claimed := POOL.claim(options, identity)):
         return claimed
     return start_local(docker, options, identity)
@@ -54,7 +57,8 @@ def load_env(
     Options: `engine` ("ray" or "process"), `replicas`, `memory`, `cpus`, `pids`, `shm_size`
     (`"2g"` or bytes), `timeout` (seconds to start), `call_timeout` (seconds per call, default an
     hour, 0 for none), `lease` (seconds without a heartbeat until it ends itself), `docker_host`,
-    `network`, `warm` (False: never take a container of the warm pool).
+    `network`, `warm` (False: never take a container of the warm pool), `transport` ("ray-client":
+    calls go through Ray Client, published at `ray_port`, by default at any free port).
     In mode "remote": either `host`, an engine at `ssh://`, or at `tcp://` with `tls` as the Docker
     SDK takes it; or `url` and `token` of `reconcile serve`, `ca_file` (PEM, for `https://`).
     Raises `LoadError`.

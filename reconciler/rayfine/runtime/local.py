@@ -13,12 +13,11 @@ from reconciler.rayfine.image.reference import parse_reference
 from reconciler.rayfine.remote.address import publish, reach
 from reconciler.rayfine.runtime.container import Container, Launch, start_container
 from reconciler.rayfine.runtime.errors import LoadError
-from reconciler.rayfine.runtime.options import LoadOptions
+from reconciler.rayfine.runtime.options import DEFAULT_RAY_PORT, LoadOptions
 from reconciler.rayfine.runtime.parallel import all_errors
-from reconciler.rayfine.runtime.replica import Replica
 
 
-def start_local(docker: Engine, options: LoadOptions, identity: str) -> Sequence[Replica]:
+def start_local(docker: Engine, options: LoadOptions, identity: str) -> Sequence[Container]:
     """Start every replica and wait until all are ready. Raises, and then leaves none behind."""
     image = find_image(docker, options.image)
     names = [identity]
@@ -51,10 +50,13 @@ def start_ready(docker: Engine, launch: Launch) -> Container:
 
 def launch_of(options: LoadOptions, image: dict[str, Any], name: str) -> Launch:
     """What the options say of one container."""
+    over_client = options.transport == "ray-client"
+    own_port = options.ray_port if options.ray_port != DEFAULT_RAY_PORT else 0
     return Launch(
         name=name,
         image=image,
-        engine=options.engine,
+        engine="ray-head" if over_client else options.engine,
+        client_port=own_port if over_client else None,
         limits=options.limits,
         lease=options.lease,
         timeout=options.timeout,

@@ -9,6 +9,7 @@ from reconciler.rayfine.docker.tls import DockerTls, read_tls
 from reconciler.rayfine.runtime.errors import LoadError
 
 ENGINES = ("ray", "process")
+TRANSPORTS = ("agent", "ray-client")
 DEFAULT_RAY_PORT = 10001
 
 _UNITS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
@@ -35,6 +36,7 @@ class LoadOptions:
     container_name: str = ""
     ray_port: int = DEFAULT_RAY_PORT
     engine: str = "ray"
+    transport: str = "agent"
     replicas: int = 1
     limits: Limits = field(default_factory=Limits)
     timeout: float = 120.0
@@ -87,10 +89,32 @@ def _check(options: LoadOptions) -> None:
         )
     if options.engine not in ENGINES:
         raise LoadError(f"there is no engine {options.engine!r}", fix="use 'ray' or 'process'")
+    _check_transport(options)
     if type(options.replicas) is not int or not 1 <= options.replicas <= 1000:
         raise LoadError(f"replicas cannot be {options.replicas!r}", fix="use a number from 1 on")
     if type(options.ray_port) is not int or not 1 <= options.ray_port <= 65535:
         raise LoadError(f"ray_port cannot be {options.ray_port!r}", fix="use 1 to 65535")
+
+
+def _check_transport(options: LoadOptions) -> None:
+    if options.transport not in TRANSPORTS:
+        raise LoadError(
+            f"there is no transport {options.transport!r}", fix="use 'agent' or 'ray-client'"
+        )
+    if options.transport == "agent":
+        return
+    if options.engine != "ray" or options.mode != "local":
+        raise LoadError(
+            "Ray Client reaches engine 'ray' in mode 'local' only",
+            where="transport",
+            fix="leave transport out: the agent serves every engine and mode",
+        )
+    if options.replicas != 1 and options.ray_port != DEFAULT_RAY_PORT:
+        raise LoadError(
+            "several replicas cannot share one port",
+            where="ray_port",
+            fix="leave ray_port out for any free ports",
+        )
 
 
 def _number(name: str, value: Any) -> float:
