@@ -127,14 +127,14 @@ def test_other_versions_are_refused_before_connecting(images: Images) -> None:
     tag = images.build("def one(): return 1\n", RAY_BASE, "other")
     # An image that says it has another Ray: the metadata of the one it has are edited.
     container = docker(
-        *("create", "--entrypoint", "sh", tag, "-c"),
+        *("create", tag, "sh", "-c"),
         'sed -i "s/^Version: .*/Version: 0.0.1/" "$(python3 -c \'import importlib.metadata as m; '
         'print(m.distribution("ray").locate_file(m.distribution("ray")._path))\')/METADATA"',
     )
     try:
         docker("start", "-a", container)
         cmd = '["ray","start","--head","--port=6379","--include-dashboard=false","--block"]'
-        docker("commit", "-c", "ENTRYPOINT []", "-c", f"CMD {cmd}", container, f"{tag}-old")
+        docker("commit", "-c", f"CMD {cmd}", container, f"{tag}-old")
         with pytest.raises(LoadError, match=rf"Ray 0\.0\.1 .* Ray {here}") as caught:
             load_env(f"{tag}-old", transport="ray-client")
         assert "leave transport out" in str(caught.value)
