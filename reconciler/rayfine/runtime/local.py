@@ -20,9 +20,7 @@ from reconciler.rayfine.runtime.parallel import all_errors
 def start_local(docker: Engine, options: LoadOptions, identity: str) -> Sequence[Container]:
     """Start every replica and wait until all are ready. Raises, and then leaves none behind."""
     image = find_image(docker, options.image)
-    names = [identity]
-    if options.replicas > 1:
-        names = [f"{identity}-{number}" for number in range(1, options.replicas + 1)]
+    names = replica_names(identity, options.replicas)
     launches = [launch_of(options, image, name) for name in names]
     if len(launches) == 1:
         return [start_ready(docker, launches[0])]
@@ -35,6 +33,11 @@ def start_local(docker: Engine, options: LoadOptions, identity: str) -> Sequence
             started = [item for item in work if not item.cancelled() and not item.exception()]
             all_errors([item.result().remove for item in started])
             raise
+
+
+def replica_names(identity: str, count: int) -> list[str]:
+    """The names of the containers of an environment."""
+    return [f"{identity}-{n}" for n in range(1, count + 1)] if count > 1 else [identity]
 
 
 def start_ready(docker: Engine, launch: Launch) -> Container:

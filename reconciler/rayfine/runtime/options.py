@@ -50,6 +50,7 @@ class LoadOptions:
     url: str = ""
     token: str = field(default="", repr=False)
     ca_file: str = ""
+    ray_address: str = ""
 
 
 def read_options(given: dict[str, Any]) -> LoadOptions:
@@ -100,6 +101,12 @@ def _check_transport(options: LoadOptions) -> None:
     if options.transport not in TRANSPORTS:
         raise LoadError(
             f"there is no transport {options.transport!r}", fix="use 'agent' or 'ray-client'"
+        )
+    if options.ray_address and (options.transport != "agent" or options.mode != "local"):
+        raise LoadError(
+            "replicas on a Ray cluster are called over HTTP, in mode 'local'",
+            where="ray_address",
+            fix="leave mode and transport out",
         )
     if options.transport == "agent":
         return

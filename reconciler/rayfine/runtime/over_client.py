@@ -1,21 +1,15 @@
 """`load_env(..., transport="ray-client")`: containers with a Ray head and a driver process each."""
 
-import contextlib
-import json
-import os
-import subprocess
 import sys
-import threading
 import time
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 from reconciler.errors import RayfineError
 from reconciler.rayfine.docker.engine import Engine
+from reconciler.rayfine.runtime.child import Child
 from reconciler.rayfine.runtime.client import AgentClient, Endpoint, new_token
 from reconciler.rayfine.runtime.container import ENV_FILE, Container
 from reconciler.rayfine.runtime.errors import LoadError
@@ -25,12 +19,8 @@ from reconciler.rayfine.runtime.parallel import all_errors
 from reconciler.rayfine.runtime.parcel import DIRECTORY, PACKAGE
 from reconciler.rayfine.runtime.replica import Replica
 
-_LAST_LINES = 5
 _CONNECT_SECONDS = 45.0
 """Ray itself gives up after 30."""
-
-_SOURCES = Path(__file__).parents[3]
-"""The directory with this package, for the driver to import it from."""
 
 
 def start_over_client(docker: Engine, options: LoadOptions, identity: str) -> Sequence[Replica]:
@@ -99,65 +89,20 @@ class Driver:
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
         """Start it and wait until it is connected. Raises `NotConnectedError`."""
-        path = os.pathsep.join([str(_SOURCES), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "reconciler.rayfine.driver"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": path},
-            start_new_session=True,  # an interrupt at the terminal is for its owner
-            text=True,
-        )
-        self._lines: deque[str] = deque(maxlen=_LAST_LINES)
-        self._listener = threading.Thread(target=self._listen, daemon=True)
-        self._listener.start()
-        late = threading.Timer(_CONNECT_SECONDS, self._process.kill)
-        late.start()
+        self.child = Child("reconciler.rayfine.driver")
         try:
-            self.port = self._begin(settings)
+            answer = self.child.ask(settings, _CONNECT_SECONDS)
+            if "port" not in answer:
+                why = answer.get("fault") or self.child.last_words() or "no answer in time"
+                raise NotConnectedError(
+                    f"Ray Client cannot connect: {why}",
+                    where=settings["address"],
+                    fix="see the reason above, or leave transport out",
+                )
         except BaseException:
-            self.end()
+            self.child.end()
             raise
-        finally:
-            late.cancel()
-
-    def _begin(self, settings: Mapping[str, Any]) -> int:
-        process = self._process
-        assert process.stdin is not None
-        assert process.stdout is not None
-        with contextlib.suppress(BrokenPipeError):  # it ended at once: its answer is empty
-            process.stdin.write(json.dumps(dict(settings)) + "\n")
-            process.stdin.flush()
-        answer = json.loads(process.stdout.readline() or "{}")
-        if "port" in answer:
-            return int(answer["port"])
-        why = answer.get("fault") or self.last_words() or "it did not connect in time"
-        raise NotConnectedError(
-            f"Ray Client cannot connect: {why}",
-            where=settings["address"],
-            fix="see the reason above, or leave transport out",
-        )
-
-    def _listen(self) -> None:
-        assert self._process.stderr is not None
-        with self._process.stderr as stream:
-            for line in stream:
-                self._lines.append(line.rstrip()[:500])
-
-    def last_words(self) -> str:
-        """The last lines that it printed, on one line."""
-        return " / ".join(self._lines)
-
-    def end(self) -> None:
-        """End it at once; what it holds is only a connection."""
-        self._process.kill()
-        self._process.wait()
-        self._listener.join(1)  # what it had started may hold its standard error a little longer
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                with contextlib.suppress(BrokenPipeError):
-                    pipe.close()
+        self.port = int(answer["port"])
 
 
 class _Client(AgentClient):
@@ -199,10 +144,10 @@ class OverClient(Replica):
         self._container.hide(redact)
 
     def explain(self, error: Exception) -> RayfineError:
-        words = self._driver.last_words()
+        words = self._driver.child.last_words()
         return self._container.explain(Exception(words) if words else error)
 
     def remove(self) -> None:
         self.client.close()
-        self._driver.end()
+        self._driver.child.end()
         self._container.remove()

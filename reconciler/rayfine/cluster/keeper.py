@@ -1,0 +1,66 @@
+"""Runs on a node of the cluster, as an actor: one container of that node's Docker engine.
+
+Shipped to the node with the Docker SDK (see placer.py): the node needs Ray and Docker alone.
+Answers are plain data.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from reconciler.errors import ProviderError, ReconcileError
+from reconciler.rayfine.docker.engine import Engine
+from reconciler.rayfine.runtime.container import Container, Launch
+from reconciler.rayfine.runtime.local import find_image, start_ready
+from reconciler.rayfine.runtime.options import Limits
+from reconciler.rayfine.runtime.orphans import guard_against_orphans
+
+
+class Keeper:
+    """Keeps one container. When this process ends, however it does, its watcher removes that."""
+
+    def __init__(self, address: str) -> None:
+        """`address` is the node's, as the cluster knows it."""
+        self._address = address
+        self._docker = Engine()
+        self._container: Container | None = None
+
+    def probe(self) -> str:
+        """Why there is no Docker engine here; empty if there is one."""
+        try:
+            self._docker.check()
+        except ProviderError as error:
+            return error.what
+        return ""
+
+    def start(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Start the container and wait until it is ready. `given` is what `Launch` takes."""
+        try:
+            guard_against_orphans(self._docker, "")
+            stated = {
+                **given,
+                "image": find_image(self._docker, given["image"]),
+                "limits": Limits(**given["limits"]),
+            }
+            launch = Launch(**stated, publish=self._address, reach=self._address)
+            self._container = start_ready(self._docker, launch)
+        except ReconcileError as error:
+            return _told(error)
+        return {"port": self._container.client.endpoint.port}
+
+    def explain(self, error: str) -> dict[str, Any]:
+        """Why the connection to the container was lost. Secrets are taken out by who asked."""
+        assert self._container is not None
+        return _told(self._container.explain(Exception(error)))
+
+    def remove(self) -> dict[str, Any]:
+        """Remove the container."""
+        try:
+            if self._container is not None:
+                self._container.remove()
+        except ReconcileError as error:
+            return _told(error)
+        return {}
+
+
+def _told(error: ReconcileError) -> dict[str, Any]:
+    return {"error": {"what": error.what, "where": error.where, "fix": error.fix}}

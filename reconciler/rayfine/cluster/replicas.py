@@ -1,0 +1,144 @@
+"""`load_env(..., ray_address=...)`: each replica on a node of a Ray cluster, called over HTTP."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from importlib import util
+from typing import Any
+
+from reconciler.errors import RayfineError
+from reconciler.rayfine.runtime.child import Child
+from reconciler.rayfine.runtime.client import AgentClient, Endpoint, new_token
+from reconciler.rayfine.runtime.errors import EnvironmentEndedError, LoadError
+from reconciler.rayfine.runtime.local import replica_names
+from reconciler.rayfine.runtime.options import LoadOptions
+from reconciler.rayfine.runtime.replica import Replica
+
+_CONNECT_SECONDS = 60.0
+_ASK_SECONDS = 45.0
+_MARGIN = 60.0
+"""Seconds beyond the time limit of a start: Ray brings our code to the nodes first."""
+
+_ON_EVERY_NODE = (
+    "the image has to be on every node with Docker: push it to a registry and pull it there, or "
+    "load it: docker save IMAGE | ssh NODE docker load"
+)
+
+
+def start_on_cluster(options: LoadOptions, identity: str) -> Sequence[Replica]:
+    """Start every replica and wait until all are ready. Raises `LoadError`, leaving none behind."""
+    if util.find_spec("ray") is None:
+        raise LoadError(
+            "a Ray cluster needs Ray on this side as well",
+            where=options.ray_address,
+            fix="install the cluster's version: pip install 'ray[client]==VERSION'",
+        )
+    launches = [_launch(options, name) for name in replica_names(identity, options.replicas)]
+    placement = Placement(options.ray_address, len(launches))
+    try:
+        placement.connect()
+        asked = {"op": "start", "launches": launches, "seconds": options.timeout + _MARGIN}
+        found = placement.ask(asked, options.timeout + 2 * _MARGIN)
+        for item in found["started"]:
+            if "error" in item:
+                raise _not_started(item)
+    except BaseException:
+        placement.end()
+        raise
+    pairs = zip(launches, found["started"], strict=True)
+    return [OnNode(launch, item, placement) for launch, item in pairs]
+
+
+def _launch(options: LoadOptions, name: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "image": options.image,
+        "engine": options.engine,
+        "limits": asdict(options.limits),
+        "lease": options.lease,
+        "timeout": options.timeout,
+        "network": options.network,
+        "token": new_token(),
+    }
+
+
+def _not_started(item: Mapping[str, Any]) -> LoadError:
+    told = item["error"]
+    missing = "no such image" in told["what"]
+    where = f"node {item['host']}"
+    return LoadError(
+        told["what"],
+        where=f"{where}, {told['where']}" if told["where"] else where,
+        fix=_ON_EVERY_NODE if missing else told["fix"],
+    )
+
+
+class Placement:
+    """The process that is connected to the cluster. It ends with the last of its replicas."""
+
+    def __init__(self, address: str, replicas: int) -> None:
+        self.address = address
+        self._left = replicas
+        self._child = Child("reconciler.rayfine.cluster.placer")
+
+    def connect(self) -> None:
+        """Join the cluster. Raises `LoadError`."""
+        self.ask({"op": "connect", "address": self.address}, _CONNECT_SECONDS)
+
+    def ask(self, message: Mapping[str, Any], seconds: float = _ASK_SECONDS) -> dict[str, Any]:
+        """The answer. Raises `LoadError` where it is an error, or does not come."""
+        found = self._child.ask(message, seconds)
+        told = found.get("error")
+        if told is None and found.get("ok"):
+            return found
+        why = told["what"] if told else self._child.last_words() or "no answer in time"
+        raise LoadError(
+            f"the Ray cluster: {why}",
+            where=self.address,
+            fix=(told or {}).get("fix") or "see that the address is right and the cluster runs",
+        )
+
+    def remove(self, name: str) -> None:
+        """Remove one replica's container; after the last one the connection ends."""
+        try:
+            self.ask({"op": "remove", "name": name})
+        finally:
+            self._left -= 1
+            if self._left <= 0:
+                self.end()
+
+    def end(self) -> None:
+        """Leave the cluster: the job ends, and with it whatever it still keeps there."""
+        self._child.end()
+
+
+class OnNode(Replica):
+    """A container on a node of the cluster."""
+
+    def __init__(
+        self, launch: Mapping[str, Any], started: Mapping[str, Any], placement: Placement
+    ) -> None:
+        self.name = launch["name"]
+        self.node = str(started["host"])
+        self._placement = placement
+        self._redact: Callable[[str], str] = str
+        self._removed = False
+        endpoint = Endpoint(self.node, int(started["port"]), launch["token"])
+        self.client = AgentClient(endpoint)
+
+    def hide(self, redact: Callable[[str], str]) -> None:
+        self._redact = redact
+
+    def explain(self, error: Exception) -> RayfineError:
+        where = f"container {self.name} on node {self.node}"
+        asked = {"op": "explain", "name": self.name, "error": str(error)}
+        try:
+            told = self._placement.ask(asked)["told"]
+        except LoadError as lost:
+            return EnvironmentEndedError(lost.what, where=where, fix=lost.fix)
+        return EnvironmentEndedError(told["what"], where=where, fix=self._redact(told["fix"]))
+
+    def remove(self) -> None:
+        self.client.close()
+        if not self._removed:
+            self._removed = True
+            self._placement.remove(self.name)
