@@ -12,16 +12,19 @@ The code that runs on the nodes goes there with the job: this package and the Do
 needs only what Ray brings along.
 """
 
+import contextlib
 import importlib.util
 import json
 import os
 import sys
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 REMOVE_SECONDS = 30.0
 PROBE_SECONDS = 60.0
+FAREWELL_SECONDS = 25.0
 
 
 class Placer:
@@ -116,6 +119,14 @@ class Placer:
         self._ray.kill(keeper)
         return found
 
+    def end(self) -> None:
+        """Remove what is left, and leave the cluster."""
+        if self._ray is not None:
+            for work in [keeper.remove.remote() for keeper, _ in self._keepers.values()]:
+                with contextlib.suppress(self._ray.exceptions.RayError):
+                    self._ray.get(work, timeout=REMOVE_SECONDS)
+            self._ray.shutdown()
+
     def _get(self, reference: Any, address: str, seconds: float) -> dict[str, Any]:
         try:
             found: dict[str, Any] = self._ray.get(reference, timeout=seconds)
@@ -164,9 +175,11 @@ def main() -> None:
             answer = _error(f"{type(error).__name__}: {error}"[:2000], "", "see the reason above")
         told.write(json.dumps(answer) + "\n")
         told.flush()
-    os._exit(
-        0
-    )  # the job ends with this process; Ray's own farewell may wait for nodes that are lost
+    late = threading.Timer(FAREWELL_SECONDS, os._exit, [1])  # nodes may be lost: they have leases
+    late.daemon = True
+    late.start()
+    placer.end()
+    os._exit(0)
 
 
 if __name__ == "__main__":

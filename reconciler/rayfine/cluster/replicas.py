@@ -15,6 +15,7 @@ from reconciler.rayfine.runtime.replica import Replica
 
 _CONNECT_SECONDS = 60.0
 _ASK_SECONDS = 45.0
+_FAREWELL_SECONDS = 30.0
 _MARGIN = 60.0
 """Seconds beyond the time limit of a start: Ray brings our code to the nodes first."""
 
@@ -38,9 +39,7 @@ def start_on_cluster(options: LoadOptions, identity: str) -> Sequence[Replica]:
         placement.connect()
         asked = {"op": "start", "launches": launches, "seconds": options.timeout + _MARGIN}
         found = placement.ask(asked, options.timeout + 2 * _MARGIN)
-        for item in found["started"]:
-            if "error" in item:
-                raise _not_started(item)
+        _require_started(found["started"])
     except BaseException:
         placement.end()
         raise
@@ -61,15 +60,17 @@ def _launch(options: LoadOptions, name: str) -> dict[str, Any]:
     }
 
 
-def _not_started(item: Mapping[str, Any]) -> LoadError:
-    told = item["error"]
-    missing = "no such image" in told["what"]
-    where = f"node {item['host']}"
-    return LoadError(
-        told["what"],
-        where=f"{where}, {told['where']}" if told["where"] else where,
-        fix=_ON_EVERY_NODE if missing else told["fix"],
-    )
+def _require_started(items: Sequence[Mapping[str, Any]]) -> None:
+    for item in items:
+        if "error" in item:
+            told = item["error"]
+            missing = "no such image" in told["what"]
+            where = f"node {item['host']}"
+            raise LoadError(
+                told["what"],
+                where=f"{where}, {told['where']}" if told["where"] else where,
+                fix=_ON_EVERY_NODE if missing else told["fix"],
+            )
 
 
 class Placement:
@@ -108,7 +109,7 @@ class Placement:
 
     def end(self) -> None:
         """Leave the cluster: the job ends, and with it whatever it still keeps there."""
-        self._child.end()
+        self._child.end(_FAREWELL_SECONDS)
 
 
 class OnNode(Replica):

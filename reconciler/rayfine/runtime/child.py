@@ -63,8 +63,13 @@ class Child:
         """The last lines that it printed, on one line."""
         return " / ".join(self._lines)
 
-    def end(self) -> None:
-        """End it at once."""
+    def end(self, seconds: float = 0.0) -> None:
+        """Let it end by itself within so many seconds, then end it."""
+        if seconds:
+            assert self._process.stdin is not None
+            with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+                self._process.stdin.close()
+                self._process.wait(seconds)
         self._process.kill()
         self._process.wait()
         self._listener.join(1)  # what it had started may hold its standard error a little longer

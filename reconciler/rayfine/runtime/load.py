@@ -22,7 +22,7 @@ Backend = Callable[[LoadOptions, str], Sequence[Replica]]
 
 
 def local_backend(options: LoadOptions, identity: str) -> Sequence[Replica]:
-    """Containers of the engine at `docker_host`, or on the nodes of the cluster at `ray_address`."""
+    """Containers of the engine at `docker_host`, or on nodes of the cluster at `ray_address`."""
     if options.ray_address:
         return start_on_cluster(options, identity)
     docker = Engine(options.docker_host or None)
@@ -61,8 +61,8 @@ def load_env(
     (`"2g"` or bytes), `timeout` (seconds to start), `call_timeout` (seconds per call, default an
     hour, 0 for none), `lease` (seconds without a heartbeat until it ends itself), `docker_host`,
     `network`, `warm` (False: never take a container of the warm pool), `transport` ("ray-client":
-    calls go through Ray Client, published at `ray_port`, by default at any free port), `ray_address`
-    ("ray://HOST:10001": replicas on the nodes of that Ray cluster that have Docker).
+    calls go through Ray Client, published at `ray_port`, by default at any free port),
+    `ray_address` ("ray://HOST:10001": replicas on the nodes of that Ray cluster with Docker).
     In mode "remote": either `host`, an engine at `ssh://`, or at `tcp://` with `tls` as the Docker
     SDK takes it; or `url` and `token` of `reconcile serve`, `ca_file` (PEM, for `https://`).
     Raises `LoadError`.

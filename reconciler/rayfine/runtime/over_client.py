@@ -92,17 +92,18 @@ class Driver:
         self.child = Child("reconciler.rayfine.driver")
         try:
             answer = self.child.ask(settings, _CONNECT_SECONDS)
-            if "port" not in answer:
-                why = answer.get("fault") or self.child.last_words() or "no answer in time"
-                raise NotConnectedError(
-                    f"Ray Client cannot connect: {why}",
-                    where=settings["address"],
-                    fix="see the reason above, or leave transport out",
-                )
         except BaseException:
             self.child.end()
             raise
-        self.port = int(answer["port"])
+        self.port = int(answer.get("port", 0))
+        if not self.port:
+            why = answer.get("fault") or self.child.last_words() or "no answer in time"
+            self.child.end()
+            raise NotConnectedError(
+                f"Ray Client cannot connect: {why}",
+                where=settings["address"],
+                fix="see the reason above, or leave transport out",
+            )
 
 
 class _Client(AgentClient):
