@@ -41,6 +41,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         )
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep together what must not run side by side: all that uses the engine, and each file."""
     for item in items:

@@ -1,5 +1,6 @@
 """Manifests -> resources, and what holds for every report."""
 
+import gc
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -179,9 +180,10 @@ HOSTILE = {
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_hostile_manifests_are_decided_in_time(text: str) -> None:
     assert len(text.encode()) <= MAX_BYTES
-    started = time.process_time()
+    gc.freeze()  # what other tests have left is no part of it
+    started = time.thread_time()
     problems = problems_of(text)
-    assert time.process_time() - started < 2.0
+    assert time.thread_time() - started < 2.0
     assert len(problems) <= 101
     assert sum(len(str(problem)) for problem in problems) < 100_000
 
