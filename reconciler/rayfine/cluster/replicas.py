@@ -1,5 +1,6 @@
 """`load_env(..., ray_address=...)`: each replica on a node of a Ray cluster, called over HTTP."""
 
+import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from importlib import util
@@ -14,6 +15,7 @@ from reconciler.rayfine.runtime.options import LoadOptions
 from reconciler.rayfine.runtime.replica import Replica
 
 _CONNECT_SECONDS = 60.0
+_LISTEN_SECONDS = 10.0
 _ASK_SECONDS = 45.0
 _FAREWELL_SECONDS = 30.0
 _MARGIN = 60.0
@@ -33,6 +35,7 @@ def start_on_cluster(options: LoadOptions, identity: str) -> Sequence[Replica]:
             where=options.ray_address,
             fix="install the cluster's version: pip install 'ray[client]==VERSION'",
         )
+    _require_listening(options.ray_address)
     launches = [_launch(options, name) for name in replica_names(identity, options.replicas)]
     placement = Placement(options.ray_address, len(launches))
     try:
@@ -45,6 +48,21 @@ def start_on_cluster(options: LoadOptions, identity: str) -> Sequence[Replica]:
         raise
     pairs = zip(launches, found["started"], strict=True)
     return [OnNode(launch, item, placement) for launch, item in pairs]
+
+
+def _require_listening(address: str) -> None:
+    """Raise `LoadError` where nothing listens: Ray itself would try for a minute or more."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if not colon or not port.isdecimal():
+        return  # `auto`, or something that Ray has words about
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), _LISTEN_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise LoadError(
+            f"no Ray cluster answers: {error}",
+            where=address,
+            fix="see that the address is right and the cluster runs; ray:// has port 10001",
+        ) from error
 
 
 def _launch(options: LoadOptions, name: str) -> dict[str, Any]:
