@@ -37,10 +37,13 @@ class Chosen:
         return f"{self.address} ({self.image})" if self.address else self.image
 
 
-def choose_image(place: Globals, name: str, target: str | None, docker_host: str) -> Chosen:
+def choose_image(
+    place: Globals, name: str, target: str | None, docker_host: str, *, here: bool = True
+) -> Chosen:
     """`RayfineImage.ID` or `ID` of the manifests is its content tag; anything else an image.
 
-    What has a `:` or a `/` is an image at once; the manifests are not read.
+    What has a `:` or a `/` is an image at once; the manifests are not read. Where it runs `here`,
+    on this engine, it has to be there.
     """
     stated = name.startswith(f"{KIND}.")
     if not stated and (":" in name or "/" in name or not _has_config(place)):
@@ -55,7 +58,8 @@ def choose_image(place: Globals, name: str, target: str | None, docker_host: str
         return Chosen(name, docker_host)
     host = docker_host or (chosen.docker.host or "" if chosen.docker else "")
     image = Chosen(_content_tag(found, config, chosen), host, found.key.address)
-    _require_built(image)
+    if here:
+        _require_built(image)
     return image
 
 

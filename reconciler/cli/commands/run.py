@@ -52,6 +52,7 @@ class Task:
     "  reconcile run RayfineImage.affine evaluate --setup-env CHUTES_API_KEY\n"
     "  reconcile run affine evaluate --input samples.jsonl --replicas 4 > results.jsonl\n"
     "  reconcile run affine evaluate --url http://gpu1:8470 --token-env RAYFINE_TOKEN\n"
+    "  reconcile run ml/affine:v1 evaluate --input s.jsonl --replicas 8 --ray-address ray://head:10001\n"
     "  reconcile run --sweep                       # remove what killed runs left behind"
 )
 @click.argument("env", required=False)
@@ -96,6 +97,11 @@ class Task:
     metavar="ADDRESS",
     help="Another Docker engine: ssh://USER@HOST or tcp://HOST:PORT.",
 )
+@click.option(
+    "--ray-address",
+    metavar="ADDRESS",
+    help="Run on the nodes of this Ray cluster that have Docker, such as ray://HOST:10001.",
+)
 @click.option("--url", metavar="URL", help="Use what `reconcile serve` serves there.")
 @click.option("--token-env", metavar="NAME", help="With --url: the variable with its token.")
 @click.option("--sweep", "only_sweep", is_flag=True, help="Remove orphans of ours, and end.")
@@ -117,8 +123,18 @@ def command(place: Globals, /, env: str | None, method: str | None, **given: Any
     with interrupted_by_signals("the environment was cleaned up"):
         if given["url"]:
             return _run(Chosen(env), _remote_options(given), task)
+        if given["ray_address"]:
+            return _run_on_cluster(
+                choose_image(place, env, given["target"], "", here=False), given, task
+            )
         chosen = choose_image(place, env, given["target"], given["docker_host"])
         return _run(chosen, {**_options(given), **chosen.place}, task)
+
+
+def _run_on_cluster(chosen: Chosen, given: dict[str, Any], task: Task) -> ExitCode:
+    if given["docker_host"]:
+        raise click.UsageError("--docker-host and --ray-address exclude each other.")
+    return _run(chosen, {**_options(given), "ray_address": given["ray_address"]}, task)
 
 
 def _options(given: dict[str, Any]) -> dict[str, Any]:
@@ -133,7 +149,7 @@ def _options(given: dict[str, Any]) -> dict[str, Any]:
 
 def _remote_options(given: dict[str, Any]) -> dict[str, Any]:
     """Where it is served; how it runs there is not ours to say."""
-    for name in ("engine", "replicas", "memory", "docker_host"):
+    for name in ("engine", "replicas", "memory", "docker_host", "ray_address"):
         if given[name] not in (None, ""):
             option = f"--{name.replace('_', '-')}"
             raise click.UsageError(f"{option} and --url exclude each other: see `reconcile serve`.")

@@ -6,10 +6,12 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -63,12 +65,27 @@ class Cluster:
         process = subprocess.Popen(
             [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", *size, *words],
             env={**os.environ, **QUIET, **variables},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             start_new_session=True,
         )
         self._stack.callback(end, process)
+        assert process.stdout is not None
+        said = []
+        for line in process.stdout:
+            said.append(line.decode(errors="replace"))
+            if b"Ray runtime started" in line:
+                break
+        else:
+            raise AssertionError("".join(said))
+        threading.Thread(target=_drain, args=(process.stdout,), daemon=True).start()
         return process
+
+
+def _drain(stream: IO[bytes]) -> None:
+    with stream:
+        while stream.read(1 << 16):
+            pass
 
 
 def _workers(first: int) -> tuple[str, str]:
