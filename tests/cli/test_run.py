@@ -259,7 +259,8 @@ def test_a_sweep_says_what_it_removed(image: str, capsys: pytest.CaptureFixture[
         "from reconciler.rayfine.runtime.options import LoadOptions\n"
         "options = LoadOptions(sys.argv[1], engine='process', container_name=sys.argv[2])\n"
         "engine = Engine()\n"
-        "start_ready(engine, launch_of(options, find_image(engine, sys.argv[1]), sys.argv[2]))\n"
+        "image = find_image(engine, sys.argv[1])\n"
+        "start_ready(engine, launch_of(engine, options, image, sys.argv[2]))\n"
         "os._exit(0)\n"
     )
     subprocess.run([sys.executable, "-c", code, image, name], check=True)

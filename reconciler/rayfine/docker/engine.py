@@ -199,6 +199,13 @@ class Engine:
             self._client()
         return self._tunnel
 
+    def address(self) -> str:
+        """`http://HOST:PORT` (or `https://`) of an engine that is asked over TCP, wherever that was
+        said; empty for a socket of this machine, and behind ssh."""
+        with self._translated():
+            found = str(self._client().base_url)
+        return found if found.startswith(("http://", "https://")) else ""
+
     def _client(self) -> "APIClient":
         if self._tunnel is not None and not self._tunnel.alive:
             self._tunnel = None

@@ -24,6 +24,8 @@ def reach(host: str) -> str:
 def publish(host: str) -> str:
     """Where ports are bound there: the address that we use, or for a name all of them."""
     name = reach(host)
+    if name == "localhost":
+        return "127.0.0.1"
     with suppress(ValueError):
         return str(ipaddress.ip_address(name))
     return "0.0.0.0"  # noqa: S104 (the names of another machine are not ours to look up)

@@ -1,6 +1,7 @@
 """`mode="local"`: replicas as containers of a Docker engine."""
 
 import difflib
+import ipaddress
 import re
 import uuid
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ def start_local(docker: Engine, options: LoadOptions, identity: str) -> Sequence
     """Start every replica and wait until all are ready. Raises, and then leaves none behind."""
     image = find_image(docker, options.image)
     names = replica_names(identity, options.replicas)
-    launches = [launch_of(options, image, name) for name in names]
+    launches = [launch_of(docker, options, image, name) for name in names]
     if len(launches) == 1:
         return [start_ready(docker, launches[0])]
     with ThreadPoolExecutor(min(len(names), 8)) as pool:
@@ -51,7 +52,7 @@ def start_ready(docker: Engine, launch: Launch) -> Container:
     return container
 
 
-def launch_of(options: LoadOptions, image: dict[str, Any], name: str) -> Launch:
+def launch_of(docker: Engine, options: LoadOptions, image: dict[str, Any], name: str) -> Launch:
     """What the options say of one container."""
     over_client = options.transport == "ray-client"
     own_port = options.ray_port if options.ray_port != DEFAULT_RAY_PORT else 0
@@ -64,15 +65,28 @@ def launch_of(options: LoadOptions, image: dict[str, Any], name: str) -> Launch:
         lease=options.lease,
         timeout=options.timeout,
         network=options.network,
-        **_place(options),
+        **_place(docker, options),
     )
 
 
-def _place(options: LoadOptions) -> dict[str, str]:
-    """Where ports are bound and reached: on loopback, but for another machine's engine."""
-    if not options.host:
-        return {}
-    return {"publish": publish(options.host), "reach": reach(options.host)}
+def _place(docker: Engine, options: LoadOptions) -> dict[str, str]:
+    """Where ports are bound and reached: on loopback, but for an engine that is asked over TCP.
+
+    Raises `LoadError` for Ray Client there: it asks nobody for a token.
+    """
+    address = docker.address()
+    if options.transport == "ray-client" and (docker.tunnel() or not _is_here(address)):
+        raise LoadError(
+            "Ray Client reaches containers of this machine only: whoever reaches its port may run "
+            "code there",
+            where=docker.name,
+            fix="leave transport out: the agent serves other machines as well",
+        )
+    return {"publish": publish(address), "reach": reach(address)} if address else {}
+
+
+def _is_here(address: str) -> bool:
+    return not address or ipaddress.ip_address(publish(address)).is_loopback
 
 
 def new_identity(image: str) -> str:

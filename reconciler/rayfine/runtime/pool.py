@@ -93,7 +93,7 @@ class WarmPool:
     def _start(
         self, docker: Engine, options: LoadOptions, image: dict[str, Any], *, refill: bool
     ) -> None:
-        launch = launch_of(options, image, new_identity(options.image))
+        launch = launch_of(docker, options, image, new_identity(options.image))
         container = start_ready(docker, launch)
         try:
             container.pause()

@@ -17,6 +17,7 @@ from reconciler.rayfine.docker.engine import Engine
 from reconciler.rayfine.docker.tls import DockerTls, read_tls
 from reconciler.rayfine.remote.address import publish, reach
 from reconciler.rayfine.runtime.errors import LoadError
+from tests.rayfine.remote.conftest import docker
 from tests.rayfine.second_engine import SecondEngine, bridge
 
 ADDRESS = "172.31.249.1"
@@ -44,6 +45,15 @@ def certificates(place: Path) -> dict[str, Any]:
         "client_cert": (str(place / "client"), str(place / "client.key")),
         "verify": True,
     }
+
+
+def wait_until_empty(there: Engine) -> None:
+    """The last container of a caller that was killed is removed by its watcher."""
+    for _ in range(100):
+        if not there.containers():
+            break
+        time.sleep(0.2)
+    assert there.containers() == []
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +97,63 @@ def test_an_environment_on_another_engine(image: str, second: tuple[str, dict[st
         assert there.containers() == []
 
 
+@pytest.fixture(params=["DOCKER_HOST", "context"])
+def ordinary(
+    request: pytest.FixtureRequest,
+    second: tuple[str, dict[str, Any]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """That engine as the ordinary one: by variables, or by the Docker context in use."""
+    address, tls = second
+    files = {"ca": tls["ca_cert"], "cert": tls["client_cert"][0], "key": tls["client_cert"][1]}
+    if request.param == "context":
+        monkeypatch.delenv("DOCKER_HOST", raising=False)
+        monkeypatch.delenv("DOCKER_CONTEXT", raising=False)
+        monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+        words = ",".join([f"host={address}", *(f"{name}={file}" for name, file in files.items())])
+        docker("context", "create", "gpu1", "--docker", words)
+        docker("context", "use", "gpu1")
+        return
+    for name, file in files.items():
+        (tmp_path / f"{name}.pem").symlink_to(file)
+    monkeypatch.setenv("DOCKER_HOST", address)
+    monkeypatch.setenv("DOCKER_TLS_VERIFY", "1")
+    monkeypatch.setenv("DOCKER_CERT_PATH", str(tmp_path))
+
+
+@pytest.mark.docker
+@pytest.mark.usefixtures("ordinary")
+def test_the_ordinary_engine_may_be_another_machine_s(
+    image: str, second: tuple[str, dict[str, Any]]
+) -> None:
+    address, tls = second
+    with contextlib.closing(Engine(address, tls=read_tls(tls))) as there:
+        with load_env(image, engine="process", timeout=30) as env:
+            env.setup()
+            assert env.echo(1) == 1
+            with there.session() as client:
+                [found] = client.containers()
+            assert {port["IP"] for port in found["Ports"] if "IP" in port} == {ADDRESS}
+        assert there.containers() == []
+        code = (
+            "import os\n"
+            "from reconciler.rayfine import load_env\n"
+            f"load_env({image!r}, engine='process')\n"
+            "os.kill(os.getpid(), 9)\n"
+        )
+        assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -9
+        wait_until_empty(there)
+
+
+@pytest.mark.docker
+@pytest.mark.usefixtures("ordinary")
+def test_ray_client_is_never_published_on_a_network(image: str) -> None:
+    with pytest.raises(LoadError, match="containers of this machine only") as caught:
+        load_env(image, transport="ray-client")
+    assert "leave transport out" in caught.value.fix
+
+
 @pytest.mark.docker
 def test_without_the_certificate_it_says_so(image: str, second: tuple[str, dict[str, Any]]) -> None:
     address, tls = second
@@ -109,17 +176,14 @@ def test_a_killed_caller_leaves_nothing_there(
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -9
     with contextlib.closing(Engine(address, tls=read_tls(tls))) as there:
-        for _ in range(100):
-            if not there.containers():
-                break
-            time.sleep(0.2)
-        assert there.containers() == []
+        wait_until_empty(there)
 
 
 def test_where_ports_are_bound_and_reached() -> None:
     assert (reach("tcp://gpu1:2376"), publish("tcp://gpu1:2376")) == ("gpu1", "0.0.0.0")
     assert publish("tcp://192.0.2.7:2376") == reach("tcp://192.0.2.7:2376") == "192.0.2.7"
     assert publish("tcp://[2001:db8::1]:2376") == "2001:db8::1"
+    assert publish("tcp://localhost:2375") == "127.0.0.1"
     for host in ("gpu1", "ftp://gpu1", "ssh://"):
         with pytest.raises(LoadError, match="not the address"):
             load_env("affine:latest", mode="remote", host=host)
