@@ -24,8 +24,9 @@ def runai_create_environment(
     """Create a Run:ai environment asset, and the compute asset that it states; or preview that.
 
     `env_spec` holds name, scope (cluster by default), image and optionally scope_id, description,
-    workload_types, image_pull_policy, environment_variables, compute (gpu, cpu_cores, memory),
-    tools and every other field of a RunaiEnvironment manifest.
+    workload_types (in direct mode workspace and training by default), image_pull_policy,
+    environment_variables, compute (gpu, cpu_cores, memory), tools and every other field of a
+    RunaiEnvironment manifest.
 
     Without `dry_run=False` and `confirmed=True` nothing is written: the answer is a preview, or
     says what is missing. In `gitops` mode a write is a commit on a new branch.
@@ -58,6 +59,10 @@ async def runai_create_environment_async(
     return await asyncio.to_thread(runai_create_environment, env_spec, dry_run, confirmed)
 
 
+GUIDE_WORKLOAD_TYPES = ("workspace", "training")
+"""What the guide promises where none are stated. A manifest that states none leaves it so."""
+
+
 async def runai_delete_environment_async(environment_name: str, confirmed: bool = False) -> str:
     """`runai_delete_environment` on a thread of its own."""
     return await asyncio.to_thread(runai_delete_environment, environment_name, confirmed)
@@ -81,7 +86,8 @@ def _create(env_spec: object, dry_run: object, confirmed: object) -> str:
         )
     place = find_workplace(settings)
     limits = settings.limits(place.config.limits)
-    asked = read_request(env_spec, LoadContext(place.config.root, place.stack, limits, (), {}))
+    context = LoadContext(place.config.root, place.stack, limits, (), {})
+    asked = read_request(env_spec, context, GUIDE_WORKLOAD_TYPES)
     return _absent_sdk() or create(place, asked, consent)
 
 

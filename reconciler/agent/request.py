@@ -6,7 +6,7 @@ the guide words differently is worded here: missing fields, and scopes that are 
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,8 +61,13 @@ class Asked:
         return self.resources[0] if len(self.resources) > 1 else None
 
 
-def read_request(env_spec: object, context: LoadContext) -> Asked:
-    """Check a specification. Raises `SpecError` with everything that is wrong at once."""
+def read_request(
+    env_spec: object, context: LoadContext, workload_types: Sequence[str] = ()
+) -> Asked:
+    """Check a specification. Raises `SpecError` with everything that is wrong at once.
+
+    `workload_types` are those of a specification that states none.
+    """
     if not isinstance(env_spec, Mapping):
         raise SpecError([Flaw("env_spec has to be a mapping", _SHAPE)])
     try:
@@ -73,6 +78,8 @@ def read_request(env_spec: object, context: LoadContext) -> Asked:
     name = _name(fields, flaws)
     spec = {key: value for key, value in fields.items() if key != "name"}
     spec.setdefault("scope", "cluster")
+    if workload_types and not spec.get("workload_types"):
+        spec["workload_types"] = list(workload_types)
     stated = dict(spec)
     _check_required(spec, context, flaws)
     metadata = Metadata(name=name, id=address_id(name) if address_id(name) != name else None)

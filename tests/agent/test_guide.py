@@ -117,12 +117,14 @@ def test_an_absent_scope_is_cluster(site: Site) -> None:
     assert site.asset("my-env")["meta"]["scope"] == "cluster"
 
 
-def test_absent_workload_types_are_left_to_the_server(site: Site) -> None:
-    """Use Case 1 promises workspace and training, the inference examples state none either."""
+def test_absent_workload_types_are_workspace_and_training(site: Site) -> None:
+    """As Use Case 1 promises; the inference examples, which state none, say what they want."""
     with site.calls():
         made = really(BY_NAME["standard-inference-env"])
-    assert "(not stated: the server's default)" in made
-    assert not site.asset("standard-inference-env")["meta"].get("workloadSupportedTypes")
+    assert "✓ workspace" in made
+    assert "✓ training" in made
+    types = site.asset("standard-inference-env")["meta"]["workloadSupportedTypes"]
+    assert {name for name, on in types.items() if on is True} == {"workspace", "training"}
 
 
 def test_a_project_needs_its_id_and_a_name_will_do(site: Site) -> None:
@@ -369,7 +371,7 @@ def test_the_cheat_sheet(site: Site, spec: dict[str, Any]) -> None:
     with site.calls(**KEYS):
         made = really({"scope": "cluster", **spec})
         assert title(made) == CREATED
-        types = spec.get("workload_types", ["(not stated"])
+        types = spec.get("workload_types", ["workspace", "training"])
         assert all(f"  ✓ {word}" in made or word in made for word in types)
         assert title(runai_delete_environment(spec["name"], confirmed=True)).startswith("✅")
     assert site.names() == []
