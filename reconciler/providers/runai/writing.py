@@ -160,7 +160,12 @@ class AssetWriter:
         self._put(live.uid, body, lambda found: found.name == name and found.mark == mark)
 
     def _restore(self, live: LiveResource, failure: ProviderError) -> None:
-        """Undo the rename after a create that failed for sure."""
+        """Undo the rename after a create that failed for sure.
+
+        Waits for a bounded time until that is to be seen: a rerun that still saw the old one as
+        deposed would create the new one beside it, and could not delete the old one. A read that
+        lags may even show it from before the rename: by its date that is told apart.
+        """
         if live.mark is None:
             return
         try:
@@ -171,6 +176,21 @@ class AssetWriter:
                 f"{error.what}",
                 fix="run apply again: it creates the new one and deletes the old one",
             ) from failure
+        for _ in self._wait.rounds():
+            found = self._seen(live.uid)
+            if (
+                found is not None
+                and (found.name, found.mark) == (live.name, live.mark)
+                and (found.updated_at != live.updated_at or found.updated_at is None)
+            ):
+                return
+
+    def _seen(self, uid: str) -> LiveResource | None:
+        """What a read shows, if it succeeds: for a wait that decides nothing."""
+        try:
+            return self._get(uid)
+        except ProviderError:
+            return None
 
     def _delete(self, live: LiveResource, deposed: str | None) -> str:
         """Delete what is still exactly the object that was planned; gone already is done, too."""
