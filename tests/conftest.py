@@ -8,6 +8,7 @@ it holds for skipped modules and for runs spread over several processes as well.
 """
 
 import os
+from collections import Counter
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -39,6 +40,13 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
             "(RECONCILE_REQUIRE_ALL=0 permits skips)",
             red=True,
         )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuse two tests of one id: pytest-xdist would run one of them."""
+    twice = [name for name, count in Counter(item.nodeid for item in items).items() if count > 1]
+    if twice:
+        raise pytest.UsageError(f"tests with the same id, of which only one would run: {twice}")
 
 
 @pytest.fixture(autouse=True)

@@ -7,6 +7,7 @@ answer for a request that can be wrong, `MISSING_ANSWERS` completes it.
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -69,17 +70,38 @@ schema.config.generation.update(
 )
 
 
-@schema.parametrize()
-@settings(
-    max_examples=40,
-    deadline=None,
-    derandomize=True,  # a run is the same everywhere; chance is for the long runs
-    phases=[Phase.explicit, Phase.generate],
-    suppress_health_check=list(HealthCheck),
-)
-def test_generated_requests(case: schemathesis.Case[Any], sandbox: Running) -> None:
-    headers = {"Authorization": f"Bearer {sandbox.http.token}"}
-    case.call_and_validate(sandbox.endpoint.base_url, headers=headers, excluded_checks=EXCLUDED)
+def operation_test(path: str, method: str) -> object:
+    """The test of one operation.
+
+    One for all of them would give each the same id under pytest 9.2, and of tests with the same id
+    pytest-xdist runs one.
+    """
+
+    @schema.include(path=path, method=method).parametrize()
+    @settings(
+        max_examples=40,
+        deadline=None,
+        derandomize=True,  # a run is the same everywhere; chance is for the long runs
+        phases=[Phase.explicit, Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    def test(case: schemathesis.Case[Any], sandbox: Running) -> None:
+        headers = {"Authorization": f"Bearer {sandbox.http.token}"}
+        case.call_and_validate(sandbox.endpoint.base_url, headers=headers, excluded_checks=EXCLUDED)
+
+    return test
+
+
+OPERATIONS = [operation.ok() for operation in schema.get_all_operations()]
+for each in OPERATIONS:
+    words = re.findall("[A-Za-z0-9]+", each.path)
+    globals()["_".join(["test", each.method, *words])] = operation_test(each.path, each.method)
+
+
+def test_every_operation_has_its_test() -> None:
+    methods = [name for path in document()["paths"].values() for name in path]
+    assert len(OPERATIONS) == len([name for name in methods if name != "parameters"]) == 18
+    assert len({name for name in globals() if re.match("test_(get|put|post|delete)_", name)}) == 18
 
 
 @pytest.mark.parametrize("absent", ["absent", "null", "empty"])
