@@ -31,8 +31,10 @@ test: venv ## Run everything: static checks and all tests, with Docker; nothing 
 	@$(PHASE) "NeMo Agent Toolkit" scripts/bootstrap-python --toolkit
 	@$(MAKE) --no-print-directory static
 	@rm -f .coverage .coverage.*
-	@$(PHASE) "All tests" $(BIN)/pytest -n 2 --dist loadgroup -q --cov --cov-report= --durations=15 \
-	  $(PYTEST_ARGS)
+	@$(PHASE) "Tests without Docker" $(BIN)/pytest -n 2 --dist loadfile -q -m "not docker" \
+	  --cov --cov-report= --durations=10 $(PYTEST_ARGS)
+	@$(PHASE) "Tests with Docker" $(BIN)/pytest -q -m docker \
+	  --cov --cov-append --cov-report= --durations=15 $(PYTEST_ARGS)
 	@$(PHASE) "Coverage of the package, at least 90 %" \
 	  $(BIN)/coverage report --skip-covered --fail-under=90
 	@$(PHASE) "Coverage of the core, 100 %" \
