@@ -68,9 +68,7 @@ class Placer:
         except Exception as error:
             if "ersion" not in str(error) or "mismatch" not in str(error).lower():
                 raise
-            here = f"this side has Ray {ray.__version__} on Python {sys.version.split()[0]}"
-            said = " ".join(str(error).split())
-            return _error(f"{here}, the cluster another: {said}", "", _SAME_VERSIONS)
+            return _error(" ".join(str(error).split()), "", _SAME_VERSIONS)
         from reconciler.rayfine.cluster.keeper import Keeper  # noqa: PLC0415 (goes to the nodes)
 
         self._class = ray.remote(num_cpus=0, max_restarts=0, max_concurrency=4)(Keeper)
@@ -153,7 +151,11 @@ class Placer:
         return {"told": found["error"]}
 
     def remove(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Remove a container. One on a node that is gone, is gone as well, or ends by its lease."""
+        """Remove a container.
+
+        Of a node or a cluster that is lost nothing can be asked: its keepers end, and what they
+        kept with them, or by its lease.
+        """
         if given["name"] not in self._keepers:
             return {}
         kept = self._keepers.pop(given["name"])
@@ -163,8 +165,24 @@ class Placer:
             )
         except self._ray.exceptions.RayActorError:
             return {}
+        except Exception as error:
+            if self._is_lost(error):
+                return {}
+            raise
         self._ray.kill(kept.keeper)
         return found
+
+    def failed(self, error: Exception) -> dict[str, Any]:
+        """An error that nothing here expects, in words."""
+        if self._is_lost(error):
+            return _error("the connection to it was lost", "", _ENDED)
+        return _error(f"{type(error).__name__}: {error}"[:2000], "", "see the reason above")
+
+    def _is_lost(self, error: Exception) -> bool:
+        """Whether there was a connection, and is none any more."""
+        if self._class is None:
+            return False
+        return isinstance(error, ConnectionError) or not self._ray.is_initialized()
 
     def end(self) -> None:
         """Remove what is left, and leave the cluster."""
@@ -184,20 +202,21 @@ class Placer:
     def _words(self, error: Exception, kept: Kept) -> str:
         """Why a keeper did not answer."""
         node = f"node {kept.address} of the Ray cluster"
-        if isinstance(error, self._ray.exceptions.GetTimeoutError):
-            return f"{node} does not answer"
+        if type(error).__name__ in ("GetTimeoutError", "ActorUnavailableError"):
+            return f"{node} does not answer: it may be lost"
         last = str(error).strip().splitlines()[-1]
         if not isinstance(error, self._ray.exceptions.RayActorError):
             return f"{type(error).__name__}: {last}"
         if kept.node not in [node["NodeID"] for node in self._alive()]:
-            return f"{node} was lost: it left the cluster, or does not answer it"
+            return f"{node} was lost: it is no part of the cluster any more"
         return f"{node} ended the process that kept the container: {last}"
 
 
 _AGAIN = "load the environment again; Ray's own logs on that node may say more"
+_ENDED = "load the environment again; what ran there ends with its job, at the latest by its lease"
 _SAME_VERSIONS = (
-    "use the cluster's version of Ray and its minor version of Python here, as Ray asks of every "
-    "driver: pip install 'ray[client]==VERSION'"
+    "use the cluster's versions here, as Ray asks of every driver: pip install "
+    "'ray[client]==VERSION', on the same Python"
 )
 _NO_DOCKER = (
     "install Docker on the nodes, and let the user of Ray there use it: the group docker, or "
@@ -232,7 +251,7 @@ def main() -> None:
         try:
             answer = {"ok": True, **operations[given["op"]](given)}
         except Exception as error:  # noqa: BLE001 (its owner tells it in its own words)
-            answer = _error(f"{type(error).__name__}: {error}"[:2000], "", "see the reason above")
+            answer = placer.failed(error)
         told.write(json.dumps(answer) + "\n")
         told.flush()
     late = threading.Timer(FAREWELL_SECONDS, os._exit, [1])  # nodes may be lost: they have leases

@@ -130,12 +130,10 @@ class Placement:
         told = found.get("error")
         if told is None and found.get("ok"):
             return found
-        why = told["what"] if told else self._child.last_words() or "no answer in time"
-        raise LoadError(
-            f"the Ray cluster: {why}",
-            where=self.address,
-            fix=(told or {}).get("fix") or "see that the address is right and the cluster runs",
-        )
+        if told is None:
+            why = self._child.last_words() or "our connection to it gave no answer in time"
+            told = {"what": why, "fix": "see that the address is right and the cluster runs"}
+        raise LoadError(f"the Ray cluster: {told['what']}", where=self.address, fix=told["fix"])
 
     def remove(self, name: str) -> None:
         """Remove one replica's container; after the last one the connection ends."""
