@@ -16,15 +16,28 @@ import contextlib
 import importlib.util
 import json
 import os
+import random
 import sys
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 REMOVE_SECONDS = 30.0
+EXPLAIN_SECONDS = 10.0
 PROBE_SECONDS = 60.0
 FAREWELL_SECONDS = 25.0
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A keeper, and the id and address of the node that it is on."""
+
+    keeper: Any
+    node: str
+    address: str
 
 
 class Placer:
@@ -33,24 +46,29 @@ class Placer:
     def __init__(self) -> None:
         self._ray: Any = None
         self._class: Any = None
-        self._keepers: dict[str, tuple[Any, str]] = {}
+        self._keepers: dict[str, Kept] = {}
 
     def connect(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Join the cluster as a driver."""
         import ray  # noqa: PLC0415 (only where Ray is wanted)
 
         self._ray = ray
-        ray.init(
-            given["address"],
-            log_to_driver=False,
-            logging_level="error",
-            runtime_env={
-                "py_modules": [_package("reconciler"), _package("docker")],
-                "excludes": ["__pycache__"],
-                # A watcher outlives its keeper, to remove the container: see runtime/orphans.py.
-                "env_vars": {"RAY_kill_child_processes_on_worker_exit": "0"},
-            },
-        )
+        try:
+            ray.init(
+                given["address"],
+                log_to_driver=False,
+                logging_level="error",
+                runtime_env={
+                    "py_modules": [_package("reconciler"), _package("docker")],
+                    "excludes": ["__pycache__"],
+                    # A watcher outlives its keeper, to remove the container: runtime/orphans.py.
+                    "env_vars": {"RAY_kill_child_processes_on_worker_exit": "0"},
+                },
+            )
+        except Exception as error:
+            if "ersion" not in str(error) or "mismatch" not in str(error).lower():
+                raise
+            return _error(" ".join(str(error).split()), "", _SAME_VERSIONS)
         from reconciler.rayfine.cluster.keeper import Keeper  # noqa: PLC0415 (goes to the nodes)
 
         self._class = ray.remote(num_cpus=0, max_restarts=0, max_concurrency=4)(Keeper)
@@ -58,87 +76,148 @@ class Placer:
 
     def start(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Start every launch on the nodes in turn, side by side."""
-        nodes = [(node["NodeID"], node["NodeManagerAddress"]) for node in self._alive()]
-        faults = self._probe(nodes)
-        usable = [node for node in nodes if not faults[node[0]]]
+        launches = given["launches"]
+        usable, faults = self._usable(len(launches))
         if not usable:
-            listing = "; ".join(f"{address}: {faults[node]}" for node, address in nodes)
+            listing = "; ".join(f"{address}: {fault}" for address, fault in faults.items())
             return _error(f"no node of the Ray cluster has Docker ({listing})", "", _NO_DOCKER)
         work = []
-        for number, launch in enumerate(given["launches"]):
-            node, address = usable[number % len(usable)]
-            keeper = self._keep(node, address)
-            self._keepers[launch["name"]] = (keeper, address)
-            work.append((keeper.start.remote(launch), address, node))
+        for number, launch in enumerate(launches):
+            kept = usable[number % len(usable)]
+            if number >= len(usable):
+                kept = self._keep(kept.node, kept.address)
+            self._keepers[launch["name"]] = kept
+            work.append((kept.keeper.start.remote(launch), kept))
         started = [
-            {**self._get(reference, address, given["seconds"]), "host": address, "node": node}
-            for reference, address, node in work
+            {
+                **self._get(reference, kept, given["seconds"]),
+                "host": kept.address,
+                "node": kept.node,
+            }
+            for reference, kept in work
         ]
         return {"started": started}
+
+    def _usable(self, count: int) -> tuple[list[Kept], dict[str, str]]:
+        """Keepers on up to so many nodes with Docker; why the others that were asked have none.
+
+        In any order, so that one environment after the other does not fill the same node; and no
+        more nodes are asked than are needed, since each costs it a process.
+        """
+        nodes = [(node["NodeID"], node["NodeManagerAddress"]) for node in self._alive()]
+        random.shuffle(nodes)
+        usable: list[Kept] = []
+        faults: dict[str, str] = {}
+        while nodes and len(usable) < count:
+            missing = count - len(usable)
+            asked = [self._keep(*node) for node in nodes[:missing]]
+            nodes = nodes[missing:]
+            for kept, fault in zip(asked, self._probe(asked), strict=True):
+                if fault:
+                    faults[kept.address] = fault
+                    self._ray.kill(kept.keeper)
+                else:
+                    usable.append(kept)
+        return usable, faults
 
     def _alive(self) -> list[dict[str, Any]]:
         return [node for node in self._ray.nodes() if node["Alive"]]
 
-    def _keep(self, node: str, address: str) -> Any:
+    def _keep(self, node: str, address: str) -> Kept:
         from ray.util.scheduling_strategies import (  # noqa: PLC0415 (only where Ray is wanted)
             NodeAffinitySchedulingStrategy,
         )
 
         here = NodeAffinitySchedulingStrategy(node_id=node, soft=False)
-        return self._class.options(scheduling_strategy=here).remote(address)
+        keeper = self._class.options(scheduling_strategy=here).remote(address)
+        return Kept(keeper, node, address)
 
-    def _probe(self, nodes: list[tuple[str, str]]) -> dict[str, str]:
-        """Why a node cannot be used, by its id; empty for one that can."""
-        work = {node: self._keep(node, address) for node, address in nodes}
-        asked = {node: keeper.probe.remote() for node, keeper in work.items()}
-        found = {}
-        for node, reference in asked.items():
+    def _probe(self, asked: Sequence[Kept]) -> list[str]:
+        """Why each of their nodes cannot be used; empty for one that can."""
+        found = []
+        deadline = time.monotonic() + PROBE_SECONDS
+        for kept, reference in [(kept, kept.keeper.probe.remote()) for kept in asked]:
+            left = max(deadline - time.monotonic(), 0.1)
             try:
-                found[node] = str(self._ray.get(reference, timeout=PROBE_SECONDS))
+                found.append(str(self._ray.get(reference, timeout=left)))
             except self._ray.exceptions.RayError as error:
-                found[node] = f"{type(error).__name__}: {str(error).strip().splitlines()[-1]}"
-        for keeper in work.values():
-            self._ray.kill(keeper)
+                found.append(self._words(error, kept))
         return found
 
     def explain(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Why the connection to a container was lost."""
-        keeper, address = self._keepers[given["name"]]
-        found = self._get(keeper.explain.remote(given["error"]), address, REMOVE_SECONDS)
+        kept = self._keepers[given["name"]]
+        found = self._get(kept.keeper.explain.remote(given["error"]), kept, EXPLAIN_SECONDS)
         return {"told": found["error"]}
 
     def remove(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Remove a container. One on a node that is gone, is gone as well, or ends by its lease."""
+        """Remove a container.
+
+        Of a node or a cluster that is lost nothing can be asked: its keepers end, and what they
+        kept with them, or by its lease.
+        """
         if given["name"] not in self._keepers:
             return {}
-        keeper, _ = self._keepers.pop(given["name"])
+        kept = self._keepers.pop(given["name"])
         try:
-            found: dict[str, Any] = self._ray.get(keeper.remove.remote(), timeout=REMOVE_SECONDS)
+            found: dict[str, Any] = self._ray.get(
+                kept.keeper.remove.remote(), timeout=REMOVE_SECONDS
+            )
         except self._ray.exceptions.RayActorError:
             return {}
-        self._ray.kill(keeper)
+        except Exception as error:
+            if self._is_lost(error):
+                return {}
+            raise
+        self._ray.kill(kept.keeper)
         return found
+
+    def failed(self, error: Exception) -> dict[str, Any]:
+        """An error that nothing here expects, in words."""
+        if self._is_lost(error):
+            return _error("the connection to it was lost", "", _ENDED)
+        return _error(f"{type(error).__name__}: {error}"[:2000], "", "see the reason above")
+
+    def _is_lost(self, error: Exception) -> bool:
+        """Whether there was a connection, and is none any more."""
+        if self._class is None:
+            return False
+        return isinstance(error, ConnectionError) or not self._ray.is_initialized()
 
     def end(self) -> None:
         """Remove what is left, and leave the cluster."""
         if self._ray is not None:
-            for work in [keeper.remove.remote() for keeper, _ in self._keepers.values()]:
+            for work in [kept.keeper.remove.remote() for kept in self._keepers.values()]:
                 with contextlib.suppress(self._ray.exceptions.RayError):
                     self._ray.get(work, timeout=REMOVE_SECONDS)
             self._ray.shutdown()
 
-    def _get(self, reference: Any, address: str, seconds: float) -> dict[str, Any]:
+    def _get(self, reference: Any, kept: Kept, seconds: float) -> dict[str, Any]:
         try:
             found: dict[str, Any] = self._ray.get(reference, timeout=seconds)
-        except self._ray.exceptions.RayActorError:
-            what = f"node {address} of the Ray cluster was lost, or ended what ran there"
-            return _error(what, "", "load the environment again")
         except self._ray.exceptions.RayError as error:
-            what = f"{type(error).__name__}: {str(error).strip().splitlines()[-1]}"
-            return _error(what, "", "see Ray's logs on that node")
+            return _error(self._words(error, kept), "", _AGAIN)
         return found
 
+    def _words(self, error: Exception, kept: Kept) -> str:
+        """Why a keeper did not answer."""
+        node = f"node {kept.address} of the Ray cluster"
+        if type(error).__name__ in ("GetTimeoutError", "ActorUnavailableError"):
+            return f"{node} does not answer: it may be lost"
+        last = str(error).strip().splitlines()[-1]
+        if not isinstance(error, self._ray.exceptions.RayActorError):
+            return f"{type(error).__name__}: {last}"
+        if kept.node not in [node["NodeID"] for node in self._alive()]:
+            return f"{node} was lost: it is no part of the cluster any more"
+        return f"{node} ended the process that kept the container: {last}"
 
+
+_AGAIN = "load the environment again; Ray's own logs on that node may say more"
+_ENDED = "load the environment again; what ran there ends with its job, at the latest by its lease"
+_SAME_VERSIONS = (
+    "use the cluster's versions here, as Ray asks of every driver: pip install "
+    "'ray[client]==VERSION', on the same Python"
+)
 _NO_DOCKER = (
     "install Docker on the nodes, and let the user of Ray there use it: the group docker, or "
     "DOCKER_HOST where `ray start` runs"
@@ -172,7 +251,7 @@ def main() -> None:
         try:
             answer = {"ok": True, **operations[given["op"]](given)}
         except Exception as error:  # noqa: BLE001 (its owner tells it in its own words)
-            answer = _error(f"{type(error).__name__}: {error}"[:2000], "", "see the reason above")
+            answer = placer.failed(error)
         told.write(json.dumps(answer) + "\n")
         told.flush()
     late = threading.Timer(FAREWELL_SECONDS, os._exit, [1])  # nodes may be lost: they have leases

@@ -8,19 +8,28 @@ from typing import Any
 
 from reconciler.errors import RayfineError
 from reconciler.rayfine.runtime.child import Child
-from reconciler.rayfine.runtime.client import AgentClient, Endpoint, new_token
+from reconciler.rayfine.runtime.client import (
+    AgentClient,
+    ConnectionLostError,
+    Endpoint,
+    new_token,
+)
 from reconciler.rayfine.runtime.errors import EnvironmentEndedError, LoadError
 from reconciler.rayfine.runtime.local import replica_names
 from reconciler.rayfine.runtime.options import LoadOptions
 from reconciler.rayfine.runtime.replica import Replica
 
 _CONNECT_SECONDS = 60.0
+_ATTEMPTS = 2
+"""Ray's client server starts a process per driver, and on a busy head now and then fails to."""
+
 _LISTEN_SECONDS = 10.0
 _ASK_SECONDS = 45.0
 _FAREWELL_SECONDS = 30.0
 _MARGIN = 60.0
 """Seconds beyond the time limit of a start: Ray brings our code to the nodes first."""
 
+_PLACER = "reconciler.rayfine.cluster.placer"
 _ON_EVERY_NODE = (
     "the image has to be on every node with Docker: push it to a registry and pull it there, or "
     "load it: docker save IMAGE | ssh NODE docker load"
@@ -43,11 +52,14 @@ def start_on_cluster(options: LoadOptions, identity: str) -> Sequence[Replica]:
         asked = {"op": "start", "launches": launches, "seconds": options.timeout + _MARGIN}
         found = placement.ask(asked, options.timeout + 2 * _MARGIN)
         _require_started(found["started"])
+        pairs = zip(launches, found["started"], strict=True)
+        replicas = [OnNode(launch, item, placement) for launch, item in pairs]
+        for replica in replicas:
+            replica.require_reachable()
     except BaseException:
         placement.end()
         raise
-    pairs = zip(launches, found["started"], strict=True)
-    return [OnNode(launch, item, placement) for launch, item in pairs]
+    return replicas
 
 
 def _require_listening(address: str) -> None:
@@ -97,24 +109,31 @@ class Placement:
     def __init__(self, address: str, replicas: int) -> None:
         self.address = address
         self._left = replicas
-        self._child = Child("reconciler.rayfine.cluster.placer")
+        self._child = Child(_PLACER)
 
     def connect(self) -> None:
         """Join the cluster. Raises `LoadError`."""
-        self.ask({"op": "connect", "address": self.address}, _CONNECT_SECONDS)
+        message = {"op": "connect", "address": self.address}
+        for left in reversed(range(_ATTEMPTS)):
+            found = self._child.ask(message, _CONNECT_SECONDS)
+            if not left or (found and "client server failed" not in str(found.get("error"))):
+                break
+            self._child.end()
+            self._child = Child(_PLACER)
+        self._checked(found)
 
     def ask(self, message: Mapping[str, Any], seconds: float = _ASK_SECONDS) -> dict[str, Any]:
         """The answer. Raises `LoadError` where it is an error, or does not come."""
-        found = self._child.ask(message, seconds)
+        return self._checked(self._child.ask(message, seconds))
+
+    def _checked(self, found: dict[str, Any]) -> dict[str, Any]:
         told = found.get("error")
         if told is None and found.get("ok"):
             return found
-        why = told["what"] if told else self._child.last_words() or "no answer in time"
-        raise LoadError(
-            f"the Ray cluster: {why}",
-            where=self.address,
-            fix=(told or {}).get("fix") or "see that the address is right and the cluster runs",
-        )
+        if told is None:
+            why = self._child.last_words() or "our connection to it gave no answer in time"
+            told = {"what": why, "fix": "see that the address is right and the cluster runs"}
+        raise LoadError(f"the Ray cluster: {told['what']}", where=self.address, fix=told["fix"])
 
     def remove(self, name: str) -> None:
         """Remove one replica's container; after the last one the connection ends."""
@@ -143,6 +162,19 @@ class OnNode(Replica):
         self._removed = False
         endpoint = Endpoint(self.node, int(started["port"]), launch["token"])
         self.client = AgentClient(endpoint)
+
+    def require_reachable(self) -> None:
+        """Raise `LoadError` unless its agent answers here, and not only on its node."""
+        try:
+            self.client.health()
+        except ConnectionLostError as error:
+            port = self.client.endpoint.port
+            raise LoadError(
+                f"its container runs, but its port {port} cannot be reached from here: {error}",
+                where=f"node {self.node}",
+                fix="let this machine reach the nodes' ports (Docker takes free ones, on Linux "
+                "32768 to 60999), or call from inside the cluster's network",
+            ) from error
 
     def hide(self, redact: Callable[[str], str]) -> None:
         self._redact = redact

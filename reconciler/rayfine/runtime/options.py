@@ -108,6 +108,13 @@ def _check_transport(options: LoadOptions) -> None:
             where="ray_address",
             fix="leave mode and transport out",
         )
+    for name in ("docker_host", "host", "url", "tls"):
+        if options.ray_address and getattr(options, name):
+            raise LoadError(
+                f"{name} and ray_address exclude each other",
+                where=name,
+                fix="leave it out: a node uses its own engine, the DOCKER_HOST of its `ray start`",
+            )
     if options.transport == "agent":
         return
     if options.engine != "ray" or options.mode != "local":
