@@ -116,8 +116,9 @@ def outcomes_answer(plan: Plan, outcomes: Sequence[Outcome]) -> dict[str, Any]:
     """What became of an applied plan; what was not applied comes first and in full."""
     failed = [item for item in outcomes if item.status is not Status.APPLIED]
     applied = [item for item in outcomes if item.status is Status.APPLIED]
+    line = apply_line(outcomes, len(plan.refused))
     answer: dict[str, Any] = {
-        "summary": apply_line(outcomes) if outcomes else "There was nothing to apply.",
+        "summary": line if outcomes or plan.refused else "There was nothing to apply.",
         "not_applied": [
             {
                 "address": item.change.address,
