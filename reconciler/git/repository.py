@@ -43,6 +43,16 @@ class Repository:
         self.prefix = "" if inside == "." else PurePosixPath(inside).as_posix() + "/"
         """The directory inside of the repository, with a closing slash; empty for its top."""
 
+    def require_outermost(self) -> None:
+        """Refuse a submodule: which repository that is, a branch of the outer one decides."""
+        outer = self.ask("rev-parse", "--show-superproject-working-tree")
+        if outer:
+            raise ConfigError(
+                "this is a submodule: which repository it is, the branch of the outer one decides",
+                where=str(self.top),
+                fix="run it in a clone of that repository itself, or without --config-from",
+            )
+
     def commit(self, ref: str) -> str:
         """The full hash of the commit that a ref, tag or hash means."""
         found = None
