@@ -37,6 +37,14 @@ def is_dirty(directory: Path, paths: Sequence[Path]) -> bool:
     return bool(names and _ask_git(directory, "--literal-pathspecs", *words, "--", *names))
 
 
+def has_ignored(directory: Path, paths: Sequence[Path], suffixes: tuple[str, ...]) -> bool:
+    """Whether files of these names in these directories are kept out of Git; False outside Git."""
+    words = ["ls-files", "--others", "--ignored", "--exclude-standard", "-z"]
+    names = [str(path) for path in paths if path.is_dir()]
+    said = names and _ask_git(directory, "--literal-pathspecs", *words, "--", *names)
+    return any(name.endswith(suffixes) for name in (said or "").split("\0"))
+
+
 def origin_url(directory: Path) -> str | None:
     """The address of the remote `origin`, without any user name, password or query in it."""
     address = _ask_git(directory, "config", "--get", "remote.origin.url")
