@@ -7,22 +7,15 @@ from difflib import get_close_matches
 from typing import Any
 
 from reconciler.agent import headings, messages
+from reconciler.agent.base import Base, read_base
 from reconciler.agent.consent import Consent
 from reconciler.agent.description import asset_lines
-from reconciler.agent.proposal import (
-    Base,
-    Draft,
-    commit_draft,
-    draft_manifest,
-    draft_removal,
-    read_base,
-)
+from reconciler.agent.proposal import Draft, commit_draft, draft_manifest, draft_removal
 from reconciler.agent.request import ADDRESS_KIND, Asked
 from reconciler.agent.settings import AgentSettings
 from reconciler.config import Config
 from reconciler.render.model_text import quoted
 from reconciler.resource import Resource
-from reconciler.strict_yaml import load as load_yaml
 
 
 def propose_creation(
@@ -44,8 +37,7 @@ def _with_metadata(asked: Asked, base: Base) -> dict[str, Any]:
     stated = base.find(asked.environment.key)
     if stated is None:
         return dict(asked.document)
-    file, index, _ = base.document_of(stated)
-    present = load_yaml(file.data, file.name)[index].data["metadata"]
+    present = base.document_of(stated)[2]["metadata"]
     return {**asked.document, "metadata": {**present, **asked.document["metadata"]}}
 
 
@@ -83,7 +75,7 @@ def _finish(draft: Draft, settings: AgentSettings, consent: Consent, lines: list
         ("Asked For", f"{draft.verb} the manifest"),
         ("File", draft.file),
         ("Resources That Differ", ", ".join(draft.addresses)),
-        ("Base", draft.base[:12]),
+        ("Base", draft.base.commit[:12]),
     ]
     if not consent.given:
         heading = headings.PROPOSAL_PREVIEW if consent.dry_run else headings.CONFIRM_PROPOSAL

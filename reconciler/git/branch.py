@@ -22,6 +22,7 @@ _LOCAL_VARIABLES = frozenset(
     }
 )
 """What a hook sets for the repository it runs in: here, the directory decides."""
+_SORTS = {"040000": "directory", "120000": "symbolic link", "160000": "submodule"}
 _SAFE = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "--literal-pathspecs")
 
 
@@ -31,6 +32,20 @@ class Checkout:
 
     directory: Path
     prefix: str
+
+
+@dataclass(frozen=True, slots=True)
+class TreeEntry:
+    """What a commit has at a path, which is relative to the repository's root."""
+
+    path: str
+    mode: str
+    blob: str
+
+    @property
+    def sort(self) -> str:
+        """A file, a directory, a symbolic link or a submodule."""
+        return _SORTS.get(self.mode, "file")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,18 +105,33 @@ def current_branch(checkout: Checkout) -> str:
     return name.decode(errors="replace").strip()
 
 
-def read_tree(checkout: Checkout, commit: str, directory: str) -> list[TreeFile]:
-    """The regular files below a directory (relative to the repository's root) of a commit."""
-    listed = _git(checkout.directory, "ls-tree", "-r", "-z", "--full-tree", commit, "--", directory)
-    entries = []
-    for row in listed.decode(errors="surrogateescape").split("\0"):
+def list_tree(checkout: Checkout, commit: str, directory: str) -> list[TreeEntry]:
+    """What is below a directory (relative to the repository's root) of a commit or tree.
+
+    The directory itself and those that lead to it come first, as far as they are there: any of
+    them may be something else, such as a link. Directories below it are entries, too.
+    """
+    parts = directory.split("/")
+    rows = [
+        _git(checkout.directory, "ls-tree", "-z", "--full-tree", commit, "--", "/".join(path))
+        for path in (parts[:count] for count in range(1, len(parts) + 1))
+    ]
+    words = ("ls-tree", "-r", "-t", "-z", "--full-tree", commit, "--", f"{directory}/")
+    rows.append(_git(checkout.directory, *words))
+    found = {}
+    for row in b"".join(rows).decode(errors="surrogateescape").split("\0")[:-1]:
         head, _, path = row.partition("\t")
-        words = head.split(" ")
-        if len(words) == 3 and words[0] in ("100644", "100755"):
-            entries.append((path, words[0], words[2]))
-    contents = _read_blobs(checkout, [blob for _, _, blob in entries])
+        mode, _, blob = head.split(" ")
+        found[path] = TreeEntry(path, mode, blob)
+    return list(found.values())
+
+
+def read_tree(checkout: Checkout, entries: Sequence[TreeEntry]) -> list[TreeFile]:
+    """The regular files among these entries, with their contents."""
+    files = [entry for entry in entries if entry.sort == "file"]
+    contents = _read_blobs(checkout, [entry.blob for entry in files])
     return [
-        TreeFile(path, mode, data) for (path, mode, _), data in zip(entries, contents, strict=True)
+        TreeFile(entry.path, entry.mode, data) for entry, data in zip(files, contents, strict=True)
     ]
 
 
@@ -133,7 +163,10 @@ def make_branch(checkout: Checkout, name: str, new: NewCommit) -> tuple[str, boo
 
 
 def write_tree(checkout: Checkout, new: NewCommit) -> str:
-    """Write the tree of a commit and return its hash; no branch leads to it yet."""
+    """Write the tree of a commit and return its hash; no branch leads to it yet.
+
+    Raises `ConfigError` if it would differ from the base in anything but the regular files named.
+    """
     with tempfile.TemporaryDirectory(prefix="reconcile-index-") as place:
         environ = {"GIT_INDEX_FILE": os.path.join(place, "index")}  # noqa: PTH118  (text is wanted)
         _git(checkout.directory, "read-tree", new.base, environ=environ)
@@ -148,7 +181,9 @@ def write_tree(checkout: Checkout, new: NewCommit) -> str:
             mode = modes.get(path, "100644").encode()
             rows += mode + b" " + blob.strip() + b"\t" + raw + b"\0"
         _git(checkout.directory, "update-index", "-z", "--index-info", given=rows, environ=environ)
-        return _git(checkout.directory, "write-tree", environ=environ).decode().strip()
+        tree = _git(checkout.directory, "write-tree", environ=environ).decode().strip()
+    _require_only(checkout, new, tree)
+    return tree
 
 
 def _modes(checkout: Checkout, environ: Mapping[str, str]) -> dict[str, str]:
@@ -158,6 +193,20 @@ def _modes(checkout: Checkout, environ: Mapping[str, str]) -> dict[str, str]:
         head, _, path = row.partition("\t")
         found[path] = head.split(" ")[0]
     return found
+
+
+def _require_only(checkout: Checkout, new: NewCommit, tree: str) -> None:
+    """What the commit would change is asked of git itself, and not of what was meant."""
+    words = ("diff-tree", "-r", "-z", "--no-renames", "--ignore-submodules=none", new.base, tree)
+    fields = _git(checkout.directory, *words).decode(errors="surrogateescape").split("\0")[:-1]
+    for head, path in zip(fields[::2], fields[1::2], strict=True):
+        modes = set(head.removeprefix(":").split(" ")[:2]) - {"000000"}
+        if path not in new.files or not all(mode.startswith("100") for mode in modes):
+            raise ConfigError(
+                "this commit would change more than the files that it is to change",
+                where=path,
+                fix="a file, a link or a submodule of that name is in the way: commit it by hand",
+            )
 
 
 def _existing(checkout: Checkout, name: str) -> str:

@@ -3,7 +3,8 @@
 import json
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,18 @@ import yaml
 
 from reconciler.agent import (
     AgentSettings,
+    commit_draft,
+    draft_removal,
     propose_manifest,
     propose_removal,
+    read_base,
     runai_create_environment,
     runai_delete_environment,
     using,
 )
 from reconciler.cli.main import run
 from reconciler.config import load_config
-from reconciler.errors import ConfigError
+from reconciler.errors import ConfigError, ReconcileError
 from tests.agent.site import Site, title
 
 MANIFESTS = """\
@@ -350,3 +354,126 @@ def test_a_manifest_that_an_overlay_patches_does_not_go_alone(repo: Repo) -> Non
     assert "with the overlays of target live" in said
     assert repo.branches() == ["main"]
     assert title(runai_delete_environment("one", confirmed=True)).startswith("✅")
+
+
+def _link(place: Path, leads_to: str) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.symlink_to(leads_to)
+
+
+def _linked_directory(repo: Repo) -> str:
+    (repo.infra / "manifests").rename(repo.infra / "real")
+    _link(repo.infra / "manifests", "real")
+    return "infra/manifests"
+
+
+def _linked_parent(repo: Repo) -> str:
+    (repo.infra / "manifests").rename(repo.infra / "real")
+    (repo.infra / "reconciler.yaml").write_text(
+        (repo.infra / "reconciler.yaml").read_text() + "manifests: deploy/manifests\n"
+    )
+    (repo.infra / "there").mkdir()
+    (repo.infra / "real").rename(repo.infra / "there" / "manifests")
+    _link(repo.infra / "deploy", "there")
+    return "infra/deploy"
+
+
+def _linked_file(repo: Repo) -> str:
+    hidden = repo.infra / "manifests" / ".v" / "1.yaml"
+    hidden.parent.mkdir()
+    (repo.infra / "manifests" / "all.yaml").rename(hidden)
+    _link(repo.infra / "manifests" / "all.yaml", ".v/1.yaml")
+    return "infra/manifests/all.yaml"
+
+
+def _linked_subdirectory(repo: Repo) -> str:
+    hidden = repo.infra / "manifests" / ".v"
+    hidden.mkdir()
+    (repo.infra / "manifests" / "all.yaml").rename(hidden / "all.yaml")
+    _link(repo.infra / "manifests" / "team", ".v")
+    return "infra/manifests/team"
+
+
+def _linked_overlays(repo: Repo) -> str:
+    (repo.infra / "real").mkdir()
+    (repo.infra / "real" / ".keep").touch()
+    _link(repo.infra / "overlays", "real")
+    return "infra/overlays"
+
+
+def _submodule(repo: Repo, path: str) -> None:
+    """Record a submodule, as `git submodule add` does; its commit need not be here."""
+    head = repo.git("rev-parse", "HEAD")
+    repo.git("update-index", "--add", "--cacheinfo", f"160000,{head},{path}")
+    repo.git("commit", "--quiet", "--message", f"Add {path}")
+
+
+def _manifests_as_submodule(repo: Repo) -> str:
+    repo.git("rm", "--quiet", "-r", "infra/manifests")
+    _submodule(repo, "infra/manifests")
+    return "infra/manifests"
+
+
+def _submodule_below(repo: Repo) -> str:
+    _submodule(repo, "infra/manifests/team")
+    return "infra/manifests/team"
+
+
+@pytest.mark.parametrize(
+    "arrange",
+    [
+        *(_linked_directory, _linked_parent, _linked_file, _linked_subdirectory),
+        *(_linked_overlays, _manifests_as_submodule, _submodule_below),
+    ],
+)
+def test_links_and_submodules_among_the_manifests_are_refused(
+    repo: Repo, arrange: Callable[[Repo], str]
+) -> None:
+    place = arrange(repo)
+    if "submodule" not in arrange.__name__:
+        repo.commit("Rearrange")
+        assert run(["-C", str(repo.infra), "validate"]) == 0
+    for said in (really(SPEC), really({**SPEC, "name": "two"}), really({**SPEC, "name": "all"})):
+        assert title(said) == "❌ Proposal Failed"
+        kind = "submodule" if "submodule" in arrange.__name__ else "symbolic link"
+        assert f"{place}: this is a {kind} in the commit" in said
+        assert "What to do: " in said
+    assert title(runai_delete_environment("two", confirmed=True)) == "❌ Proposal Failed"
+    assert repo.branches() == ["main"]
+
+
+def test_links_that_are_no_manifests_do_not_count(repo: Repo) -> None:
+    _link(repo.infra / "manifests" / ".#all.yaml", "user@host.1")
+    _link(repo.infra / "docs" / "manifests", "../manifests")
+    repo.commit("Leave a lock of an editor behind")
+    assert title(really(SPEC)) == "✅ Environment Change Proposed"
+
+
+def test_a_manifests_directory_that_is_a_file_is_refused(repo: Repo) -> None:
+    repo.git("rm", "--quiet", "-r", "infra/manifests")
+    (repo.infra / "manifests").write_text("no directory\n")
+    repo.commit("Put a file there")
+    said = really(SPEC)
+    assert "infra/manifests: this is a file in the commit" in said
+    assert repo.branches() == ["main"]
+
+
+def test_a_new_manifest_takes_no_name_that_is_taken_by_anything(repo: Repo) -> None:
+    (repo.infra / "manifests" / "NEW.yaml").mkdir()
+    (repo.infra / "manifests" / "NEW.yaml" / "readme.txt").write_text("a directory\n")
+    (repo.infra / "manifests" / "new-2.yaml").write_text("# only a comment\n")
+    repo.commit("Take names")
+    assert "File: manifests/new-3.yaml" in really(SPEC)
+    assert repo.git("diff", "--name-status", "main", repo.proposed()) == (
+        "A\tinfra/manifests/new-3.yaml"
+    )
+
+
+def test_what_was_written_is_compared_with_what_was_meant(repo: Repo) -> None:
+    config, settings = load_config(repo.infra / "reconciler.yaml"), AgentSettings()
+    draft = draft_removal(read_base(config, settings), "RunaiEnvironment.two")
+    for data in (None, MANIFESTS.encode(), MANIFESTS.replace("a:1", "a:2").encode()):
+        with pytest.raises(ReconcileError, match="state something else"):
+            commit_draft(replace(draft, data=data), settings)
+    assert repo.branches() == ["main"]
+    assert commit_draft(draft, settings).addresses == ("RunaiEnvironment.two",)

@@ -12,9 +12,11 @@ from reconciler.git.branch import (
     NewCommit,
     current_branch,
     find_commit,
+    list_tree,
     make_branch,
     open_checkout,
     read_tree,
+    write_tree,
 )
 
 
@@ -41,18 +43,63 @@ def checkout(request: pytest.FixtureRequest, tmp_path: Path) -> Checkout:
     return open_checkout(tmp_path / "infra")
 
 
-def test_a_commit_is_read_without_links_and_with_odd_names(checkout: Checkout) -> None:
+def test_a_commit_is_listed_with_links_and_odd_names_and_its_files_are_read(
+    checkout: Checkout,
+) -> None:
     base = find_commit(checkout, "HEAD")
-    found = {item.path: item for item in read_tree(checkout, base, f"{checkout.prefix}manifests/")}
+    entries = list_tree(checkout, base, "infra/manifests")
     assert checkout.prefix == "infra/"
+    assert [(item.path, item.sort) for item in entries] == [
+        ("infra", "directory"),
+        ("infra/manifests", "directory"),
+        ("infra/manifests/a.yaml", "file"),
+        ("infra/manifests/link.yaml", "symbolic link"),
+        ("infra/manifests/run.yaml", "file"),
+        ("infra/manifests/sub dir", "directory"),
+        ("infra/manifests/sub dir/ü.yaml", "file"),
+    ]
+    found = {item.path: item for item in read_tree(checkout, entries)}
     assert {path: item.data for path, item in found.items()} == {
         "infra/manifests/a.yaml": b"a: 1\r\n",
         "infra/manifests/run.yaml": b"c: 3\n",
         "infra/manifests/sub dir/ü.yaml": b"b: 2\n",
     }
     assert found["infra/manifests/run.yaml"].mode == "100755"
-    assert read_tree(checkout, base, "infra/nothing/") == []
+    assert [item.path for item in list_tree(checkout, base, "infra/nothing")] == ["infra"]
     assert current_branch(checkout) == "main"
+
+
+def test_a_link_on_the_way_is_listed_and_not_followed(checkout: Checkout) -> None:
+    (checkout.directory / "there").symlink_to("manifests")
+    git(checkout.directory, "add", "--all")
+    git(checkout.directory, "commit", "--quiet", "--message", "Link")
+    for directory in ("infra/there", "infra/there/sub dir"):
+        found = list_tree(checkout, find_commit(checkout, "HEAD"), directory)
+        assert [(item.path, item.sort) for item in found] == [
+            ("infra", "directory"),
+            ("infra/there", "symbolic link"),
+        ]
+
+
+@pytest.mark.parametrize(
+    ("path", "data"),
+    [
+        ("infra/manifests/link.yaml", b"l: 1\n"),
+        ("infra/manifests/link.yaml", None),
+        ("infra/manifests/link.yaml/x.yaml", b"x: 1\n"),
+        ("infra/manifests/a.yaml/x.yaml", b"x: 1\n"),
+        ("infra/manifests", b"m: 1\n"),
+    ],
+)
+def test_a_write_that_would_change_more_than_its_file_is_refused(
+    checkout: Checkout, path: str, data: bytes | None
+) -> None:
+    new = NewCommit(find_commit(checkout, "HEAD"), {path: data}, "Do it\n")
+    with pytest.raises(ConfigError, match="would change more than the files"):
+        write_tree(checkout, new)
+    with pytest.raises(ConfigError, match="would change more than the files"):
+        make_branch(checkout, "reconcile/x", new)
+    assert git(checkout.directory, "branch", "--format=%(refname:short)") == "main"
 
 
 def test_files_are_written_changed_and_removed(checkout: Checkout) -> None:
@@ -101,7 +148,7 @@ def test_a_path_with_a_newline_is_one_path(checkout: Checkout) -> None:
     name = "infra/manifests/two\nlines\t.yaml"
     new = NewCommit(find_commit(checkout, "HEAD"), {name: b"x: 1\n"}, "Do it\n")
     commit, _ = make_branch(checkout, "reconcile/z", new)
-    assert name in {item.path for item in read_tree(checkout, commit, "infra/manifests/")}
+    assert name in {item.path for item in list_tree(checkout, commit, "infra/manifests")}
 
 
 def test_git_that_is_not_there_is_said(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
