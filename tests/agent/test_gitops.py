@@ -25,6 +25,7 @@ from reconciler.agent import (
 from reconciler.cli.main import run
 from reconciler.config import load_config
 from reconciler.errors import ConfigError, ReconcileError
+from reconciler.render.model_text import NOTICE
 from tests.agent.site import Site, title
 
 MANIFESTS = """\
@@ -477,3 +478,60 @@ def test_what_was_written_is_compared_with_what_was_meant(repo: Repo) -> None:
             commit_draft(replace(draft, data=data), settings)
     assert repo.branches() == ["main"]
     assert commit_draft(draft, settings).addresses == ("RunaiEnvironment.two",)
+
+
+RICH = """\
+apiVersion: reconciler/v1
+kind: RunaiEnvironment
+metadata: {name: rich}
+spec:
+  scope: tenant
+  image: "a:1"
+  description: "text of others `and a backtick`"
+  compute: {gpu: 1}
+  environment_variables: {A: "1", B: {credential: {name: x, key: y}}}
+  tools: [jupyter]
+"""
+
+
+def test_a_change_shows_all_that_it_drops(repo: Repo) -> None:
+    (repo.infra / "manifests" / "rich.yaml").write_text(RICH)
+    repo.commit("Add a rich one")
+    spec = {"name": "rich", "scope": "cluster", "image": "a:2", "environment_variables": {"A": "2"}}
+    preview = runai_create_environment(spec)
+    assert repo.branches() == ["main"]
+    said = really(spec)
+    assert repo.proposed()
+    for text in (preview, said):
+        shown = text.partition("What Differs From the Base:\n")[2].partition("\n\n")[0]
+        assert shown.splitlines() == [
+            "  • RunaiCompute.rich: delete (no manifest states it any more)",
+            "  • RunaiEnvironment.rich: replace (its id changes)",
+            '    - connections.Jupyter.connection_type: `"ExternalUrl"` is removed',
+            "    - connections.Jupyter.container_port: `8888` is removed",
+            '    - connections.Jupyter.tool_type: `"jupyter-notebook"` is removed',
+            '    - description: `"text of others \\x60and a backtick\\x60"` is removed',
+            '    - environment_variables.B.credential.key: `"y"` is removed',
+            '    - environment_variables.B.credential.name: `"x"` is removed',
+            '    - environment_variables.A: `"1"` becomes `"2"`',
+            '    - image: `"a:1"` becomes `"a:2"`',
+            '    - scope: `"tenant"` becomes `"cluster"`',
+            "The document is written anew: comments inside of it are not kept.",
+        ]
+        assert NOTICE in text
+
+
+def test_a_creation_and_a_removal_show_each_address(repo: Repo) -> None:
+    said = runai_create_environment(SPEC)
+    assert "  • RunaiCompute.new: create\n  • RunaiEnvironment.new: create\n" in said
+    said = runai_delete_environment("one")
+    for kind in ("RunaiCompute", "RunaiEnvironment"):
+        assert f"  • {kind}.one: delete (no manifest states it any more)\n" in said
+
+
+def test_fields_beyond_a_number_are_counted(repo: Repo) -> None:
+    variables = {f"V{number:03}": "x" for number in range(100)}
+    wide = {"name": "two", "scope": "tenant", "image": "b:1", "environment_variables": variables}
+    said = runai_create_environment(wide)
+    assert said.count("is added") == 60
+    assert "    - and 40 more fields that differ\n" in said
