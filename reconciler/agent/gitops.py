@@ -95,5 +95,5 @@ def _differing(draft: Draft) -> list[str]:
     """What becomes of each address, and of what the manifest said that was not asked about."""
     lines = difference_lines(draft.differing, draft.base.resources, draft.resources)
     if draft.verb == "change":
-        lines.append("The document is written anew: comments inside of it are not kept.")
+        lines.append("The document is written anew: comments between its fields are not kept.")
     return ["What Differs From the Base:", *lines]

@@ -516,7 +516,7 @@ def test_a_change_shows_all_that_it_drops(repo: Repo) -> None:
             '    - environment_variables.A: `"1"` becomes `"2"`',
             '    - image: `"a:1"` becomes `"a:2"`',
             '    - scope: `"tenant"` becomes `"cluster"`',
-            "The document is written anew: comments inside of it are not kept.",
+            "The document is written anew: comments between its fields are not kept.",
         ]
         assert NOTICE in text
 
