@@ -13,14 +13,8 @@ from typing import Any
 from reconciler.agent.settings import AgentSettings
 from reconciler.config import Config
 from reconciler.errors import ConfigError, ManifestError
-from reconciler.git.branch import (
-    Checkout,
-    TreeEntry,
-    find_commit,
-    list_tree,
-    open_checkout,
-    read_tree,
-)
+from reconciler.git.branch import TreeEntry, list_tree, read_tree
+from reconciler.git.checkout import Checkout, find_commit, open_checkout
 from reconciler.kinds.base import LoadContext
 from reconciler.manifest import ManifestFile, load_files
 from reconciler.manifest.files import SUFFIXES

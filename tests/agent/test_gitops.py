@@ -535,3 +535,30 @@ def test_fields_beyond_a_number_are_counted(repo: Repo) -> None:
     said = runai_create_environment(wide)
     assert said.count("is added") == 60
     assert "    - and 40 more fields that differ\n" in said
+
+
+def test_a_commit_that_ought_to_be_signed_is_signed_by_a_person(repo: Repo) -> None:
+    repo.git("config", "commit.gpgSign", "true")
+    repo.git("config", "gpg.program", "false")
+    said = really(SPEC)
+    branch = repo.proposed()
+    assert f"  1. git switch {branch} && git commit --amend --no-edit -S" in said
+    assert "gpgsig" not in repo.git("cat-file", "commit", branch)
+
+
+def test_a_branch_in_the_way_is_named_with_what_helps(repo: Repo) -> None:
+    repo.git("branch", "reconcile")
+    said = really(SPEC)
+    assert title(said) == "❌ Proposal Failed"
+    assert "the branch reconcile is in the way of reconcile/create-new-" in said
+    assert "What to do: `rename it: git branch -m reconcile OTHER-NAME`" in said
+
+
+def test_a_repository_of_another_user_is_named_with_what_helps(
+    repo: Repo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    said = really(SPEC)
+    assert title(said) == "❌ Proposal Failed"
+    assert "dubious ownership" in said
+    assert f"git config --global --add safe.directory {repo.root}" in said

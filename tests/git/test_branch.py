@@ -8,16 +8,14 @@ import pytest
 
 from reconciler.errors import ConfigError
 from reconciler.git.branch import (
-    Checkout,
     NewCommit,
-    current_branch,
-    find_commit,
     list_tree,
     make_branch,
-    open_checkout,
     read_tree,
+    wants_signatures,
     write_tree,
 )
+from reconciler.git.checkout import Checkout, current_branch, find_commit, open_checkout
 
 
 def git(place: Path, *words: str) -> str:
@@ -153,5 +151,55 @@ def test_a_path_with_a_newline_is_one_path(checkout: Checkout) -> None:
 
 def test_git_that_is_not_there_is_said(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", os.devnull)
-    with pytest.raises(ConfigError, match="git is not installed"):
+    with pytest.raises(ConfigError, match="git rev-parse could not be run"):
         open_checkout(checkout.directory)
+
+
+def test_a_repository_of_another_user_is_said_to_be_one(
+    checkout: Checkout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    with pytest.raises(ConfigError, match="detected dubious ownership in repository") as caught:
+        open_checkout(checkout.directory)
+    top = checkout.directory.parent
+    assert f"git config --global --add safe.directory {top}" in caught.value.fix
+    assert "no Git repository" not in str(caught.value)
+
+
+def test_no_repository_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    with pytest.raises(ConfigError, match="it is in no Git repository") as caught:
+        open_checkout(tmp_path)
+    assert "mode gitops commits to a branch" in caught.value.fix
+
+
+def test_a_repository_that_git_cannot_read_is_said_in_git_s_words(checkout: Checkout) -> None:
+    top = checkout.directory.parent
+    git(top, "config", "core.repositoryFormatVersion", "99")
+    with pytest.raises(ConfigError, match=r"[Ee]xpected git repo version") as caught:
+        open_checkout(checkout.directory)
+    assert "no Git repository" not in str(caught.value)
+
+
+def test_a_branch_that_is_in_the_way_of_a_name_is_said(checkout: Checkout) -> None:
+    git(checkout.directory, "branch", "reconcile")
+    new = NewCommit(find_commit(checkout, "HEAD"), {"infra/x.yaml": b"x: 1\n"}, "Do it\n")
+    with pytest.raises(ConfigError, match="the branch reconcile is in the way of reconcile/x") as e:
+        make_branch(checkout, "reconcile/x", new)
+    assert "git branch -m reconcile OTHER-NAME" in e.value.fix
+    git(checkout.directory, "branch", "-m", "reconcile", "other")
+    git(checkout.directory, "branch", "reconcile/x/y")
+    with pytest.raises(ConfigError, match="the branch reconcile/x/y is in the way") as e:
+        make_branch(checkout, "reconcile/x", new)
+    git(checkout.directory, "branch", "-m", "reconcile/x/y", "another")
+    make_branch(checkout, "reconcile/x", new)
+
+
+def test_a_commit_is_not_signed_whatever_the_configuration_says(checkout: Checkout) -> None:
+    assert not wants_signatures(checkout)
+    git(checkout.directory, "config", "commit.gpgSign", "true")
+    git(checkout.directory, "config", "gpg.program", "false")
+    assert wants_signatures(checkout)
+    new = NewCommit(find_commit(checkout, "HEAD"), {"infra/x.yaml": b"x: 1\n"}, "Do it\n")
+    commit, _ = make_branch(checkout, "reconcile/x", new)
+    assert "gpgsig" not in git(checkout.directory, "cat-file", "commit", commit)
