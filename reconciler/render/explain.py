@@ -145,8 +145,10 @@ def _object(change: Change) -> str:
 def _cause(cause: Cause | None) -> Iterator[str]:
     if cause is None:
         return
-    if cause.edit is not None:
-        edit = cause.edit
+    edit = cause.edit
+    if edit is not None and not edit.commit:
+        yield "The manifest was changed, and that is not committed yet."
+    elif edit is not None:
         yield (
             f"The manifest was changed by commit {one_line(edit.commit[:12])} "
             f"({_shown(edit.author)}, {one_line(edit.when, 40)}): {_shown(edit.subject)}."
