@@ -359,3 +359,49 @@ def test_a_graph_is_of_the_default_target(
     assert "RunaiCompute.train" in capsys.readouterr().out
     assert reconcile("graph", "--target", "other") == 0
     assert "RunaiCompute.train" not in capsys.readouterr().out
+
+
+NOWHERE = MANIFEST.replace("scope: tenant", "scope: project, scope_id: nope")
+
+
+@pytest.mark.parametrize("form", ["annotations", "annotations=notes.txt"])
+def test_what_only_a_plan_finds_is_annotated_on_its_line(
+    project: Path, reconcile: Reconcile, capsys: pytest.CaptureFixture[str], form: str
+) -> None:
+    (project / "manifests" / "m.yaml").write_text(NOWHERE)
+    assert reconcile("plan", "-o", form) == 1
+    out = capsys.readouterr().out
+    text = (project / "notes.txt").read_text() if "=" in form else out
+    (command,) = commands(text)
+    assert (command.name, command.properties["line"]) == ("error", "4")
+    assert command.properties["file"] == "infra/manifests/m.yaml"
+    assert "nope" in command.data
+
+
+def test_a_target_that_fails_is_annotated_and_the_others_go_on(
+    project: Path, reconcile: Reconcile, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / "manifests" / "m.yaml").write_text(NOWHERE)
+    words = ("--target", "sandbox", "--target", "other", "-o", "annotations")
+    assert reconcile("plan", *words) == 1
+    assert len(commands(capsys.readouterr().out)) == 2
+
+
+def test_every_error_is_a_diagnostic_of_the_stream(
+    project: Path, reconcile: Reconcile, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def diagnostics(*words: str) -> list[str]:
+        assert reconcile("plan", "--json", *words) == 1
+        events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert events[0]["type"] == "version"
+        found = [event["diagnostic"] for event in events if event["type"] == "diagnostic"]
+        return [item["summary"] for item in found if item["severity"] == "error"]
+
+    (said,) = diagnostics("--target", "sandbox", "--target", "nope")
+    assert "there is no target nope" in said
+    (said,) = diagnostics("--live", "x.json")
+    assert said == "--live goes with --offline"
+    (project / "manifests" / "m.yaml").write_text(NOWHERE)
+    assert len(diagnostics("--target", "sandbox", "--target", "other")) == 2
+    (said,) = diagnostics()
+    assert "nope" in said
