@@ -30,21 +30,26 @@ class Reading:
 def read_all(resources: Sequence[Resource], providers: Providers, executor: Executor) -> Reading:
     """Resolve the manifests and read every kind once, all systems at the same time.
 
-    Raises `ManifestError` when a manifest names something that its system does not know.
+    Raises `ManifestError` when a manifest names something that its system does not know; once all
+    reads have ended, so that no connection is closed under one.
     """
     kinds = list(providers)
     reads = [_attempt(providers[kind].read) for kind in kinds]
     answers: dict[str, Sequence[LiveResource] | ProviderError] = {}
     desired: tuple[Resource, ...] = ()
     failures: dict[str, ProviderError] = {}
+    wrong: ManifestError | None = None
     tasks: list[Callable[[], Any]] = [lambda: resolve_all(resources, providers), *reads]
     for index, result in executor.run(tasks):
         if index == 0:
             if isinstance(result, ManifestError):
-                raise result
-            desired, failures = result
+                wrong = result
+            else:
+                desired, failures = result
         else:
             answers[kinds[index - 1]] = result
+    if wrong is not None:
+        raise wrong
     live: list[LiveResource] = []
     for kind in kinds:
         answer = answers[kind]
