@@ -4,22 +4,20 @@ No input is ever part of a shell command: all arrive as variables and leave as a
 """
 
 import json
-import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from reconciler.errors import ConfigError, ReconcileError
 from reconciler.github.api import GitHub
+from reconciler.github.command import REFUSED, run_reconcile
 from reconciler.github.reviewed import PLAN_FILE, artifact_name, fetch_reviewed
-from reconciler.github.runner import Runner, annotate, temporary, untrusted_log
+from reconciler.github.runner import Runner, annotate, temporary
 from reconciler.github.sticky import close_drift, report_drift, write_comment
 
 PAGE_FILE = "plan.md"
 _ANNOTATIONS = "annotations.txt"
-_REFUSED = 4
-"""Exit code of a plan or apply with refused changes."""
 
 
 def plan(runner: Runner) -> int:
@@ -39,7 +37,7 @@ def plan(runner: Runner) -> int:
     arguments += ["-o", f"markdown={page}", "-o", f"html={page.with_suffix('.html')}"]
     arguments += ["-o", f"annotations={notes}", *_comparisons(runner, place)]
     arguments += ["--offline", "-o", f"json={saved}"] if offline else ["--out", str(saved)]
-    code, text = _reconcile(runner, arguments)
+    code, text = run_reconcile(runner, arguments)
     _show_annotations(notes)
     found = _read(saved)
     if not page.exists():  # no plan was made
@@ -48,7 +46,7 @@ def plan(runner: Runner) -> int:
     outputs = _outputs(found)
     runner.output(directory=str(place), artifact=_artifact(runner, target), **outputs)
     pending = outputs["changes"] == "true"
-    if code == _REFUSED and runner.event_name == "push" and pending and found["applyable"]:
+    if code == REFUSED and runner.event_name == "push" and pending and found["applyable"]:
         annotate("warning", "some changes are refused; the others can be applied")
         return 0
     return code
@@ -70,7 +68,7 @@ def apply(runner: Runner) -> int:
     saved = runner.get("RECONCILE_PLAN")  # tells what moved, where the digest alone could not
     arguments = ["apply", *([saved] if saved else []), "--target", target, "--apply"]
     arguments += ["--expect-digest", digest, "--allow-from-commit"]
-    code, text = _reconcile(runner, arguments)
+    code, text = run_reconcile(runner, arguments)
     runner.summarise(f"### reconcile apply: {_code(target)}\n\n{fenced(text)}\n")
     return code
 
@@ -81,7 +79,7 @@ def validate(runner: Runner) -> int:
     place.mkdir(parents=True, exist_ok=True)
     notes = place / _ANNOTATIONS
     notes.unlink(missing_ok=True)
-    code, _ = _reconcile(runner, ["validate", "-o", "text", "-o", f"annotations={notes}"])
+    code, _ = run_reconcile(runner, ["validate", "-o", "text", "-o", f"annotations={notes}"])
     _show_annotations(notes)
     return code
 
@@ -135,44 +133,6 @@ def fenced(text: str) -> str:
         longest = max(longest, run)
     fence = "`" * max(3, longest + 1)
     return f"{fence}\n{text.rstrip()}\n{fence}"
-
-
-def _reconcile(runner: Runner, arguments: Sequence[str]) -> tuple[int, str]:
-    """Run the command in the directory asked for; show what it says, return the result.
-
-    What it says on standard error is part of the result only where it failed.
-    """
-    directory = runner.get("RECONCILE_DIRECTORY", ".")
-    python = runner.get("RECONCILE_PYTHON")  # -P: nothing is imported from the directory
-    program = [python, "-P", "-m", "reconciler"] if python else ["reconcile"]
-    command = [*program, "-C", directory, *arguments]
-    with untrusted_log():
-        try:
-            ran = subprocess.run(  # noqa: S603  (a list: no shell, no input as an option)
-                command,
-                check=False,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                env=_environment(runner),
-            )
-        except FileNotFoundError as error:
-            raise ReconcileError(
-                "there is no `reconcile` on this runner", fix="use the action's own set-up"
-            ) from error
-        text, said = (part.decode("utf-8", "replace") for part in (ran.stdout, ran.stderr))
-        sys.stdout.write(f"{text}\n{said}\n")
-        sys.stdout.flush()
-    failed = ran.returncode not in (0, _REFUSED)
-    return ran.returncode, f"{text}\n{said}" if failed else text
-
-
-def _environment(runner: Runner) -> dict[str, str]:
-    """What the command gets: all but the token that only `gh` is for."""
-    return {
-        name: value
-        for name, value in runner.environ.items()
-        if name not in ("GH_TOKEN", "GITHUB_TOKEN")
-    }
 
 
 def _comparisons(runner: Runner, place: Path) -> list[str]:

@@ -116,7 +116,7 @@ class Stage:
             command,
             check=False,
             cwd=self.repository,
-            env=self._environ(),
+            env=self.environ(),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -144,7 +144,8 @@ class Stage:
             }
         )
 
-    def _environ(self) -> dict[str, str]:
+    def environ(self) -> dict[str, str]:
+        """The variables of a runner that talks to this GitHub."""
         kept = {name: os.environ[name] for name in ("LANG", "TMPDIR") if name in os.environ}
         return {
             **kept,

@@ -1,0 +1,105 @@
+"""A step of the action that is cancelled as a runner does it: signals to its first process."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+
+import pytest
+
+from reconciler import __version__
+from tests.workflows.conftest import ROOT, Stage
+
+SLOW = f"""\
+#!/usr/bin/env bash
+[ "$1" = --version ] && {{ echo "reconcile {__version__}"; exit; }}
+trap 'echo "finishing what has begun" >&2' INT
+trap 'echo "RunaiEnvironment.e1: unknown"; echo "Apply incomplete."; exit 5' TERM
+echo "The plan"
+for _ in $(seq 300); do sleep 0.05; done
+"""
+
+
+def step(stage: Stage, head: str, **more: str) -> subprocess.Popen[str]:
+    """The action's one step as the runner starts it, for an apply."""
+    line = re.search(r"^      run: '(.*?)'", (ROOT / "action.yml").read_text(), re.MULTILINE)
+    assert line
+    script = stage.place / "step.sh"
+    script.write_text(line[1])
+    event = stage.place / "event.json"
+    event.write_text(json.dumps({"after": head}))
+    stage.github.repository.refs["heads/main"] = head
+    return subprocess.Popen(
+        ["bash", "--noprofile", "--norc", "-e", "-o", "pipefail", str(script)],
+        cwd=stage.repository,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={
+            **stage.environ(),
+            "GH_TOKEN": "canary",
+            "GITHUB_ACTION_PATH": str(ROOT),
+            "GITHUB_EVENT_NAME": "push",
+            "GITHUB_EVENT_PATH": str(event),
+            "GITHUB_REF": "refs/heads/main",
+            "GITHUB_REPOSITORY": "acme/platform",
+            "GITHUB_SHA": head,
+            "GITHUB_STEP_SUMMARY": str(stage.place / "summary.md"),
+            "RECONCILE_COMMAND": "apply",
+            "RECONCILE_TARGET": "production",
+            **more,
+        },
+    )
+
+
+def until(step: subprocess.Popen[str], words: str) -> str:
+    """What the step's log says up to these words, while the step still runs."""
+    assert step.stdout is not None
+    log = ""
+    for line in step.stdout:
+        log += line
+        if words in line:
+            assert step.poll() is None
+            return log
+    raise AssertionError(log)
+
+
+def test_the_log_shows_what_happens_and_signals_reach_the_command(stage: Stage) -> None:
+    program = stage.place / "bin" / "reconcile"
+    program.parent.mkdir()
+    program.write_text(SLOW)
+    program.chmod(0o755)
+    path = f"{program.parent}{os.pathsep}{os.environ['PATH']}"
+    running = step(stage, "a" * 40, PATH=path, RECONCILE_EXPECT_DIGEST="d")
+    until(running, "The plan")
+    running.send_signal(signal.SIGINT)
+    until(running, "finishing what has begun")
+    running.send_signal(signal.SIGTERM)
+    rest, _ = running.communicate(timeout=60)
+    assert "RunaiEnvironment.e1: unknown\nApply incomplete.\n" in rest
+    assert running.returncode == 5
+    summary = (stage.place / "summary.md").read_text()
+    assert "RunaiEnvironment.e1: unknown\nApply incomplete.\n" in summary
+    assert "finishing what has begun" in summary
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_cancelled_apply_says_what_became_of_every_change(
+    stage: Stage, number: signal.Signals
+) -> None:
+    head = stage.commit({f"e{n}": "x:1" for n in range(12)}, "Start")
+    plan = stage.reconcile("plan", "--target", "production", "-o", "digest")
+    running = step(stage, head, RECONCILE_EXPECT_DIGEST=plan.stdout.strip())
+    log = until(running, "Creating...")
+    assert "Plan: 12 to add, 0 to change, 0 to destroy." in log
+    running.send_signal(number)
+    rest, _ = running.communicate(timeout=60)
+    log += rest
+    told = re.findall(
+        r"^RunaiEnvironment\.e\d+: (?:not_attempted|unknown|failed)", log, re.MULTILINE
+    )
+    applied = re.search(r"Resources: (\d+) added", log)
+    assert applied, log
+    assert len(told) + int(applied[1]) == 12
+    assert applied[0] in (stage.place / "summary.md").read_text()
