@@ -87,7 +87,7 @@ def validate(runner: Runner) -> int:
 def reviewed(runner: Runner) -> int:
     """Fetch the plan that the merged pull request showed, for `plan` to compare with.
 
-    Never fails the job: without it the plan says that nothing was compared.
+    Never fails the job: without it, or with one of no use, nothing is compared.
     """
     target = runner.need("RECONCILE_TARGET")
     place = temporary(runner) / target / "reviewed.json"
@@ -97,7 +97,7 @@ def reviewed(runner: Runner) -> int:
     except ReconcileError as error:
         annotate("warning", f"no reviewed plan to compare with: {error}")
         return 0
-    annotate("notice", "comparing with the plan that the pull request showed")
+    annotate("notice", "found the plan that the pull request showed")
     return 0
 
 
@@ -146,7 +146,7 @@ def _comparisons(runner: Runner, place: Path) -> list[str]:
         found += ["--config-from", base]
     earlier = place / "reviewed.json"
     if runner.event_name == "push" and earlier.exists():
-        found += ["--reviewed", str(earlier)]
+        found += ["--reviewed", str(earlier), "--if-comparable"]
     return found
 
 

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -62,6 +63,11 @@ class Stage:
     @property
     def artifacts(self) -> Path:
         return self.place / "artifacts"
+
+    @property
+    def output(self) -> Path:
+        """Where a step that is started by itself writes its outputs."""
+        return self.place / "output"
 
     def git(self, *words: str) -> str:
         """Run git in the repository."""
@@ -123,6 +129,40 @@ class Stage:
             timeout=300,
         )
         return _told(ran)
+
+    def step(self, command: str, head: str, **more: str) -> subprocess.Popen[str]:
+        """The action's one step as the runner starts it, without a workflow; a push by default."""
+        line = re.search(r"^      run: '(.*?)'", (ROOT / "action.yml").read_text(), re.MULTILINE)
+        assert line
+        script, event = self.place / "step.sh", self.place / "event.json"
+        script.write_text(line[1])
+        event.write_text(more.pop("EVENT", "{}"))
+        self.github.repository.refs["heads/main"] = head
+        self.output.write_text("")
+        return subprocess.Popen(
+            ["bash", "--noprofile", "--norc", "-e", "-o", "pipefail", str(script)],
+            cwd=self.repository,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={
+                **self.environ(),
+                "GH_TOKEN": TOKEN,
+                "GITHUB_ACTION_PATH": str(ROOT),
+                "GITHUB_EVENT_NAME": "push",
+                "GITHUB_EVENT_PATH": str(event),
+                "GITHUB_OUTPUT": str(self.output),
+                "GITHUB_REF": "refs/heads/main",
+                "GITHUB_REPOSITORY": "acme/platform",
+                "GITHUB_SHA": head,
+                "GITHUB_STEP_SUMMARY": str(self.place / "summary.md"),
+                "GITHUB_WORKSPACE": str(self.repository),
+                "RECONCILE_COMMAND": command,
+                "RECONCILE_TARGET": "production",
+                "RUNNER_TEMP": str(self.place),
+                **more,
+            },
+        )
 
     def record_artifact(self, name: str, head: str, *, head_repository: int = 1) -> None:
         """Let GitHub list an artifact that a run has kept, as its REST answer describes it."""

@@ -1,6 +1,5 @@
 """A step of the action that is cancelled as a runner does it: signals to its first process."""
 
-import json
 import os
 import re
 import signal
@@ -9,7 +8,7 @@ import subprocess
 import pytest
 
 from reconciler import __version__
-from tests.workflows.conftest import ROOT, Stage
+from tests.workflows.conftest import Stage
 
 SLOW = f"""\
 #!/usr/bin/env bash
@@ -19,38 +18,6 @@ trap 'echo "RunaiEnvironment.e1: unknown"; echo "Apply incomplete."; exit 5' TER
 echo "The plan"
 for _ in $(seq 300); do sleep 0.05; done
 """
-
-
-def step(stage: Stage, head: str, **more: str) -> subprocess.Popen[str]:
-    """The action's one step as the runner starts it, for an apply."""
-    line = re.search(r"^      run: '(.*?)'", (ROOT / "action.yml").read_text(), re.MULTILINE)
-    assert line
-    script = stage.place / "step.sh"
-    script.write_text(line[1])
-    event = stage.place / "event.json"
-    event.write_text(json.dumps({"after": head}))
-    stage.github.repository.refs["heads/main"] = head
-    return subprocess.Popen(
-        ["bash", "--noprofile", "--norc", "-e", "-o", "pipefail", str(script)],
-        cwd=stage.repository,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env={
-            **stage.environ(),
-            "GH_TOKEN": "canary",
-            "GITHUB_ACTION_PATH": str(ROOT),
-            "GITHUB_EVENT_NAME": "push",
-            "GITHUB_EVENT_PATH": str(event),
-            "GITHUB_REF": "refs/heads/main",
-            "GITHUB_REPOSITORY": "acme/platform",
-            "GITHUB_SHA": head,
-            "GITHUB_STEP_SUMMARY": str(stage.place / "summary.md"),
-            "RECONCILE_COMMAND": "apply",
-            "RECONCILE_TARGET": "production",
-            **more,
-        },
-    )
 
 
 def until(step: subprocess.Popen[str], words: str) -> str:
@@ -71,7 +38,7 @@ def test_the_log_shows_what_happens_and_signals_reach_the_command(stage: Stage) 
     program.write_text(SLOW)
     program.chmod(0o755)
     path = f"{program.parent}{os.pathsep}{os.environ['PATH']}"
-    running = step(stage, "a" * 40, PATH=path, RECONCILE_EXPECT_DIGEST="d")
+    running = stage.step("apply", "a" * 40, PATH=path, RECONCILE_EXPECT_DIGEST="d")
     until(running, "The plan")
     running.send_signal(signal.SIGINT)
     until(running, "finishing what has begun")
@@ -90,7 +57,7 @@ def test_a_cancelled_apply_says_what_became_of_every_change(
 ) -> None:
     head = stage.commit({f"e{n}": "x:1" for n in range(12)}, "Start")
     plan = stage.reconcile("plan", "--target", "production", "-o", "digest")
-    running = step(stage, head, RECONCILE_EXPECT_DIGEST=plan.stdout.strip())
+    running = stage.step("apply", head, RECONCILE_EXPECT_DIGEST=plan.stdout.strip())
     log = until(running, "Creating...")
     assert "Plan: 12 to add, 0 to change, 0 to destroy." in log
     running.send_signal(number)

@@ -46,7 +46,7 @@ def test_a_pull_request_is_planned_and_commented_and_applied_after_its_merge(sta
     ran = stage.run("push", base, head)
     assert ran.code == 0, ran.log
     assert ran.jobs == {"plan", "apply"}
-    assert "comparing with the plan that the pull request showed" in ran.log
+    assert "found the plan that the pull request showed" in ran.log
     assert "Apply complete! Resources: 0 added, 1 changed, 0 destroyed." in ran.log
     assert known.writes == []
     assert known.tokens == {f"token {TOKEN}"}
