@@ -14,6 +14,7 @@ from reconciler.github.api import GitHub
 from reconciler.github.command import REFUSED, run_reconcile
 from reconciler.github.reviewed import PLAN_FILE, artifact_name, fetch_reviewed
 from reconciler.github.runner import Runner, annotate, temporary
+from reconciler.github.site import Site
 from reconciler.github.sticky import close_drift, report_drift, write_comment
 
 PAGE_FILE = "plan.md"
@@ -25,14 +26,14 @@ def plan(runner: Runner) -> int:
 
     On a push a refused change ends nothing as long as there are others: apply carries those out.
     """
-    target = runner.need("RECONCILE_TARGET")
-    place = temporary(runner) / target
+    site = Site.of(runner)
+    place = temporary(runner) / site.slug
     place.mkdir(parents=True, exist_ok=True)
     saved, offline = place / PLAN_FILE, runner.get("RECONCILE_OFFLINE") == "true"
     page, notes = place / PAGE_FILE, place / _ANNOTATIONS
     for path in (saved, page, notes):
         path.unlink(missing_ok=True)
-    arguments = ["plan", "--target", target, "-o", "text", "-o", "summary"]
+    arguments = ["plan", "--target", site.target, "-o", "text", "-o", "summary"]
     arguments += [] if offline else ["--allow-from-commit"]
     arguments += ["-o", f"markdown={page}", "-o", f"html={page.with_suffix('.html')}"]
     arguments += ["-o", f"annotations={notes}", *_comparisons(runner, place)]
@@ -41,10 +42,10 @@ def plan(runner: Runner) -> int:
     _show_annotations(notes)
     found = _read(saved)
     if not page.exists():  # no plan was made
-        page.write_text(_failure(runner, target, text), encoding="utf-8")
+        page.write_text(_failure(runner, site, text), encoding="utf-8")
         runner.summarise(page.read_text(encoding="utf-8"))
     outputs = _outputs(found)
-    runner.output(directory=str(place), artifact=_artifact(runner, target), **outputs)
+    runner.output(directory=str(place), artifact=_artifact(runner, site), **outputs)
     pending = outputs["changes"] == "true"
     if code == REFUSED and runner.event_name == "push" and pending and found["applyable"]:
         annotate("warning", "some changes are refused; the others can be applied")
@@ -57,7 +58,7 @@ def apply(runner: Runner) -> int:
 
     A push that another one has overtaken changes nothing: its successor plans everything anew.
     """
-    target = runner.need("RECONCILE_TARGET")
+    site = Site.of(runner)
     digest = runner.need("RECONCILE_EXPECT_DIGEST")
     newest = _newest(runner)
     if newest != runner.sha:
@@ -66,10 +67,10 @@ def apply(runner: Runner) -> int:
         return 0
     runner.output(superseded="false")
     saved = runner.get("RECONCILE_PLAN")  # tells what moved, where the digest alone could not
-    arguments = ["apply", *([saved] if saved else []), "--target", target, "--apply"]
+    arguments = ["apply", *([saved] if saved else []), "--target", site.target, "--apply"]
     arguments += ["--expect-digest", digest, "--allow-from-commit"]
     code, text = run_reconcile(runner, arguments)
-    runner.summarise(f"### reconcile apply: {_code(target)}\n\n{fenced(text)}\n")
+    runner.summarise(f"### reconcile apply: {_title(site)}\n\n{fenced(text)}\n")
     return code
 
 
@@ -89,11 +90,11 @@ def reviewed(runner: Runner) -> int:
 
     Never fails the job: without it, or with one of no use, nothing is compared.
     """
-    target = runner.need("RECONCILE_TARGET")
-    place = temporary(runner) / target / "reviewed.json"
+    site = Site.of(runner)
+    place = temporary(runner) / site.slug / "reviewed.json"
     place.unlink(missing_ok=True)
     try:
-        fetch_reviewed(_github(runner), runner.sha, target, place)
+        fetch_reviewed(_github(runner), runner.sha, site, place)
     except ReconcileError as error:
         annotate("warning", f"no reviewed plan to compare with: {error}")
         return 0
@@ -102,26 +103,25 @@ def reviewed(runner: Runner) -> int:
 
 
 def comment(runner: Runner) -> int:
-    """Write or update the pull request's comment of this target."""
+    """Write or update the pull request's comment of this site."""
     number = runner.pull_request
     if number is None:
         raise ConfigError("this event has no pull request", where=runner.event_name)
-    target = runner.need("RECONCILE_TARGET")
-    text = _body(runner)
-    done = write_comment(_github(runner), number, target, text)
-    annotate("notice", f"{done} the comment of target {target}")
+    site = Site.of(runner)
+    done = write_comment(_github(runner), number, site, _body(runner, site))
+    annotate("notice", f"{done} the comment of target {site}")
     return 0
 
 
 def drift(runner: Runner) -> int:
-    """Open, update or close the one issue about this target's drift."""
-    target = runner.need("RECONCILE_TARGET")
+    """Open, update or close the one issue about this site's drift."""
+    site = Site.of(runner)
     if runner.need("RECONCILE_CHANGES") == "true":
-        done = report_drift(_github(runner), target, _body(runner))
+        done = report_drift(_github(runner), site, _body(runner, site))
     else:
         words = f"No drift any more: [the run that looked]({runner.run_url})."
-        done = close_drift(_github(runner), target, words)
-    annotate("notice", f"issue about drift of target {target}: {done}")
+        done = close_drift(_github(runner), site, words)
+    annotate("notice", f"issue about drift of target {site}: {done}")
     return 0
 
 
@@ -184,24 +184,30 @@ def _show_annotations(path: Path) -> None:
         path.unlink()
 
 
-def _failure(runner: Runner, target: str, text: str) -> str:
+def _failure(runner: Runner, site: Site, text: str) -> str:
     """What a pull request shows where no plan could be made."""
-    head = f"### reconcile plan: {_code(target)}: there is no plan"
+    head = f"### reconcile plan: {_code(site.target)}: there is no plan"
     origin = f"Commit {_code(runner.sha[:7])} · [run]({runner.run_url})"
     return f"{head}\n\n{fenced(text)}\n\n{origin}\n"
 
 
-def _artifact(runner: Runner, target: str) -> str:
+def _artifact(runner: Runner, site: Site) -> str:
     number = runner.pull_request
-    return artifact_name(target, number) if number else f"reconcile-{target}-{runner.event_name}"
+    return artifact_name(site, number) if number else f"reconcile-{site.slug}-{runner.event_name}"
 
 
-def _body(runner: Runner) -> str:
+def _body(runner: Runner, site: Site) -> str:
+    """The page to be shown. It tells of a target; which directory's, is said below its marker."""
     path = Path(runner.need("RECONCILE_BODY"))
     try:
-        return path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"it cannot be read: {error}", where=str(path)) from error
+    if not site.directory:
+        return text
+    first, _, rest = text.partition("\n")
+    said = f"In {_code(site.directory)}:\n\n"
+    return f"{first}\n{said}{rest}" if first.startswith("<!--") else f"{said}{text}"
 
 
 def _newest(runner: Runner) -> str:
@@ -212,6 +218,11 @@ def _newest(runner: Runner) -> str:
 
 def _github(runner: Runner) -> GitHub:
     return GitHub(runner.repository, runner.get("GITHUB_SERVER_URL"))
+
+
+def _title(site: Site) -> str:
+    place = f" in {_code(site.directory)}" if site.directory else ""
+    return f"{_code(site.target)}{place}"
 
 
 def _code(text: str) -> str:

@@ -43,7 +43,8 @@ class FakeGitHub:
         self.repository = Repository()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self.url = f"http://127.0.0.1:{self._server.server_port}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        wait = (0.02,)  # seconds until it sees that it is closed
+        threading.Thread(target=self._server.serve_forever, args=wait, daemon=True).start()
 
     def close(self) -> None:
         """Stop it."""

@@ -1,6 +1,8 @@
 """Single steps of the action, as the runner starts them, without a workflow around them."""
 
 import json
+import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -31,3 +33,47 @@ def test_a_reviewed_plan_of_no_use_does_not_stop_main(stage: Stage, text: str) -
     assert "Warning: nothing was compared: " in log
     assert "nothing was compared with a reviewed plan" in (stage.place / "summary.md").read_text()
     assert "\napplyable<<" in stage.output.read_text()
+
+
+PULL_REQUEST = {"GITHUB_EVENT_NAME": "pull_request"}
+
+
+def outputs(stage: Stage) -> dict[str, str]:
+    """What the last step has put out."""
+    return dict(
+        re.findall(r"^(\S+)<<\S+\n(.*?)\nend_", stage.output.read_text(), re.MULTILINE | re.DOTALL)
+    )
+
+
+def test_directories_with_one_name_of_target_are_kept_apart(stage: Stage) -> None:
+    """A monorepo: one comment, artifact, set of files and issue for each directory."""
+    head = stage.commit({"train": "x:1"}, "Start")
+    places = [".", "infra/a", "infra/b"]
+    for place in places[1:]:
+        (stage.repository / place).mkdir(parents=True)
+        shutil.copy(stage.repository / "reconciler.yaml", stage.repository / place)
+    event, known = json.dumps({"pull_request": {"number": 7}}), stage.github.repository
+    found = []
+    for place in [*places, "./infra/b/"]:
+        more = {"EVENT": event, "RECONCILE_DIRECTORY": place, **PULL_REQUEST}
+        ran(stage, "plan", head, **more)  # of no manifests, but for the first
+        found.append(outputs(stage))
+        more["RECONCILE_BODY"] = str(Path(found[-1]["directory"]) / "plan.md")
+        more["RECONCILE_CHANGES"] = "true" if place in places else "false"
+        for command in ("comment", "drift"):
+            code, log = ran(stage, command, head, **more)
+            assert code == 0, log
+    for name in ("directory", "artifact"):
+        assert len({item[name] for item in found[:3]}) == 3
+        assert len({item[name] for item in found[2:]}) == 1
+    assert found[0]["artifact"] == "reconcile-production-7"
+    assert "/" not in found[1]["artifact"]
+    bodies = [comment["body"] for comment in known.comments[7]]
+    assert len(bodies) == 3
+    assert bodies[0].startswith("<!-- reconcile:production -->\n#")
+    assert bodies[1].splitlines()[1] == "In `infra/a`:"
+    assert [(issue["title"], issue["state"]) for issue in known.issues] == [
+        ("Drift: production is not what the manifests say", "open"),
+        ("Drift: production in infra/a is not what the manifests say", "open"),
+        ("Drift: production in infra/b is not what the manifests say", "closed"),
+    ]
