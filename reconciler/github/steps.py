@@ -103,12 +103,16 @@ def reviewed(runner: Runner) -> int:
 
 
 def comment(runner: Runner) -> int:
-    """Write or update the pull request's comment of this site."""
+    """Write or update the pull request's comment of this site; without a page, that there is none.
+
+    A comment that was left as it is would show the plan of an earlier commit.
+    """
     number = runner.pull_request
     if number is None:
         raise ConfigError("this event has no pull request", where=runner.event_name)
     site = Site.of(runner)
-    done = write_comment(_github(runner), number, site, _body(runner, site))
+    text = _body(runner, site) if runner.get("RECONCILE_BODY") else _failure(runner, site)
+    done = write_comment(_github(runner), number, site, text)
     annotate("notice", f"{done} the comment of target {site}")
     return 0
 
@@ -184,7 +188,7 @@ def _show_annotations(path: Path) -> None:
         path.unlink()
 
 
-def _failure(runner: Runner, site: Site, text: str) -> str:
+def _failure(runner: Runner, site: Site, text: str = "the job failed before its plan") -> str:
     """What a pull request shows where no plan could be made."""
     head = f"### reconcile plan: {_code(site.target)}: there is no plan"
     origin = f"Commit {_code(runner.sha[:7])} · [run]({runner.run_url})"

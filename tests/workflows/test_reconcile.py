@@ -5,6 +5,7 @@ import json
 import pytest
 
 from tests.workflows.conftest import SECRET, TOKEN, Stage
+from tests.workflows.fake_github import BOT
 
 MARKER = "<!-- reconcile:production -->"
 
@@ -52,6 +53,22 @@ def test_a_pull_request_is_planned_and_commented_and_applied_after_its_merge(sta
     assert known.tokens == {f"token {TOKEN}"}
     assert SECRET not in ran.log
     assert stage.reconcile("plan", "--target", "production", "--detailed-exitcode").returncode == 0
+
+
+def test_the_comment_says_that_the_manifests_are_invalid(stage: Stage) -> None:
+    """Or the plan of the commit before would go on standing there."""
+    base = stage.commit({"train": "x:1"}, "Start")
+    (stage.repository / "manifests" / "broken.yaml").write_text("apiVersion: nonsense\n")
+    stage.git("add", "-A")
+    stage.git("commit", "-q", "-m", "Break it")
+    known = stage.github.repository
+    known.comments[7] = [{"id": 1, "user": BOT, "body": f"{MARKER}\nPlan: 1 to add"}]
+    ran = stage.run("pull_request", base, stage.git("rev-parse", "HEAD"))
+    assert ran.code != 0
+    assert ran.jobs == {"plan", "comment"}
+    (comment,) = known.comments[7]
+    assert "there is no plan" in comment["body"]
+    assert "manifests/broken.yaml:1" in comment["body"]
 
 
 def test_a_fork_gets_no_credentials_and_posts_nothing(stage: Stage) -> None:

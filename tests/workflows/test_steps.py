@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.workflows.conftest import Stage
+from tests.workflows.fake_github import BOT
 
 
 def ran(stage: Stage, command: str, head: str, **more: str) -> tuple[int, str]:
@@ -33,6 +34,22 @@ def test_a_reviewed_plan_of_no_use_does_not_stop_main(stage: Stage, text: str) -
     assert "Warning: nothing was compared: " in log
     assert "nothing was compared with a reviewed plan" in (stage.place / "summary.md").read_text()
     assert "\napplyable<<" in stage.output.read_text()
+
+
+def test_a_comment_where_not_even_a_page_was_made(stage: Stage) -> None:
+    """A job that fails before its plan: what stands in the comment is of an earlier commit."""
+    more = {"EVENT": json.dumps({"pull_request": {"number": 7}}), **PULL_REQUEST}
+    known = stage.github.repository
+    known.comments[7] = [{"id": 1, "user": BOT, "body": "<!-- reconcile:production -->\nold"}]
+    code, log = ran(stage, "comment", "a" * 40, **more, GITHUB_RUN_ID="5")
+    assert code == 0, log
+    (comment,) = known.comments[7]
+    assert comment["body"].startswith("<!-- reconcile:production -->\n### reconcile plan: ")
+    assert "there is no plan" in comment["body"]
+    assert "https://github.com/acme/platform/actions/runs/5" in comment["body"]
+    code, log = ran(stage, "comment", "a" * 40, **more, RECONCILE_BODY="/nowhere/plan.md")
+    assert code == 1
+    assert "/nowhere/plan.md: it cannot be read" in log
 
 
 PULL_REQUEST = {"GITHUB_EVENT_NAME": "pull_request"}
