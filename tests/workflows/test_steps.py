@@ -1,14 +1,18 @@
 """Single steps of the action, as the runner starts them, without a workflow around them."""
 
 import json
+import os
 import re
 import shutil
+import ssl
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.workflows.conftest import Stage
-from tests.workflows.fake_github import BOT
+from reconciler import __version__
+from tests.workflows.conftest import TOKEN, Stage
+from tests.workflows.fake_github import BOT, FakeGitHub
 
 
 def ran(stage: Stage, command: str, head: str, **more: str) -> tuple[int, str]:
@@ -50,6 +54,40 @@ def test_a_comment_where_not_even_a_page_was_made(stage: Stage) -> None:
     code, log = ran(stage, "comment", "a" * 40, **more, RECONCILE_BODY="/nowhere/plan.md")
     assert code == 1
     assert "/nowhere/plan.md: it cannot be read" in log
+
+
+def test_an_enterprise_server_is_spoken_to_with_the_token_of_the_job(stage: Stage) -> None:
+    """`gh` takes GH_TOKEN for github.com alone."""
+    key, cert = stage.place / "key.pem", stage.place / "cert.pem"
+    made = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+    made += ["-nodes", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
+    subprocess.run([*made, "-keyout", str(key), "-out", str(cert)], check=True, capture_output=True)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(cert, key)
+    server = FakeGitHub(tls)
+    more = {"EVENT": json.dumps({"pull_request": {"number": 7}}), **PULL_REQUEST}
+    more |= {"GITHUB_SERVER_URL": server.url, "SSL_CERT_FILE": str(cert), "GH_HOST": ""}
+    more |= {"GH_ENTERPRISE_TOKEN": "of somebody else"}
+    code, log = ran(stage, "comment", "a" * 40, **more)
+    server.close()
+    assert code == 0, log
+    assert "there is no plan" in server.repository.comments[7][0]["body"]
+    assert server.repository.tokens == {f"token {TOKEN}"}
+    assert stage.github.repository.requests == []
+
+
+@pytest.mark.parametrize("name", ["GH_TOKEN", "GITHUB_TOKEN", "GH_ENTERPRISE_TOKEN"])
+def test_no_token_of_gh_reaches_the_command(stage: Stage, name: str) -> None:
+    program = stage.place / "bin" / "reconcile"
+    program.parent.mkdir()
+    said = f"#!/bin/sh\n[ $1 = --version ] && echo reconcile {__version__} || env\n"
+    program.write_text(said)
+    program.chmod(0o755)
+    path = f"{program.parent}{os.pathsep}{os.environ['PATH']}"
+    code, log = ran(stage, "validate", "a" * 40, **{"PATH": path, name: "canary of gh"})
+    assert code == 0, log
+    assert "RECONCILE_COMMAND=validate" in log
+    assert "canary of gh" not in log
 
 
 PULL_REQUEST = {"GITHUB_EVENT_NAME": "pull_request"}
