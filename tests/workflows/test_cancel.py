@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from reconciler import __version__
-from tests.workflows.conftest import Stage
+from tests.workflows.stage import Stage
 
 SLOW = f"""\
 #!/usr/bin/env bash

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from reconciler import __version__
-from tests.workflows.conftest import TOKEN, Stage
 from tests.workflows.fake_github import BOT, FakeGitHub
+from tests.workflows.stage import TOKEN, Stage
 
 
 def ran(stage: Stage, command: str, head: str, **more: str) -> tuple[int, str]:
@@ -38,6 +38,24 @@ def test_a_reviewed_plan_of_no_use_does_not_stop_main(stage: Stage, text: str) -
     assert "Warning: nothing was compared: " in log
     assert "nothing was compared with a reviewed plan" in (stage.place / "summary.md").read_text()
     assert "\napplyable<<" in stage.output.read_text()
+
+
+def test_a_push_that_was_overtaken_changes_nothing(stage: Stage) -> None:
+    head = stage.commit({"train": "x:1"}, "Start")
+    refs = stage.github.repository.refs
+    refs["heads/next"] = "f" * 40
+    more = {"GITHUB_REF": "refs/heads/next", "RECONCILE_EXPECT_DIGEST": "sha256:" + "0" * 64}
+    code, log = ran(stage, "apply", head, **more)
+    assert (code, outputs(stage)["superseded"]) == (0, "true"), log
+    assert f"{head[:7]} is superseded by fffffff: nothing is applied" in log
+    assert len(stage.live.requests) == 0
+
+
+def test_a_push_of_no_pull_request_has_nothing_to_be_compared_with(stage: Stage) -> None:
+    code, log = ran(stage, "reviewed", "a" * 40)
+    assert code == 0
+    assert "::warning::no reviewed plan to compare with: " in log
+    assert "is not the merge of a pull request" in log
 
 
 def test_a_comment_where_not_even_a_page_was_made(stage: Stage) -> None:
