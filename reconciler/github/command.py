@@ -6,10 +6,11 @@ that is cancelled tells what became of every change. Nothing of what the child s
 """
 
 import contextlib
+import os
+import selectors
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
@@ -21,6 +22,8 @@ from reconciler.github.runner import Runner, untrusted_log
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _TOKENS = ("GH_TOKEN", "GITHUB_TOKEN", "GH_ENTERPRISE_TOKEN", "GITHUB_ENTERPRISE_TOKEN")
 """The variables that `gh` takes its token from."""
+_CHUNK = 65_536
+"""Bytes that are read at once: what a pipe holds."""
 REFUSED = 4
 """Exit code of a plan or apply with refused changes."""
 
@@ -37,6 +40,7 @@ def run_reconcile(runner: Runner, arguments: Sequence[str]) -> tuple[int, str]:
         try:
             child = subprocess.Popen(  # noqa: S603  (a list: no shell, no input as an option)
                 command,
+                bufsize=0,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -60,27 +64,53 @@ def _environment(runner: Runner) -> dict[str, str]:
 
 
 def _pass_on(child: subprocess.Popen[bytes]) -> tuple[str, str]:
-    """Write every line of both streams to the log as it comes; return each stream whole."""
-    one_at_a_time = threading.Lock()
+    """Write every line of both streams to the log as it comes; return each stream whole.
 
-    def read(stream: IO[bytes], lines: list[str]) -> None:
-        for line in stream:
-            text = line.decode("utf-8", "replace")
-            lines.append(text)
-            with one_at_a_time, contextlib.suppress(OSError, ValueError):  # the log has gone
-                sys.stdout.write(text if text.endswith("\n") else f"{text}\n")
-                sys.stdout.flush()
-
-    whole: tuple[list[str], list[str]] = ([], [])
-    with child:  # waits for it, and closes what is read here
-        pairs = zip((child.stdout, child.stderr), whole, strict=True)
-        readers = [threading.Thread(target=read, args=pair) for pair in pairs]
-        for reader in readers:
-            reader.start()
-        for reader in readers:
-            reader.join()
-    text, said = map("".join, whole)
+    Standard output comes first where both have lines: the plan before what is done about it.
+    """
+    with child, selectors.DefaultSelector() as waiting:  # waits for its end, too
+        streams = [_Stream(stream) for stream in (child.stdout, child.stderr) if stream]
+        for stream in streams:
+            waiting.register(stream, selectors.EVENT_READ)
+        while waiting.get_map():
+            waiting.select()
+            for stream in streams:
+                if stream.open and not stream.pass_on():
+                    waiting.unregister(stream)
+    text, said = (b"".join(stream.whole).decode("utf-8", "replace") for stream in streams)
     return text, said
+
+
+class _Stream:
+    """One end of a pipe, read as far as there is something to read."""
+
+    def __init__(self, end: IO[bytes]) -> None:
+        os.set_blocking(end.fileno(), False)
+        self._end = end
+        self._line = b""
+        self.whole: list[bytes] = []
+        self.open = True
+
+    def fileno(self) -> int:
+        """For the selector."""
+        return self._end.fileno()
+
+    def pass_on(self) -> bool:
+        """Write what is there to the log, in whole lines. Returns whether there may be more."""
+        while data := self._end.read(_CHUNK):
+            self.whole.append(data)
+            lines, newline, self._line = (self._line + data).rpartition(b"\n")
+            _log(lines + newline)
+        self.open = data is None  # nothing at the moment
+        if not self.open and self._line:
+            _log(self._line + b"\n")
+        return self.open
+
+
+def _log(lines: bytes) -> None:
+    with contextlib.suppress(OSError, ValueError):  # the log has gone: the command goes on
+        sys.stdout.write(lines.decode("utf-8", "replace"))
+        sys.stdout.flush()
 
 
 class _Signals:
