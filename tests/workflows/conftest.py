@@ -31,21 +31,27 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in (".github/workflows", "scripts", "requirements", "reconciler"):
         shutil.copytree(ROOT / name, place / name, ignore=ignored)
     shutil.copy(ROOT / "action.yml", place)
-    (place / "reconciler.yaml").write_text(CONFIG)
     mode = PycInvalidationMode.UNCHECKED_HASH  # a checkout has other times
     assert compileall.compile_dir(place / "reconciler", quiet=1, invalidation_mode=mode)
     return place
 
 
 @pytest.fixture
-def stage(tmp_path: Path, github: FakeGitHub, template: Path) -> Iterator[Stage]:
-    """A repository with the template's content, and a control plane where nothing is live yet."""
+def bare_stage(tmp_path: Path, github: FakeGitHub) -> Iterator[Stage]:
+    """A repository with a reconciler.yaml, and a control plane where nothing is live yet."""
     server = SandboxServer(tmp_path / "live.db")
     with server as endpoint:
         found = Stage(tmp_path, github, server, endpoint)
-        found.artifacts.mkdir()
-        (tmp_path / "home").mkdir()
-        shutil.copytree(template, found.repository)
+        for directory in (found.repository, found.artifacts, tmp_path / "home"):
+            directory.mkdir()
+        (found.repository / "reconciler.yaml").write_text(CONFIG)
         found.git("init", "-q", "-b", "main")
         found.git("remote", "add", "origin", "https://github.com/acme/platform.git")
         yield found
+
+
+@pytest.fixture
+def stage(bare_stage: Stage, template: Path) -> Stage:
+    """The same with this action and its workflow in the repository."""
+    shutil.copytree(template, bare_stage.repository, dirs_exist_ok=True)
+    return bare_stage

@@ -5,8 +5,6 @@ import re
 import signal
 import subprocess
 
-import pytest
-
 from reconciler import __version__
 from tests.workflows.stage import Stage
 
@@ -32,13 +30,13 @@ def until(step: subprocess.Popen[str], words: str) -> str:
     raise AssertionError(log)
 
 
-def test_the_log_shows_what_happens_and_signals_reach_the_command(stage: Stage) -> None:
-    program = stage.place / "bin" / "reconcile"
+def test_the_log_shows_what_happens_and_signals_reach_the_command(bare_stage: Stage) -> None:
+    program = bare_stage.place / "bin" / "reconcile"
     program.parent.mkdir()
     program.write_text(SLOW)
     program.chmod(0o755)
     path = f"{program.parent}{os.pathsep}{os.environ['PATH']}"
-    running = stage.step("apply", "a" * 40, PATH=path, RECONCILE_EXPECT_DIGEST="d")
+    running = bare_stage.step("apply", "a" * 40, PATH=path, RECONCILE_EXPECT_DIGEST="d")
     until(running, "The plan")
     running.send_signal(signal.SIGINT)
     until(running, "finishing what has begun")
@@ -46,21 +44,18 @@ def test_the_log_shows_what_happens_and_signals_reach_the_command(stage: Stage) 
     rest, _ = running.communicate(timeout=60)
     assert "RunaiEnvironment.e1: unknown\nApply incomplete.\n" in rest
     assert running.returncode == 5
-    summary = (stage.place / "summary.md").read_text()
+    summary = (bare_stage.place / "summary.md").read_text()
     assert "RunaiEnvironment.e1: unknown\nApply incomplete.\n" in summary
     assert "finishing what has begun" in summary
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_cancelled_apply_says_what_became_of_every_change(
-    stage: Stage, number: signal.Signals
-) -> None:
-    head = stage.commit({f"e{n}": "x:1" for n in range(12)}, "Start")
-    plan = stage.reconcile("plan", "--target", "production", "-o", "digest")
-    running = stage.step("apply", head, RECONCILE_EXPECT_DIGEST=plan.stdout.strip())
+def test_a_cancelled_apply_says_what_became_of_every_change(bare_stage: Stage) -> None:
+    head = bare_stage.commit({f"e{n}": "x:1" for n in range(12)}, "Start")
+    plan = bare_stage.reconcile("plan", "--target", "production", "-o", "digest")
+    running = bare_stage.step("apply", head, RECONCILE_EXPECT_DIGEST=plan.stdout.strip())
     log = until(running, "Creating...")
     assert "Plan: 12 to add, 0 to change, 0 to destroy." in log
-    running.send_signal(number)
+    running.send_signal(signal.SIGINT)
     rest, _ = running.communicate(timeout=60)
     log += rest
     told = re.findall(
@@ -69,4 +64,4 @@ def test_a_cancelled_apply_says_what_became_of_every_change(
     applied = re.search(r"Resources: (\d+) added", log)
     assert applied, log
     assert len(told) + int(applied[1]) == 12
-    assert applied[0] in (stage.place / "summary.md").read_text()
+    assert applied[0] in (bare_stage.place / "summary.md").read_text()
