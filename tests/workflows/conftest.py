@@ -1,10 +1,8 @@
 """Fixtures of the workflows' tests."""
 
-import compileall
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from py_compile import PycInvalidationMode
 
 import pytest
 
@@ -18,22 +16,6 @@ def github() -> Iterator[FakeGitHub]:
     server = FakeGitHub()
     yield server
     server.close()
-
-
-@pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A work tree with this action and its workflow in it.
-
-    It holds compiled modules, so that not every checkout of every job compiles them again.
-    """
-    place = tmp_path_factory.mktemp("template")
-    ignored = shutil.ignore_patterns("__pycache__", "node_modules")
-    for name in (".github/workflows", "scripts", "requirements", "reconciler"):
-        shutil.copytree(ROOT / name, place / name, ignore=ignored)
-    shutil.copy(ROOT / "action.yml", place)
-    mode = PycInvalidationMode.UNCHECKED_HASH  # a checkout has other times
-    assert compileall.compile_dir(place / "reconciler", quiet=1, invalidation_mode=mode)
-    return place
 
 
 @pytest.fixture
@@ -51,7 +33,10 @@ def bare_stage(tmp_path: Path, github: FakeGitHub) -> Iterator[Stage]:
 
 
 @pytest.fixture
-def stage(bare_stage: Stage, template: Path) -> Stage:
+def stage(bare_stage: Stage) -> Stage:
     """The same with this action and its workflow in the repository."""
-    shutil.copytree(template, bare_stage.repository, dirs_exist_ok=True)
+    ignored = shutil.ignore_patterns("__pycache__", "node_modules")
+    for name in (".github/workflows", "scripts", "requirements", "reconciler"):
+        shutil.copytree(ROOT / name, bare_stage.repository / name, ignore=ignored)
+    shutil.copy(ROOT / "action.yml", bare_stage.repository)
     return bare_stage
