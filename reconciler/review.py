@@ -18,7 +18,10 @@ class Origin(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """The newest commit of the branch that changed what a manifest says."""
+    """The newest commit of the branch that changed what a manifest says.
+
+    Its `commit` is empty if that is not committed yet.
+    """
 
     commit: str
     author: str
@@ -32,7 +35,7 @@ class Edit:
 class Cause:
     """Why a change is in the plan.
 
-    `edit` is absent for drift, and for a branch change that is not committed yet. `changed_by` and
+    `edit` is absent for drift, and where Git knows nothing of what changed. `changed_by` and
     `changed_at` (ISO 8601) say who touched the live object last, where the system tells.
     """
 

@@ -36,7 +36,7 @@ class PlainScreen:
 
     def line(self, text: str) -> None:
         """See `Screen`."""
-        click.echo(text, err=True)
+        click.echo(text, err=True, color=False)  # nothing is to be asked of the stream each time
 
     def running(self, texts: list[str]) -> None:
         """Plain output is not repainted."""
@@ -60,13 +60,7 @@ class LiveScreen:
         """See `Screen`."""
         from rich.text import Text  # noqa: PLC0415  (rich is only needed on a terminal)
 
-        shown = texts[:_MOST_LINES]
-        if len(texts) > _MOST_LINES:
-            shown.append(f"... and {len(texts) - _MOST_LINES} more")
-        self._live.update(Text("\n".join(shown), style="dim", no_wrap=True, overflow="ellipsis"))
-
-
-_MOST_LINES = 8
+        self._live.update(Text("\n".join(texts), style="dim", no_wrap=True, overflow="ellipsis"))
 
 
 @contextmanager

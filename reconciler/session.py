@@ -25,9 +25,10 @@ from reconciler.config import (
 )
 from reconciler.errors import ManifestError
 from reconciler.executor import ThreadExecutor
-from reconciler.git.head import head_commit, is_dirty, read_provenance
+from reconciler.git.head import has_ignored, head_commit, is_dirty, read_provenance
 from reconciler.guard import Approval, guard
 from reconciler.live import add_usage, read_all
+from reconciler.manifest.files import SUFFIXES
 from reconciler.plan import Plan, World, make_plan
 from reconciler.providers.base import Providers
 from reconciler.providers.registry import KIND_TRAITS, describe_target, open_providers
@@ -132,7 +133,7 @@ def open_target(config: Config, options: PlanRequest, trust: Trust = Trust()) ->
     resources = read_manifests(config, target)
     require_known_systems(resources, target, config)
     executor = ThreadExecutor(options.parallelism)
-    dirty = _is_dirty(config, resources)
+    dirty = _is_dirty(config, target.name, resources)
     origin = cache(lambda: read_provenance(config.root, dirty=dirty))
     review = Review(dirty=dirty, config_from=trust.config_from, overridden=trust.overridden)
     described = describe_target(target, config.root)
@@ -209,13 +210,16 @@ def _trailers(root: Path) -> tuple[Trailer, ...]:
         return read_trailers(repository)
 
 
-def _is_dirty(config: Config, resources: Sequence[Resource]) -> bool:
-    """Whether the plan is made of anything that is not committed."""
+def _is_dirty(config: Config, target: str, resources: Sequence[Resource]) -> bool:
+    """Whether the plan is made of anything that is not committed, ignored manifests included."""
     from reconciler.rayfine.image.lockfile import LOCK_FILE  # noqa: PLC0415  (not for validate)
 
     contexts = {str(item.spec["path"]) for item in resources if item.key.kind == "RayfineImage"}
-    places = (config.path, config.manifests, *(config.root / path for path in sorted(contexts)))
-    return is_dirty(config.root, [*places, config.root / LOCK_FILE])
+    stated = (config.manifests, config.overlays / target)
+    places = (config.path, *stated, *(config.root / path for path in sorted(contexts)))
+    return is_dirty(config.root, [*places, config.root / LOCK_FILE]) or has_ignored(
+        config.root, stated, SUFFIXES
+    )
 
 
 def short_commit(root: Path) -> str:

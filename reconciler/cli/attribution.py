@@ -143,7 +143,7 @@ class _Search:
     base_config: Config | None
 
     def edits(self, plan: Plan, origins: Mapping[str, Origin], base: Base) -> dict[str, Edit]:
-        """By address, the newest edit of each change that is the branch's, where committed."""
+        """By address, the newest edit of each change that is the branch's, where Git knows it."""
         desired = {item.key: item for item in self._desired(plan)}
         keys = {
             change.key for change in plan.changes if origins.get(change.address) not in _NOT_BRANCH
@@ -166,7 +166,7 @@ class _Search:
         paths += sorted({path for found in inputs.values() for path in found})
         found = find_edits(self.repository, read_steps(self.repository, self.commit, paths), wanted)
         newest = {key: _newest(key, desired, found) for key in keys}
-        return {key.address: item.edit for key, item in newest.items() if item and item.edit}
+        return {key.address: item.edit for key, item in newest.items() if item}
 
     @staticmethod
     def _desired(plan: Plan) -> Iterator[Resource]:
@@ -175,11 +175,15 @@ class _Search:
                 yield change.desired
 
     def _manifests(self) -> list[str]:
+        """Directories of manifests and of this target's overlays, now and at the base."""
         configs = [self.session.config, *([self.base_config] if self.base_config else [])]
-        prefix = self.repository.prefix
-        return sorted(
-            {prefix + item.manifests.relative_to(item.root).as_posix() for item in configs}
-        )
+        target = self.session.target.name
+        places = [
+            place.relative_to(item.root).as_posix()
+            for item in configs
+            for place in (item.manifests, item.overlays / target)
+        ]
+        return sorted({self.repository.prefix + place for place in places})
 
     def _settings(self) -> list[str]:
         prefix = self.repository.prefix

@@ -39,9 +39,9 @@ def carry_out(plan: Plan, session: Session, options: PlanOptions) -> tuple[Outco
                 outcomes = apply_plan(plan, crew)
         interrupt.over = True
         if options.events is not None:
-            options.events.outcomes(outcomes)
+            options.events.outcomes(outcomes, len(plan.refused))
         else:
-            _show_result(outcomes, style_of(options.place))
+            _show_result(outcomes, len(plan.refused), style_of(options.place))
     return outcomes
 
 
@@ -55,9 +55,9 @@ def _observer(options: PlanOptions) -> Iterator["Progress | EventStream"]:
         yield Progress(screen)
 
 
-def _show_result(outcomes: Sequence[Outcome], style: Style) -> None:
-    line = apply_line(outcomes)
-    complete = all(outcome.status is Status.APPLIED for outcome in outcomes)
+def _show_result(outcomes: Sequence[Outcome], refused: int, style: Style) -> None:
+    line = apply_line(outcomes, refused)
+    complete = not refused and all(item.status is Status.APPLIED for item in outcomes)
     show(log_safe("".join(f"{text}\n" for text in _unfinished(outcomes))))
     show(style.paint(line, "bold", "green" if complete else "red") + "\n")
     sys.stdout.flush()

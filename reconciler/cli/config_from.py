@@ -13,8 +13,9 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from reconciler.cli.main import stated_directory
 from reconciler.config import Config, parse_config
-from reconciler.config.file import TargetSection
+from reconciler.config.file import TargetSection, Variable
 from reconciler.errors import ConfigError
 from reconciler.git.repository import Repository, open_repository
 
@@ -50,9 +51,10 @@ def config_from(work: Config, ref: str | None) -> Iterator[tuple[Config, tuple[s
 
 
 def _read(work: Config, ref: str, repository: Repository) -> Config:
-    path = os.path.relpath(os.path.realpath(work.path), repository.top)
+    repository.require_outermost()
+    path = _stated_path(work.path, repository)
     commit = repository.commit(ref)
-    data = None if path.startswith("..") else repository.read_at(commit, path)
+    data = None if path is None else repository.read_at(commit, path)
     if data is None:
         raise ConfigError(
             f"{ref} has no {work.path.name}, so that there is nothing to take targets from",
@@ -66,20 +68,54 @@ def _read(work: Config, ref: str, repository: Repository) -> Config:
         raise ConfigError(error.what, where=where, fix=error.fix) from error
 
 
+def _stated_path(path: Path, repository: Repository) -> str | None:
+    """The path of a file in its repository as it is stated; None if it is in none of its files.
+
+    A link below the top is refused: the branch could lead us to another file of the ref. One above
+    the repository is not the branch's, and followed.
+    """
+    stated = Path(os.path.normpath(stated_directory() / path))
+    for place in reversed([stated, *stated.parents]):
+        start = os.path.relpath(os.path.realpath(place), repository.top)
+        if not _is_outside(start):
+            break
+    else:
+        return None
+    below = stated.relative_to(place)
+    for part in below.parts:
+        place /= part
+        if place.is_symlink():
+            raise ConfigError(
+                f"{place.relative_to(stated.parents[len(below.parts) - 1])} is a link, which could "
+                "lead to any file of the other commit",
+                where="--config-from",
+                fix="name the directory of reconciler.yaml itself, with -C DIR",
+            )
+    return os.path.normpath(Path(start) / below)
+
+
+def _is_outside(path: str) -> bool:
+    return path == ".." or path.startswith("../")
+
+
 def _with_certificates(
     section: TargetSection, ref: str, repository: Repository, copy: Path
 ) -> TargetSection:
     """The target with the ref's certificates: those of the work tree may be somebody else's."""
     bundle = section.ca_bundle
-    if not isinstance(bundle, str) or Path(bundle).is_absolute():
+    if isinstance(bundle, Variable):
+        bundle = os.environ.get(bundle.env)
+    if not bundle:
         return section
-    path = os.path.normpath(repository.prefix + bundle)
+    path = os.path.relpath(repository.top / repository.prefix / bundle, repository.top)
+    if _is_outside(path) and Path(bundle).is_absolute():
+        return section
     data = repository.read_at(repository.commit(ref), path)
     if data is None:
         raise ConfigError(
             f"{ref} has no {path}, the ca_bundle of a target",
             where=f"--config-from {ref}",
-            fix="commit it there, or name an absolute path or {env: NAME}",
+            fix="commit it there, or name an absolute path outside of the repository",
         )
     copy.write_bytes(data)
     return section.model_copy(update={"ca_bundle": str(copy)})

@@ -8,6 +8,7 @@ import logging
 import os
 import sys
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
@@ -146,8 +147,33 @@ def root(
     )
     for noisy in ("urllib3", "docker", "asyncio", "git"):  # what goes wrong there, our errors say
         logging.getLogger(noisy).setLevel(logging.WARNING if debug else logging.ERROR)
-    ctx.with_resource(contextlib.chdir(directory))
-    ctx.obj = Globals(Path.cwd(), config, colour=False if no_color else None)
+    ctx.with_resource(_entered(directory))
+    ctx.obj = Globals(stated_directory(), config, colour=False if no_color else None)
+
+
+@contextlib.contextmanager
+def _entered(directory: Path) -> Iterator[None]:
+    """Go to a directory as a shell does: PWD then tells through which links."""
+    before = os.environ.get("PWD")
+    stated = Path(os.path.normpath(stated_directory() / directory))
+    with contextlib.chdir(directory):
+        try:
+            os.environ["PWD"] = str(stated if _is_here(stated) else Path.cwd())
+            yield
+        finally:
+            os.environ.pop("PWD")
+            if before is not None:
+                os.environ["PWD"] = before
+
+
+def stated_directory() -> Path:
+    """The current directory as it was gone to: through links, if there are any."""
+    said = Path(os.environ.get("PWD", ""))
+    return said if said.is_absolute() and _is_here(said) else Path.cwd()
+
+
+def _is_here(directory: Path) -> bool:
+    return directory.is_dir() and directory.samefile(os.curdir)
 
 
 def main() -> NoReturn:

@@ -6,31 +6,28 @@ Paths and contents go to git on standard input, so that no text of a user can be
 """
 
 import os
-import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from reconciler.errors import ConfigError
+from reconciler.git.checkout import Checkout, git
 
-_TIMEOUT = 60.0
-_LOCAL_VARIABLES = frozenset(
-    {
-        *("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_NAMESPACE"),
-        *("GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_COMMON_DIR", "GIT_PREFIX"),
-    }
-)
-"""What a hook sets for the repository it runs in: here, the directory decides."""
-_SAFE = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "--literal-pathspecs")
+_SORTS = {"040000": "directory", "120000": "symbolic link", "160000": "submodule"}
 
 
 @dataclass(frozen=True, slots=True)
-class Checkout:
-    """A repository, and where a directory lies in it: `prefix` is empty or ends in a slash."""
+class TreeEntry:
+    """What a commit has at a path, which is relative to the repository's root."""
 
-    directory: Path
-    prefix: str
+    path: str
+    mode: str
+    blob: str
+
+    @property
+    def sort(self) -> str:
+        """A file, a directory, a symbolic link or a submodule."""
+        return _SORTS.get(self.mode, "file")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,56 +49,33 @@ class NewCommit:
     author: str | None = None
 
 
-def open_checkout(directory: Path) -> Checkout:
-    """The repository around a directory. Raises `ConfigError` if there is none."""
-    try:
-        prefix = _git(directory, "rev-parse", "--show-prefix").decode(errors="surrogateescape")
-    except ConfigError as error:
-        raise ConfigError(
-            "it is in no Git repository, or git is not installed",
-            where=str(directory),
-            fix="mode gitops commits to a branch: clone the repository, or use mode direct",
-        ) from error
-    return Checkout(directory, prefix.rstrip("\n"))
+def list_tree(checkout: Checkout, commit: str, directory: str) -> list[TreeEntry]:
+    """What is below a directory (relative to the repository's root) of a commit or tree.
 
-
-def find_commit(checkout: Checkout, name: str) -> str:
-    """The full hash of a commit by any name that git knows. Raises `ConfigError`."""
-    try:
-        found = _git(
-            checkout.directory,
-            *("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}"),
-        )
-    except ConfigError as error:
-        raise ConfigError(
-            f"{name!r} is no commit of this repository",
-            where=str(checkout.directory),
-            fix="name a branch or a commit that is there; a repository needs a first commit",
-        ) from error
-    return found.decode().strip()
-
-
-def current_branch(checkout: Checkout) -> str:
-    """The name of the branch that is checked out; empty if none is."""
-    try:
-        name = _git(checkout.directory, "symbolic-ref", "--quiet", "--short", "HEAD")
-    except ConfigError:
-        return ""
-    return name.decode(errors="replace").strip()
-
-
-def read_tree(checkout: Checkout, commit: str, directory: str) -> list[TreeFile]:
-    """The regular files below a directory (relative to the repository's root) of a commit."""
-    listed = _git(checkout.directory, "ls-tree", "-r", "-z", "--full-tree", commit, "--", directory)
-    entries = []
-    for row in listed.decode(errors="surrogateescape").split("\0"):
+    The directory itself and those that lead to it come first, as far as they are there: any of
+    them may be something else, such as a link. Directories below it are entries, too.
+    """
+    parts = directory.split("/")
+    rows = [
+        git(checkout.directory, "ls-tree", "-z", "--full-tree", commit, "--", "/".join(path))
+        for path in (parts[:count] for count in range(1, len(parts) + 1))
+    ]
+    words = ("ls-tree", "-r", "-t", "-z", "--full-tree", commit, "--", f"{directory}/")
+    rows.append(git(checkout.directory, *words))
+    found = {}
+    for row in b"".join(rows).decode(errors="surrogateescape").split("\0")[:-1]:
         head, _, path = row.partition("\t")
-        words = head.split(" ")
-        if len(words) == 3 and words[0] in ("100644", "100755"):
-            entries.append((path, words[0], words[2]))
-    contents = _read_blobs(checkout, [blob for _, _, blob in entries])
+        mode, _, blob = head.split(" ")
+        found[path] = TreeEntry(path, mode, blob)
+    return list(found.values())
+
+
+def read_tree(checkout: Checkout, entries: Sequence[TreeEntry]) -> list[TreeFile]:
+    """The regular files among these entries, with their contents."""
+    files = [entry for entry in entries if entry.sort == "file"]
+    contents = _read_blobs(checkout, [entry.blob for entry in files])
     return [
-        TreeFile(path, mode, data) for (path, mode, _), data in zip(entries, contents, strict=True)
+        TreeFile(entry.path, entry.mode, data) for entry, data in zip(files, contents, strict=True)
     ]
 
 
@@ -114,29 +88,54 @@ def make_branch(checkout: Checkout, name: str, new: NewCommit) -> tuple[str, boo
     tree = write_tree(checkout, new)
     found = _existing(checkout, name)
     if found:
-        same = _git(checkout.directory, "log", "-1", "--format=%T %P", found, "--")
+        same = git(checkout.directory, "log", "-1", "--format=%T %P", found, "--")
         if same.decode().strip() == f"{tree} {new.base}":
             return found, True
         raise ConfigError(f"the branch {name} exists and holds something else", fix="delete it")
+    _require_room(checkout, name)
     identity = _identity(new.author)
-    commit = _git(
+    commit = git(
         checkout.directory,
-        *("commit-tree", tree, "-p", new.base, "-F", "-"),
+        *("commit-tree", "--no-gpg-sign", tree, "-p", new.base, "-F", "-"),
         given=new.message.encode(),
         environ=identity,
         fix="say who commits: git config user.name and user.email, or the setting author",
     )
     digest = commit.decode().strip()
     words = ("update-ref", "-m", "reconcile: propose", f"refs/heads/{name}", digest)
-    _git(checkout.directory, *words, "0" * len(digest))  # create it: it must not exist
+    git(checkout.directory, *words, "0" * len(digest))  # create it: it must not exist
     return digest, False
 
 
+def wants_signatures(checkout: Checkout) -> bool:
+    """Whether the configuration asks for signed commits, which those made here never are."""
+    words = ("config", "--type=bool", "--default=false", "--get", "commit.gpgSign")
+    return git(checkout.directory, *words).strip() == b"true"
+
+
+def _require_room(checkout: Checkout, name: str) -> None:
+    """Git keeps branches like files: `a` and `a/b` cannot both be there."""
+    parts = name.split("/")
+    above = [f"refs/heads/{'/'.join(parts[:count])}" for count in range(1, len(parts))]
+    words = ("for-each-ref", "--format=%(refname)", *above, f"refs/heads/{name}/")
+    for ref in git(checkout.directory, *words).decode(errors="replace").splitlines():
+        if ref in above or ref.startswith(f"refs/heads/{name}/"):
+            other = ref.removeprefix("refs/heads/")
+            raise ConfigError(
+                f"the branch {other} is in the way of {name}: Git cannot have both",
+                where=str(checkout.directory),
+                fix=f"rename it: git branch -m {other} OTHER-NAME",
+            )
+
+
 def write_tree(checkout: Checkout, new: NewCommit) -> str:
-    """Write the tree of a commit and return its hash; no branch leads to it yet."""
+    """Write the tree of a commit and return its hash; no branch leads to it yet.
+
+    Raises `ConfigError` if it would differ from the base in anything but the regular files named.
+    """
     with tempfile.TemporaryDirectory(prefix="reconcile-index-") as place:
         environ = {"GIT_INDEX_FILE": os.path.join(place, "index")}  # noqa: PTH118  (text is wanted)
-        _git(checkout.directory, "read-tree", new.base, environ=environ)
+        git(checkout.directory, "read-tree", new.base, environ=environ)
         modes = _modes(checkout, environ)
         rows = b""
         for path, data in sorted(new.files.items()):
@@ -144,15 +143,17 @@ def write_tree(checkout: Checkout, new: NewCommit) -> str:
             if data is None:
                 rows += b"0 " + b"0" * len(new.base) + b"\t" + raw + b"\0"
                 continue
-            blob = _git(checkout.directory, "hash-object", "-w", "--stdin", given=data)
+            blob = git(checkout.directory, "hash-object", "-w", "--stdin", given=data)
             mode = modes.get(path, "100644").encode()
             rows += mode + b" " + blob.strip() + b"\t" + raw + b"\0"
-        _git(checkout.directory, "update-index", "-z", "--index-info", given=rows, environ=environ)
-        return _git(checkout.directory, "write-tree", environ=environ).decode().strip()
+        git(checkout.directory, "update-index", "-z", "--index-info", given=rows, environ=environ)
+        tree = git(checkout.directory, "write-tree", environ=environ).decode().strip()
+    _require_only(checkout, new, tree)
+    return tree
 
 
 def _modes(checkout: Checkout, environ: Mapping[str, str]) -> dict[str, str]:
-    listed = _git(checkout.directory, "ls-files", "-s", "-z", "--full-name", environ=environ)
+    listed = git(checkout.directory, "ls-files", "-s", "-z", "--full-name", environ=environ)
     found = {}
     for row in listed.decode(errors="surrogateescape").split("\0"):
         head, _, path = row.partition("\t")
@@ -160,9 +161,23 @@ def _modes(checkout: Checkout, environ: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
+def _require_only(checkout: Checkout, new: NewCommit, tree: str) -> None:
+    """What the commit would change is asked of git itself, and not of what was meant."""
+    words = ("diff-tree", "-r", "-z", "--no-renames", "--ignore-submodules=none", new.base, tree)
+    fields = git(checkout.directory, *words).decode(errors="surrogateescape").split("\0")[:-1]
+    for head, path in zip(fields[::2], fields[1::2], strict=True):
+        modes = set(head.removeprefix(":").split(" ")[:2]) - {"000000"}
+        if path not in new.files or not all(mode.startswith("100") for mode in modes):
+            raise ConfigError(
+                "this commit would change more than the files that it is to change",
+                where=path,
+                fix="a file, a link or a submodule of that name is in the way: commit it by hand",
+            )
+
+
 def _existing(checkout: Checkout, name: str) -> str:
     try:
-        found = _git(
+        found = git(
             checkout.directory,
             "rev-parse",
             "--verify",
@@ -178,7 +193,7 @@ def _read_blobs(checkout: Checkout, blobs: Sequence[str]) -> list[bytes]:
     if not blobs:
         return []
     asked = "".join(f"{blob}\n" for blob in blobs).encode()
-    answer = _git(checkout.directory, "cat-file", "--batch", given=asked)
+    answer = git(checkout.directory, "cat-file", "--batch", given=asked)
     found, position = [], 0
     for _ in blobs:
         end = answer.index(b"\n", position)
@@ -198,31 +213,3 @@ def _identity(author: str | None) -> dict[str, str]:
         "GIT_COMMITTER_NAME": name,
         "GIT_COMMITTER_EMAIL": mail,
     }
-
-
-def _git(
-    directory: Path,
-    *words: str,
-    given: bytes = b"",
-    environ: Mapping[str, str] | None = None,
-    fix: str = "",
-) -> bytes:
-    """What git prints. Raises `ConfigError` with what it said on standard error."""
-    clean = {name: text for name, text in os.environ.items() if name not in _LOCAL_VARIABLES}
-    try:
-        ran = subprocess.run(  # noqa: S603  (no shell; user's texts are no options, see above)
-            ["git", *_SAFE, *words],  # noqa: S607  (the user's own git)
-            cwd=directory,
-            env={**clean, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C", **(environ or {})},
-            input=given,
-            capture_output=True,
-            timeout=_TIMEOUT,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise ConfigError(f"git {words[0]} could not be run: {error}", fix="install git") from error
-    if ran.returncode:
-        said = ran.stderr.decode(errors="replace").strip().splitlines()
-        what = f"git {words[0]} failed: {said[-1] if said else f'exit code {ran.returncode}'}"
-        raise ConfigError(what, where=str(directory), fix=fix)
-    return ran.stdout

@@ -57,7 +57,7 @@ class Found(NamedTuple):
     """The newest step that changed an address: its age (0 is the newest) and its edit."""
 
     age: int
-    edit: Edit | None
+    edit: Edit
 
 
 @dataclass(slots=True)
@@ -197,7 +197,7 @@ class _Search:
     def _is_manifest(self, path: str) -> bool:
         return path.endswith(SUFFIXES) and path.startswith(self._wanted.manifests)
 
-    def _account(self, address: str, age: int, edit: Edit | None) -> None:
+    def _account(self, address: str, age: int, edit: Edit) -> None:
         if address in self._open:
             self._open.discard(address)
             self.edits.by_address[address] = Found(age, edit)
@@ -298,9 +298,9 @@ def _sayings(data: bytes) -> Iterator[tuple[str, Any]]:
         yield f"{kind}.{name}", (metadata, spec)
 
 
-def _at(edit: Edit | None, path: str, line: int = 0) -> Edit | None:
+def _at(edit: Edit | None, path: str, line: int = 0) -> Edit:
     if edit is None:
-        return None
+        return Edit("", "", "", "", _clean(path), line)
     return Edit(edit.commit, edit.author, edit.when, edit.subject, _clean(path), line)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from reconciler.errors import ConfigError
+from reconciler.git.head import NOT_TRUSTED
 
 if TYPE_CHECKING:
     import git
@@ -42,6 +43,16 @@ class Repository:
         self.top = Path(top)
         self.prefix = "" if inside == "." else PurePosixPath(inside).as_posix() + "/"
         """The directory inside of the repository, with a closing slash; empty for its top."""
+
+    def require_outermost(self) -> None:
+        """Refuse a submodule: which repository that is, a branch of the outer one decides."""
+        outer = self.ask("rev-parse", "--show-superproject-working-tree")
+        if outer:
+            raise ConfigError(
+                "this is a submodule: which repository it is, the branch of the outer one decides",
+                where=str(self.top),
+                fix="run it in a clone of that repository itself, or without --config-from",
+            )
 
     def commit(self, ref: str) -> str:
         """The full hash of the commit that a ref, tag or hash means."""
@@ -143,6 +154,12 @@ class Repository:
                 with_extended_output=False,
             )
         except git.GitCommandError as error:
+            if NOT_TRUSTED in str(error.stderr):
+                raise ConfigError(
+                    "git does not read this repository, because its directory is somebody else's",
+                    where=str(self.top),
+                    fix=f"if you trust it: git config --global --add safe.directory {self.top}",
+                ) from error
             raise ConfigError(
                 f"git {words[0]} failed: {_last_line(error.stderr)}", where=str(self.top)
             ) from error
@@ -169,7 +186,9 @@ def open_repository(directory: Path) -> Iterator[Repository]:
         ) from error
     try:
         repo.git.update_environment(GIT_OPTIONAL_LOCKS="0", GIT_TERMINAL_PROMPT="0")
-        yield Repository(repo, directory)
+        repository = Repository(repo, directory)
+        repository.run("rev-parse", "--git-dir")  # says where git trusts the directory's owner not
+        yield repository
     finally:
         repo.close()
 

@@ -1,14 +1,17 @@
 """One document of a manifest file put in, replaced or taken out; every other byte stays. Pure.
 
 No YAML is written anew but the document in question: comments, order, quotes and blank lines of
-the others are somebody's work. What comes out is parsed again and compared with what was meant.
+the others are somebody's work. A comment goes only with a document that it is certainly of: between
+its lines, between its `---` and its first line, or above the first document where a blank line sets
+it apart from the head of the file. What comes out is parsed again and compared with what was meant.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import yaml
-from yaml.events import DocumentStartEvent, StreamEndEvent
+from yaml.events import DocumentStartEvent, ScalarEvent, StreamEndEvent
 
 from reconciler.errors import ConfigError, ManifestError
 from reconciler.manifest.files import ManifestFile
@@ -36,19 +39,24 @@ def remove_document(file: ManifestFile, index: int) -> bytes | None:
     if all(item is None for item in wanted):
         return None
     lines = file.data.splitlines(keepends=True)
-    start, _, end = _segment(file.data, lines, index)
-    return _checked(file, b"".join(lines[:start] + lines[end:]), wanted)
+    at = _segment(file.data, lines, index)
+    return _checked(file, b"".join(lines[: at.start] + lines[at.behind :]), wanted)
 
 
 def replace_document(file: ManifestFile, index: int, document: Mapping[str, Any]) -> bytes:
-    """The file with another document in place of one. Raises `ConfigError`."""
+    """The file with another document in place of one; comments above its first line stay.
+
+    Raises `ConfigError`.
+    """
     wanted = _data(file.data)
     wanted[index] = dict(document)
     lines = file.data.splitlines(keepends=True)
-    start, marked, end = _segment(file.data, lines, index)
-    before = b"".join(lines[:start])
-    text = (b"---\n" if marked else b"") + write_document(document)
-    return _checked(file, before + text + b"".join(lines[end:]), wanted)
+    at = _segment(file.data, lines, index)
+    before = lines[: at.content]
+    if at.marked and at.content == at.mark:
+        before.append(b"---\n")
+    text = [*before, write_document(document), *lines[at.behind :]]
+    return _checked(file, b"".join(text), wanted)
 
 
 def _checked(file: ManifestFile, data: bytes, wanted: list[Any]) -> bytes:
@@ -69,38 +77,81 @@ def _data(data: bytes) -> list[Any]:
     return [document.data for document in load_yaml(data, "")]
 
 
-def _segment(data: bytes, lines: list[bytes], index: int) -> tuple[int, bool, int]:
-    """The lines of a document: the first, whether it is `---`, and the one behind the last.
+@dataclass(frozen=True, slots=True)
+class _Segment:
+    """The 0-based lines of a document.
 
-    Comments behind a `---` belong to its document, those before the first document to the file.
+    `mark` is where it begins for YAML, by a `---` if it is `marked`, `content` its first line of
+    data. `start` is the first line that goes with it, `behind` the first that does not.
     """
-    starts = _starts(data)
-    line, marked = starts[index]
-    following = [number for number, _ in starts[index + 1 :]]
-    end = following[0] if following else len(lines)
-    if index == 0 and not marked:
-        line = _header(lines, line)
-    return line, marked, end
+
+    start: int
+    mark: int
+    marked: bool
+    content: int
+    behind: int
 
 
-def _starts(data: bytes) -> list[tuple[int, bool]]:
-    """The 0-based line on which each document starts, and whether with `---`."""
-    found = []
+def _segment(data: bytes, lines: list[bytes], index: int) -> _Segment:
+    spans = _spans(data)
+    span = spans[index]
+    end = spans[index + 1].mark if index + 1 < len(spans) else len(lines)
+    start = span.mark
+    if index == 0 and not span.marked:
+        start = _head(lines, span.content)
+    return _Segment(start, span.mark, span.marked, span.content, _behind(lines, span.last, end))
+
+
+@dataclass(slots=True)
+class _Span:
+    """What the parser says of a document; `last` is the last line on which a value ends."""
+
+    mark: int
+    marked: bool
+    content: int = -1
+    last: int = -1
+
+
+def _spans(data: bytes) -> list[_Span]:
+    found: list[_Span] = []
     next_event = open_parser(decode(data))
     for _ in range(MAX_EVENTS):
         event: Any = next_event()
         if type(event) is StreamEndEvent:
             break
+        start: Any = event.start_mark
         if type(event) is DocumentStartEvent:
-            mark: Any = event.start_mark
-            found.append((mark.line, bool(event.explicit)))
+            found.append(_Span(start.line, bool(event.explicit)))
+        elif found:
+            span = found[-1]
+            if span.content < 0:
+                span.content = max(span.mark, start.line)
+            end: Any = event.end_mark
+            if type(event) is ScalarEvent:  # a block scalar ends at the start of the next line
+                span.last = max(span.last, end.line - (end.column == 0))
     return found
 
 
-def _header(lines: list[bytes], content: int) -> int:
-    """Where the first document starts: behind the comments that a blank line sets apart."""
+def _head(lines: list[bytes], content: int) -> int:
+    """Where the first document starts: behind the head of the file, which may be a licence.
+
+    Comments right above the document are its own only if a blank line parts them from others.
+    """
     blank = [number for number in range(content) if not lines[number].strip()]
-    if blank:
-        return blank[-1] + 1
-    schema = [n for n in range(content) if b"yaml-language-server" in lines[n]]
-    return schema[-1] + 1 if schema else 0
+    above = [number for number in blank if any(line.strip() for line in lines[:number])]
+    return above[-1] + 1 if above else content
+
+
+def _behind(lines: list[bytes], last: int, end: int) -> int:
+    """The end of a document: before the comments at the left margin that come last.
+
+    They may be about the next document, or the foot of the file. Those that are indented are of
+    this one.
+    """
+    behind = end
+    for number in range(end - 1, last, -1):
+        if lines[number].startswith(b"#"):
+            behind = number
+        elif lines[number].strip():
+            break
+    return behind

@@ -84,11 +84,12 @@ class EventStream:
         }
         self._summary("plan", plan_line(plan), count(plan.changes), own)
 
-    def outcomes(self, outcomes: tuple[Outcome, ...]) -> None:
+    def outcomes(self, outcomes: tuple[Outcome, ...], refused: int) -> None:
         """The sum of an apply."""
         applied = [item.change for item in outcomes if item.status is Status.APPLIED]
-        own = {"applied": len(applied), "not_applied": len(outcomes) - len(applied)}
-        self._summary("apply", apply_line(outcomes), count(applied), own)
+        failed = len(outcomes) - len(applied)
+        own = {"applied": len(applied), "not_applied": failed, "refused": refused}
+        self._summary("apply", apply_line(outcomes, refused), count(applied), own)
 
     def error(self, error: ReconcileError) -> None:
         """Why the command ends."""

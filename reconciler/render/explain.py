@@ -11,6 +11,7 @@ from typing import Any, assert_never
 
 from reconciler.diff import FieldChange
 from reconciler.plan import Action, Change, Plan
+from reconciler.render.effects import IMAGE, effects
 from reconciler.render.escape import literal
 from reconciler.render.model_text import one_line
 from reconciler.resource import SENSITIVE, Secret, leaves, redact
@@ -59,7 +60,7 @@ def explain_change(
         why=(*_why(change, plan), *_cause(cause)),
         fields=tuple(_fields(change)),
         used_by=tuple(one_line(user, _LONGEST) for user in used_by or change.used_by),
-        applying=tuple(_applying(change, plan)),
+        applying=tuple(effects(change, plan)),
     )
 
 
@@ -110,7 +111,8 @@ def _why(change: Change, plan: Plan) -> Iterator[str]:
             yield from _why_deleted(change, plan)
         case Action.ADOPT:
             same = "is" if not change.fields else "is not"
-            yield f"{where} states it; {_object(change)} has its name and scope."
+            place = "its tag" if change.key.kind == IMAGE else "its name and scope"
+            yield f"{where} states it; {_object(change)} has {place}."
             yield f"That object bears no mark of this stack, and {same} what the manifest states."
         case Action.UNCHANGED:
             count = len(list(leaves(change.desired.spec))) if change.desired else 0
@@ -124,6 +126,9 @@ def _why(change: Change, plan: Plan) -> Iterator[str]:
 
 
 def _why_deleted(change: Change, plan: Plan) -> Iterator[str]:
+    if change.deposed and change.key.kind == IMAGE:
+        yield f"{_object(change)} bears the mark of this address, but its tag is another one."
+        return
     if change.deposed:
         yield f"{_object(change)} was left over when a replacement of this address was interrupted."
         return
@@ -140,8 +145,10 @@ def _object(change: Change) -> str:
 def _cause(cause: Cause | None) -> Iterator[str]:
     if cause is None:
         return
-    if cause.edit is not None:
-        edit = cause.edit
+    edit = cause.edit
+    if edit is not None and not edit.commit:
+        yield "The manifest was changed, and that is not committed yet."
+    elif edit is not None:
         yield (
             f"The manifest was changed by commit {one_line(edit.commit[:12])} "
             f"({_shown(edit.author)}, {one_line(edit.when, 40)}): {_shown(edit.subject)}."
@@ -187,32 +194,3 @@ def _shown(value: Any) -> str:
     if isinstance(value, Secret):
         return SENSITIVE
     return one_line(literal(redact(value)), _LONGEST)
-
-
-def _applying(change: Change, plan: Plan) -> Iterator[str]:
-    if change.refusal is not None:
-        yield "Nothing is done to it, as long as it is refused."
-        yield f"To clear it: {one_line(change.refusal.fix)}."
-        return
-    match change.action:
-        case Action.CREATE:
-            yield f"One object is created, with the mark of stack {plan.stack}."
-            if change.desired and change.desired.depends_on:
-                first = ", ".join(key.address for key in change.desired.depends_on)
-                yield f"Before it: {one_line(first, _LONGEST)}."
-        case Action.UPDATE:
-            yield "The object is changed in place: its id stays, and whoever uses it goes on."
-        case Action.REPLACE:
-            yield "The old object is renamed, the new one created and confirmed, the old deleted."
-            yield "The id changes: what refers to the old id has to be moved."
-        case Action.DELETE:
-            yield "The object is deleted, after every other change has succeeded."
-            yield "Workloads made from it go on; new ones cannot use it."
-        case Action.ADOPT:
-            yield f"The object gets the mark of stack {plan.stack} and is managed from then on."
-            if change.fields:
-                yield "It is changed to what the manifest states at the same time."
-        case Action.UNCHANGED:
-            yield "Nothing: it is as it should be."
-        case _:
-            assert_never(change.action)

@@ -88,7 +88,7 @@ def _header(plan: Plan, header: Header) -> str:
     words = [*review_summary(plan, header.review), *notices(header.review)]
     if header.offline:
         words.insert(0, "This plan was made offline and cannot be applied.")
-    notes = "".join(f"<li>{_text(item)}</li>" for item in words)
+    notes = "".join(_note(item) for item in words)
     return (
         f'<header>\n<div class="top"><h1>Plan for {_code(header.target)}</h1>'
         '<button id="theme" type="button" hidden>Dark colours</button></div>\n'
@@ -97,6 +97,13 @@ def _header(plan: Plan, header: Header) -> str:
         + (f'<ul class="notes">{notes}</ul>\n' if notes else "")
         + "</header>\n"
     )
+
+
+def _note(words: str) -> str:
+    """One note; an indented line continues the one before it, as something to copy."""
+    if words.startswith("  "):
+        return f'<li class="more">{_code(words.strip())}</li>'
+    return f"<li>{_text(words)}</li>"
 
 
 def _notes(plan: Plan) -> Iterable[str]:

@@ -10,11 +10,12 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from reconciler.allowance import TRAILER
 from reconciler.plan import Action, Change, Plan, ReadFailure
 from reconciler.render.detail import Line, detail_lines
 from reconciler.render.escape import visible
 from reconciler.render.graph import mermaid, plan_graph
-from reconciler.render.markdown_code import code, fence, size
+from reconciler.render.markdown_code import code, fence, size, text_fence
 from reconciler.render.review_words import (
     change_words,
     notices,
@@ -36,6 +37,8 @@ _ROOM_FOR_FRAME = 120
 _MOST_IN_HEAD = 20
 """Lines of one sort in the head: notices, systems that could not be read, warnings."""
 _MOST_OF_GRAPH = 40
+_PLAIN = re.compile(r"[A-Za-z ,]+:", re.ASCII)
+"""Words of ours before what they introduce: nothing in them can be markup."""
 _BREAK = "\\\n  "
 """A line break within a list item."""
 _RUN_URL = re.compile(r"https?://[\w.:-]+/[\w.-]+/[\w.-]+/actions/runs/[0-9]+", re.ASCII)
@@ -223,7 +226,7 @@ def _head(plan: Plan, header: Header) -> str:
     if header.review.since and not header.review.note:
         lines += [f"{origins(header.review)}, since {code(header.review.since)}.", ""]
     summary = review_summary(plan, replace(header.review, since=""))
-    lines += _some([f"- {code(words)}" for words in [*summary, *notices(header.review)]])
+    lines += _some(list(_notes([*summary, *notices(header.review)])))
     if header.offline:
         lines += ["> [!NOTE]", "> This plan was made offline and cannot be applied.", ""]
     lines += _alert(plan)
@@ -235,6 +238,17 @@ def _short_head(plan: Plan, header: Header, limit: int) -> str:
     """The summary line alone, where there is hardly any room."""
     text = f"### Plan for {code(header.target)}\n\n**{plan_line(plan)}**\n"
     return text if size(text) + _ROOM_FOR_LEFT_OUT < limit else ""
+
+
+def _notes(lines: list[str]) -> Iterator[str]:
+    """List items; indented lines belong to the one before, and a trailer is there to be copied."""
+    for words in lines:
+        if words.startswith(f"  {TRAILER}: "):
+            yield text_fence([words.strip()], "  ").strip("\n")
+        elif words.startswith("  "):
+            yield f"  - {code(words.strip())}"
+        else:
+            yield f"- {words if _PLAIN.fullmatch(words) else code(words)}"
 
 
 def _some(lines: list[str]) -> list[str]:

@@ -26,12 +26,20 @@ def code(text: str, most: int = _MOST_CHARACTERS) -> str:
 
 def fence(lines: Iterable[Line], indent: str) -> str:
     """A fenced `diff` block below a list item, each line beginning with its sign."""
-    body = [f"{sign} {text}" for sign, text in lines]
+    return _block("diff", [f"{sign} {text}" for sign, text in lines], indent)
+
+
+def text_fence(lines: Iterable[str], indent: str) -> str:
+    """A fenced block of lines to copy, below a list item."""
+    return _block("text", [visible(line, _MOST_CHARACTERS) for line in lines], indent)
+
+
+def _block(language: str, body: list[str], indent: str) -> str:
     if not body:
         return ""
     mark = _longer_than_any_in(body, 3)
     inner = "".join(f"{indent}{line}\n" for line in body)
-    return f"\n{indent}{mark}diff\n{inner}{indent}{mark}\n"
+    return f"\n{indent}{mark}{language}\n{inner}{indent}{mark}\n"
 
 
 def size(text: str) -> int:

@@ -1,5 +1,6 @@
 """What happens during an apply -> lines as Terraform prints them, or a live display."""
 
+import itertools
 import threading
 import time
 from collections.abc import Callable
@@ -9,6 +10,8 @@ from reconciler.plan import Action, Change
 from reconciler.render.escape import printable
 from reconciler.screen import Screen
 
+_MOST_RUNNING = 8
+"""Changes that the live display names; the others are counted."""
 DOING = {
     Action.CREATE: "Creating",
     Action.UPDATE: "Modifying",
@@ -75,14 +78,16 @@ class Progress:
             self._repaint()
 
     def _repaint(self) -> None:
+        if not self._screen.repaints:
+            return
         now = self._clock()
-        self._screen.running(
-            [
-                f"{_subject(change)}: {DOING[change.action].lower()} {now - begun:.0f}s "
-                f"{printable(self._news.get(address, ''))}".rstrip()
-                for address, (change, begun) in self._begun.items()
-            ]
-        )
+        shown = [
+            f"{_subject(change)}: {DOING[change.action].lower()} {now - begun:.0f}s "
+            f"{printable(self._news.get(address, ''))}".rstrip()
+            for address, (change, begun) in itertools.islice(self._begun.items(), _MOST_RUNNING)
+        ]
+        more = len(self._begun) - len(shown)
+        self._screen.running([*shown, f"... and {more} more"] if more else shown)
 
 
 def _subject(change: Change) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from reconciler.allowance import TRAILER
 from reconciler.plan import Action, Change, Plan
-from reconciler.review import Cause, Origin, Review
+from reconciler.review import Cause, Edit, Origin, Review
 
 
 def place_words(review: Review) -> list[str]:
@@ -54,24 +54,31 @@ def change_words(change: Change, review: Review) -> list[str]:
 def cause_words(cause: Cause, change: Change) -> Iterator[str]:
     """`branch: 3fa2b1c Ada "Use 24.05" (FILE:LINE)`, `drift: changed by ...`, or both."""
     if cause.origin is not Origin.DRIFT:
-        edit = cause.edit
-        if edit is None:
-            yield "branch: not committed yet"
-        else:
-            place = f" ({edit.file}:{edit.line})" if edit.line else ""
-            place = place or (f" ({edit.file})" if edit.file else "")
-            subject = json.dumps(edit.subject, ensure_ascii=False)
-            yield f"branch: {edit.commit[:7]} {edit.author} {subject}{place}"
+        yield f"branch: {_edit(cause.edit)}"
     if cause.origin is not Origin.BRANCH:
-        yield f"drift: {_drift(cause, change)}, outside this branch"
+        yield f"drift: {_drift(cause, change)}"
+
+
+def _edit(edit: Edit | None) -> str:
+    if edit is None:
+        return "Git knows nothing of it: its file is ignored, or in a submodule"
+    place = f" ({edit.file}:{edit.line})" if edit.line else ""
+    place = place or (f" ({edit.file})" if edit.file else "")
+    if not edit.commit:
+        return f"not committed yet{place}"
+    subject = json.dumps(edit.subject, ensure_ascii=False)
+    return f"{edit.commit[:7]} {edit.author} {subject}{place}"
 
 
 def _drift(cause: Cause, change: Change) -> str:
     if change.action is Action.CREATE:
-        return "not in the live system"
+        return "not in the live system, outside this branch"
     who = f" by {cause.changed_by}" if cause.changed_by else ""
     when = f" at {cause.changed_at}" if cause.changed_at else ""
-    return f"changed{who}{when}"
+    if change.action is Action.DELETE:  # removed from the manifests before, and not applied since
+        last = f"; last changed{who}{when}" if who or when else ""
+        return f"still in the live system, outside this branch{last}"
+    return f"changed{who}{when}, outside this branch"
 
 
 def review_summary(plan: Plan, review: Review) -> list[str]:

@@ -77,15 +77,20 @@ def plan_details(plan: Plan, place: str = " (see above)") -> list[str]:
     return lines
 
 
-def apply_line(outcomes: Sequence[Outcome]) -> str:
-    """`Apply complete! Resources: 2 added, 1 changed, 0 destroyed.`, or what is missing to it."""
+def apply_line(outcomes: Sequence[Outcome], refused: int) -> str:
+    """`Apply complete! Resources: 2 added, 1 changed, 0 destroyed.`, or what is missing to it.
+
+    `refused` is how many changes of the plan were refused, and so not begun.
+    """
     counts = count(item.change for item in outcomes if item.status is Status.APPLIED)
     imports = f"{counts.imports} imported, " if counts.imports else ""
     resources = (
         f"Resources: {imports}{counts.adds} added, {counts.changes} changed, "
         f"{counts.destroys} destroyed."
     )
-    missing = sum(item.status is not Status.APPLIED for item in outcomes)
+    failed = sum(item.status is not Status.APPLIED for item in outcomes)
+    missing = [f"{failed} of {len(outcomes)} changes not applied"] if failed else []
+    missing += [f"{refused} refused"] if refused else []
     if missing:
-        return f"Apply incomplete: {missing} of {len(outcomes)} changes not applied. {resources}"
+        return f"Apply incomplete: {', '.join(missing)}. {resources}"
     return f"Apply complete! {resources}"

@@ -48,8 +48,7 @@ def make_app(database: Database, behaviour: Behaviour, log: RequestLog) -> web.A
 def _make_guard(tokens: Tokens, latency: float, log: RequestLog) -> Middleware:
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if latency:
-            await asyncio.sleep(latency)
+        due = asyncio.get_running_loop().time() + latency
         try:
             if request.path not in _PUBLIC:
                 tokens.check(request.headers.get("Authorization", ""))
@@ -65,6 +64,8 @@ def _make_guard(tokens: Tokens, latency: float, log: RequestLog) -> Middleware:
             _LOG.exception("%s %s failed", request.method, request.path)
             response = _json(ApiError(500, "Something went wrong.").body(), 500)
         log.add(Request(request.method, request.path, request.query_string, response.status))
+        if latency:
+            await asyncio.sleep(due - asyncio.get_running_loop().time())
         return response
 
     return guard

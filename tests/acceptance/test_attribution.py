@@ -208,12 +208,53 @@ def test_a_work_tree_that_is_not_committed(branch: Project) -> None:
     ran = plan(branch)
     assert ran.out.count("# branch: not committed yet") == 2
     assert ran.out.splitlines()[0].endswith(" · with uncommitted changes")
-    assert causes(branch)[TRAIN] == {
-        "origin": "branch",
-        "edit": None,
-        "changed_by": None,
-        "changed_at": None,
-    }
+    assert "# branch: not committed yet (manifests/all.yaml:7)" in ran.out
+    edit = causes(branch)[TRAIN]["edit"]
+    assert (edit["commit"], edit["file"], edit["line"]) == ("", "manifests/all.yaml", 7)
+
+
+def overlay(world: Project, text: str) -> None:
+    place = world.directory / "overlays" / "live"
+    place.mkdir(parents=True, exist_ok=True)
+    (place / "train.yaml").write_text(
+        "apiVersion: reconciler/v1\nkind: RunaiEnvironment\nmetadata: {name: train}\n"
+        f"spec: {{image: '{text}'}}\n"
+    )
+
+
+def test_an_overlay_is_the_branchs_like_a_manifest(branch: Project) -> None:
+    overlay(branch, "busybox:2")
+    ran = plan(branch)
+    assert "# branch: not committed yet (overlays/live/train.yaml:1)" in ran.out
+    assert ran.out.splitlines()[0].endswith(" · with uncommitted changes")
+    made = commit(branch, "Use the second here")
+    ran = plan(branch)
+    line = f'# branch: {made} Ada Lovelace "Use the second here" (overlays/live/train.yaml:1)'
+    assert line in ran.out
+    assert "uncommitted" not in ran.out
+    overlay(branch, "busybox:3")
+    made = commit(branch, "Use the third here")
+    line = f'# branch: {made} Ada Lovelace "Use the third here" (overlays/live/train.yaml:4)'
+    assert line in plan(branch).out
+
+
+def test_what_is_ignored_is_not_committed(branch: Project) -> None:
+    (branch.directory / ".gitignore").write_text("generated.yaml\n")
+    commit(branch, "Ignore what is generated")
+    branch.write(environment("made"), file="generated.yaml")
+    ran = plan(branch)
+    assert "# branch: Git knows nothing of it: its file is ignored, or in a submodule" in ran.out
+    assert ran.out.splitlines()[0].endswith(" · with uncommitted changes")
+
+
+def test_a_delete_of_the_base_that_nobody_applied(branch: Project) -> None:
+    git(branch.directory, "checkout", "--quiet", "main")
+    branch.write(environment("stays"))
+    commit(branch, "Remove it")
+    git(branch.directory, "checkout", "--quiet", "-B", "work")
+    assert "# drift: still in the live system, outside this branch; last changed by " in (
+        plan(branch).out
+    )
 
 
 def test_a_clean_work_tree_and_one_with_other_files(branch: Project) -> None:
@@ -249,6 +290,21 @@ def test_what_is_no_ref(branch: Project, ref: str) -> None:
     ran = branch.reconcile("plan", f"--since={ref}")
     assert ran.code == 1
     assert f"there is no commit {ref!r}" in ran.err
+
+
+def test_a_repository_of_somebody_else(
+    branch: Project, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As in the container of a job, whose user is not the one that checked out."""
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    ran = branch.reconcile("plan")
+    assert " · commit " not in ran.out
+    assert caplog.text.count("its directory is somebody else's") == 1
+    assert "safe.directory" in caplog.text
+    ran = branch.reconcile("plan", "--since=main")
+    assert ran.code == 1
+    assert "its directory is somebody else's" in ran.err
+    assert f"git config --global --add safe.directory {branch.directory}" in ran.err
 
 
 def test_outside_of_a_repository(world: Project) -> None:

@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -204,6 +205,83 @@ def test_certificates_are_those_of_the_base(branch: Project) -> None:
     ran = plan(branch)
     assert ran.code == 1
     assert "main has no ca.pem" in ran.err
+
+
+@pytest.mark.parametrize("bundle", ["ca.pem", "{directory}/ca.pem"])
+def test_certificates_of_a_variable_are_those_of_the_base(
+    branch: Project, monkeypatch: pytest.MonkeyPatch, bundle: str
+) -> None:
+    monkeypatch.setenv("COMPANY_CA", bundle.format(directory=branch.directory))
+    git(branch.directory, "checkout", "--quiet", "main")
+    (branch.directory / "ca.pem").write_bytes(Path(certifi.where()).read_bytes())
+    branch.target = {"ca_bundle": {"env": "COMPANY_CA"}}
+    branch.configure(env_allow=["RECONCILE_VAR_*"])
+    commit(branch, "Name a certificate")
+    git(branch.directory, "checkout", "--quiet", "-B", "work")
+    (branch.directory / "ca.pem").write_text("not a certificate")
+    commit(branch, "Put another in its place")
+    ran = plan(branch)
+    assert ran.code == 0, ran.err
+    assert branch.reconcile("plan").code == 1
+
+
+def loose(world: Project, name: str) -> None:
+    """Another configuration that is in the base: an example, say."""
+    example = world.directory / name
+    example.mkdir()
+    text = (world.directory / "reconciler.yaml").read_text()
+    (example / "reconciler.yaml").write_text(f"{text}guards: {{max_deletes: 1000}}\n")
+    (example / "manifests").mkdir()
+    commit(world, "Give an example")
+    git(world.directory, "branch", "--force", "main")
+
+
+def test_a_link_does_not_lead_to_another_file_of_the_base(branch: Project) -> None:
+    loose(branch, "example")
+    (branch.directory / "reconciler.yaml").unlink()
+    (branch.directory / "reconciler.yaml").symlink_to("example/reconciler.yaml")
+    commit(branch, "Choose the example")
+    ran = plan(branch)
+    assert ran.code == 1
+    assert "reconciler.yaml is a link" in ran.err
+
+
+@pytest.mark.parametrize("through", ["option", "shell"])
+def test_a_linked_directory_does_not_lead_to_another_file_of_the_base(
+    branch: Project, monkeypatch: pytest.MonkeyPatch, through: str
+) -> None:
+    loose(branch, "example")
+    (branch.directory / "infra").symlink_to("example")
+    commit(branch, "Lead elsewhere")
+    infra = branch.directory / "infra"
+    if through == "option":
+        ran = replace(branch, directory=infra).reconcile("plan", "--config-from", "main")
+    else:
+        monkeypatch.chdir(infra)
+        monkeypatch.setenv("PWD", str(infra))
+        ran = replace(branch, directory=Path()).reconcile("plan", "--config-from", "main")
+    assert ran.code == 1
+    assert "infra is a link" in ran.err
+
+
+def test_a_link_above_the_repository_is_nobodys_trick(branch: Project) -> None:
+    way = branch.directory.parent / "way"
+    way.symlink_to(branch.directory)
+    ran = replace(branch, directory=way).reconcile("plan", "--config-from", "main")
+    assert ran.code == 0, ran.err
+
+
+def test_a_submodule_is_not_trusted(branch: Project) -> None:
+    """Its `main` is that of a repository that the branch of the outer one names."""
+    outer = branch.directory.parent / "outer"
+    outer.mkdir()
+    git(outer, "init", "--quiet", "--initial-branch", "main")
+    add = ("-c", "protocol.file.allow=always", "submodule", "--quiet", "add")
+    git(outer, *add, str(branch.directory), "infra")
+    inner = replace(branch, directory=outer / "infra")
+    ran = inner.reconcile("plan", "--config-from", "origin/main")
+    assert ran.code == 1
+    assert "this is a submodule" in ran.err
 
 
 def test_a_base_without_a_configuration(world: Project) -> None:

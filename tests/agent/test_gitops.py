@@ -3,7 +3,8 @@
 import json
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,19 @@ import yaml
 
 from reconciler.agent import (
     AgentSettings,
+    commit_draft,
+    draft_removal,
     propose_manifest,
     propose_removal,
+    read_base,
     runai_create_environment,
     runai_delete_environment,
     using,
 )
 from reconciler.cli.main import run
 from reconciler.config import load_config
-from reconciler.errors import ConfigError
+from reconciler.errors import ConfigError, ReconcileError
+from reconciler.render.model_text import NOTICE
 from tests.agent.site import Site, title
 
 MANIFESTS = """\
@@ -350,3 +355,210 @@ def test_a_manifest_that_an_overlay_patches_does_not_go_alone(repo: Repo) -> Non
     assert "with the overlays of target live" in said
     assert repo.branches() == ["main"]
     assert title(runai_delete_environment("one", confirmed=True)).startswith("✅")
+
+
+def _link(place: Path, leads_to: str) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.symlink_to(leads_to)
+
+
+def _linked_directory(repo: Repo) -> str:
+    (repo.infra / "manifests").rename(repo.infra / "real")
+    _link(repo.infra / "manifests", "real")
+    return "infra/manifests"
+
+
+def _linked_parent(repo: Repo) -> str:
+    (repo.infra / "manifests").rename(repo.infra / "real")
+    (repo.infra / "reconciler.yaml").write_text(
+        (repo.infra / "reconciler.yaml").read_text() + "manifests: deploy/manifests\n"
+    )
+    (repo.infra / "there").mkdir()
+    (repo.infra / "real").rename(repo.infra / "there" / "manifests")
+    _link(repo.infra / "deploy", "there")
+    return "infra/deploy"
+
+
+def _linked_file(repo: Repo) -> str:
+    hidden = repo.infra / "manifests" / ".v" / "1.yaml"
+    hidden.parent.mkdir()
+    (repo.infra / "manifests" / "all.yaml").rename(hidden)
+    _link(repo.infra / "manifests" / "all.yaml", ".v/1.yaml")
+    return "infra/manifests/all.yaml"
+
+
+def _linked_subdirectory(repo: Repo) -> str:
+    hidden = repo.infra / "manifests" / ".v"
+    hidden.mkdir()
+    (repo.infra / "manifests" / "all.yaml").rename(hidden / "all.yaml")
+    _link(repo.infra / "manifests" / "team", ".v")
+    return "infra/manifests/team"
+
+
+def _linked_overlays(repo: Repo) -> str:
+    (repo.infra / "real").mkdir()
+    (repo.infra / "real" / ".keep").touch()
+    _link(repo.infra / "overlays", "real")
+    return "infra/overlays"
+
+
+def _submodule(repo: Repo, path: str) -> None:
+    """Record a submodule, as `git submodule add` does; its commit need not be here."""
+    head = repo.git("rev-parse", "HEAD")
+    repo.git("update-index", "--add", "--cacheinfo", f"160000,{head},{path}")
+    repo.git("commit", "--quiet", "--message", f"Add {path}")
+
+
+def _manifests_as_submodule(repo: Repo) -> str:
+    repo.git("rm", "--quiet", "-r", "infra/manifests")
+    _submodule(repo, "infra/manifests")
+    return "infra/manifests"
+
+
+def _submodule_below(repo: Repo) -> str:
+    _submodule(repo, "infra/manifests/team")
+    return "infra/manifests/team"
+
+
+@pytest.mark.parametrize(
+    "arrange",
+    [
+        *(_linked_directory, _linked_parent, _linked_file, _linked_subdirectory),
+        *(_linked_overlays, _manifests_as_submodule, _submodule_below),
+    ],
+)
+def test_links_and_submodules_among_the_manifests_are_refused(
+    repo: Repo, arrange: Callable[[Repo], str]
+) -> None:
+    place = arrange(repo)
+    if "submodule" not in arrange.__name__:
+        repo.commit("Rearrange")
+        assert run(["-C", str(repo.infra), "validate"]) == 0
+    for said in (really(SPEC), really({**SPEC, "name": "two"}), really({**SPEC, "name": "all"})):
+        assert title(said) == "❌ Proposal Failed"
+        kind = "submodule" if "submodule" in arrange.__name__ else "symbolic link"
+        assert f"{place}: this is a {kind} in the commit" in said
+        assert "What to do: " in said
+    assert title(runai_delete_environment("two", confirmed=True)) == "❌ Proposal Failed"
+    assert repo.branches() == ["main"]
+
+
+def test_links_that_are_no_manifests_do_not_count(repo: Repo) -> None:
+    _link(repo.infra / "manifests" / ".#all.yaml", "user@host.1")
+    _link(repo.infra / "docs" / "manifests", "../manifests")
+    repo.commit("Leave a lock of an editor behind")
+    assert title(really(SPEC)) == "✅ Environment Change Proposed"
+
+
+def test_a_manifests_directory_that_is_a_file_is_refused(repo: Repo) -> None:
+    repo.git("rm", "--quiet", "-r", "infra/manifests")
+    (repo.infra / "manifests").write_text("no directory\n")
+    repo.commit("Put a file there")
+    said = really(SPEC)
+    assert "infra/manifests: this is a file in the commit" in said
+    assert repo.branches() == ["main"]
+
+
+def test_a_new_manifest_takes_no_name_that_is_taken_by_anything(repo: Repo) -> None:
+    (repo.infra / "manifests" / "NEW.yaml").mkdir()
+    (repo.infra / "manifests" / "NEW.yaml" / "readme.txt").write_text("a directory\n")
+    (repo.infra / "manifests" / "new-2.yaml").write_text("# only a comment\n")
+    repo.commit("Take names")
+    assert "File: manifests/new-3.yaml" in really(SPEC)
+    assert repo.git("diff", "--name-status", "main", repo.proposed()) == (
+        "A\tinfra/manifests/new-3.yaml"
+    )
+
+
+def test_what_was_written_is_compared_with_what_was_meant(repo: Repo) -> None:
+    config, settings = load_config(repo.infra / "reconciler.yaml"), AgentSettings()
+    draft = draft_removal(read_base(config, settings), "RunaiEnvironment.two")
+    for data in (None, MANIFESTS.encode(), MANIFESTS.replace("a:1", "a:2").encode()):
+        with pytest.raises(ReconcileError, match="state something else"):
+            commit_draft(replace(draft, data=data), settings)
+    assert repo.branches() == ["main"]
+    assert commit_draft(draft, settings).addresses == ("RunaiEnvironment.two",)
+
+
+RICH = """\
+apiVersion: reconciler/v1
+kind: RunaiEnvironment
+metadata: {name: rich}
+spec:
+  scope: tenant
+  image: "a:1"
+  description: "text of others `and a backtick`"
+  compute: {gpu: 1}
+  environment_variables: {A: "1", B: {credential: {name: x, key: y}}}
+  tools: [jupyter]
+"""
+
+
+def test_a_change_shows_all_that_it_drops(repo: Repo) -> None:
+    (repo.infra / "manifests" / "rich.yaml").write_text(RICH)
+    repo.commit("Add a rich one")
+    spec = {"name": "rich", "scope": "cluster", "image": "a:2", "environment_variables": {"A": "2"}}
+    preview = runai_create_environment(spec)
+    assert repo.branches() == ["main"]
+    said = really(spec)
+    assert repo.proposed()
+    for text in (preview, said):
+        shown = text.partition("What Differs From the Base:\n")[2].partition("\n\n")[0]
+        assert shown.splitlines() == [
+            "  • RunaiCompute.rich: delete (no manifest states it any more)",
+            "  • RunaiEnvironment.rich: replace (its id changes)",
+            '    - connections.Jupyter.connection_type: `"ExternalUrl"` is removed',
+            "    - connections.Jupyter.container_port: `8888` is removed",
+            '    - connections.Jupyter.tool_type: `"jupyter-notebook"` is removed',
+            '    - description: `"text of others \\x60and a backtick\\x60"` is removed',
+            '    - environment_variables.B.credential.key: `"y"` is removed',
+            '    - environment_variables.B.credential.name: `"x"` is removed',
+            '    - environment_variables.A: `"1"` becomes `"2"`',
+            '    - image: `"a:1"` becomes `"a:2"`',
+            '    - scope: `"tenant"` becomes `"cluster"`',
+            "The document is written anew: comments between its fields are not kept.",
+        ]
+        assert NOTICE in text
+
+
+def test_a_creation_and_a_removal_show_each_address(repo: Repo) -> None:
+    said = runai_create_environment(SPEC)
+    assert "  • RunaiCompute.new: create\n  • RunaiEnvironment.new: create\n" in said
+    said = runai_delete_environment("one")
+    for kind in ("RunaiCompute", "RunaiEnvironment"):
+        assert f"  • {kind}.one: delete (no manifest states it any more)\n" in said
+
+
+def test_fields_beyond_a_number_are_counted(repo: Repo) -> None:
+    variables = {f"V{number:03}": "x" for number in range(100)}
+    wide = {"name": "two", "scope": "tenant", "image": "b:1", "environment_variables": variables}
+    said = runai_create_environment(wide)
+    assert said.count("is added") == 60
+    assert "    - and 40 more fields that differ\n" in said
+
+
+def test_a_commit_that_ought_to_be_signed_is_signed_by_a_person(repo: Repo) -> None:
+    repo.git("config", "commit.gpgSign", "true")
+    repo.git("config", "gpg.program", "false")
+    said = really(SPEC)
+    branch = repo.proposed()
+    assert f"  1. git switch {branch} && git commit --amend --no-edit -S" in said
+    assert "gpgsig" not in repo.git("cat-file", "commit", branch)
+
+
+def test_a_branch_in_the_way_is_named_with_what_helps(repo: Repo) -> None:
+    repo.git("branch", "reconcile")
+    said = really(SPEC)
+    assert title(said) == "❌ Proposal Failed"
+    assert "the branch reconcile is in the way of reconcile/create-new-" in said
+    assert "What to do: `rename it: git branch -m reconcile OTHER-NAME`" in said
+
+
+def test_a_repository_of_another_user_is_named_with_what_helps(
+    repo: Repo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    said = really(SPEC)
+    assert title(said) == "❌ Proposal Failed"
+    assert "dubious ownership" in said
+    assert f"git config --global --add safe.directory {repo.root}" in said

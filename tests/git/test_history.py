@@ -43,7 +43,7 @@ def edit_of(directory: Path, wanted: Wanted = WANTED) -> tuple[str, str, int] | 
     with open_repository(directory) as found:
         edits = find_edits(found, read_steps(found, "base", ["manifests"]), wanted)
     item = edits.by_address.get("RunaiEnvironment.a")
-    return (item.edit.commit, item.edit.file, item.edit.line) if item and item.edit else None
+    return (item.edit.commit, item.edit.file, item.edit.line) if item else None
 
 
 @given(
@@ -99,7 +99,7 @@ def test_an_author_of_odd_bytes(repository: Path) -> None:
     with open_repository(repository) as found:
         edits = find_edits(found, read_steps(found, "base", ["manifests"]), WANTED)
     edit = edits.by_address["RunaiEnvironment.a"].edit
-    assert edit is None or edit.author.isprintable()
+    assert edit.author.isprintable()
 
 
 def test_images_and_their_paths() -> None:

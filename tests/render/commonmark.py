@@ -44,7 +44,7 @@ def foreign(text: str) -> list[str]:
             line.startswith(_OWN_HTML) for line in token.content.splitlines() if line
         ):
             found.append(f"html: {token.content}")
-        elif token.type == "fence" and token.info not in ("diff", "mermaid"):
+        elif token.type == "fence" and token.info not in ("diff", "mermaid", "text"):
             found.append(f"fence: {token.info}")
         elif token.type == "link_open" and "/actions/runs/" not in str(token.attrs["href"]):
             found.append(f"link: {token.attrs}")

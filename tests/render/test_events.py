@@ -94,7 +94,7 @@ def test_an_apply(monkeypatch: pytest.MonkeyPatch) -> None:
     for outcome in outcomes:
         out.stream.finished(outcome)
     out.stream.tick()
-    out.stream.outcomes(outcomes)
+    out.stream.outcomes(outcomes, 3)
     assert [event["type"] for event in out.events] == [
         "apply_start", "apply_start", "apply_progress", "apply_progress", "apply_progress",
         "apply_complete", "apply_errored", "diagnostic", "change_summary",
@@ -105,7 +105,7 @@ def test_an_apply(monkeypatch: pytest.MonkeyPatch) -> None:
     assert out.events[7]["diagnostic"] == {
         "severity": "error", "summary": "why", "detail": "do this", "address": two.address,
     }  # fmt: skip
-    assert out.events[8]["reconciler"] == {"applied": 1, "not_applied": 1}
+    assert out.events[8]["reconciler"] == {"applied": 1, "not_applied": 1, "refused": 3}
 
 
 def test_errors_are_diagnostics() -> None:

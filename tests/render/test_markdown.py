@@ -9,7 +9,7 @@ from reconciler.render.detail import Line
 from reconciler.render.escape import visible
 from reconciler.render.graph import dot, mermaid, plan_graph
 from reconciler.render.markdown import COMMENT_LIMIT, SUMMARY_LIMIT, marker, render_markdown
-from reconciler.render.markdown_code import code, fence
+from reconciler.render.markdown_code import code, fence, text_fence
 from reconciler.render.text import Header
 from reconciler.review import Cause, Edit, Origin, Review
 from tests.core.builders import live, plan_of, resource
@@ -49,6 +49,10 @@ def test_data_in_markdown_stays_in_code(text: str) -> None:
         "paragraph_open", "inline", "text", "code_inline", "text", "paragraph_close",
     ]  # fmt: skip
     assert (found[2].content, found[4].content) == ("before ", " after")
+    copied = [
+        t for t in commonmark.tokens(f"- a:\n{text_fence([text], '  ')}") if t.type == "fence"
+    ]
+    assert [(item.info, item.content) for item in copied] == [("text", f"{visible(text, 400)}\n")]
     assert not [c for c in span if unicodedata.category(c) in {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}]
     assert not [c for c in span if unicodedata.bidirectional(c) in {"R", "AL", "AN"}]
 

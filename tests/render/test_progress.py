@@ -111,8 +111,21 @@ def test_every_action_has_its_words() -> None:
     ]
 
 
+def test_of_many_that_run_some_are_named_and_the_rest_counted() -> None:
+    plan = plan_of([resource(f"RunaiEnvironment.e-{n:02}") for n in range(20)])
+    screen, plain = Lines(repaints=True), Lines()
+    for progress in (Progress(screen, Clock()), Progress(plain, Clock())):
+        for change in plan.changes:
+            progress.started(change)
+        progress.tick()
+    assert len(screen.shown) == 9
+    assert screen.shown[0] == "RunaiEnvironment.e-00: creating 0s"
+    assert screen.shown[-1] == "... and 12 more"
+    assert plain.shown == []  # nor is any of it put together: an apply of many stays linear
+
+
 def test_what_has_ended_is_shown_as_running_no_longer(change: Change) -> None:
-    screen = Lines()
+    screen = Lines(repaints=True)
     progress = Progress(screen, Clock())
     progress.started(change)
     progress.tick()

@@ -39,7 +39,7 @@ def test_a_plan_with_imports() -> None:
     assert plan_line(plan) == "Plan: 1 to import, 0 to add, 0 to change, 0 to destroy."
     outcomes = [Outcome(change, Status.APPLIED) for change in plan.pending]
     assert (
-        apply_line(outcomes)
+        apply_line(outcomes, 0)
         == "Apply complete! Resources: 1 imported, 0 added, 0 changed, 0 destroyed."
     )
 
@@ -61,9 +61,13 @@ def test_refused_changes_are_not_counted_as_work() -> None:
 
 def test_an_apply(plan: Plan) -> None:
     done = [Outcome(change, Status.APPLIED) for change in plan.pending]
-    assert apply_line(done) == "Apply complete! Resources: 2 added, 1 changed, 2 destroyed."
+    assert apply_line(done, 0) == "Apply complete! Resources: 2 added, 1 changed, 2 destroyed."
     partly = [replace(done[0], status=Status.FAILED), *done[1:]]
-    assert apply_line(partly).startswith("Apply incomplete: 1 of 4 changes not applied. Resources:")
+    text = apply_line(partly, 0)
+    assert text.startswith("Apply incomplete: 1 of 4 changes not applied. Resources:")
+    text = apply_line(partly, 2)
+    assert text.startswith("Apply incomplete: 1 of 4 changes not applied, 2 refused. Resources:")
+    assert apply_line(done, 1).startswith("Apply incomplete: 1 refused. Resources: 2 added")
 
 
 def test_counts_add_up(plan: Plan) -> None:
