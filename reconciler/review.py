@@ -57,7 +57,8 @@ class Review:
     `compared` says that an approved plan itself was at hand, not just its digest. `note` says why
     causes are missing. With `config_from`, targets, stack, `env_allow` and guards are those of that
     ref, and `overridden` names the ones that the work tree states differently. `allowances` says,
-    one line each, what trailers of commits allowed, or why they allow nothing.
+    one line each, what trailers of commits allowed, or why they allow nothing. `uncompared` says
+    why an approved plan could not be compared with; it is no part of a saved plan.
     """
 
     since: str = ""
@@ -71,3 +72,4 @@ class Review:
     config_from: str = ""
     overridden: tuple[str, ...] = ()
     allowances: tuple[str, ...] = ()
+    uncompared: str = ""

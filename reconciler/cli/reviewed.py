@@ -8,9 +8,10 @@ import click
 from reconciler import __version__
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.options import PlanOptions, is_digest
-from reconciler.errors import ConfigError
+from reconciler.errors import ConfigError, ReconcileError
 from reconciler.plan import Plan
 from reconciler.plan_file import SavedPlan, read_plan_file
+from reconciler.render.escape import printable
 from reconciler.render.text import Header
 from reconciler.selection import chosen_addresses, narrow
 from reconciler.session import Session, approval_for, finish_plan
@@ -70,6 +71,19 @@ def compare_with(reviewed: str, plan: Plan, header: Header) -> Header:
     differs = digest != plan.digest()
     review = replace(review, reviewed=digest, differs=differs, compared=True, news=news)
     return replace(header, review=review)
+
+
+def compare_if_possible(reviewed: str, plan: Plan, header: Header) -> Header:
+    """The same, where the reviewed plan is anybody's data: one that is of no use stops nothing.
+
+    The header, and standard error, say then why nothing was compared.
+    """
+    try:
+        return compare_with(reviewed, plan, header)
+    except ReconcileError as error:
+        why = f"{error.where}: {error.what}" if error.where else error.what
+        click.echo(f"Warning: nothing was compared: {printable(why)}", err=True)
+        return replace(header, review=replace(header.review, uncompared=why))
 
 
 def review_exit_code(reviewed: str, plan: Plan, header: Header) -> ExitCode:

@@ -1,6 +1,7 @@
 """`python -m reconciler.github COMMAND`: one step of the action. Prints, and ends with the code."""
 
 import os
+import signal
 import sys
 
 from reconciler.errors import ReconcileError
@@ -28,6 +29,9 @@ def main(arguments: list[str]) -> int:
     except ReconcileError as error:
         annotate("error", str(error))
         return 1
+    except KeyboardInterrupt:  # not while `reconcile` runs: that says itself what it has done
+        annotate("error", "cancelled")
+        return 128 + signal.SIGINT
 
 
 if __name__ == "__main__":

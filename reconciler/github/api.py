@@ -17,10 +17,12 @@ class GitHub:
 
     def __init__(self, repository: str, server: str = "") -> None:
         self._prefix = f"repos/{repository}"
-        host = urlsplit(server).hostname or "github.com"
+        host = os.environ.get("GH_HOST") or urlsplit(server).netloc or "github.com"
         self._environ = dict(os.environ)
         if host != "github.com":
-            self._environ.setdefault("GH_HOST", host)
+            self._environ["GH_HOST"] = host
+            if token := os.environ.get("GH_TOKEN"):  # which gh takes for github.com alone
+                self._environ["GH_ENTERPRISE_TOKEN"] = token
 
     def get(self, path: str) -> Any:
         """One object."""

@@ -11,24 +11,25 @@ from typing import Any
 
 from reconciler.errors import ReconcileError
 from reconciler.github.api import GitHub
+from reconciler.github.site import Site
 
 PLAN_FILE = "plan.json"
 _LARGEST = 64 * 1024 * 1024
 
 
-def artifact_name(target: str, pull_request: int) -> str:
+def artifact_name(site: Site, pull_request: int) -> str:
     """What the artifact with the plan of a pull request is called."""
-    return f"reconcile-{target}-{pull_request}"
+    return f"reconcile-{site.slug}-{pull_request}"
 
 
-def fetch_reviewed(github: GitHub, commit: str, target: str, place: Path) -> Path:
+def fetch_reviewed(github: GitHub, commit: str, site: Site, place: Path) -> Path:
     """Save the plan that the pull request of this merged commit showed last.
 
     Raises `ReconcileError` that says why there is none.
     """
     merged = _pull_request(github, commit)
     number, head = merged["number"], merged["head"]["sha"]
-    name = artifact_name(target, number)
+    name = artifact_name(site, number)
     found = [
         item
         for item in github.each(f"actions/artifacts?name={name}&per_page=100", ".artifacts[]")

@@ -4,22 +4,21 @@ No input is ever part of a shell command: all arrive as variables and leave as a
 """
 
 import json
-import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from reconciler.errors import ConfigError, ReconcileError
 from reconciler.github.api import GitHub
+from reconciler.github.command import REFUSED, run_reconcile
 from reconciler.github.reviewed import PLAN_FILE, artifact_name, fetch_reviewed
-from reconciler.github.runner import Runner, annotate, temporary, untrusted_log
+from reconciler.github.runner import Runner, annotate, temporary
+from reconciler.github.site import Site
 from reconciler.github.sticky import close_drift, report_drift, write_comment
 
 PAGE_FILE = "plan.md"
 _ANNOTATIONS = "annotations.txt"
-_REFUSED = 4
-"""Exit code of a plan or apply with refused changes."""
 
 
 def plan(runner: Runner) -> int:
@@ -27,28 +26,28 @@ def plan(runner: Runner) -> int:
 
     On a push a refused change ends nothing as long as there are others: apply carries those out.
     """
-    target = runner.need("RECONCILE_TARGET")
-    place = temporary(runner) / target
+    site = Site.of(runner)
+    place = temporary(runner) / site.slug
     place.mkdir(parents=True, exist_ok=True)
     saved, offline = place / PLAN_FILE, runner.get("RECONCILE_OFFLINE") == "true"
     page, notes = place / PAGE_FILE, place / _ANNOTATIONS
     for path in (saved, page, notes):
         path.unlink(missing_ok=True)
-    arguments = ["plan", "--target", target, "-o", "text", "-o", "summary"]
+    arguments = ["plan", "--target", site.target, "-o", "text", "-o", "summary"]
     arguments += [] if offline else ["--allow-from-commit"]
     arguments += ["-o", f"markdown={page}", "-o", f"html={page.with_suffix('.html')}"]
     arguments += ["-o", f"annotations={notes}", *_comparisons(runner, place)]
     arguments += ["--offline", "-o", f"json={saved}"] if offline else ["--out", str(saved)]
-    code, text = _reconcile(runner, arguments)
+    code, text = run_reconcile(runner, arguments)
     _show_annotations(notes)
     found = _read(saved)
     if not page.exists():  # no plan was made
-        page.write_text(_failure(runner, target, text), encoding="utf-8")
+        page.write_text(_failure(runner, site, text), encoding="utf-8")
         runner.summarise(page.read_text(encoding="utf-8"))
     outputs = _outputs(found)
-    runner.output(directory=str(place), artifact=_artifact(runner, target), **outputs)
+    runner.output(directory=str(place), artifact=_artifact(runner, site), **outputs)
     pending = outputs["changes"] == "true"
-    if code == _REFUSED and runner.event_name == "push" and pending and found["applyable"]:
+    if code == REFUSED and runner.event_name == "push" and pending and found["applyable"]:
         annotate("warning", "some changes are refused; the others can be applied")
         return 0
     return code
@@ -59,7 +58,7 @@ def apply(runner: Runner) -> int:
 
     A push that another one has overtaken changes nothing: its successor plans everything anew.
     """
-    target = runner.need("RECONCILE_TARGET")
+    site = Site.of(runner)
     digest = runner.need("RECONCILE_EXPECT_DIGEST")
     newest = _newest(runner)
     if newest != runner.sha:
@@ -68,10 +67,10 @@ def apply(runner: Runner) -> int:
         return 0
     runner.output(superseded="false")
     saved = runner.get("RECONCILE_PLAN")  # tells what moved, where the digest alone could not
-    arguments = ["apply", *([saved] if saved else []), "--target", target, "--apply"]
+    arguments = ["apply", *([saved] if saved else []), "--target", site.target, "--apply"]
     arguments += ["--expect-digest", digest, "--allow-from-commit"]
-    code, text = _reconcile(runner, arguments)
-    runner.summarise(f"### reconcile apply: {_code(target)}\n\n{fenced(text)}\n")
+    code, text = run_reconcile(runner, arguments)
+    runner.summarise(f"### reconcile apply: {_title(site)}\n\n{fenced(text)}\n")
     return code
 
 
@@ -81,7 +80,7 @@ def validate(runner: Runner) -> int:
     place.mkdir(parents=True, exist_ok=True)
     notes = place / _ANNOTATIONS
     notes.unlink(missing_ok=True)
-    code, _ = _reconcile(runner, ["validate", "-o", "text", "-o", f"annotations={notes}"])
+    code, _ = run_reconcile(runner, ["validate", "-o", "text", "-o", f"annotations={notes}"])
     _show_annotations(notes)
     return code
 
@@ -89,41 +88,44 @@ def validate(runner: Runner) -> int:
 def reviewed(runner: Runner) -> int:
     """Fetch the plan that the merged pull request showed, for `plan` to compare with.
 
-    Never fails the job: without it the plan says that nothing was compared.
+    Never fails the job: without it, or with one of no use, nothing is compared.
     """
-    target = runner.need("RECONCILE_TARGET")
-    place = temporary(runner) / target / "reviewed.json"
+    site = Site.of(runner)
+    place = temporary(runner) / site.slug / "reviewed.json"
     place.unlink(missing_ok=True)
     try:
-        fetch_reviewed(_github(runner), runner.sha, target, place)
+        fetch_reviewed(_github(runner), runner.sha, site, place)
     except ReconcileError as error:
         annotate("warning", f"no reviewed plan to compare with: {error}")
         return 0
-    annotate("notice", "comparing with the plan that the pull request showed")
+    annotate("notice", "found the plan that the pull request showed")
     return 0
 
 
 def comment(runner: Runner) -> int:
-    """Write or update the pull request's comment of this target."""
+    """Write or update the pull request's comment of this site; without a page, that there is none.
+
+    A comment that was left as it is would show the plan of an earlier commit.
+    """
     number = runner.pull_request
     if number is None:
         raise ConfigError("this event has no pull request", where=runner.event_name)
-    target = runner.need("RECONCILE_TARGET")
-    text = _body(runner)
-    done = write_comment(_github(runner), number, target, text)
-    annotate("notice", f"{done} the comment of target {target}")
+    site = Site.of(runner)
+    text = _body(runner, site) if runner.get("RECONCILE_BODY") else _failure(runner, site)
+    done = write_comment(_github(runner), number, site, text)
+    annotate("notice", f"{done} the comment of target {site}")
     return 0
 
 
 def drift(runner: Runner) -> int:
-    """Open, update or close the one issue about this target's drift."""
-    target = runner.need("RECONCILE_TARGET")
+    """Open, update or close the one issue about this site's drift."""
+    site = Site.of(runner)
     if runner.need("RECONCILE_CHANGES") == "true":
-        done = report_drift(_github(runner), target, _body(runner))
+        done = report_drift(_github(runner), site, _body(runner, site))
     else:
         words = f"No drift any more: [the run that looked]({runner.run_url})."
-        done = close_drift(_github(runner), target, words)
-    annotate("notice", f"issue about drift of target {target}: {done}")
+        done = close_drift(_github(runner), site, words)
+    annotate("notice", f"issue about drift of target {site}: {done}")
     return 0
 
 
@@ -137,44 +139,6 @@ def fenced(text: str) -> str:
     return f"{fence}\n{text.rstrip()}\n{fence}"
 
 
-def _reconcile(runner: Runner, arguments: Sequence[str]) -> tuple[int, str]:
-    """Run the command in the directory asked for; show what it says, return the result.
-
-    What it says on standard error is part of the result only where it failed.
-    """
-    directory = runner.get("RECONCILE_DIRECTORY", ".")
-    python = runner.get("RECONCILE_PYTHON")  # -P: nothing is imported from the directory
-    program = [python, "-P", "-m", "reconciler"] if python else ["reconcile"]
-    command = [*program, "-C", directory, *arguments]
-    with untrusted_log():
-        try:
-            ran = subprocess.run(  # noqa: S603  (a list: no shell, no input as an option)
-                command,
-                check=False,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                env=_environment(runner),
-            )
-        except FileNotFoundError as error:
-            raise ReconcileError(
-                "there is no `reconcile` on this runner", fix="use the action's own set-up"
-            ) from error
-        text, said = (part.decode("utf-8", "replace") for part in (ran.stdout, ran.stderr))
-        sys.stdout.write(f"{text}\n{said}\n")
-        sys.stdout.flush()
-    failed = ran.returncode not in (0, _REFUSED)
-    return ran.returncode, f"{text}\n{said}" if failed else text
-
-
-def _environment(runner: Runner) -> dict[str, str]:
-    """What the command gets: all but the token that only `gh` is for."""
-    return {
-        name: value
-        for name, value in runner.environ.items()
-        if name not in ("GH_TOKEN", "GITHUB_TOKEN")
-    }
-
-
 def _comparisons(runner: Runner, place: Path) -> list[str]:
     """What a review compares with: the base commit, its configuration, the reviewed plan."""
     base = runner.get("RECONCILE_SINCE") or runner.base
@@ -186,7 +150,7 @@ def _comparisons(runner: Runner, place: Path) -> list[str]:
         found += ["--config-from", base]
     earlier = place / "reviewed.json"
     if runner.event_name == "push" and earlier.exists():
-        found += ["--reviewed", str(earlier)]
+        found += ["--reviewed", str(earlier), "--if-comparable"]
     return found
 
 
@@ -224,24 +188,30 @@ def _show_annotations(path: Path) -> None:
         path.unlink()
 
 
-def _failure(runner: Runner, target: str, text: str) -> str:
+def _failure(runner: Runner, site: Site, text: str = "the job failed before its plan") -> str:
     """What a pull request shows where no plan could be made."""
-    head = f"### reconcile plan: {_code(target)}: there is no plan"
+    head = f"### reconcile plan: {_code(site.target)}: there is no plan"
     origin = f"Commit {_code(runner.sha[:7])} · [run]({runner.run_url})"
     return f"{head}\n\n{fenced(text)}\n\n{origin}\n"
 
 
-def _artifact(runner: Runner, target: str) -> str:
+def _artifact(runner: Runner, site: Site) -> str:
     number = runner.pull_request
-    return artifact_name(target, number) if number else f"reconcile-{target}-{runner.event_name}"
+    return artifact_name(site, number) if number else f"reconcile-{site.slug}-{runner.event_name}"
 
 
-def _body(runner: Runner) -> str:
+def _body(runner: Runner, site: Site) -> str:
+    """The page to be shown. It tells of a target; which directory's, is said below its marker."""
     path = Path(runner.need("RECONCILE_BODY"))
     try:
-        return path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"it cannot be read: {error}", where=str(path)) from error
+    if not site.directory:
+        return text
+    first, _, rest = text.partition("\n")
+    said = f"In {_code(site.directory)}:\n\n"
+    return f"{first}\n{said}{rest}" if first.startswith("<!--") else f"{said}{text}"
 
 
 def _newest(runner: Runner) -> str:
@@ -252,6 +222,11 @@ def _newest(runner: Runner) -> str:
 
 def _github(runner: Runner) -> GitHub:
     return GitHub(runner.repository, runner.get("GITHUB_SERVER_URL"))
+
+
+def _title(site: Site) -> str:
+    place = f" in {_code(site.directory)}" if site.directory else ""
+    return f"{_code(site.target)}{place}"
 
 
 def _code(text: str) -> str:

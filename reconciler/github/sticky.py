@@ -1,15 +1,14 @@
-"""What there is one of per target: the comment of a pull request, and the issue of the drift.
+"""What there is one of per site: the comment of a pull request, and the issue of the drift.
 
 Both are found again by a marker in their first line and by their author, so that nobody else's
-text is ever changed, and several targets do not overwrite one another.
+text is ever changed, and several targets and directories do not overwrite one another.
 """
 
-import hashlib
-import re
 from collections.abc import Iterator
 from typing import Any
 
 from reconciler.github.api import GitHub
+from reconciler.github.site import Site, slug
 
 AUTHOR = "github-actions[bot]"
 """Who writes with the token of a job."""
@@ -20,15 +19,12 @@ COMMENT_LIMIT = 65_536
 _TOO_LONG = "\n\nThis plan is too long to be shown in full here: see the artifact of the run.\n"
 
 
-def marker(target: str, kind: str = "") -> str:
-    """The first line: a comment of HTML, as `-o markdown` writes it, too.
+def marker(name: str, kind: str = "") -> str:
+    """The first line: a comment of HTML, as `-o markdown` writes it for a target, too.
 
     A name that could end that comment is written plainly, with a digest that keeps it apart.
     """
-    name = re.sub(r"[^A-Za-z0-9._]+", "-", target)[:60].strip("-")
-    if name != target:
-        name = f"{name}.{hashlib.sha256(target.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"
-    return f"<!-- reconcile:{kind}{name} -->"
+    return f"<!-- reconcile:{kind}{slug(name)} -->"
 
 
 def under(mark: str, text: str) -> str:
@@ -43,9 +39,9 @@ def under(mark: str, text: str) -> str:
     return fit(f"{mark}\n{note}\n\n{rest}" if note else f"{mark}\n{rest}")
 
 
-def write_comment(github: GitHub, pull_request: int, target: str, text: str) -> str:
-    """Update our comment of this target, or write the first one. Returns `updated` or `created`."""
-    mark = marker(target)
+def write_comment(github: GitHub, pull_request: int, site: Site, text: str) -> str:
+    """Update our comment of this site, or write the first one. Returns `updated` or `created`."""
+    mark = marker(site.name)
     body = under(mark, text)
     for comment in github.each(f"issues/{pull_request}/comments?per_page=100"):
         if _is_ours(comment, mark):
@@ -55,11 +51,11 @@ def write_comment(github: GitHub, pull_request: int, target: str, text: str) -> 
     return "created"
 
 
-def report_drift(github: GitHub, target: str, text: str) -> str:
-    """Open our issue of this target, or update the open one. Returns `opened` or `updated`."""
-    mark = marker(target, "drift:")
+def report_drift(github: GitHub, site: Site, text: str) -> str:
+    """Open our issue of this site, or update the open one. Returns `opened` or `updated`."""
+    mark = marker(site.name, "drift:")
     body = under(mark, text)
-    title = f"Drift: {target} is not what the manifests say"
+    title = f"Drift: {site} is not what the manifests say"
     for issue in _open_issues(github, mark):
         github.send("PATCH", f"issues/{issue['number']}", {"title": title, "body": body})
         return "updated"
@@ -67,10 +63,10 @@ def report_drift(github: GitHub, target: str, text: str) -> str:
     return "opened"
 
 
-def close_drift(github: GitHub, target: str, text: str) -> str:
-    """Close every open issue of ours for this target. Returns `closed` or `nothing to close`."""
+def close_drift(github: GitHub, site: Site, text: str) -> str:
+    """Close every open issue of ours for this site. Returns `closed` or `nothing to close`."""
     done = "nothing to close"
-    for issue in _open_issues(github, marker(target, "drift:")):
+    for issue in _open_issues(github, marker(site.name, "drift:")):
         github.send("POST", f"issues/{issue['number']}/comments", {"body": text})
         github.send(
             "PATCH", f"issues/{issue['number']}", {"state": "closed", "state_reason": "completed"}

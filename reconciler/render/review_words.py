@@ -33,6 +33,8 @@ def notices(review: Review) -> list[str]:
         )
     if review.note:
         lines.append(f"Notice: {review.note}")
+    if review.uncompared:
+        lines.append(f"Notice: nothing was compared with a reviewed plan: {review.uncompared}")
     return [*lines, *review.allowances]
 
 

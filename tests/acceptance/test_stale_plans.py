@@ -328,6 +328,43 @@ class TestReviewed:
         ran = world.reconcile("plan", "--reviewed", str(file))
         assert ran.code == 1
         assert "compare plans of one target and one stack" in ran.err
+        ran = world.reconcile("plan", "--reviewed", str(file), "--if-comparable")
+        assert ran.code == 4  # what is live is the other stack's
+        assert "the reviewed plan is of target live, stack ml-platform" in ran.out
+
+    @pytest.mark.parametrize(
+        ("change", "words"),
+        [
+            (lambda plan: plan["reconciler"].update(digest=NEW), "digest"),
+            (lambda plan: plan.update(format_version="99.0"), "99.0"),
+            (lambda plan: plan.update(format_version="9\x1b.0"), "9"),
+            (lambda plan: plan.clear(), "plan"),
+        ],
+    )
+    def test_a_plan_of_no_use_stops_nothing_where_it_is_asked_for(
+        self, world: Project, file: Path, change: Any, words: str
+    ) -> None:
+        plan = json.loads(file.read_text())
+        change(plan)
+        bad, new = world.directory / "bad.json", world.directory / "new.json"
+        bad.write_text(json.dumps(plan))
+        assert world.reconcile("plan", "--reviewed", str(bad)).code in (1, 3)
+        asked = ("--reviewed", str(bad), "--if-comparable", "--out", str(new))
+        ran = world.reconcile("plan", *asked, "-o", "text", "-o", "markdown=new.md")
+        assert ran.code == 0, ran.err
+        assert "Warning: nothing was compared: " in ran.err
+        notice = "Notice: nothing was compared with a reviewed plan: "
+        (line,) = [line for line in ran.out.splitlines() if line.startswith(notice)]
+        assert words in line
+        assert "\x1b" not in ran.out + ran.err
+        assert notice in (world.directory / "new.md").read_text()
+        assert "# review" not in ran.out
+        assert world.reconcile("apply", str(new), "--apply").code == 0
+
+    def test_what_can_be_compared_is_compared(self, world: Project, file: Path) -> None:
+        ran = world.reconcile("plan", "--reviewed", str(file), "--if-comparable")
+        assert "2 changes as reviewed, 0 new since the review." in ran.out
+        assert world.reconcile("plan", "--if-comparable").code == 1
 
 
 def break_login(world: Project) -> None:

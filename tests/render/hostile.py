@@ -150,4 +150,5 @@ def hostile_review(text: str) -> Review:
         config_from=text,
         overridden=(text,),
         allowances=(text,),
+        uncompared=text,
     )

@@ -1,11 +1,13 @@
 """The REST endpoints of GitHub that the action uses, kept in memory; every request is recorded.
 
 `gh` is pointed here with GH_HOST=github.localhost, for which it speaks plain HTTP, and with this
-server as its HTTP proxy. Paths and fields are those of the published REST reference.
+server as its HTTP proxy. With TLS it is a GitHub Enterprise Server. Paths and fields are those of
+the published REST reference.
 """
 
 import json
 import re
+import ssl
 import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -39,11 +41,14 @@ class Repository:
 class FakeGitHub:
     """The server, on a loopback port."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.repository = Repository()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        if tls:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
+        self.url = f"http{'s' if tls else ''}://127.0.0.1:{self._server.server_port}"
+        wait = (0.02,)  # seconds until it sees that it is closed
+        threading.Thread(target=self._server.serve_forever, args=wait, daemon=True).start()
 
     def close(self) -> None:
         """Stop it."""
@@ -109,7 +114,7 @@ def _handler(github: FakeGitHub) -> type[BaseHTTPRequestHandler]:
 
         def _serve(self) -> None:
             parts = urlsplit(self.path)
-            path = parts.path.removeprefix("/repos/acme/platform/")
+            path = parts.path.removeprefix("/api/v3").removeprefix("/repos/acme/platform/")
             query = {name: values[0] for name, values in parse_qs(parts.query).items()}
             data = self._body()
             body = json.loads(data) if data else None

@@ -10,6 +10,7 @@ import pytest
 from reconciler.errors import ReconcileError
 from reconciler.github.api import GitHub
 from reconciler.github.reviewed import fetch_reviewed
+from reconciler.github.site import Site
 from tests.workflows.fake_github import FakeGitHub
 
 COMMIT, HEAD = "c" * 40, "d" * 40
@@ -43,7 +44,7 @@ def fetch(github: FakeGitHub, monkeypatch: pytest.MonkeyPatch, place: Path) -> s
         ("GH_CONFIG_DIR", str(place)),
     ):
         monkeypatch.setenv(name, value)
-    found = fetch_reviewed(GitHub("acme/platform"), COMMIT, "production", place / "r.json")
+    found = fetch_reviewed(GitHub("acme/platform"), COMMIT, Site("production"), place / "r.json")
     return found.read_text()
 
 

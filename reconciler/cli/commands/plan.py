@@ -13,7 +13,7 @@ from reconciler.cli.formats import require_own_files
 from reconciler.cli.opening import open_session
 from reconciler.cli.options import PlanOptions, plan_options
 from reconciler.cli.output import emit, plan_exit_code, save
-from reconciler.cli.reviewed import compare_with, review_exit_code
+from reconciler.cli.reviewed import compare_if_possible, compare_with, review_exit_code
 from reconciler.cli.targets import for_each_target
 from reconciler.plan import Action, Plan
 from reconciler.render.escape import printable
@@ -54,6 +54,7 @@ class _Wanted:
     out: Path | None
     since: str | None
     reviewed: str | None
+    if_comparable: bool
     offline: bool
     live: Path | None
     fail_on: frozenset[Action]
@@ -88,6 +89,12 @@ class _Wanted:
     help="Compare with the plan that was reviewed: its file, or its digest (same or not).",
 )
 @click.option(
+    "--if-comparable",
+    is_flag=True,
+    help="With --reviewed: a plan that cannot be read, or is of another target or stack, is a "
+    "warning, and nothing is compared.",
+)
+@click.option(
     "--offline",
     is_flag=True,
     help="Read files alone: no network, no credentials. Nothing counts as live, or what --live "
@@ -120,6 +127,8 @@ def command(options: PlanOptions, **given: Any) -> ExitCode:
     wanted = _Wanted(**given)
     if wanted.live is not None and not wanted.offline:
         raise click.UsageError("--live goes with --offline")
+    if wanted.if_comparable and wanted.reviewed is None:
+        raise click.UsageError("--if-comparable goes with --reviewed")
     if wanted.out is not None and wanted.offline:
         raise click.UsageError(
             "an offline plan cannot be applied, so it is not saved: write it with -o json=FILE"
@@ -143,7 +152,8 @@ def _plan(options: PlanOptions, wanted: _Wanted) -> ExitCode:
             _failing(plan, wanted.fail_on),
         ]
         if wanted.reviewed is not None:
-            header = compare_with(wanted.reviewed, plan, header)
+            against = compare_if_possible if wanted.if_comparable else compare_with
+            header = against(wanted.reviewed, plan, header)
             codes.append(review_exit_code(wanted.reviewed, plan, header))
         if wanted.out is not None:
             save(plan, header, options, wanted.out)

@@ -1,0 +1,51 @@
+"""What there is one comment, one artifact and one issue of: a target of one reconciler.yaml."""
+
+import hashlib
+import os
+import posixpath
+import re
+from dataclasses import dataclass
+
+from reconciler.github.runner import Runner
+
+_LONGEST = 60
+"""Characters of a name that are written plainly."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A target, and the directory of its reconciler.yaml: "" at the root of the repository."""
+
+    target: str
+    directory: str = ""
+
+    @classmethod
+    def of(cls, runner: Runner) -> "Site":
+        """The one that the inputs of the step name. Raises `ConfigError` if there is no target."""
+        given = runner.get("RECONCILE_DIRECTORY", ".")
+        if posixpath.isabs(given):
+            root = os.path.realpath(runner.get("GITHUB_WORKSPACE", "."))
+            given = os.path.relpath(os.path.realpath(given), root)
+        path = posixpath.normpath(given)
+        return cls(runner.need("RECONCILE_TARGET"), "" if path == "." else path)
+
+    @property
+    def name(self) -> str:
+        """One name for both; that of the target alone at the root. No target has a colon."""
+        return f"{self.directory}:{self.target}" if self.directory else self.target
+
+    @property
+    def slug(self) -> str:
+        """The name as part of a path, an artifact's name or a comment of HTML."""
+        return slug(self.name)
+
+    def __str__(self) -> str:
+        return f"{self.target} in {self.directory}" if self.directory else self.target
+
+
+def slug(name: str) -> str:
+    """The name in letters, digits, `.`, `_` and `-`; a digest keeps apart what that changes."""
+    plain = re.sub(r"[^A-Za-z0-9._]+", "-", name)[:_LONGEST].strip("-")
+    if plain == name:
+        return name
+    return f"{plain}.{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"

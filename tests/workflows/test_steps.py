@@ -1,0 +1,153 @@
+"""Single steps of the action, as the runner starts them, without a workflow around them."""
+
+import json
+import os
+import re
+import shutil
+import ssl
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from reconciler import __version__
+from tests.workflows.fake_github import BOT, FakeGitHub
+from tests.workflows.stage import TOKEN, Stage
+
+
+def ran(stage: Stage, command: str, head: str, **more: str) -> tuple[int, str]:
+    """The exit code and the log of a step."""
+    running = stage.step(command, head, **more)
+    log, _ = running.communicate(timeout=120)
+    return running.returncode, log
+
+
+def reviewed_plan(stage: Stage) -> Path:
+    """Where the step `reviewed` puts what it has found."""
+    found = stage.place / "reconcile" / "production" / "reviewed.json"
+    found.parent.mkdir(parents=True)
+    return found
+
+
+def test_a_reviewed_plan_of_no_use_does_not_stop_main(bare_stage: Stage) -> None:
+    head = bare_stage.commit({"train": "x:1"}, "Start")
+    reviewed_plan(bare_stage).write_text(json.dumps({"format_version": "99.0"}))
+    code, log = ran(bare_stage, "plan", head)
+    assert code == 0, log
+    assert "Warning: nothing was compared: " in log
+    assert (
+        "nothing was compared with a reviewed plan" in (bare_stage.place / "summary.md").read_text()
+    )
+    assert "\napplyable<<" in bare_stage.output.read_text()
+
+
+def test_a_push_that_was_overtaken_changes_nothing(bare_stage: Stage) -> None:
+    head = bare_stage.commit({"train": "x:1"}, "Start")
+    refs = bare_stage.github.repository.refs
+    refs["heads/next"] = "f" * 40
+    more = {"GITHUB_REF": "refs/heads/next", "RECONCILE_EXPECT_DIGEST": "sha256:" + "0" * 64}
+    code, log = ran(bare_stage, "apply", head, **more)
+    assert (code, outputs(bare_stage)["superseded"]) == (0, "true"), log
+    assert f"{head[:7]} is superseded by fffffff: nothing is applied" in log
+    assert len(bare_stage.live.requests) == 0
+
+
+def test_a_push_of_no_pull_request_has_nothing_to_be_compared_with(bare_stage: Stage) -> None:
+    code, log = ran(bare_stage, "reviewed", "a" * 40)
+    assert code == 0
+    assert "::warning::no reviewed plan to compare with: " in log
+    assert "is not the merge of a pull request" in log
+
+
+def test_a_comment_where_not_even_a_page_was_made(bare_stage: Stage) -> None:
+    """A job that fails before its plan: what stands in the comment is of an earlier commit."""
+    more = {"EVENT": json.dumps({"pull_request": {"number": 7}}), **PULL_REQUEST}
+    known = bare_stage.github.repository
+    known.comments[7] = [{"id": 1, "user": BOT, "body": "<!-- reconcile:production -->\nold"}]
+    code, log = ran(bare_stage, "comment", "a" * 40, **more, GITHUB_RUN_ID="5")
+    assert code == 0, log
+    (comment,) = known.comments[7]
+    assert comment["body"].startswith("<!-- reconcile:production -->\n### reconcile plan: ")
+    assert "there is no plan" in comment["body"]
+    assert "https://github.com/acme/platform/actions/runs/5" in comment["body"]
+    code, log = ran(bare_stage, "comment", "a" * 40, **more, RECONCILE_BODY="/nowhere/plan.md")
+    assert code == 1
+    assert "/nowhere/plan.md: it cannot be read" in log
+
+
+def test_an_enterprise_server_is_spoken_to_with_the_token_of_the_job(bare_stage: Stage) -> None:
+    """`gh` takes GH_TOKEN for github.com alone."""
+    key, cert = bare_stage.place / "key.pem", bare_stage.place / "cert.pem"
+    made = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+    made += ["-nodes", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
+    subprocess.run([*made, "-keyout", str(key), "-out", str(cert)], check=True, capture_output=True)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(cert, key)
+    server = FakeGitHub(tls)
+    more = {"EVENT": json.dumps({"pull_request": {"number": 7}}), **PULL_REQUEST}
+    more |= {"GITHUB_SERVER_URL": server.url, "SSL_CERT_FILE": str(cert), "GH_HOST": ""}
+    more |= {"GH_ENTERPRISE_TOKEN": "of somebody else"}
+    code, log = ran(bare_stage, "comment", "a" * 40, **more)
+    server.close()
+    assert code == 0, log
+    assert "there is no plan" in server.repository.comments[7][0]["body"]
+    assert server.repository.tokens == {f"token {TOKEN}"}
+    assert bare_stage.github.repository.requests == []
+
+
+@pytest.mark.parametrize("name", ["GH_TOKEN", "GITHUB_TOKEN", "GH_ENTERPRISE_TOKEN"])
+def test_no_token_of_gh_reaches_the_command(bare_stage: Stage, name: str) -> None:
+    program = bare_stage.place / "bin" / "reconcile"
+    program.parent.mkdir()
+    said = f"#!/bin/sh\n[ $1 = --version ] && echo reconcile {__version__} || env\n"
+    program.write_text(said)
+    program.chmod(0o755)
+    path = f"{program.parent}{os.pathsep}{os.environ['PATH']}"
+    code, log = ran(bare_stage, "validate", "a" * 40, **{"PATH": path, name: "canary of gh"})
+    assert code == 0, log
+    assert "RECONCILE_COMMAND=validate" in log
+    assert "canary of gh" not in log
+
+
+PULL_REQUEST = {"GITHUB_EVENT_NAME": "pull_request"}
+
+
+def outputs(stage: Stage) -> dict[str, str]:
+    """What the last step has put out."""
+    return dict(
+        re.findall(r"^(\S+)<<\S+\n(.*?)\nend_", stage.output.read_text(), re.MULTILINE | re.DOTALL)
+    )
+
+
+def test_directories_with_one_name_of_target_are_kept_apart(bare_stage: Stage) -> None:
+    """A monorepo: one comment, artifact, set of files and issue for each directory."""
+    place = bare_stage.repository / "infra" / "a"
+    place.mkdir(parents=True)
+    shutil.copy(bare_stage.repository / "reconciler.yaml", place)
+    event = {"EVENT": json.dumps({"pull_request": {"number": 7}}), **PULL_REQUEST}
+    code, _ = ran(bare_stage, "plan", "a" * 40, **event, RECONCILE_DIRECTORY="infra/a")
+    assert code == 1  # there are no manifests
+    found = outputs(bare_stage)
+    assert found["artifact"] == f"reconcile-{Path(found['directory']).name}-7"
+    assert found["artifact"].startswith("reconcile-infra-a-production.")
+    page = bare_stage.place / "page.md"
+    page.write_text("<!-- reconcile:production -->\n### Plan")
+    for command, directory, changes in [
+        ("comment", ".", ""),
+        ("comment", "infra/a", ""),
+        ("drift", ".", "true"),
+        ("drift", "infra/a", "true"),
+        ("drift", "infra/a", "true"),
+        ("drift", "./infra/a/", "false"),
+    ]:
+        more = {"RECONCILE_DIRECTORY": directory, "RECONCILE_CHANGES": changes}
+        code, log = ran(bare_stage, command, "a" * 40, **event, **more, RECONCILE_BODY=str(page))
+        assert code == 0, log
+    known = bare_stage.github.repository
+    bodies = [comment["body"] for comment in known.comments[7]]
+    assert bodies[0] == "<!-- reconcile:production -->\n### Plan"
+    assert bodies[1].splitlines()[1:] == ["In `infra/a`:", "", "### Plan"]
+    assert [(issue["title"], issue["state"]) for issue in known.issues] == [
+        ("Drift: production is not what the manifests say", "open"),
+        ("Drift: production in infra/a is not what the manifests say", "closed"),
+    ]
