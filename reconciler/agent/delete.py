@@ -12,16 +12,16 @@ from difflib import get_close_matches
 from reconciler.agent import headings, messages
 from reconciler.agent.consent import Consent
 from reconciler.agent.request import ADDRESS_KIND, address_id
-from reconciler.agent.target import Workplace, open_direct, request
+from reconciler.agent.target import Workplace, made_with, open_direct, plan_of
 from reconciler.agent.writing import all_applied, carry_out, require_complete
 from reconciler.errors import ConflictError, ReconcileError
 from reconciler.ownership import text_limit
 from reconciler.plan import Action, Change, Plan, desired_mark
 from reconciler.render.model_text import quoted
-from reconciler.resource import LiveResource, Resource, ResourceKey, Source, hash_id
-from reconciler.session import Session, plan_session
+from reconciler.resource import LiveResource, Resource, ResourceKey, Source
+from reconciler.session import Session, plan_everything
 
-_COMPUTE = "RunaiCompute"
+_PLACE = ("name", "scope", "scope_id")
 
 
 def delete(place: Workplace, name: str, consent: Consent) -> str:
@@ -125,21 +125,22 @@ def _unowned(live: LiveResource) -> str:
 
 def _plan_own(live: LiveResource, session: Session, place: Workplace) -> Plan:
     """The plan that deletes an asset of ours, and the compute asset that was made with it."""
-    whole = plan_session(session, request(place))
+    whole = plan_everything(session)
     require_complete(whole)
     change = _change_of(live, whole)
-    keys = [change.key, *(item.key for item in whole.changes if _made_with(item, change))]
-    return plan_session(session, request(place, *(key.address for key in keys)))
+    keys = [change.key, *(item.key for item in whole.changes if _goes_with(item, change))]
+    return plan_of(whole, session, place, keys)
 
 
-def _made_with(item: Change, environment: Change) -> bool:
+def _goes_with(item: Change, environment: Change) -> bool:
     """Whether this is the compute asset that an environment implied: same id, name and scope."""
     mine, other = environment.live, item.live
-    if item.key.kind != _COMPUTE or mine is None or other is None or other.mark is None:
+    if mine is None or other is None:
         return False
-    return other.mark.id_hash == hash_id(_COMPUTE, environment.key.id) and all(
-        mine.spec.get(name) == other.spec.get(name) for name in ("name", "scope", "scope_id")
-    )
+    ids = {environment.key.id, address_id(mine.name)}  # the key of an odd name is no id
+    keys = [ResourceKey(ADDRESS_KIND, each) for each in ids]
+    same = all(mine.spec.get(name) == other.spec.get(name) for name in _PLACE)
+    return same and any(made_with(item, key) for key in keys)
 
 
 def _plan_unowned(live: LiveResource, place: Workplace) -> Plan:

@@ -31,13 +31,13 @@ _USAGE = {
 }
 
 
-def created(asset: Change, uid: str, link: str, plan: Plan) -> str:
-    """The success block of the guide."""
+def created(asset: Change, uid: str, link: str, plan: Plan, beside: str) -> str:
+    """The success block of the guide. `beside`: a sentence about what was there before."""
     assert asset.desired is not None
     spec = asset.desired.spec
     types = spec.get("workload_types") or {"training": True, "workspace": True}
     usage = [line for name, line in _USAGE.items() if types.get(name)]
-    beside = [
+    made = [
         f"  • {plain(change.key.kind)}: {plain(change.desired.name)} ({change.action.value}d)"
         for change in plan.pending
         if change.key.kind != asset.key.kind and change.desired is not None
@@ -53,7 +53,8 @@ def created(asset: Change, uid: str, link: str, plan: Plan) -> str:
             "Status: Created",
         ],
         workload_lines(spec),
-        ["Made Beside It:", *beside] if beside else "",
+        ["Made Beside It:", *made] if made else "",
+        beside,
         ["🔧 Usage:", "This environment can now be used as a template when creating:", *usage],
         ["🌐 View in UI:", link],
     )
@@ -69,15 +70,36 @@ def preview(heading: str, asset: Sequence[str], plan: Plan | None, target: str, 
     return block(heading, f"Target: {sentence(target)}", asset, steps, ask)
 
 
-def already_there(change: Change, link: str) -> str:
-    """The asset exists exactly as asked: nothing to do."""
+def not_asked_for(compute: LiveResource | None) -> str:
+    """A sentence about a compute asset that is there, but was not asked for; or nothing."""
+    if compute is None:
+        return ""
+    return (
+        f"Mind that beside it there is the compute asset {quoted(compute.name)} "
+        f"({quoted(compute.uid)}) of an earlier call, which was not asked for and is left as "
+        "it is. "
+    )
+
+
+def already_there(change: Change, beside: str, link: str) -> str:
+    """The asset exists as asked: nothing to do. `beside`: a sentence about what else is there."""
     assert change.live is not None
     lines = [f"Environment ID: {quoted(change.live.uid)}", f"Name: {quoted(change.live.name)}"]
+    exactly = beside or "It is exactly what was asked for. "
+    said = f"{exactly}Nothing was changed."
+    return block(headings.EXISTS, lines, said, ["🌐 View in UI:", link])
+
+
+def compute_made(live: LiveResource, uid: str) -> str:
+    """Only the compute asset was new."""
     return block(
-        headings.EXISTS,
-        lines,
-        "It is exactly what was asked for. Nothing was changed.",
-        ["🌐 View in UI:", link],
+        headings.COMPUTE_CREATED,
+        [
+            f"Environment ID: {quoted(live.uid)}",
+            f"Name: {quoted(live.name)}",
+            f"Compute ID: {plain(uid)}",
+        ],
+        "The environment was there as asked for, and was not changed.",
     )
 
 

@@ -19,13 +19,15 @@ from reconciler.config.file import TargetSection
 from reconciler.errors import ConfigError
 from reconciler.executor import ThreadExecutor
 from reconciler.guard import Approval
+from reconciler.plan import Change, Plan
 from reconciler.providers.registry import describe_target, open_providers
 from reconciler.render.text import Header
-from reconciler.resource import Resource
-from reconciler.selection import Selection
-from reconciler.session import Place, Session, read_config
+from reconciler.resource import Resource, ResourceKey, hash_id
+from reconciler.selection import Selection, apply_selection
+from reconciler.session import Place, Session, finish_plan, read_config
 
 PARALLELISM = 10
+COMPUTE = "RunaiCompute"
 _FROM_VARIABLES = "environment"
 _CREDENTIALS = ("RUNAI_CLIENT_ID", "RUNAI_CLIENT_SECRET")
 _log = logging.getLogger(__name__)
@@ -174,15 +176,24 @@ def open_direct(place: Workplace, resources: Sequence[Resource] = ()) -> Iterato
         )
 
 
-def request(place: Workplace, *addresses: str) -> Request:
-    """A request for these addresses alone, each of which is meant by name."""
-    named = frozenset(addresses)
-    return Request(
+def plan_of(whole: Plan, session: Session, place: Workplace, keys: Sequence[ResourceKey]) -> Plan:
+    """The part of a plan of everything that is about these keys, each of which is meant by name."""
+    addresses = [key.address for key in keys]
+    asked = Request(
         Directory(place.config.root),
         place.target.name,
         Selection(tuple(_exactly(address) for address in addresses)),
-        Approval(addresses=named),
+        Approval(addresses=frozenset(addresses)),
     )
+    return finish_plan(whole, apply_selection(whole, asked.selection), session, asked)
+
+
+def made_with(change: Change, environment: ResourceKey) -> bool:
+    """Whether this is a live compute asset of ours that was made for this environment's id."""
+    mark = change.live.mark if change.live is not None else None
+    if mark is None or change.key.kind != COMPUTE or change.deposed is not None:
+        return False
+    return change.desired is None and mark.id_hash == hash_id(COMPUTE, environment.id)
 
 
 def _exactly(address: str) -> str:

@@ -86,16 +86,60 @@ def test_an_asset_that_is_there_as_asked_is_no_change(site: Site) -> None:
     assert site.writes() == before
 
 
-def test_creating_changes_nothing_that_exists(site: Site) -> None:
+COMPUTE = {**SPEC, "compute": {"gpu": 1}}
+
+
+@pytest.mark.parametrize(
+    ("there", "asked", "differs"),
+    [
+        (SPEC, {**SPEC, "image": "busybox:2"}, '`image`: `"busybox:1"` there, `"busybox:2"` asked'),
+        (SPEC, {**SPEC, "scope": "cluster"}, ""),
+        (COMPUTE, {**SPEC, "compute": {"gpu": 2}}, "`1` there, `2` asked for"),
+        (COMPUTE, {**SPEC, "compute": {"memory": "1G"}}, "`1` there"),
+        (COMPUTE, {**COMPUTE, "image": "busybox:2"}, '`image`: `"busybox:1"` there'),
+    ],
+    ids=["image", "scope", "gpus", "other-compute", "image-beside-compute"],
+)
+def test_creating_changes_nothing_that_exists(
+    site: Site, there: dict[str, Any], asked: dict[str, Any], differs: str
+) -> None:
+    with site.calls():
+        really(there)
+        before = site.writes(), site.stage.rows()
+        said = really(asked)
+    assert title(said) == "❌ Environment Name Is Taken"
+    assert differs in said
+    assert "delete it first, or choose another name" in said
+    assert (site.writes(), site.stage.rows()) == before
+
+
+def test_compute_for_an_environment_that_exists_is_made_and_said_to_be_all(site: Site) -> None:
     with site.calls():
         really(SPEC)
+        environment = site.asset("train")
+        shown = runai_create_environment(COMPUTE)
+        assert "  • RunaiCompute.train: create" in shown
+        said = really(COMPUTE)
+    assert title(said) == "✅ Compute Asset Created Beside The Environment"
+    assert f"Environment ID: `{environment['meta']['id']}`" in said
+    assert f"Compute ID: {site.asset('train', 'RunaiCompute')['meta']['id']}" in said
+    assert "The environment was there as asked for, and was not changed." in said
+    assert site.asset("train") == environment
+
+
+def test_a_compute_asset_that_was_not_asked_for_is_named(site: Site) -> None:
+    with site.calls():
+        really(COMPUTE)
         before = site.writes()
-        said = really({**SPEC, "image": "busybox:2"})
-        moved = really({**SPEC, "scope": "cluster"})
-    assert title(said) == title(moved) == "❌ Environment Name Is Taken"
-    assert '`image`: `"busybox:1"` there, `"busybox:2"` asked for' in said
-    assert "delete it first, or choose another name" in said
-    assert site.writes() == before
+        said = really(SPEC)
+        assert title(said) == "✅ Environment Already Exists"
+        assert "exactly" not in said
+        assert "beside it there is the compute asset `train`" in said
+        assert site.writes() == before
+        call(site, "DELETE", f"/api/v1/asset/environment/{site.asset('train')['meta']['id']}")
+        for said in (runai_create_environment(SPEC), really(SPEC)):
+            assert "beside it there is the compute asset `train`" in said
+    assert site.asset("train", "RunaiCompute")["spec"]["gpuDevicesRequest"] == 1
 
 
 @pytest.mark.parametrize("spec", [{"image": "busybox:1"}, {"image": "other:2"}])
@@ -177,12 +221,16 @@ def test_a_name_in_several_scopes_is_refused_and_listed(site: Site) -> None:
     assert [item["meta"]["scope"] for item in assets(site)] == ["cluster", "cluster"]
 
 
-def test_deleting_takes_the_compute_asset_that_was_made_with_it_and_no_other(site: Site) -> None:
+@pytest.mark.parametrize("name", ["train", "train it"])
+def test_deleting_takes_the_compute_asset_that_was_made_with_it_and_no_other(
+    site: Site, name: str
+) -> None:
     with site.calls():
-        really({**SPEC, "compute": {"gpu": 1}})
+        really({**COMPUTE, "name": name})
         really({**SPEC, "name": "other", "compute": {"gpu": 2}})
         create_live(site, "free", {"gpuDevicesRequest": 1}, kind="RunaiCompute")
-        runai_delete_environment("train", confirmed=True)
+        assert f"RunaiCompute `{name}`" in runai_delete_environment(name)
+        runai_delete_environment(name, confirmed=True)
     assert site.names() == ["other"]
     assert site.names("RunaiCompute") == ["free", "other"]
 
