@@ -120,17 +120,22 @@ def name_taken(explained: Explanation, advice: str) -> str:
 
 
 def confirm_deletion(live: LiveResource, plan: Plan, used_by: Sequence[str], ask: str) -> str:
-    """The confirmation block of the guide, with what would go and what uses it."""
+    """The confirmation block of the guide, with what would go and what uses each of it.
+
+    `used_by` is what uses the environment; what uses the rest stands in the plan.
+    """
     beside = [
-        f"  • {plain(change.key.kind)} {quoted(change.live.name)}"
-        for change in plan.changes
-        if change.live is not None and change.live.uid != live.uid
+        change for change in plan.changes if change.live is not None and change.live.uid != live.uid
     ]
     return block(
         headings.CONFIRM_DELETE,
         ["You are about to permanently delete the following environment:", *live_lines(live)],
-        ["Deleted With It:", *beside] if beside else "",
-        usage(used_by),
+        ["Deleted With It:", *map(_bullet, beside)] if beside else "",
+        ["Used By:", *_users(used_by)],
+        *(
+            [f"{plain(change.key.kind)} {quoted(_name(change))} Used By:", *_users(change.used_by)]
+            for change in beside
+        ),
         "⚠️ This action cannot be undone.",
         [
             "Note: Deleting an environment does not affect existing workloads created from it,",
@@ -141,12 +146,20 @@ def confirm_deletion(live: LiveResource, plan: Plan, used_by: Sequence[str], ask
     )
 
 
-def usage(used_by: Sequence[str]) -> list[str]:
+def _bullet(change: Change) -> str:
+    return f"  • {plain(change.key.kind)} {quoted(_name(change))}"
+
+
+def _name(change: Change) -> str:
+    return change.live.name if change.live is not None else change.key.id
+
+
+def _users(used_by: Sequence[str]) -> list[str]:
     """What uses an asset; a long list is cut, and says so."""
     lines = [f"  • {quoted(user)}" for user in used_by[:_MOST]] or ["  • nothing that is known"]
     if len(used_by) > _MOST:
         lines.append(f"  ... and {len(used_by) - _MOST} more")
-    return ["Used By:", *lines]
+    return lines
 
 
 def deleted(live: LiveResource, link: str) -> str:

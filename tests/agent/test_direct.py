@@ -13,7 +13,7 @@ from reconciler.cli.main import run
 from reconciler.ownership import Holder, read_mark
 from reconciler.sandbox import Behaviour
 from tests.acceptance.conftest import SWITCHES
-from tests.acceptance.live_side import assets, call, create_live
+from tests.acceptance.live_side import assets, call, create_live, edit_live
 from tests.agent.site import AGENT, Site, title
 from tests.faults.proxy import Fault, FaultProxy, Kind
 from tests.laws.stage import KINDS
@@ -191,13 +191,32 @@ def test_an_unowned_asset_goes_only_if_the_settings_allow_it(site: Site) -> None
     assert site.names() == []
 
 
-def test_a_copy_of_one_of_ours_is_nobody_s(site: Site) -> None:
-    with site.calls():
+def test_a_copy_of_one_of_ours_is_nobody_s_and_no_setting_deletes_it(site: Site) -> None:
+    with site.calls(allow_unowned=True):
         really(SPEC)
         site.make("copy", description=site.asset("train")["meta"]["description"])
+        before = site.writes()
         said = runai_delete_environment("copy", confirmed=True)
+        assert title(said) == "❌ Environment Deletion Refused"
         assert "this is a copy" in said
-    assert site.names() == ["copy", "train"]
+    assert (site.names(), site.writes()) == (["copy", "train"], before)
+
+
+def test_what_git_protects_is_not_deleted_under_another_name(site: Site) -> None:
+    protected = MANIFEST.replace("name: train", "name: train, protect: true")
+    (site.directory / "manifests" / "a.yaml").write_text(protected)
+    assert apply(site) == 0
+    edit_live(
+        site, "RunaiEnvironment.train", lambda body: body["meta"].update(name="train-renamed")
+    )
+    before = site.writes()
+    with site.calls(allow_unowned=True):
+        for confirmed in (False, True):
+            said = runai_delete_environment("train-renamed", confirmed=confirmed)
+            assert title(said) == "❌ Environment Deletion Refused"
+            assert "bears a mark that was not written for it" in said
+            assert "What to do: `rename it back if it was renamed" in said
+    assert (site.names(), site.writes()) == (["train-renamed"], before)
 
 
 def test_a_name_in_several_scopes_is_refused_and_listed(site: Site) -> None:
