@@ -38,8 +38,10 @@ class AgentSettings(Strict):
         default="direct",
         description="direct: apply at once. gitops: commit the manifest to a new branch.",
     )
-    directory: Path = Field(
-        default=Path(), description="Directory with reconciler.yaml; the current one by default."
+    directory: Path | None = Field(
+        default=None,
+        description="Directory with reconciler.yaml, which has to be there; by default the current "
+        "one.",
     )
     target: str | None = Field(
         default=None,
