@@ -17,11 +17,15 @@ from reconciler.render.explain import explain_change
 from reconciler.resource import LiveResource, Reference
 from reconciler.session import Session, plan_everything
 
-_ADVICE = {
-    "own": "This function does not change what exists: delete it first, or choose another name.",
-    "other": "Choose another name, or ask whoever it belongs to. Mode gitops can propose a "
-    "manifest that takes an unowned asset over (metadata.adopt: true), for review.",
-}
+_OWN = "This function does not change what exists: delete it first, or choose another name."
+_IN_GIT = (
+    "Choose another name, or use mode gitops, which proposes a change of its manifest, for review."
+)
+_FOREIGN = "Choose another name, or ask whoever manages that stack."
+_UNOWNED = (
+    "Choose another name. Only a manifest with metadata.adopt: true takes it over; a person has to "
+    "write that, since these functions do not in any mode."
+)
 
 
 def create(place: Workplace, asked: Asked, consent: Consent) -> str:
@@ -81,9 +85,13 @@ def _compute_beside(whole: Plan, asked: Asked) -> LiveResource | None:
 
 
 def _taken(change: Change, plan: Plan, place: Workplace) -> str:
-    mark = change.live.mark if change.live is not None else None
-    own = mark is not None and mark.stack == place.stack and change.refusal is None
-    return messages.name_taken(explain_change(change, plan), _ADVICE["own" if own else "other"])
+    owner = change.live.mark.stack if change.live is not None and change.live.mark else None
+    advice = _UNOWNED
+    if owner is not None:
+        advice = _IN_GIT if owner == place.target.stack else _FOREIGN
+    if owner == place.stack:
+        advice = _OWN
+    return messages.name_taken(explain_change(change, plan), advice)
 
 
 def _preview(asked: Asked, plan: Plan, place: Workplace, consent: Consent, beside: str) -> str:

@@ -82,6 +82,8 @@ def read_request(
         spec["workload_types"] = list(workload_types)
     stated = dict(spec)
     _check_required(spec, context, flaws)
+    if context.variables is not None:  # they would be read, and the values end up on live objects
+        _refuse_variables(spec, flaws)
     metadata = Metadata(name=name, id=address_id(name) if address_id(name) != name else None)
     resources = _resources(metadata, spec, context, flaws)
     if flaws:
@@ -132,7 +134,9 @@ def _check_required(spec: dict[str, Any], context: LoadContext, flaws: list[Flaw
         spec["image"] = _PLACEHOLDER
     scope, allowed = spec["scope"], context.limits.allowed_scopes
     if not isinstance(scope, str) or scope not in allowed:
-        fix = "" if scope not in _SCOPES else "it is not allowed here by the limits in force"
+        known = isinstance(scope, str) and scope in _SCOPES
+        where = context.limits.source("allowed_scopes", scope) if known else ""
+        fix = f"choose another one, or allow it under {where}" if known else ""
         flaws.append(Flaw(f"Scope {scope!r} not in allowed list: {list(allowed)}", fix))
         spec["scope"] = allowed[0] if allowed else "tenant"
         spec.pop("scope_id", None)
@@ -147,6 +151,25 @@ def _check_required(spec: dict[str, Any], context: LoadContext, flaws: list[Flaw
             )
         )
         spec["scope_id"] = _PLACEHOLDER
+
+
+def _refuse_variables(spec: dict[str, Any], flaws: list[Flaw]) -> None:
+    """A model must not read variables of the process that it runs in, whatever `env_allow` says."""
+    stated = spec.get("environment_variables")
+    if not isinstance(stated, Mapping):
+        return
+    checked = dict(stated)
+    for name, value in stated.items():
+        if isinstance(value, Mapping) and value.get("env") is not None:
+            flaws.append(
+                Flaw(
+                    f"environment_variables.{name}: direct mode reads no variable for {{env: ...}}",
+                    "write the value, or {credential: {name, key}} for a secret; or use mode "
+                    "gitops, where a manifest may read what env_allow permits",
+                )
+            )
+            checked[name] = _PLACEHOLDER
+    spec["environment_variables"] = checked
 
 
 def _resources(

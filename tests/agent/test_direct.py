@@ -149,7 +149,7 @@ def test_an_asset_of_others_is_never_taken_over(site: Site, spec: dict[str, Any]
     with site.calls():
         said = really(SPEC)
     assert title(said) == "❌ Environment Name Is Taken"
-    assert "gitops" in said
+    assert "Only a manifest with metadata.adopt: true takes it over; a person has to" in said
     assert site.writes() == before
 
 
@@ -161,6 +161,7 @@ def test_what_git_owns_is_refused_and_gitops_is_offered(site: Site) -> None:
         created = really(SPEC)
         deleted = runai_delete_environment("train", confirmed=True)
     assert "belongs to stack ml-platform" in created
+    assert "use mode gitops, which proposes a change of its manifest" in created
     assert title(deleted) == "❌ Environment Deletion Refused"
     assert "belongs to stack ml-platform" in deleted
     assert "use mode gitops" in deleted
@@ -171,6 +172,7 @@ def test_what_another_stack_owns_is_refused(site: Site) -> None:
     with site.calls(stack="robots"):
         really(SPEC)
     with site.calls():
+        assert "ask whoever manages that stack" in really({**SPEC, "image": "busybox:2"})
         said = runai_delete_environment("train", confirmed=True)
     assert "belongs to stack robots" in said
     assert "ask whoever manages that stack" in said
@@ -281,15 +283,20 @@ def test_an_image_of_a_manifest_needs_gitops(site: Site) -> None:
     assert "use mode gitops" in said
 
 
-def test_no_variable_of_the_process_can_be_read(
-    site: Site, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("allowed", [[], ["RECONCILE_VAR_*"]])
+def test_no_variable_of_the_process_can_be_read_and_no_setting_is_said_to_change_that(
+    site: Site, monkeypatch: pytest.MonkeyPatch, allowed: list[str]
 ) -> None:
     monkeypatch.setenv("RECONCILE_VAR_TOKEN", "canary")
-    site.configure(env_allow=["RECONCILE_VAR_*"])
-    spec = {**SPEC, "environment_variables": {"A": {"env": "RECONCILE_VAR_TOKEN"}}}
+    site.configure(env_allow=allowed)
+    spec = {**SPEC, "environment_variables": {"A": {"env": "RECONCILE_VAR_TOKEN"}, "B": {"x": 1}}}
     with site.calls():
         said = really(spec)
     assert title(said) == "❌ Environment Validation Failed"
+    assert "environment_variables.A: direct mode reads no variable for {env: ...}" in said
+    assert "write the value, or {credential: {name, key}} for a secret; or use mode gitops" in said
+    assert "permit it" not in said
+    assert "environment_variables.B" in said, "the rest is checked, too"
     assert "canary" not in said
     assert site.names() == []
 

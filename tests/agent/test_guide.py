@@ -180,7 +180,8 @@ def test_validation_errors_come_as_a_list(site: Site) -> None:
   • Missing required field: 'name'
   • Scope 'invalid' not in allowed list: ['tenant', 'cluster', 'project']
   • GPU count (16) exceeds maximum allowed (8)
-    to fix it: ask for less, or raise limits.max_gpus in reconciler.yaml
+    to fix it: ask for less, or raise max_gpus in the settings of these functions """
+        """(workflow.yaml, configure) and limits.max_gpus in reconciler.yaml
 
 Nothing was changed."""
     )

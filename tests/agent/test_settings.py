@@ -169,3 +169,44 @@ def test_a_long_stack_needs_a_name_of_its_own(site: Site) -> None:
         assert "too long for the name of a stack" in runai_create_environment(SPEC)
     with site.calls(stack="short"):
         assert title(runai_create_environment(SPEC)).startswith("🔍")
+
+
+SETTINGS = "the settings of these functions (workflow.yaml, configure)"
+BIG = {"cpu_cores": 99, "memory": "999Gi", "gpu": 99}
+
+
+@pytest.mark.parametrize(
+    ("stated", "fix"),
+    [
+        ({}, "raise limits.max_gpus in reconciler.yaml"),
+        ({"max_gpus": 6}, "raise limits.max_gpus in reconciler.yaml"),
+        ({"max_gpus": 2}, f"raise max_gpus in {SETTINGS}, up to the 4 of reconciler.yaml"),
+        ({"max_gpus": 4}, f"raise max_gpus in {SETTINGS} and limits.max_gpus in reconciler.yaml"),
+        ({"max_cpu_cores": 1.5}, f"raise max_cpu_cores in {SETTINGS}, up to the 32 of"),
+        ({"max_memory_gb": 1}, f"raise max_memory_gb in {SETTINGS}, up to the 256 of"),
+        ({"allowed_scopes": ["project"]}, f"allow it under allowed_scopes in {SETTINGS}\n"),
+        ({"scope": "cluster"}, "allow it under limits.allowed_scopes in reconciler.yaml"),
+        (
+            {"scope": "cluster", "allowed_scopes": ["project"]},
+            f"under allowed_scopes in {SETTINGS} and limits.allowed_scopes in reconciler.yaml",
+        ),
+        (
+            {"scope": "cluster", "allowed_scopes": ["cluster", "project"]},
+            "allow it under limits.allowed_scopes in reconciler.yaml",
+        ),
+    ],
+)
+def test_a_limit_says_where_it_can_be_raised(site: Site, stated: dict[str, Any], fix: str) -> None:
+    site.configure(limits={"max_gpus": 4, "allowed_scopes": ["tenant", "project"]})
+    spec = {**SPEC, "scope": stated.pop("scope", "tenant"), "compute": BIG}
+    with site.calls(**stated):
+        assert fix in runai_create_environment(spec)
+
+
+def test_a_limit_that_is_raised_as_told_is_past(site: Site) -> None:
+    site.configure(limits={"max_gpus": 4})
+    with site.calls(max_gpus=2) as settings:
+        assert "up to the 4 of" in runai_create_environment({**SPEC, "compute": {"gpu": 3}})
+    with using(settings, max_gpus=4):
+        shown = runai_create_environment({**SPEC, "compute": {"gpu": 3}})
+    assert title(shown) == "🔍 Environment Preview (Dry Run)"
