@@ -78,7 +78,7 @@ def read_request(
     name = _name(fields, flaws)
     spec = {key: value for key, value in fields.items() if key != "name"}
     spec.setdefault("scope", "cluster")
-    if workload_types and not spec.get("workload_types"):
+    if workload_types and _absent(spec.get("workload_types")):
         spec["workload_types"] = list(workload_types)
     stated = dict(spec)
     _check_required(spec, context, flaws)
@@ -96,6 +96,14 @@ def read_request(
         "spec": stated,
     }
     return Asked(name, resources, document)
+
+
+def _absent(value: object) -> bool:
+    """Whether nothing is stated: absent, null and an empty list or mapping are equal in manifests.
+
+    `False`, 0 and "" state something, which the kind refuses.
+    """
+    return value is None or (isinstance(value, (list, dict)) and not value)
 
 
 _SHAPE = "for example {'name': 'my-env', 'scope': 'cluster', 'image': 'busybox'}"
