@@ -1,14 +1,21 @@
 """Direct mode: whose assets are touched, what is refused, and what is said then."""
 
+import asyncio
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from reconciler.agent import headings, runai_create_environment, runai_delete_environment
+from reconciler.agent import (
+    headings,
+    runai_create_environment,
+    runai_create_environment_async,
+    runai_delete_environment,
+)
 from reconciler.cli.main import run
 from reconciler.ownership import Holder, read_mark
 from reconciler.sandbox import Behaviour
@@ -331,6 +338,34 @@ def test_a_write_that_fails_is_said_and_a_second_call_goes_on(site: Site) -> Non
             assert (site.names(), site.names("RunaiCompute")) == ([], ["train"])
             proxy.rule = None
             assert title(really(spec)) == "✅ Environment Created Successfully!"
+
+
+def test_a_cancelled_twin_goes_on_and_a_second_call_says_what_is_there(site: Site) -> None:
+    begun = threading.Event()
+    let_go = threading.Event()
+
+    def hold(_: int, method: str, path: str) -> None:
+        if method == "POST" and path.endswith("/environment"):
+            begun.set()
+            assert let_go.wait(30)
+
+    async def cancel_while_it_writes() -> None:
+        task = asyncio.create_task(
+            runai_create_environment_async(SPEC, dry_run=False, confirmed=True)
+        )
+        assert await asyncio.to_thread(begun.wait, 30)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert site.names() == []
+        let_go.set()
+
+    with FaultProxy(site.endpoint.base_url) as proxy, site.calls():
+        site.configure(proxied=proxy.base_url)
+        proxy.rule = hold
+        asyncio.run(cancel_while_it_writes())  # which waits for its threads in the end
+        assert site.names() == ["train"]
+        assert title(really(SPEC)) == headings.EXISTS
 
 
 def test_an_answer_that_is_lost_is_no_failure_and_no_second_asset(site: Site) -> None:
