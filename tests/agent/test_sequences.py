@@ -129,6 +129,13 @@ class Calls(RuleBasedStateMachine):
         answer = runai_delete_environment(name, confirmed=confirmed)
         self.after(answer, may_write=confirmed)
 
+    @rule(name=names)
+    def live_and_die(self, name: str) -> None:
+        """A whole life: by chance alone hardly anything that was made is deleted."""
+        self.create_for_real(name)
+        self.delete_for_real(name, confirmed=False)
+        self.delete_for_real(name, confirmed=True)
+
     @rule(name=names | st.sampled_from(JUNK), confirmed=flags)
     def delete(self, name: Any, confirmed: Any) -> None:
         """A deletion with arguments of any type."""
