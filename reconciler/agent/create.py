@@ -2,25 +2,30 @@
 
 Only the named environment and the compute asset it implies are planned, in the functions' own
 stack. Nothing that exists is changed or replaced by a function whose name says *create*: an asset
-of the same name is the end of it, whoever it belongs to.
+of the same name is the end of it, whoever it belongs to. Only a compute asset of the functions' own
+that has no environment (any more) is brought to what is asked for.
 """
 
 from reconciler.agent import headings, messages
 from reconciler.agent.consent import Consent
 from reconciler.agent.description import asset_lines
 from reconciler.agent.request import Asked, Flaw, SpecError
-from reconciler.agent.target import Workplace, open_direct, request
+from reconciler.agent.target import Workplace, made_with, open_direct, plan_of
 from reconciler.agent.writing import all_applied, carry_out, require_complete
 from reconciler.plan import Action, Change, Plan
 from reconciler.render.explain import explain_change
-from reconciler.resource import Reference
-from reconciler.session import Session, plan_session
+from reconciler.resource import LiveResource, Reference
+from reconciler.session import Session, plan_everything
 
-_ADVICE = {
-    "own": "This function does not change what exists: delete it first, or choose another name.",
-    "other": "Choose another name, or ask whoever it belongs to. Mode gitops can propose a "
-    "manifest that takes an unowned asset over (metadata.adopt: true), for review.",
-}
+_OWN = "This function does not change what exists: delete it first, or choose another name."
+_IN_GIT = (
+    "Choose another name, or use mode gitops, which proposes a change of its manifest, for review."
+)
+_FOREIGN = "Choose another name, or ask whoever manages that stack."
+_UNOWNED = (
+    "Choose another name. Only a manifest with metadata.adopt: true takes it over; a person has to "
+    "write that, since these functions do not in any mode."
+)
 
 
 def create(place: Workplace, asked: Asked, consent: Consent) -> str:
@@ -29,18 +34,19 @@ def create(place: Workplace, asked: Asked, consent: Consent) -> str:
         what = "image: a reference to a RayfineImage needs its manifest, which direct mode has not"
         raise SpecError([Flaw(what, "write the name of an image, or use mode gitops")])
     with open_direct(place, asked.resources) as session:
-        keys = [resource.key for resource in asked.resources]
-        plan = plan_session(session, request(place, *(key.address for key in keys)))
+        whole = plan_everything(session)
+        plan = plan_of(whole, session, place, [resource.key for resource in asked.resources])
         require_complete(plan)
         environment = _environment(plan, asked)
-        obstacle = _obstacle(plan)
+        obstacle = _obstacle(plan, environment)
         if obstacle is not None:
             return _taken(obstacle, plan, place)
+        beside = messages.not_asked_for(_compute_beside(whole, asked))
         if not plan.pending:
-            return messages.already_there(environment, place.link)
+            return messages.already_there(environment, beside, place.link)
         if not consent.given:
-            return _preview(asked, plan, place, consent)
-        return _carry_out(plan, session, asked, place)
+            return _preview(asked, plan, place, consent, beside)
+        return _carry_out(plan, session, asked, place, beside)
 
 
 def _environment(plan: Plan, asked: Asked) -> Change:
@@ -52,28 +58,43 @@ def _environment(plan: Plan, asked: Asked) -> Change:
     return found
 
 
-def _obstacle(plan: Plan) -> Change | None:
+def _obstacle(plan: Plan, environment: Change) -> Change | None:
     """The first change that is more than making something new, the environment before its compute.
 
-    A compute asset of our own that was left behind is brought to what is asked for.
+    A compute asset of our own that was left behind without its environment is brought to what is
+    asked for.
     """
     for change in reversed(plan.changes):
         if change.deposed is not None:
             continue
-        own_leftover = change.action is Action.UPDATE and change.key.kind == "RunaiCompute"
-        harmless = change.action in (Action.CREATE, Action.UNCHANGED) or own_leftover
-        if change.refusal is not None or not harmless:
+        left_behind = environment.action is Action.CREATE and change is not environment
+        harmless = change.action in (Action.CREATE, Action.UNCHANGED)
+        if change.refusal is not None or not (
+            harmless or (left_behind and change.action is Action.UPDATE)
+        ):
             return change
     return None
 
 
+def _compute_beside(whole: Plan, asked: Asked) -> LiveResource | None:
+    """The compute asset that was made with an environment of this id, if nobody asked for it."""
+    if asked.compute is not None:
+        return None
+    key = asked.environment.key
+    return next((change.live for change in whole.changes if made_with(change, key)), None)
+
+
 def _taken(change: Change, plan: Plan, place: Workplace) -> str:
-    mark = change.live.mark if change.live is not None else None
-    own = mark is not None and mark.stack == place.stack and change.refusal is None
-    return messages.name_taken(explain_change(change, plan), _ADVICE["own" if own else "other"])
+    owner = change.live.mark.stack if change.live is not None and change.live.mark else None
+    advice = _UNOWNED
+    if owner is not None:
+        advice = _IN_GIT if owner == place.target.stack else _FOREIGN
+    if owner == place.stack:
+        advice = _OWN
+    return messages.name_taken(explain_change(change, plan), advice)
 
 
-def _preview(asked: Asked, plan: Plan, place: Workplace, consent: Consent) -> str:
+def _preview(asked: Asked, plan: Plan, place: Workplace, consent: Consent, beside: str) -> str:
     compute = asked.compute.spec if asked.compute is not None else None
     heading = headings.PREVIEW if consent.dry_run else headings.CONFIRM_CREATE
     return messages.preview(
@@ -81,7 +102,7 @@ def _preview(asked: Asked, plan: Plan, place: Workplace, consent: Consent) -> st
         asset_lines(_resolved(plan, asked), compute),
         plan,
         place.description,
-        consent.ask("To create it"),
+        f"{beside}{consent.ask('To create it')}",
     )
 
 
@@ -91,11 +112,13 @@ def _resolved(plan: Plan, asked: Asked) -> dict[str, object]:
     return dict(resource.spec if resource is not None else asked.environment.spec)
 
 
-def _carry_out(plan: Plan, session: Session, asked: Asked, place: Workplace) -> str:
+def _carry_out(plan: Plan, session: Session, asked: Asked, place: Workplace, beside: str) -> str:
     outcomes = carry_out(plan, session, [resource.key for resource in asked.resources])
     if not all_applied(outcomes):
         return messages.unfinished(headings.NOT_CREATED, outcomes)
     environment = _environment(plan, asked)
     uids = {outcome.change.key: outcome.uid for outcome in outcomes}
-    uid = uids.get(environment.key) or (environment.live.uid if environment.live else "")
-    return messages.created(environment, uid, place.link, plan)
+    if environment.live is not None:
+        (uid,) = uids.values()
+        return messages.compute_made(environment.live, uid)
+    return messages.created(environment, uids[environment.key], place.link, plan, beside)

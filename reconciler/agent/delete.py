@@ -12,29 +12,37 @@ from difflib import get_close_matches
 from reconciler.agent import headings, messages
 from reconciler.agent.consent import Consent
 from reconciler.agent.request import ADDRESS_KIND, address_id
-from reconciler.agent.target import Workplace, open_direct, request
+from reconciler.agent.target import Workplace, made_with, open_direct, plan_of
 from reconciler.agent.writing import all_applied, carry_out, require_complete
 from reconciler.errors import ConflictError, ReconcileError
 from reconciler.ownership import text_limit
-from reconciler.plan import Action, Change, Plan, desired_mark
+from reconciler.plan import Action, Change, Plan, World, desired_mark
 from reconciler.render.model_text import quoted
-from reconciler.resource import LiveResource, Resource, ResourceKey, Source, hash_id
-from reconciler.session import Session, plan_session
+from reconciler.resource import LiveResource, Resource, ResourceKey, Source
+from reconciler.session import Session, compare, read_world
 
-_COMPUTE = "RunaiCompute"
+_PLACE = ("name", "scope", "scope_id")
 
 
 def delete(place: Workplace, name: str, consent: Consent) -> str:
     """Delete the one asset of this name or id, or show what would go."""
     with open_direct(place) as session:
-        everything = session.providers[ADDRESS_KIND].read()
-        found = _matching(everything, name)
+        there = _read(session)
+        environments = [item for item in there.live if item.kind == ADDRESS_KIND]
+        found = _matching(environments, name)
         if not found:
-            available = _closest_first(name, [item.name for item in everything])
+            available = _closest_first(name, [item.name for item in environments])
             return messages.not_found(name, available, f"on target {place.target.name}")
         if len(found) > 1:
             return messages.ambiguous(name, [_place(item) for item in found])
-        return _delete_one(found[0], place, session, consent)
+        return _delete_one(found[0], there, place, session, consent)
+
+
+def _read(session: Session) -> World:
+    """All that is live, by one reading: what was found in it cannot be gone from its plan."""
+    there = read_world(session)
+    require_complete(compare(there))
+    return there
 
 
 def _matching(everything: Sequence[LiveResource], name: str) -> list[LiveResource]:
@@ -56,14 +64,17 @@ def _place(live: LiveResource) -> tuple[str, str]:
     return where, f"environment_name={quoted(live.uid)}"
 
 
-def _delete_one(live: LiveResource, place: Workplace, session: Session, consent: Consent) -> str:
+def _delete_one(
+    live: LiveResource, there: World, place: Workplace, session: Session, consent: Consent
+) -> str:
     owner = live.mark.stack if live.mark is not None else None
     if owner is not None and owner != place.stack:
         return _of_another_stack(live, owner, place)
+    if live.detached:
+        return _detached(live, live.detached)
     if owner is None and not place.settings.allow_unowned:
         return _unowned(live)
-    plan = _plan_own(live, session, place) if owner else _plan_unowned(live, place)
-    require_complete(plan)
+    plan = _plan_own(live, there, session, place) if owner else _plan_unowned(live, place)
     change = _change_of(live, plan)
     if change.refusal is not None:
         return headings.failure(headings.REFUSED, change.refusal.reason, change.refusal.fix)
@@ -71,7 +82,9 @@ def _delete_one(live: LiveResource, place: Workplace, session: Session, consent:
         why = f"{live.name} is what an interrupted replacement has left of {change.key.address}"
         return headings.failure(headings.REFUSED, why, "reconcile apply removes it")
     if not consent.given:
-        used_by = session.providers[ADDRESS_KIND].usage([live]).get(live.uid, ())
+        used_by = change.used_by
+        if owner is None:
+            used_by = session.providers[ADDRESS_KIND].usage([live]).get(live.uid, ())
         return messages.confirm_deletion(live, plan, used_by, consent.ask("To proceed"))
     if owner is None:
         return _delete_unowned(live, plan, session, place)
@@ -83,9 +96,11 @@ def _delete_unowned(live: LiveResource, plan: Plan, session: Session, place: Wor
     if not all_applied(outcomes):
         return messages.unfinished(headings.NOT_DELETED, outcomes)
     try:
-        found = session.providers[ADDRESS_KIND].read()
-        marked = next((item for item in found if item.uid == live.uid), live)
-        return _carry_out(live, _plan_own(marked, session, place), session, place)
+        there = _read(session)
+        marked = next((item for item in there.live if item.uid == live.uid), None)
+        if marked is None:  # others were faster
+            return messages.deleted(live, place.link)
+        return _carry_out(live, _plan_own(marked, there, session, place), session, place)
     except ReconcileError as error:
         what = f"it was marked as stack {place.stack}'s, but not deleted: {error.what}"
         fix = f"{error.fix}; then call this function again"
@@ -115,31 +130,40 @@ def _of_another_stack(live: LiveResource, owner: str, place: Workplace) -> str:
 
 
 def _unowned(live: LiveResource) -> str:
-    why = f" ({live.detached})" if live.detached else ""
     return headings.failure(
         headings.REFUSED,
-        f"{live.name} ({live.uid}) bears no mark of the agent functions{why}: others made it",
+        f"{live.name} ({live.uid}) bears no mark of the agent functions: others made it",
         "delete it in the web interface, or set allow_unowned and call again with confirmed=True",
     )
 
 
-def _plan_own(live: LiveResource, session: Session, place: Workplace) -> Plan:
+def _detached(live: LiveResource, why: str) -> str:
+    """It bears a mark that does not fit it: whose it is, nobody can tell, and no setting can."""
+    return headings.failure(
+        headings.REFUSED,
+        f"{live.name} ({live.uid}) bears a mark that was not written for it ({why}), so that it "
+        "may be something that another stack owns or protects",
+        "rename it back if it was renamed, or delete it in the web interface",
+    )
+
+
+def _plan_own(live: LiveResource, there: World, session: Session, place: Workplace) -> Plan:
     """The plan that deletes an asset of ours, and the compute asset that was made with it."""
-    whole = plan_session(session, request(place))
-    require_complete(whole)
+    whole = compare(there)
     change = _change_of(live, whole)
-    keys = [change.key, *(item.key for item in whole.changes if _made_with(item, change))]
-    return plan_session(session, request(place, *(key.address for key in keys)))
+    keys = [change.key, *(item.key for item in whole.changes if _goes_with(item, change))]
+    return plan_of(whole, session, place, keys)
 
 
-def _made_with(item: Change, environment: Change) -> bool:
+def _goes_with(item: Change, environment: Change) -> bool:
     """Whether this is the compute asset that an environment implied: same id, name and scope."""
     mine, other = environment.live, item.live
-    if item.key.kind != _COMPUTE or mine is None or other is None or other.mark is None:
+    if mine is None or other is None:
         return False
-    return other.mark.id_hash == hash_id(_COMPUTE, environment.key.id) and all(
-        mine.spec.get(name) == other.spec.get(name) for name in ("name", "scope", "scope_id")
-    )
+    ids = {environment.key.id, address_id(mine.name)}  # the key of an odd name is no id
+    keys = [ResourceKey(ADDRESS_KIND, each) for each in ids]
+    same = all(mine.spec.get(name) == other.spec.get(name) for name in _PLACE)
+    return same and any(made_with(item, key) for key in keys)
 
 
 def _plan_unowned(live: LiveResource, place: Workplace) -> Plan:

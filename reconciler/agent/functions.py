@@ -55,7 +55,7 @@ def runailabs_environment_info(input_message: str = "") -> str:
 async def runai_create_environment_async(
     env_spec: dict[str, Any], dry_run: bool | None = None, confirmed: bool = False
 ) -> str:
-    """`runai_create_environment` on a thread of its own."""
+    """`runai_create_environment` on a thread of its own, which goes on if the task is cancelled."""
     return await asyncio.to_thread(runai_create_environment, env_spec, dry_run, confirmed)
 
 
@@ -64,7 +64,7 @@ GUIDE_WORKLOAD_TYPES = ("workspace", "training")
 
 
 async def runai_delete_environment_async(environment_name: str, confirmed: bool = False) -> str:
-    """`runai_delete_environment` on a thread of its own."""
+    """`runai_delete_environment` on a thread of its own, which goes on if the task is cancelled."""
     return await asyncio.to_thread(runai_delete_environment, environment_name, confirmed)
 
 

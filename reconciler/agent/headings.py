@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from reconciler.render.model_text import NOTICE, quoted, sentence
 
 CREATED = "✅ Environment Created Successfully!"
+COMPUTE_CREATED = "✅ Compute Asset Created Beside The Environment"
 DELETED = "✅ Environment Deleted Successfully"
 EXISTS = "✅ Environment Already Exists"
 PREVIEW = "🔍 Environment Preview (Dry Run)"

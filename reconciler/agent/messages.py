@@ -31,13 +31,13 @@ _USAGE = {
 }
 
 
-def created(asset: Change, uid: str, link: str, plan: Plan) -> str:
-    """The success block of the guide."""
+def created(asset: Change, uid: str, link: str, plan: Plan, beside: str) -> str:
+    """The success block of the guide. `beside`: a sentence about what was there before."""
     assert asset.desired is not None
     spec = asset.desired.spec
     types = spec.get("workload_types") or {"training": True, "workspace": True}
     usage = [line for name, line in _USAGE.items() if types.get(name)]
-    beside = [
+    made = [
         f"  • {plain(change.key.kind)}: {plain(change.desired.name)} ({change.action.value}d)"
         for change in plan.pending
         if change.key.kind != asset.key.kind and change.desired is not None
@@ -53,7 +53,8 @@ def created(asset: Change, uid: str, link: str, plan: Plan) -> str:
             "Status: Created",
         ],
         workload_lines(spec),
-        ["Made Beside It:", *beside] if beside else "",
+        ["Made Beside It:", *made] if made else "",
+        beside,
         ["🔧 Usage:", "This environment can now be used as a template when creating:", *usage],
         ["🌐 View in UI:", link],
     )
@@ -69,15 +70,36 @@ def preview(heading: str, asset: Sequence[str], plan: Plan | None, target: str, 
     return block(heading, f"Target: {sentence(target)}", asset, steps, ask)
 
 
-def already_there(change: Change, link: str) -> str:
-    """The asset exists exactly as asked: nothing to do."""
+def not_asked_for(compute: LiveResource | None) -> str:
+    """A sentence about a compute asset that is there, but was not asked for; or nothing."""
+    if compute is None:
+        return ""
+    return (
+        f"Mind that beside it there is the compute asset {quoted(compute.name)} "
+        f"({quoted(compute.uid)}) of an earlier call, which was not asked for and is left as "
+        "it is. "
+    )
+
+
+def already_there(change: Change, beside: str, link: str) -> str:
+    """The asset exists as asked: nothing to do. `beside`: a sentence about what else is there."""
     assert change.live is not None
     lines = [f"Environment ID: {quoted(change.live.uid)}", f"Name: {quoted(change.live.name)}"]
+    exactly = beside or "It is exactly what was asked for. "
+    said = f"{exactly}Nothing was changed."
+    return block(headings.EXISTS, lines, said, ["🌐 View in UI:", link])
+
+
+def compute_made(live: LiveResource, uid: str) -> str:
+    """Only the compute asset was new."""
     return block(
-        headings.EXISTS,
-        lines,
-        "It is exactly what was asked for. Nothing was changed.",
-        ["🌐 View in UI:", link],
+        headings.COMPUTE_CREATED,
+        [
+            f"Environment ID: {quoted(live.uid)}",
+            f"Name: {quoted(live.name)}",
+            f"Compute ID: {plain(uid)}",
+        ],
+        "The environment was there as asked for, and was not changed.",
     )
 
 
@@ -98,17 +120,22 @@ def name_taken(explained: Explanation, advice: str) -> str:
 
 
 def confirm_deletion(live: LiveResource, plan: Plan, used_by: Sequence[str], ask: str) -> str:
-    """The confirmation block of the guide, with what would go and what uses it."""
+    """The confirmation block of the guide, with what would go and what uses each of it.
+
+    `used_by` is what uses the environment; what uses the rest stands in the plan.
+    """
     beside = [
-        f"  • {plain(change.key.kind)} {quoted(change.live.name)}"
-        for change in plan.changes
-        if change.live is not None and change.live.uid != live.uid
+        change for change in plan.changes if change.live is not None and change.live.uid != live.uid
     ]
     return block(
         headings.CONFIRM_DELETE,
         ["You are about to permanently delete the following environment:", *live_lines(live)],
-        ["Deleted With It:", *beside] if beside else "",
-        usage(used_by),
+        ["Deleted With It:", *map(_bullet, beside)] if beside else "",
+        ["Used By:", *_users(used_by)],
+        *(
+            [f"{plain(change.key.kind)} {quoted(_name(change))} Used By:", *_users(change.used_by)]
+            for change in beside
+        ),
         "⚠️ This action cannot be undone.",
         [
             "Note: Deleting an environment does not affect existing workloads created from it,",
@@ -119,12 +146,20 @@ def confirm_deletion(live: LiveResource, plan: Plan, used_by: Sequence[str], ask
     )
 
 
-def usage(used_by: Sequence[str]) -> list[str]:
+def _bullet(change: Change) -> str:
+    return f"  • {plain(change.key.kind)} {quoted(_name(change))}"
+
+
+def _name(change: Change) -> str:
+    return change.live.name if change.live is not None else change.key.id
+
+
+def _users(used_by: Sequence[str]) -> list[str]:
     """What uses an asset; a long list is cut, and says so."""
     lines = [f"  • {quoted(user)}" for user in used_by[:_MOST]] or ["  • nothing that is known"]
     if len(used_by) > _MOST:
         lines.append(f"  ... and {len(used_by) - _MOST} more")
-    return ["Used By:", *lines]
+    return lines
 
 
 def deleted(live: LiveResource, link: str) -> str:

@@ -78,10 +78,12 @@ def read_request(
     name = _name(fields, flaws)
     spec = {key: value for key, value in fields.items() if key != "name"}
     spec.setdefault("scope", "cluster")
-    if workload_types and not spec.get("workload_types"):
+    if workload_types and _absent(spec.get("workload_types")):
         spec["workload_types"] = list(workload_types)
     stated = dict(spec)
     _check_required(spec, context, flaws)
+    if context.variables is not None:  # they would be read, and the values end up on live objects
+        _refuse_variables(spec, flaws)
     metadata = Metadata(name=name, id=address_id(name) if address_id(name) != name else None)
     resources = _resources(metadata, spec, context, flaws)
     if flaws:
@@ -94,6 +96,14 @@ def read_request(
         "spec": stated,
     }
     return Asked(name, resources, document)
+
+
+def _absent(value: object) -> bool:
+    """Whether nothing is stated: absent, null and an empty list or mapping are equal in manifests.
+
+    `False`, 0 and "" state something, which the kind refuses.
+    """
+    return value is None or (isinstance(value, (list, dict)) and not value)
 
 
 _SHAPE = "for example {'name': 'my-env', 'scope': 'cluster', 'image': 'busybox'}"
@@ -132,7 +142,9 @@ def _check_required(spec: dict[str, Any], context: LoadContext, flaws: list[Flaw
         spec["image"] = _PLACEHOLDER
     scope, allowed = spec["scope"], context.limits.allowed_scopes
     if not isinstance(scope, str) or scope not in allowed:
-        fix = "" if scope not in _SCOPES else "it is not allowed here by the limits in force"
+        known = isinstance(scope, str) and scope in _SCOPES
+        where = context.limits.source("allowed_scopes", scope) if known else ""
+        fix = f"choose another one, or allow it under {where}" if known else ""
         flaws.append(Flaw(f"Scope {scope!r} not in allowed list: {list(allowed)}", fix))
         spec["scope"] = allowed[0] if allowed else "tenant"
         spec.pop("scope_id", None)
@@ -147,6 +159,25 @@ def _check_required(spec: dict[str, Any], context: LoadContext, flaws: list[Flaw
             )
         )
         spec["scope_id"] = _PLACEHOLDER
+
+
+def _refuse_variables(spec: dict[str, Any], flaws: list[Flaw]) -> None:
+    """A model must not read variables of the process that it runs in, whatever `env_allow` says."""
+    stated = spec.get("environment_variables")
+    if not isinstance(stated, Mapping):
+        return
+    checked = dict(stated)
+    for name, value in stated.items():
+        if isinstance(value, Mapping) and value.get("env") is not None:
+            flaws.append(
+                Flaw(
+                    f"environment_variables.{name}: direct mode reads no variable for {{env: ...}}",
+                    "write the value, or {credential: {name, key}} for a secret; or use mode "
+                    "gitops, where a manifest may read what env_allow permits",
+                )
+            )
+            checked[name] = _PLACEHOLDER
+    spec["environment_variables"] = checked
 
 
 def _resources(

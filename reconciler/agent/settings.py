@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, StrictBool, StrictInt, ValidationError, field_validator
 
@@ -38,8 +38,10 @@ class AgentSettings(Strict):
         default="direct",
         description="direct: apply at once. gitops: commit the manifest to a new branch.",
     )
-    directory: Path = Field(
-        default=Path(), description="Directory with reconciler.yaml; the current one by default."
+    directory: Path | None = Field(
+        default=None,
+        description="Directory with reconciler.yaml, which has to be there; by default the current "
+        "one.",
     )
     target: str | None = Field(
         default=None,
@@ -111,7 +113,27 @@ class AgentSettings(Strict):
             max_memory_gb=_least(self.max_memory_gb, outer.max_memory_gb),
             max_gpus=int(_least(self.max_gpus, outer.max_gpus)),
             allowed_scopes=scopes,
+            sources=tuple(self._sources(outer)),
         )
+
+    def _sources(self, outer: Limits) -> Iterator[tuple[str, str]]:
+        """Where to change each limit, and each scope, that these settings hold down."""
+        for name in ("max_cpu_cores", "max_memory_gb", "max_gpus"):
+            mine, most = getattr(self, name), getattr(outer, name)
+            if mine is not None and mine < most:
+                yield name, f"{name} in {_SETTINGS}, up to the {most:g} of reconciler.yaml"
+            elif mine == most:
+                yield name, f"{name} in {_SETTINGS} and {outer.source(name)}"
+        for scope in get_args(Scope):
+            if self.allowed_scopes is None or scope in self.allowed_scopes:
+                continue
+            where = f"allowed_scopes in {_SETTINGS}"
+            if scope not in outer.allowed_scopes:
+                where += f" and {outer.source('allowed_scopes')}"
+            yield scope, where
+
+
+_SETTINGS = "the settings of these functions (workflow.yaml, configure)"
 
 
 def _least(mine: float | None, outer: float) -> float:

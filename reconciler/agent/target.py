@@ -1,8 +1,10 @@
 """Settings -> the configuration and target that the agent functions work on.
 
-`reconciler.yaml` in the settings' directory, and only where there is none the variables
-`RUNAI_BASE_URL` with `RUNAI_CLIENT_ID` and `RUNAI_CLIENT_SECRET`, or `RUNAI_TOKEN`. A sandbox is
-used only if the settings name it: a function that reports success must not have worked on a toy.
+`reconciler.yaml` in the directory that the settings state, else in the current one. Only where no
+directory is stated, and neither the current one nor one above it has a `reconciler.yaml`, the
+variables `RUNAI_BASE_URL` with `RUNAI_CLIENT_ID` and `RUNAI_CLIENT_SECRET`, or `RUNAI_TOKEN`: the
+limits of a repository must not depend on where in it a process was started. A sandbox is used only
+if the settings name it: a function that reports success must not have worked on a toy.
 """
 
 import logging
@@ -19,15 +21,18 @@ from reconciler.config.file import TargetSection
 from reconciler.errors import ConfigError
 from reconciler.executor import ThreadExecutor
 from reconciler.guard import Approval
+from reconciler.plan import Change, Plan
 from reconciler.providers.registry import describe_target, open_providers
 from reconciler.render.text import Header
-from reconciler.resource import Resource
-from reconciler.selection import Selection
-from reconciler.session import Place, Session, read_config
+from reconciler.resource import Resource, ResourceKey, hash_id
+from reconciler.selection import Selection, apply_selection
+from reconciler.session import Place, Session, finish_plan, read_config
 
 PARALLELISM = 10
+COMPUTE = "RunaiCompute"
 _FROM_VARIABLES = "environment"
 _CREDENTIALS = ("RUNAI_CLIENT_ID", "RUNAI_CLIENT_SECRET")
+_HOW = "RECONCILE_AGENT_DIRECTORY or configure(directory=...)"
 _log = logging.getLogger(__name__)
 
 
@@ -102,19 +107,52 @@ def find_workplace(settings: AgentSettings, environ: Mapping[str, str] | None = 
 def read_settings_config(
     settings: AgentSettings, environ: Mapping[str, str] | None = None
 ) -> Config:
-    """The configuration of the settings' directory, else of the variables. Raises `ConfigError`."""
+    """The configuration of the directory, else of the variables. Raises `ConfigError`."""
     environ = os.environ if environ is None else environ
-    directory = settings.directory.absolute()
-    if (directory / CONFIG_NAME).is_file():
+    if settings.directory is not None:
+        return _read_stated(settings.directory.absolute())
+    directory = Path.cwd()
+    if _has_config(directory):
         return read_config(Directory(directory))
+    _require_none_above(directory)
     if environ.get("RUNAI_BASE_URL"):
         return _config_of_variables(directory, environ)
     raise ConfigError(
         f"there is no {CONFIG_NAME} and no variable RUNAI_BASE_URL",
         where=str(directory),
         fix="set RUNAI_BASE_URL, RUNAI_CLIENT_ID and RUNAI_CLIENT_SECRET, or name the directory "
-        "with RECONCILE_AGENT_DIRECTORY or configure(directory=...)",
+        f"with {_HOW}",
     )
+
+
+def _read_stated(directory: Path) -> Config:
+    """A directory that was stated counts: its limits are meant, and nothing stands in for them."""
+    if not _has_config(directory):
+        missing = f"no {CONFIG_NAME} in it" if directory.is_dir() else "no such directory"
+        raise ConfigError(
+            f"the directory that the settings state cannot be used: there is {missing}",
+            where=str(directory),
+            fix=f"name the directory that has it with {_HOW}, or leave it out to use the variables "
+            "RUNAI_BASE_URL, RUNAI_CLIENT_ID and RUNAI_CLIENT_SECRET",
+        )
+    return read_config(Directory(directory))
+
+
+def _has_config(directory: Path) -> bool:
+    """Whether a configuration is here, be it with a name that `read_config` refuses."""
+    path = directory / CONFIG_NAME
+    return path.is_file() or path.with_suffix(".yml").is_file()
+
+
+def _require_none_above(directory: Path) -> None:
+    """A configuration further up is not read, as on the command line, but nor is it passed over."""
+    for above in directory.parents:
+        if _has_config(above):
+            raise ConfigError(
+                f"there is no {CONFIG_NAME} here, but one in {above}, whose limits would not hold",
+                where=str(directory),
+                fix=f"name that directory with {_HOW}, or start where no {CONFIG_NAME} is above",
+            )
 
 
 def _config_of_variables(directory: Path, environ: Mapping[str, str]) -> Config:
@@ -174,15 +212,24 @@ def open_direct(place: Workplace, resources: Sequence[Resource] = ()) -> Iterato
         )
 
 
-def request(place: Workplace, *addresses: str) -> Request:
-    """A request for these addresses alone, each of which is meant by name."""
-    named = frozenset(addresses)
-    return Request(
+def plan_of(whole: Plan, session: Session, place: Workplace, keys: Sequence[ResourceKey]) -> Plan:
+    """The part of a plan of everything that is about these keys, each of which is meant by name."""
+    addresses = [key.address for key in keys]
+    asked = Request(
         Directory(place.config.root),
         place.target.name,
         Selection(tuple(_exactly(address) for address in addresses)),
-        Approval(addresses=named),
+        Approval(addresses=frozenset(addresses)),
     )
+    return finish_plan(whole, apply_selection(whole, asked.selection), session, asked)
+
+
+def made_with(change: Change, environment: ResourceKey) -> bool:
+    """Whether this is a live compute asset of ours that was made for this environment's id."""
+    mark = change.live.mark if change.live is not None else None
+    if mark is None or change.key.kind != COMPUTE or change.deposed is not None:
+        return False
+    return change.desired is None and mark.id_hash == hash_id(COMPUTE, environment.id)
 
 
 def _exactly(address: str) -> str:

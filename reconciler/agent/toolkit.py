@@ -79,8 +79,9 @@ class CreateInput(BaseModel):
         default=None,
         description="name and image, and optionally scope (cluster unless the person says "
         "otherwise), scope_id, description, workload_types (a list of workspace, training, "
-        "inference), image_pull_policy, environment_variables, compute (gpu, cpu_cores, memory), "
-        "tools",
+        'inference; for distributed training a mapping such as {"distributed": true, '
+        '"distFramework": "PyTorch"}), image_pull_policy, environment_variables, compute (gpu, '
+        "cpu_cores, memory), tools",
         json_schema_extra={"type": "object"},
     )
     dry_run: Any = Field(

@@ -12,7 +12,7 @@ from reconciler.kinds.asset import context_of
 from reconciler.kinds.base import Limits, field_fault
 from reconciler.kinds.quantity import PATTERN, parse_bytes, suggest_memory
 
-_LIMIT_FIX = "ask for less, or raise limits.{} in reconciler.yaml"
+_LIMIT_FIX = "ask for less, or raise {}"
 
 
 def cores_fault(cores: float, limits: Limits) -> tuple[str, str] | None:
@@ -20,7 +20,7 @@ def cores_fault(cores: float, limits: Limits) -> tuple[str, str] | None:
     if cores <= limits.max_cpu_cores:
         return None
     what = f"CPU core count ({cores:g}) exceeds maximum allowed ({limits.max_cpu_cores:g})"
-    return what, _LIMIT_FIX.format("max_cpu_cores")
+    return what, _LIMIT_FIX.format(limits.source("max_cpu_cores"))
 
 
 def memory_fault(memory: str, limits: Limits) -> tuple[str, str] | None:
@@ -29,7 +29,7 @@ def memory_fault(memory: str, limits: Limits) -> tuple[str, str] | None:
     if amount is None or amount <= limits.max_memory_gb * 2**30:
         return None
     what = f"memory ({memory}) exceeds maximum allowed ({limits.max_memory_gb:g}Gi)"
-    return what, _LIMIT_FIX.format("max_memory_gb")
+    return what, _LIMIT_FIX.format(limits.source("max_memory_gb"))
 
 
 def gpus_fault(gpus: int, limits: Limits) -> tuple[str, str] | None:
@@ -37,7 +37,7 @@ def gpus_fault(gpus: int, limits: Limits) -> tuple[str, str] | None:
     if gpus <= limits.max_gpus:
         return None
     what = f"GPU count ({gpus}) exceeds maximum allowed ({limits.max_gpus})"
-    return what, _LIMIT_FIX.format("max_gpus")
+    return what, _LIMIT_FIX.format(limits.source("max_gpus"))
 
 
 def _within_cores(cores: float, info: ValidationInfo) -> float:

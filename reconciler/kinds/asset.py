@@ -20,7 +20,7 @@ from pydantic import (
     model_validator,
 )
 
-from reconciler.kinds.base import Document, LoadContext, Strict, field_fault
+from reconciler.kinds.base import Document, Limits, LoadContext, Strict, field_fault
 from reconciler.ownership import TRAILER_START, text_limit
 from reconciler.resource import Mark, Resource, ResourceKey
 from reconciler.wording import did_you_mean
@@ -38,19 +38,19 @@ def context_of(info: ValidationInfo) -> LoadContext | None:
     return info.context if isinstance(info.context, LoadContext) else None
 
 
-def scope_fault(scope: str, allowed: tuple[str, ...]) -> tuple[str, str] | None:
+def scope_fault(scope: str, limits: Limits) -> tuple[str, str] | None:
     """What is wrong with a scope that `limits.allowed_scopes` leaves out."""
-    if scope in allowed:
+    if scope in limits.allowed_scopes:
         return None
     return (
-        f"scope {scope!r} is not in the allowed list: {', '.join(allowed)}",
-        "choose one of these, or allow it under limits.allowed_scopes in reconciler.yaml",
+        f"scope {scope!r} is not in the allowed list: {', '.join(limits.allowed_scopes)}",
+        f"choose one of these, or allow it under {limits.source('allowed_scopes', scope)}",
     )
 
 
 def _check_scope(scope: str, info: ValidationInfo) -> str:
     context = context_of(info)
-    if context and (fault := scope_fault(scope, context.limits.allowed_scopes)):
+    if context and (fault := scope_fault(scope, context.limits)):
         raise field_fault(*fault)
     return scope
 
@@ -205,7 +205,7 @@ def _check_meta(document: Document, context: LoadContext, faults: list[Fault]) -
     if spec.name is not None and spec.name != name:
         what = f"spec.name is {spec.name!r}, but metadata.name is {name!r}"
         faults.append((("spec", "name"), what, "remove spec.name: metadata.name is what counts"))
-    fault = scope_fault(spec.scope, context.limits.allowed_scopes)
+    fault = scope_fault(spec.scope, context.limits)
     if fault:
         faults.append((("spec", "scope"), *fault))
     if spec.scope == "tenant" and spec.scope_id is not None:

@@ -62,12 +62,20 @@ class Metadata(Strict):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a manifest may ask for at most. Memory counts in GiB (2**30 bytes)."""
+    """What a manifest may ask for at most. Memory counts in GiB (2**30 bytes).
+
+    `sources` pairs a limit, or a scope, with where to change it, if that is not reconciler.yaml.
+    """
 
     max_cpu_cores: float = 32
     max_memory_gb: float = 256
     max_gpus: int = 8
     allowed_scopes: tuple[str, ...] = ("tenant", "cluster", "department", "project")
+    sources: tuple[tuple[str, str], ...] = ()
+
+    def source(self, limit: str, scope: str = "") -> str:
+        """Where a limit is changed, in words; of the allowed scopes, for one of them."""
+        return dict(self.sources).get(scope or limit, f"limits.{limit} in reconciler.yaml")
 
 
 @dataclass(frozen=True, slots=True)

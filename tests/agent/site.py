@@ -22,6 +22,7 @@ clusters:
         projects: [project-01-id, ds-team-project, dev-project]
 usage:
   - {kind: environment, name: used, workspaces: [notebook-1], templates: [starter]}
+  - {kind: compute, name: used, workspaces: [notebook-2], templates: [starter-2]}
 """
 
 

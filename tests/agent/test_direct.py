@@ -1,19 +1,26 @@
 """Direct mode: whose assets are touched, what is refused, and what is said then."""
 
+import asyncio
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from reconciler.agent import headings, runai_create_environment, runai_delete_environment
+from reconciler.agent import (
+    headings,
+    runai_create_environment,
+    runai_create_environment_async,
+    runai_delete_environment,
+)
 from reconciler.cli.main import run
 from reconciler.ownership import Holder, read_mark
 from reconciler.sandbox import Behaviour
 from tests.acceptance.conftest import SWITCHES
-from tests.acceptance.live_side import assets, call, create_live
+from tests.acceptance.live_side import assets, call, create_live, edit_live
 from tests.agent.site import AGENT, Site, title
 from tests.faults.proxy import Fault, FaultProxy, Kind
 from tests.laws.stage import KINDS
@@ -86,16 +93,60 @@ def test_an_asset_that_is_there_as_asked_is_no_change(site: Site) -> None:
     assert site.writes() == before
 
 
-def test_creating_changes_nothing_that_exists(site: Site) -> None:
+COMPUTE = {**SPEC, "compute": {"gpu": 1}}
+
+
+@pytest.mark.parametrize(
+    ("there", "asked", "differs"),
+    [
+        (SPEC, {**SPEC, "image": "busybox:2"}, '`image`: `"busybox:1"` there, `"busybox:2"` asked'),
+        (SPEC, {**SPEC, "scope": "cluster"}, ""),
+        (COMPUTE, {**SPEC, "compute": {"gpu": 2}}, "`1` there, `2` asked for"),
+        (COMPUTE, {**SPEC, "compute": {"memory": "1G"}}, "`1` there"),
+        (COMPUTE, {**COMPUTE, "image": "busybox:2"}, '`image`: `"busybox:1"` there'),
+    ],
+    ids=["image", "scope", "gpus", "other-compute", "image-beside-compute"],
+)
+def test_creating_changes_nothing_that_exists(
+    site: Site, there: dict[str, Any], asked: dict[str, Any], differs: str
+) -> None:
+    with site.calls():
+        really(there)
+        before = site.writes(), site.stage.rows()
+        said = really(asked)
+    assert title(said) == "❌ Environment Name Is Taken"
+    assert differs in said
+    assert "delete it first, or choose another name" in said
+    assert (site.writes(), site.stage.rows()) == before
+
+
+def test_compute_for_an_environment_that_exists_is_made_and_said_to_be_all(site: Site) -> None:
     with site.calls():
         really(SPEC)
+        environment = site.asset("train")
+        shown = runai_create_environment(COMPUTE)
+        assert "  • RunaiCompute.train: create" in shown
+        said = really(COMPUTE)
+    assert title(said) == "✅ Compute Asset Created Beside The Environment"
+    assert f"Environment ID: `{environment['meta']['id']}`" in said
+    assert f"Compute ID: {site.asset('train', 'RunaiCompute')['meta']['id']}" in said
+    assert "The environment was there as asked for, and was not changed." in said
+    assert site.asset("train") == environment
+
+
+def test_a_compute_asset_that_was_not_asked_for_is_named(site: Site) -> None:
+    with site.calls():
+        really(COMPUTE)
         before = site.writes()
-        said = really({**SPEC, "image": "busybox:2"})
-        moved = really({**SPEC, "scope": "cluster"})
-    assert title(said) == title(moved) == "❌ Environment Name Is Taken"
-    assert '`image`: `"busybox:1"` there, `"busybox:2"` asked for' in said
-    assert "delete it first, or choose another name" in said
-    assert site.writes() == before
+        said = really(SPEC)
+        assert title(said) == "✅ Environment Already Exists"
+        assert "exactly" not in said
+        assert "beside it there is the compute asset `train`" in said
+        assert site.writes() == before
+        call(site, "DELETE", f"/api/v1/asset/environment/{site.asset('train')['meta']['id']}")
+        for said in (runai_create_environment(SPEC), really(SPEC)):
+            assert "beside it there is the compute asset `train`" in said
+    assert site.asset("train", "RunaiCompute")["spec"]["gpuDevicesRequest"] == 1
 
 
 @pytest.mark.parametrize("spec", [{"image": "busybox:1"}, {"image": "other:2"}])
@@ -105,7 +156,7 @@ def test_an_asset_of_others_is_never_taken_over(site: Site, spec: dict[str, Any]
     with site.calls():
         said = really(SPEC)
     assert title(said) == "❌ Environment Name Is Taken"
-    assert "gitops" in said
+    assert "Only a manifest with metadata.adopt: true takes it over; a person has to" in said
     assert site.writes() == before
 
 
@@ -117,6 +168,7 @@ def test_what_git_owns_is_refused_and_gitops_is_offered(site: Site) -> None:
         created = really(SPEC)
         deleted = runai_delete_environment("train", confirmed=True)
     assert "belongs to stack ml-platform" in created
+    assert "use mode gitops, which proposes a change of its manifest" in created
     assert title(deleted) == "❌ Environment Deletion Refused"
     assert "belongs to stack ml-platform" in deleted
     assert "use mode gitops" in deleted
@@ -127,6 +179,7 @@ def test_what_another_stack_owns_is_refused(site: Site) -> None:
     with site.calls(stack="robots"):
         really(SPEC)
     with site.calls():
+        assert "ask whoever manages that stack" in really({**SPEC, "image": "busybox:2"})
         said = runai_delete_environment("train", confirmed=True)
     assert "belongs to stack robots" in said
     assert "ask whoever manages that stack" in said
@@ -147,13 +200,32 @@ def test_an_unowned_asset_goes_only_if_the_settings_allow_it(site: Site) -> None
     assert site.names() == []
 
 
-def test_a_copy_of_one_of_ours_is_nobody_s(site: Site) -> None:
-    with site.calls():
+def test_a_copy_of_one_of_ours_is_nobody_s_and_no_setting_deletes_it(site: Site) -> None:
+    with site.calls(allow_unowned=True):
         really(SPEC)
         site.make("copy", description=site.asset("train")["meta"]["description"])
+        before = site.writes()
         said = runai_delete_environment("copy", confirmed=True)
+        assert title(said) == "❌ Environment Deletion Refused"
         assert "this is a copy" in said
-    assert site.names() == ["copy", "train"]
+    assert (site.names(), site.writes()) == (["copy", "train"], before)
+
+
+def test_what_git_protects_is_not_deleted_under_another_name(site: Site) -> None:
+    protected = MANIFEST.replace("name: train", "name: train, protect: true")
+    (site.directory / "manifests" / "a.yaml").write_text(protected)
+    assert apply(site) == 0
+    edit_live(
+        site, "RunaiEnvironment.train", lambda body: body["meta"].update(name="train-renamed")
+    )
+    before = site.writes()
+    with site.calls(allow_unowned=True):
+        for confirmed in (False, True):
+            said = runai_delete_environment("train-renamed", confirmed=confirmed)
+            assert title(said) == "❌ Environment Deletion Refused"
+            assert "bears a mark that was not written for it" in said
+            assert "What to do: `rename it back if it was renamed" in said
+    assert (site.names(), site.writes()) == (["train-renamed"], before)
 
 
 def test_a_name_in_several_scopes_is_refused_and_listed(site: Site) -> None:
@@ -177,12 +249,16 @@ def test_a_name_in_several_scopes_is_refused_and_listed(site: Site) -> None:
     assert [item["meta"]["scope"] for item in assets(site)] == ["cluster", "cluster"]
 
 
-def test_deleting_takes_the_compute_asset_that_was_made_with_it_and_no_other(site: Site) -> None:
+@pytest.mark.parametrize("name", ["train", "train it"])
+def test_deleting_takes_the_compute_asset_that_was_made_with_it_and_no_other(
+    site: Site, name: str
+) -> None:
     with site.calls():
-        really({**SPEC, "compute": {"gpu": 1}})
+        really({**COMPUTE, "name": name})
         really({**SPEC, "name": "other", "compute": {"gpu": 2}})
         create_live(site, "free", {"gpuDevicesRequest": 1}, kind="RunaiCompute")
-        runai_delete_environment("train", confirmed=True)
+        assert f"RunaiCompute `{name}`" in runai_delete_environment(name)
+        runai_delete_environment(name, confirmed=True)
     assert site.names() == ["other"]
     assert site.names("RunaiCompute") == ["free", "other"]
 
@@ -214,15 +290,20 @@ def test_an_image_of_a_manifest_needs_gitops(site: Site) -> None:
     assert "use mode gitops" in said
 
 
-def test_no_variable_of_the_process_can_be_read(
-    site: Site, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("allowed", [[], ["RECONCILE_VAR_*"]])
+def test_no_variable_of_the_process_can_be_read_and_no_setting_is_said_to_change_that(
+    site: Site, monkeypatch: pytest.MonkeyPatch, allowed: list[str]
 ) -> None:
     monkeypatch.setenv("RECONCILE_VAR_TOKEN", "canary")
-    site.configure(env_allow=["RECONCILE_VAR_*"])
-    spec = {**SPEC, "environment_variables": {"A": {"env": "RECONCILE_VAR_TOKEN"}}}
+    site.configure(env_allow=allowed)
+    spec = {**SPEC, "environment_variables": {"A": {"env": "RECONCILE_VAR_TOKEN"}, "B": {"x": 1}}}
     with site.calls():
         said = really(spec)
     assert title(said) == "❌ Environment Validation Failed"
+    assert "environment_variables.A: direct mode reads no variable for {env: ...}" in said
+    assert "write the value, or {credential: {name, key}} for a secret; or use mode gitops" in said
+    assert "permit it" not in said
+    assert "environment_variables.B" in said, "the rest is checked, too"
     assert "canary" not in said
     assert site.names() == []
 
@@ -257,6 +338,34 @@ def test_a_write_that_fails_is_said_and_a_second_call_goes_on(site: Site) -> Non
             assert (site.names(), site.names("RunaiCompute")) == ([], ["train"])
             proxy.rule = None
             assert title(really(spec)) == "✅ Environment Created Successfully!"
+
+
+def test_a_cancelled_twin_goes_on_and_a_second_call_says_what_is_there(site: Site) -> None:
+    begun = threading.Event()
+    let_go = threading.Event()
+
+    def hold(_: int, method: str, path: str) -> None:
+        if method == "POST" and path.endswith("/environment"):
+            begun.set()
+            assert let_go.wait(30)
+
+    async def cancel_while_it_writes() -> None:
+        task = asyncio.create_task(
+            runai_create_environment_async(SPEC, dry_run=False, confirmed=True)
+        )
+        assert await asyncio.to_thread(begun.wait, 30)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert site.names() == []
+        let_go.set()
+
+    with FaultProxy(site.endpoint.base_url) as proxy, site.calls():
+        site.configure(proxied=proxy.base_url)
+        proxy.rule = hold
+        asyncio.run(cancel_while_it_writes())  # which waits for its threads in the end
+        assert site.names() == ["train"]
+        assert title(really(SPEC)) == headings.EXISTS
 
 
 def test_an_answer_that_is_lost_is_no_failure_and_no_second_asset(site: Site) -> None:

@@ -180,7 +180,8 @@ def test_validation_errors_come_as_a_list(site: Site) -> None:
   • Missing required field: 'name'
   • Scope 'invalid' not in allowed list: ['tenant', 'cluster', 'project']
   • GPU count (16) exceeds maximum allowed (8)
-    to fix it: ask for less, or raise limits.max_gpus in reconciler.yaml
+    to fix it: ask for less, or raise max_gpus in the settings of these functions """
+        """(workflow.yaml, configure) and limits.max_gpus in reconciler.yaml
 
 Nothing was changed."""
     )
@@ -317,6 +318,18 @@ def test_what_uses_an_environment_is_shown_before_it_goes(site: Site) -> None:
         asked = runai_delete_environment("used")
     assert "  • `workspace notebook-1 (Running)`" in asked
     assert "  • `template starter`" in asked
+    assert "notebook-2" not in asked
+
+
+def test_what_uses_the_compute_asset_that_goes_with_it_is_shown_too(site: Site) -> None:
+    with site.calls():
+        really({**BY_NAME["my-env"], "name": "used", "compute": {"gpu": 1}})
+        asked = runai_delete_environment("used")
+    assert (
+        "RunaiCompute `used` Used By:\n  • `workspace notebook-2 (Running)`\n"
+        "  • `template starter-2`"
+    ) in asked
+    assert asked.index("notebook-1") < asked.index("RunaiCompute `used` Used By:")
 
 
 def test_a_name_that_is_not_there_lists_those_that_are(site: Site) -> None:

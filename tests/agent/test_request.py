@@ -87,3 +87,16 @@ def test_data_is_copied_and_bounded() -> None:
     for _ in range(MAX_DEPTH):
         deep = [deep]
     assert plain_data(deep) == deep
+
+
+@pytest.mark.parametrize("absent", [None, [], (), {}])
+def test_absent_workload_types_have_the_default(absent: Any) -> None:
+    asked = read_request({**VALID, "workload_types": absent}, CONTEXT, ("training",))
+    assert asked.environment.spec["workload_types"] == {"training": True}
+
+
+@pytest.mark.parametrize("odd", [False, 0, "", True, 1, "training"])
+def test_odd_workload_types_are_refused_and_not_taken_for_absent(odd: Any) -> None:
+    with pytest.raises(SpecError) as caught:
+        read_request({**VALID, "workload_types": odd}, CONTEXT, ("training",))
+    assert "workload_types" in str(caught.value)

@@ -13,18 +13,29 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+_PATIENCE = 120
+"""Seconds that a question waits for the end of another one."""
 LAST_ANSWER = object()
 """A turn: the tool's last answer as the final answer, word for word."""
 
 
 @dataclass
 class ScriptedModel:
-    """The script, and every list of messages that was sent to the model."""
+    """The script, and every list of messages that was sent to the model.
+
+    A question that `after` has begins only when the conversation about the other one has ended.
+    `answers` are the tools' answers that ended a conversation.
+    """
 
     script: Mapping[str, Sequence[Any]]
+    after: Mapping[str, str] = field(default_factory=dict)
     url: str = ""
     heard: list[list[dict[str, Any]]] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
+    answers: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._events = {question: threading.Event() for question in self.script}
 
     def answer(self, messages: list[dict[str, Any]]) -> str:
         """What the model says next."""
@@ -35,10 +46,19 @@ class ScriptedModel:
         if turns is None:
             self.unknown.append(question)
             return "Thought: I do not know this one.\nFinal Answer: not in the script"
+        if question in self.after and not self._events[self.after[question]].wait(_PATIENCE):
+            return f"Thought: {self.after[question]!r} never ended.\nFinal Answer: out of order"
         turn = turns[sum(item["role"] == "assistant" for item in messages)]
         if turn is LAST_ANSWER:
+            self.answers.append(_text(messages[-1]))
+            self._events[question].set()
             return f"Thought: I now know the final answer\nFinal Answer: {_text(messages[-1])}"
         return str(turn)
+
+    @property
+    def finished(self) -> list[str]:
+        """The questions whose conversations have come to their end."""
+        return [question for question, event in self._events.items() if event.is_set()]
 
     def texts(self) -> str:
         """All that the model was ever told."""
@@ -56,9 +76,11 @@ def _text(message: Mapping[str, Any]) -> str:
 
 
 @contextmanager
-def scripted_model(script: Mapping[str, Sequence[Any]]) -> Iterator[ScriptedModel]:
+def scripted_model(
+    script: Mapping[str, Sequence[Any]], after: Mapping[str, str]
+) -> Iterator[ScriptedModel]:
     """A running model on a loopback port."""
-    model = ScriptedModel(script)
+    model = ScriptedModel(script, after)
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"

@@ -1,20 +1,32 @@
-"""Every natural-language command of the guide through `nat run`, with the shipped workflow.
+"""Every natural-language input of the guide through `nat run`, with the shipped workflow.
 
-The model is scripted: it says what a model that follows the workflow's instructions says. All else
-is real: `nat run`, the ReAct agent, the clients for NVIDIA's and for OpenAI's models over HTTP, our
-functions, the control plane's API. `nat run` takes `--input` more than once, so commands that do
-not depend on one another share a process; each is a conversation of its own, at the same time.
+The inputs are those of `guide_commands`. The model is scripted: it says what a model that follows
+the workflow's instructions says. All else is real: `nat run`, the ReAct agent, the clients for
+NVIDIA's and for OpenAI's models over HTTP, our functions, the control plane's API. `nat run` takes
+`--input` more than once, so inputs share a process; each is a conversation of its own, at the same
+time.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from reconciler.sandbox import Behaviour
-from tests.acceptance.live_side import assets, call
+from tests.acceptance.live_side import assets, call, delete_live
 from tests.acceptance.project import project
+from tests.toolkit.guide_commands import (
+    BOTH,
+    CREATIONS,
+    DELETIONS,
+    IDEAS,
+    INPUTS,
+    QUICK_START,
+    QUICK_TEST,
+    SECTIONS,
+    Creation,
+)
 from tests.toolkit.natrun import NatRan, nat_run
 from tests.toolkit.scripted_model import LAST_ANSWER, ScriptedModel, scripted_model, use
 
@@ -23,81 +35,26 @@ pytestmark = pytest.mark.slow
 CREATE = "runai_create_environment"
 DELETE = "runai_delete_environment"
 
-CREATIONS: dict[str, tuple[str, str, list[str] | None]] = {
-    # what the guide says: the name, the image and the workload types that it asks for
-    "Create environment named my-env with busybox image": ("my-env", "busybox", None),
-    "Create environment named jupyter with jupyter/scipy-notebook for workspace": (
-        "jupyter",
-        "jupyter/scipy-notebook",
-        ["workspace"],
-    ),
-    "Create environment named training with pytorch image for training workloads": (
-        "training",
-        "pytorch",
-        ["training"],
-    ),
-    "Create environment named dev-env with ubuntu for workspace and training": (
-        "dev-env",
-        "ubuntu",
-        ["workspace", "training"],
-    ),
-    "Create environment named test-env with busybox for workspace and training": (
-        "test-env",
-        "busybox",
-        ["workspace", "training"],
-    ),
-    "Create a new runai environment named busybox-test with the image busybox for workspace and "
-    "training workloads in the cluster scope.": (
-        "busybox-test",
-        "busybox",
-        ["workspace", "training"],
-    ),
-    "Create environment named jupyter-workspace with image jupyter/scipy-notebook for workspace "
-    "workloads only": ("jupyter-workspace", "jupyter/scipy-notebook", ["workspace"]),
-    "Create environment named team-dev-env with jupyter/scipy-notebook image for workspace "
-    "workloads": ("team-dev-env", "jupyter/scipy-notebook", ["workspace"]),
-    "Create environment ds-jupyter with jupyter/datascience-notebook for workspace": (
-        "ds-jupyter",
-        "jupyter/datascience-notebook",
-        ["workspace"],
-    ),
-    "Create environment ml-training with pytorch image for training": (
-        "ml-training",
-        "pytorch",
-        ["training"],
-    ),
-    "Create environment devops-tools with ubuntu image for workspace": (
-        "devops-tools",
-        "ubuntu",
-        ["workspace"],
-    ),
-}
-"""The cheat sheet's first (five), then the others of the guide, each asset once."""
-
-DELETIONS = {
-    "Delete environment named test-env": "test-env",
-    "Remove the environment called busybox-test": "busybox-test",
-    "Delete the environment named busybox-test": "busybox-test",
-    "Remove the environment called test-env": "test-env",
-    "Remove environment ml-training-env": "ml-training-env",
-    "Delete the busybox environment": "busybox",
-}
 MISSING = {"ml-training-env", "busybox"}
+SECOND = (QUICK_START, QUICK_TEST)
+"""They name what two others name as well: these are created in the second run."""
+FIRST = tuple(text for text in CREATIONS if text not in SECOND)
 CONFIRMED = "Delete environment named dev-env, confirmed"
 
 
-def _creation(name: str, image: str, types: list[str] | None) -> list[Any]:
-    spec: dict[str, Any] = {"name": name, "image": image}
-    if types is not None:
-        spec["workload_types"] = types
+def _creation(asked: Creation) -> list[Any]:
+    spec: dict[str, Any] = {"name": asked.name, "image": asked.image}
+    if asked.types:
+        spec["workload_types"] = list(asked.types)
     return [use(CREATE, env_spec=spec, dry_run=False, confirmed=True), LAST_ANSWER]
 
 
 SCRIPT: dict[str, list[Any]] = {
-    **{question: _creation(*asked) for question, asked in CREATIONS.items()},
+    **{text: _creation(asked) for text, asked in CREATIONS.items()},
+    **{text: [use(CREATE, env_spec=asked.spec), LAST_ANSWER] for text, asked in IDEAS.items()},
     **{
-        question: [use(DELETE, environment_name=name), LAST_ANSWER]
-        for question, name in DELETIONS.items()
+        text: [use(DELETE, environment_name=asked.name), LAST_ANSWER]
+        for text, asked in DELETIONS.items()
     },
     CONFIRMED: [
         use(DELETE, environment_name="dev-env"),
@@ -130,6 +87,10 @@ SCRIPT: dict[str, list[Any]] = {
 }
 
 
+AFTER = {text: QUICK_TEST for text, asked in DELETIONS.items() if asked.name == "test-env"}
+"""In one process all conversations are held at once: these wait until there is a test-env."""
+
+
 @dataclass(frozen=True)
 class Story:
     """Two runs, and what was live after each."""
@@ -139,51 +100,70 @@ class Story:
     after_creating: list[dict[str, Any]]
     asked: NatRan
     writes: list[str]
-    after_asking: list[str]
+    after_asking: list[dict[str, Any]]
     projects: list[str]
 
 
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
-    """Two processes: create all; then preview, ask, err, and delete one."""
+    """Two processes: create; then create under names that came free, preview, ask, err, delete."""
     with (
         project(tmp_path_factory.mktemp("toolkit"), None, Behaviour()) as world,
-        scripted_model(SCRIPT) as model,
+        scripted_model(SCRIPT, AFTER) as model,
     ):
-        created = nat_run(world, model, list(CREATIONS), RECONCILE_LLM="nim")
+        created = nat_run(world, model, FIRST, RECONCILE_LLM="nim")
         live = assets(world)
+        for text in SECOND:
+            delete_live(world, CREATIONS[text].name)
         world.server.requests.clear()
-        rest = [question for question in SCRIPT if question not in CREATIONS]
+        rest = [question for question in SCRIPT if question not in FIRST]
         asked = nat_run(world, model, rest, RECONCILE_LLM="openai")
-        writes = [request.method for request in world.server.requests.writes()]
-        left = sorted(_name(item) for item in assets(world))
+        writes = sorted(request.method for request in world.server.requests.writes())
         projects = [
             item["name"] for item in call(world, "GET", "/api/v1/org-unit/projects")["projects"]
         ]
-        yield Story(model, created, live, asked, writes, left, projects)
+        yield Story(model, created, live, asked, writes, assets(world), projects)
 
 
 def _name(asset: dict[str, Any]) -> str:
     return str(asset["meta"]["name"])
 
 
+def _check_created(run: NatRan, texts: Sequence[str], live: list[dict[str, Any]]) -> None:
+    assert run.code == 0, run.output
+    assert run.result.count("Environment Created Successfully") == len(texts)
+    by_name = {_name(item): item for item in live}
+    for asked in (CREATIONS[text] for text in texts):
+        assert by_name[asked.name]["spec"]["image"] == asked.image
+        assert by_name[asked.name]["meta"]["scope"] == "cluster"
+        supported = by_name[asked.name]["meta"]["workloadSupportedTypes"]
+        named = {kind for kind, value in supported.items() if value is True}
+        assert named == set(asked.types or BOTH)
+
+
 def test_each_command_that_creates_creates_what_it_says(story: Story) -> None:
-    assert story.created.code == 0, story.created.output
-    assert story.created.result.count("Environment Created Successfully") == len(CREATIONS)
-    live = {_name(item): item for item in story.after_creating}
-    assert set(live) == {name for name, _, _ in CREATIONS.values()}
-    for name, image, types in CREATIONS.values():
-        assert live[name]["spec"]["image"] == image
-        assert live[name]["meta"]["scope"] == "cluster"
-        if types is not None:
-            supported = live[name]["meta"]["workloadSupportedTypes"]
-            assert {kind for kind, value in supported.items() if value is True} == set(types)
+    _check_created(story.created, FIRST, story.after_creating)
+    assert {_name(item) for item in story.after_creating} == {
+        asked.name for asked in CREATIONS.values()
+    }
+    _check_created(story.asked, SECOND, story.after_asking)
+    assert story.writes == ["DELETE", "POST", "POST"]
+
+
+def test_an_idea_is_previewed_with_what_the_model_made_of_it(story: Story) -> None:
+    """The prompts of the guide that leave name or image open: each is a valid specification."""
+    assert story.asked.result.count("Environment Preview (Dry Run)") == len(IDEAS) + 1
+    for asked in IDEAS.values():
+        (answer,) = [text for text in story.model.answers if f"Name: {asked.spec['name']}" in text]
+        for line in (f"Image: {asked.spec['image']}", *asked.shows):
+            assert f"\n{line}\n" in answer, (line, answer)
+    assert not {asked.spec["name"] for asked in IDEAS.values()} & set(
+        map(_name, story.after_asking)
+    )
 
 
 def test_each_command_that_deletes_shows_and_asks_first(story: Story) -> None:
-    assert story.asked.code == 0, story.asked.output
-    assert story.writes == ["DELETE"]
-    found = [name for name in DELETIONS.values() if name not in MISSING]
+    found = [asked for asked in DELETIONS.values() if asked.name not in MISSING]
     assert story.asked.result.count("Confirm Environment Deletion") == len(found)
     assert story.asked.result.count("Environment Not Found") == len(MISSING)
 
@@ -201,13 +181,18 @@ def test_previews_and_questions_and_refusals_come_back_in_words(story: Story) ->
 
 def test_a_confirmed_command_deletes(story: Story) -> None:
     assert story.asked.result.count("Environment Deleted Successfully") == 1
-    names = {name for name, _, _ in CREATIONS.values()}
-    assert story.after_asking == sorted(names - {"dev-env"})
+    names = {asked.name for asked in CREATIONS.values()}
+    assert sorted(map(_name, story.after_asking)) == sorted(names - {"dev-env"})
 
 
-def test_the_model_was_told_how_to_call_and_asked_nothing_unknown(story: Story) -> None:
+def test_every_input_of_the_guide_was_put_to_the_agent_and_nothing_unknown(story: Story) -> None:
     assert not story.model.unknown
+    assert set(story.model.finished) == set(SCRIPT) >= set(INPUTS)
+    assert {text for section in SECTIONS.values() for text in section} == set(INPUTS)
+
+
+def test_the_model_was_told_how_to_call(story: Story) -> None:
     told = story.model.heard[0][0]["content"]
-    for words in (CREATE, DELETE, "dry_run", "confirmed", "environment_name"):
+    for words in (CREATE, DELETE, "dry_run", "confirmed", "environment_name", "distFramework"):
         assert words in told
     assert "never confirms anything" in told
