@@ -22,6 +22,7 @@ For servers that offer the same to models:
 - `reconciler.render.model_text`: data -> text that is safe to hand to a model.
 """
 
+from reconciler.agent.base import Base, read_base
 from reconciler.agent.explaining import explain_address, find_change
 from reconciler.agent.functions import (
     runai_create_environment,
@@ -32,7 +33,6 @@ from reconciler.agent.functions import (
     runailabs_environment_info_async,
 )
 from reconciler.agent.proposal import (
-    Base,
     Draft,
     Proposal,
     commit_draft,
@@ -40,7 +40,6 @@ from reconciler.agent.proposal import (
     draft_removal,
     propose_manifest,
     propose_removal,
-    read_base,
 )
 from reconciler.agent.settings import AgentSettings, configure, current, using
 

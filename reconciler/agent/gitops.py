@@ -7,15 +7,14 @@ from difflib import get_close_matches
 from typing import Any
 
 from reconciler.agent import headings, messages
+from reconciler.agent.base import Base, read_base
 from reconciler.agent.consent import Consent
 from reconciler.agent.description import asset_lines
 from reconciler.agent.proposal import (
-    Base,
     Draft,
     commit_draft,
     draft_manifest,
     draft_removal,
-    read_base,
 )
 from reconciler.agent.request import ADDRESS_KIND, Asked
 from reconciler.agent.settings import AgentSettings
@@ -83,7 +82,7 @@ def _finish(draft: Draft, settings: AgentSettings, consent: Consent, lines: list
         ("Asked For", f"{draft.verb} the manifest"),
         ("File", draft.file),
         ("Resources That Differ", ", ".join(draft.addresses)),
-        ("Base", draft.base[:12]),
+        ("Base", draft.base.commit[:12]),
     ]
     if not consent.given:
         heading = headings.PROPOSAL_PREVIEW if consent.dry_run else headings.CONFIRM_PROPOSAL

@@ -8,36 +8,27 @@ resources differ from the base, or nothing is made.
 import hashlib
 import posixpath
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Any
 
+from reconciler.agent.base import Base, read_base, read_state, relative
 from reconciler.agent.settings import AgentSettings
 from reconciler.config import Config
-from reconciler.errors import ConfigError, ManifestError
+from reconciler.errors import ConfigError
 from reconciler.git.branch import (
-    Checkout,
     NewCommit,
-    find_commit,
     make_branch,
-    open_checkout,
-    read_tree,
     write_tree,
 )
 from reconciler.git.pull_request import review_steps
-from reconciler.kinds.base import LoadContext
 from reconciler.manifest import (
-    ManifestFile,
-    load_files,
     remove_document,
     replace_document,
     write_document,
 )
-from reconciler.manifest.files import SUFFIXES
 from reconciler.resource import Resource, ResourceKey
-from reconciler.strict_yaml import load as load_yaml
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +39,7 @@ class Draft:
     resources that would differ from the base; none means that the base states this already.
     """
 
-    checkout: Checkout
-    base: str
+    base: Base
     verb: str
     key: ResourceKey
     file: str
@@ -72,75 +62,6 @@ class Proposal:
     addresses: tuple[str, ...]
     open_with: tuple[str, ...]
     existed: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Base:
-    """The manifests of a commit: the files, and the resources that they state."""
-
-    config: Config
-    checkout: Checkout
-    commit: str
-    files: tuple[ManifestFile, ...]
-    resources: tuple[Resource, ...]
-    overlays: tuple[ManifestFile, ...] = ()
-
-    def load(self, changed: str, data: bytes | None) -> tuple[Resource, ...]:
-        """What the manifests would state with one file changed.
-
-        Raises `ManifestError`, and `ConfigError` where the overlays of a target would not fit any
-        more.
-        """
-        rest = [file for file in self.files if file.name != changed]
-        new = [] if data is None else [ManifestFile(changed, data)]
-        files = sorted([*rest, *new])
-        found = _load(self.config, files)
-        for target in self.config.sections:
-            start = f"{_relative(self.config, self.config.overlays)}/{target}/"
-            patches = [file for file in self.overlays if file.name.startswith(start)]
-            try:
-                _load(self.config, files, patches)
-            except ManifestError as error:
-                raise ConfigError(
-                    f"with the overlays of target {target}: {error.problems[0]}",
-                    fix="change the overlay and the manifest together, by hand",
-                ) from error
-        return found
-
-    def find(self, key: ResourceKey) -> Resource | None:
-        """The resource of a key, if any manifest states it."""
-        return next((item for item in self.resources if item.key == key), None)
-
-    def document_of(self, resource: Resource) -> tuple[ManifestFile, int, str]:
-        """The file of a resource, the index of its document there, and that document's kind."""
-        file = next(item for item in self.files if item.name == resource.source.file)
-        documents = load_yaml(file.data, file.name)
-        index = next(n for n, item in enumerate(documents) if item.line == resource.source.line)
-        return file, index, str(documents[index].data["kind"])
-
-
-def read_base(config: Config, settings: AgentSettings) -> Base:
-    """The manifests of the base that the settings name. Raises `ConfigError`, `ManifestError`."""
-    checkout = open_checkout(config.root)
-    commit = find_commit(checkout, settings.base)
-    files = _read_files(checkout, commit, _relative(config, config.manifests))
-    overlays = _read_files(checkout, commit, _relative(config, config.overlays))
-    return Base(config, checkout, commit, files, _load(config, files), overlays)
-
-
-def _read_files(checkout: Checkout, commit: str, directory: str) -> tuple[ManifestFile, ...]:
-    """The YAML files below a directory of a commit, hidden ones left out."""
-    files = []
-    for item in read_tree(checkout, commit, f"{checkout.prefix}{directory}/"):
-        name = item.path.removeprefix(checkout.prefix)
-        inside = name.removeprefix(f"{directory}/").split("/")
-        if name.endswith(SUFFIXES) and not any(part.startswith(".") for part in inside):
-            files.append(ManifestFile(name, item.data))
-    return tuple(sorted(files))
-
-
-def _relative(config: Config, directory: Path) -> str:
-    return directory.relative_to(config.root).as_posix()
 
 
 def draft_manifest(base: Base, document: Mapping[str, Any]) -> Draft:
@@ -186,16 +107,30 @@ def draft_removal(base: Base, address: str) -> Draft:
 
 def commit_draft(draft: Draft, settings: AgentSettings) -> Proposal:
     """Make the branch of a draft that changes something. Raises `ConfigError`."""
-    path = f"{draft.checkout.prefix}{draft.file}"
+    checkout, commit = draft.base.checkout, draft.base.commit
     subject = f"{draft.verb.capitalize()} {draft.key.address}"
     listed = "".join(f"- {address}\n" for address in draft.addresses)
     why = "Proposed by the agent functions, for review. Resources that differ:"
     body = f"{subject}\n\n{why}\n{listed}"
-    new = NewCommit(draft.base, {path: draft.data}, body, settings.author)
-    branch = _branch_name(draft, write_tree(draft.checkout, new))
-    commit, existed = make_branch(draft.checkout, branch, new)
-    steps = review_steps(draft.checkout, branch, settings.base)
-    return Proposal(branch, commit, draft.base, draft.file, draft.addresses, tuple(steps), existed)
+    new = NewCommit(commit, {f"{checkout.prefix}{draft.file}": draft.data}, body, settings.author)
+    tree = write_tree(checkout, new)
+    _require_stated(draft, tree)
+    branch = _branch_name(draft, tree)
+    made, existed = make_branch(checkout, branch, new)
+    steps = review_steps(checkout, branch, settings.base)
+    return Proposal(branch, made, commit, draft.file, draft.addresses, tuple(steps), existed)
+
+
+def _require_stated(draft: Draft, tree: str) -> None:
+    """Read a new tree again: its manifests are those that were worked out, or it is refused."""
+    state = read_state(draft.base.config, draft.base.checkout, tree)
+    wanted = draft.base.with_file(draft.file, draft.data)
+    if state.files != wanted or wanted == draft.base.files or state.overlays != draft.base.overlays:
+        raise ConfigError(
+            "the new commit would not state what was worked out",
+            where=draft.file,
+            fix="make this change by hand",
+        )
 
 
 def propose_manifest(
@@ -238,9 +173,7 @@ def _draft(base: Base, verb: str, key: ResourceKey, file: str, data: bytes | Non
         raise ConfigError(
             f"this would change {', '.join(strays)} as well", where=file, fix="edit it by hand"
         )
-    return Draft(
-        base.checkout, base.commit, verb, key, file, data, tuple(item.address for item in changed)
-    )
+    return Draft(base, verb, key, file, data, tuple(item.address for item in changed))
 
 
 def _without_place(resource: Resource | None) -> tuple[Any, ...] | None:
@@ -258,18 +191,11 @@ def _require_own_document(key: ResourceKey, kind: str, stated: Resource) -> None
         )
 
 
-def _load(
-    config: Config, files: Sequence[ManifestFile], overlays: Sequence[ManifestFile] = ()
-) -> tuple[Resource, ...]:
-    context = LoadContext(config.root, config.stack, config.limits, config.env_allow, None)
-    return tuple(load_files(files, context, overlays=overlays))
-
-
 def _new_name(base: Base, key: ResourceKey) -> str:
     """A file that is not there yet, directly in the manifests directory, named after the id."""
-    directory = _relative(base.config, base.config.manifests)
+    directory = relative(base.config, base.config.manifests)
     slug = re.sub(r"[^A-Za-z0-9._-]", "-", key.id).strip(".-")[:100] or "manifest"
-    taken = {file.name.lower() for file in base.files}
+    taken = {name.lower() for name in base.names}
     for number in range(1, len(taken) + 2):
         ending = "" if number == 1 else f"-{number}"
         name = posixpath.join(directory, f"{slug}{ending}.yaml")
@@ -281,5 +207,5 @@ def _new_name(base: Base, key: ResourceKey) -> str:
 def _branch_name(draft: Draft, tree: str) -> str:
     """The same proposal on the same base has the same name."""
     slug = re.sub(r"[^a-z0-9]+", "-", draft.key.id.lower()).strip("-")[:40].strip("-") or "manifest"
-    digest = hashlib.sha256(f"{draft.base} {tree}".encode()).hexdigest()[:8]
+    digest = hashlib.sha256(f"{draft.base.commit} {tree}".encode()).hexdigest()[:8]
     return f"reconcile/{draft.verb}-{slug}-{digest}"

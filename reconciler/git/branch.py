@@ -6,23 +6,19 @@ Paths and contents go to git on standard input, so that no text of a user can be
 """
 
 import os
-import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from reconciler.errors import ConfigError
+from reconciler.git.command import run_git
 
-_TIMEOUT = 60.0
-_LOCAL_VARIABLES = frozenset(
-    {
-        *("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_NAMESPACE"),
-        *("GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_COMMON_DIR", "GIT_PREFIX"),
-    }
-)
-"""What a hook sets for the repository it runs in: here, the directory decides."""
-_SAFE = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "--literal-pathspecs")
+LINK = "120000"
+SUBMODULE = "160000"
+DIRECTORY = "040000"
+_REGULAR = frozenset({"100644", "100755"})
+_ABSENT = "000000"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +27,21 @@ class Checkout:
 
     directory: Path
     prefix: str
+
+
+@dataclass(frozen=True, slots=True)
+class TreeEntry:
+    """Anything that a tree holds; `path` is relative to the repository's root, `mode` is Git's."""
+
+    path: str
+    mode: str
+    blob: str
+
+    @property
+    def sort(self) -> str:
+        """What it is, in words."""
+        sorts = {LINK: "a symbolic link", SUBMODULE: "a submodule", DIRECTORY: "a directory"}
+        return sorts.get(self.mode, "a file")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +66,7 @@ class NewCommit:
 def open_checkout(directory: Path) -> Checkout:
     """The repository around a directory. Raises `ConfigError` if there is none."""
     try:
-        prefix = _git(directory, "rev-parse", "--show-prefix").decode(errors="surrogateescape")
+        prefix = run_git(directory, "rev-parse", "--show-prefix").decode(errors="surrogateescape")
     except ConfigError as error:
         raise ConfigError(
             "it is in no Git repository, or git is not installed",
@@ -68,7 +79,7 @@ def open_checkout(directory: Path) -> Checkout:
 def find_commit(checkout: Checkout, name: str) -> str:
     """The full hash of a commit by any name that git knows. Raises `ConfigError`."""
     try:
-        found = _git(
+        found = run_git(
             checkout.directory,
             *("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}"),
         )
@@ -84,24 +95,42 @@ def find_commit(checkout: Checkout, name: str) -> str:
 def current_branch(checkout: Checkout) -> str:
     """The name of the branch that is checked out; empty if none is."""
     try:
-        name = _git(checkout.directory, "symbolic-ref", "--quiet", "--short", "HEAD")
+        name = run_git(checkout.directory, "symbolic-ref", "--quiet", "--short", "HEAD")
     except ConfigError:
         return ""
     return name.decode(errors="replace").strip()
 
 
-def read_tree(checkout: Checkout, commit: str, directory: str) -> list[TreeFile]:
-    """The regular files below a directory (relative to the repository's root) of a commit."""
-    listed = _git(checkout.directory, "ls-tree", "-r", "-z", "--full-tree", commit, "--", directory)
-    entries = []
+def list_tree(checkout: Checkout, tree: str, directory: str) -> list[TreeEntry]:
+    """All entries below a directory, directories as well; `directory` ends in a slash."""
+    words = ("ls-tree", "-r", "-t", "-z", "--full-tree", tree, "--", directory)
+    entries = _entries(run_git(checkout.directory, *words))
+    return [entry for entry in entries if entry.path.startswith(directory)]
+
+
+def find_entry(checkout: Checkout, tree: str, path: str) -> TreeEntry | None:
+    """What a tree holds under this very path. None: nothing."""
+    words = ("ls-tree", "-z", "--full-tree", tree, "--", path)
+    return next(iter(_entries(run_git(checkout.directory, *words))), None)
+
+
+def _entries(listed: bytes) -> list[TreeEntry]:
+    found = []
     for row in listed.decode(errors="surrogateescape").split("\0"):
         head, _, path = row.partition("\t")
         words = head.split(" ")
-        if len(words) == 3 and words[0] in ("100644", "100755"):
-            entries.append((path, words[0], words[2]))
-    contents = _read_blobs(checkout, [blob for _, _, blob in entries])
+        if len(words) == 3:
+            found.append(TreeEntry(path, words[0], words[2]))
+    return found
+
+
+def read_files(checkout: Checkout, entries: Sequence[TreeEntry]) -> list[TreeFile]:
+    """The regular files among these entries, with what is in them."""
+    regular = [entry for entry in entries if entry.mode in _REGULAR]
+    contents = _read_blobs(checkout, [entry.blob for entry in regular])
     return [
-        TreeFile(path, mode, data) for (path, mode, _), data in zip(entries, contents, strict=True)
+        TreeFile(entry.path, entry.mode, data)
+        for entry, data in zip(regular, contents, strict=True)
     ]
 
 
@@ -114,12 +143,12 @@ def make_branch(checkout: Checkout, name: str, new: NewCommit) -> tuple[str, boo
     tree = write_tree(checkout, new)
     found = _existing(checkout, name)
     if found:
-        same = _git(checkout.directory, "log", "-1", "--format=%T %P", found, "--")
+        same = run_git(checkout.directory, "log", "-1", "--format=%T %P", found, "--")
         if same.decode().strip() == f"{tree} {new.base}":
             return found, True
         raise ConfigError(f"the branch {name} exists and holds something else", fix="delete it")
     identity = _identity(new.author)
-    commit = _git(
+    commit = run_git(
         checkout.directory,
         *("commit-tree", tree, "-p", new.base, "-F", "-"),
         given=new.message.encode(),
@@ -128,41 +157,57 @@ def make_branch(checkout: Checkout, name: str, new: NewCommit) -> tuple[str, boo
     )
     digest = commit.decode().strip()
     words = ("update-ref", "-m", "reconcile: propose", f"refs/heads/{name}", digest)
-    _git(checkout.directory, *words, "0" * len(digest))  # create it: it must not exist
+    run_git(checkout.directory, *words, "0" * len(digest))  # create it: it must not exist
     return digest, False
 
 
 def write_tree(checkout: Checkout, new: NewCommit) -> str:
-    """Write the tree of a commit and return its hash; no branch leads to it yet."""
+    """Write the tree of a commit and return its hash; no branch leads to it yet.
+
+    Raises `ConfigError` if it would differ from the base in more than the regular files asked for:
+    a link, a submodule or a directory in the place of one of them is never replaced.
+    """
     with tempfile.TemporaryDirectory(prefix="reconcile-index-") as place:
         environ = {"GIT_INDEX_FILE": os.path.join(place, "index")}  # noqa: PTH118  (text is wanted)
-        _git(checkout.directory, "read-tree", new.base, environ=environ)
-        modes = _modes(checkout, environ)
+        run_git(checkout.directory, "read-tree", new.base, environ=environ)
         rows = b""
         for path, data in sorted(new.files.items()):
             raw = path.encode(errors="surrogateescape")
             if data is None:
                 rows += b"0 " + b"0" * len(new.base) + b"\t" + raw + b"\0"
                 continue
-            blob = _git(checkout.directory, "hash-object", "-w", "--stdin", given=data)
-            mode = modes.get(path, "100644").encode()
-            rows += mode + b" " + blob.strip() + b"\t" + raw + b"\0"
-        _git(checkout.directory, "update-index", "-z", "--index-info", given=rows, environ=environ)
-        return _git(checkout.directory, "write-tree", environ=environ).decode().strip()
+            blob = run_git(checkout.directory, "hash-object", "-w", "--stdin", given=data)
+            present = find_entry(checkout, new.base, path)
+            mode = present.mode if present and present.mode in _REGULAR else "100644"
+            rows += mode.encode() + b" " + blob.strip() + b"\t" + raw + b"\0"
+        words = ("update-index", "-z", "--index-info")
+        run_git(checkout.directory, *words, given=rows, environ=environ)
+        tree = run_git(checkout.directory, "write-tree", environ=environ).decode().strip()
+    _require_only(checkout, new, tree)
+    return tree
 
 
-def _modes(checkout: Checkout, environ: Mapping[str, str]) -> dict[str, str]:
-    listed = _git(checkout.directory, "ls-files", "-s", "-z", "--full-name", environ=environ)
-    found = {}
-    for row in listed.decode(errors="surrogateescape").split("\0"):
-        head, _, path = row.partition("\t")
-        found[path] = head.split(" ")[0]
-    return found
+def _require_only(checkout: Checkout, new: NewCommit, tree: str) -> None:
+    """Refuse a tree that differs from the base in anything but regular files of the commit."""
+    words = ("--raw", "-r", "-z", "--no-renames", "--ignore-submodules=none", new.base, tree)
+    output = run_git(checkout.directory, "diff-tree", *words).decode(errors="surrogateescape")
+    fields = output.split("\0")
+    strays = []
+    for head, path in zip(fields[::2], fields[1::2], strict=False):
+        before, after = head.removeprefix(":").split(" ")[:2]
+        if path not in new.files or not {before, after} <= {*_REGULAR, _ABSENT}:
+            strays.append(path)
+    if strays:
+        raise ConfigError(
+            f"to write {', '.join(sorted(new.files))} would change {', '.join(strays)} as well",
+            where=f"commit {new.base[:12]}",
+            fix="make this change by hand: a link, a submodule or a directory stands in its place",
+        )
 
 
 def _existing(checkout: Checkout, name: str) -> str:
     try:
-        found = _git(
+        found = run_git(
             checkout.directory,
             "rev-parse",
             "--verify",
@@ -178,7 +223,7 @@ def _read_blobs(checkout: Checkout, blobs: Sequence[str]) -> list[bytes]:
     if not blobs:
         return []
     asked = "".join(f"{blob}\n" for blob in blobs).encode()
-    answer = _git(checkout.directory, "cat-file", "--batch", given=asked)
+    answer = run_git(checkout.directory, "cat-file", "--batch", given=asked)
     found, position = [], 0
     for _ in blobs:
         end = answer.index(b"\n", position)
@@ -198,31 +243,3 @@ def _identity(author: str | None) -> dict[str, str]:
         "GIT_COMMITTER_NAME": name,
         "GIT_COMMITTER_EMAIL": mail,
     }
-
-
-def _git(
-    directory: Path,
-    *words: str,
-    given: bytes = b"",
-    environ: Mapping[str, str] | None = None,
-    fix: str = "",
-) -> bytes:
-    """What git prints. Raises `ConfigError` with what it said on standard error."""
-    clean = {name: text for name, text in os.environ.items() if name not in _LOCAL_VARIABLES}
-    try:
-        ran = subprocess.run(  # noqa: S603  (no shell; user's texts are no options, see above)
-            ["git", *_SAFE, *words],  # noqa: S607  (the user's own git)
-            cwd=directory,
-            env={**clean, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C", **(environ or {})},
-            input=given,
-            capture_output=True,
-            timeout=_TIMEOUT,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise ConfigError(f"git {words[0]} could not be run: {error}", fix="install git") from error
-    if ran.returncode:
-        said = ran.stderr.decode(errors="replace").strip().splitlines()
-        what = f"git {words[0]} failed: {said[-1] if said else f'exit code {ran.returncode}'}"
-        raise ConfigError(what, where=str(directory), fix=fix)
-    return ran.stdout

@@ -10,17 +10,23 @@ from reconciler.errors import ConfigError
 from reconciler.git.branch import (
     Checkout,
     NewCommit,
+    TreeFile,
     current_branch,
     find_commit,
+    list_tree,
     make_branch,
     open_checkout,
-    read_tree,
+    read_files,
 )
 
 
 def git(place: Path, *words: str) -> str:
     ran = subprocess.run(["git", *words], cwd=place, check=True, capture_output=True, text=True)
     return ran.stdout.strip()
+
+
+def files_below(checkout: Checkout, commit: str, directory: str) -> list[TreeFile]:
+    return read_files(checkout, list_tree(checkout, commit, directory))
 
 
 @pytest.fixture(params=["sha1", "sha256"])
@@ -43,7 +49,8 @@ def checkout(request: pytest.FixtureRequest, tmp_path: Path) -> Checkout:
 
 def test_a_commit_is_read_without_links_and_with_odd_names(checkout: Checkout) -> None:
     base = find_commit(checkout, "HEAD")
-    found = {item.path: item for item in read_tree(checkout, base, f"{checkout.prefix}manifests/")}
+    listed = files_below(checkout, base, f"{checkout.prefix}manifests/")
+    found = {item.path: item for item in listed}
     assert checkout.prefix == "infra/"
     assert {path: item.data for path, item in found.items()} == {
         "infra/manifests/a.yaml": b"a: 1\r\n",
@@ -51,7 +58,7 @@ def test_a_commit_is_read_without_links_and_with_odd_names(checkout: Checkout) -
         "infra/manifests/sub dir/ü.yaml": b"b: 2\n",
     }
     assert found["infra/manifests/run.yaml"].mode == "100755"
-    assert read_tree(checkout, base, "infra/nothing/") == []
+    assert files_below(checkout, base, "infra/nothing/") == []
     assert current_branch(checkout) == "main"
 
 
@@ -101,10 +108,21 @@ def test_a_path_with_a_newline_is_one_path(checkout: Checkout) -> None:
     name = "infra/manifests/two\nlines\t.yaml"
     new = NewCommit(find_commit(checkout, "HEAD"), {name: b"x: 1\n"}, "Do it\n")
     commit, _ = make_branch(checkout, "reconcile/z", new)
-    assert name in {item.path for item in read_tree(checkout, commit, "infra/manifests/")}
+    assert name in {item.path for item in files_below(checkout, commit, "infra/manifests/")}
 
 
 def test_git_that_is_not_there_is_said(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", os.devnull)
     with pytest.raises(ConfigError, match="git is not installed"):
         open_checkout(checkout.directory)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["infra/manifests/link.yaml", "infra/manifests/link.yaml/x.yaml", "infra/manifests/sub dir"],
+)
+def test_what_stands_in_the_way_is_not_replaced(checkout: Checkout, path: str) -> None:
+    new = NewCommit(find_commit(checkout, "HEAD"), {path: b"x: 1\n"}, "Do it\n")
+    with pytest.raises(ConfigError, match=r"would change .* as well"):
+        make_branch(checkout, "reconcile/way", new)
+    assert git(checkout.directory, "branch", "--format=%(refname:short)") == "main"
