@@ -10,6 +10,7 @@ from reconciler.agent import headings, messages
 from reconciler.agent.base import Base, read_base
 from reconciler.agent.consent import Consent
 from reconciler.agent.description import asset_lines
+from reconciler.agent.differences import difference_lines
 from reconciler.agent.proposal import (
     Draft,
     commit_draft,
@@ -81,16 +82,16 @@ def _finish(draft: Draft, settings: AgentSettings, consent: Consent, lines: list
         ("Address", draft.key.address),
         ("Asked For", f"{draft.verb} the manifest"),
         ("File", draft.file),
-        ("Resources That Differ", ", ".join(draft.addresses)),
         ("Base", draft.base.commit[:12]),
     ]
+    changes = difference_lines(draft.differences)
     if not consent.given:
         heading = headings.PROPOSAL_PREVIEW if consent.dry_run else headings.CONFIRM_PROPOSAL
         text = messages.proposal(heading, facts, ())
-        return headings.block(text, lines, consent.ask("To commit it to a new branch"))
+        return headings.block(text, changes, lines, consent.ask("To commit it to a new branch"))
     made = commit_draft(draft, settings)
     facts += [("Branch", made.branch), ("Commit", made.commit)]
     note = "It was proposed before: this is the same branch." if made.existed else ""
     text = messages.proposal(headings.PROPOSED, facts, made.open_with)
     ending = "Nothing is changed on the control plane until the branch is merged and applied."
-    return headings.block(text, note, ending)
+    return headings.block(text, changes, note, ending)

@@ -14,6 +14,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from reconciler.agent.base import Base, read_base, read_state, relative
+from reconciler.agent.differences import Difference, compare_manifests
 from reconciler.agent.settings import AgentSettings
 from reconciler.config import Config
 from reconciler.errors import ConfigError
@@ -35,8 +36,8 @@ from reconciler.resource import Resource, ResourceKey
 class Draft:
     """A change that is worked out but not committed.
 
-    `file` and `data` are the manifest file as it would be (None: it goes), `addresses` the
-    resources that would differ from the base; none means that the base states this already.
+    `file` and `data` are the manifest file as it would be (None: it goes), `differences` what
+    becomes of each resource; none means that the base states this already.
     """
 
     base: Base
@@ -44,24 +45,34 @@ class Draft:
     key: ResourceKey
     file: str
     data: bytes | None
-    addresses: tuple[str, ...]
+    differences: tuple[Difference, ...]
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The resources that would differ from the base."""
+        return tuple(item.key.address for item in self.differences)
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
     """A branch with one commit: what it changes, and how to hand it to people.
 
-    `addresses` are the resources that differ from the base; `file` is the manifest, relative to
-    `reconciler.yaml`. `existed`: the very same proposal was there before.
+    `differences` are the resources that differ from the base, and how; `file` is the manifest,
+    relative to `reconciler.yaml`. `existed`: the very same proposal was there before.
     """
 
     branch: str
     commit: str
     base: str
     file: str
-    addresses: tuple[str, ...]
+    differences: tuple[Difference, ...]
     open_with: tuple[str, ...]
     existed: bool = False
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The resources that differ from the base."""
+        return tuple(item.key.address for item in self.differences)
 
 
 def draft_manifest(base: Base, document: Mapping[str, Any]) -> Draft:
@@ -109,7 +120,7 @@ def commit_draft(draft: Draft, settings: AgentSettings) -> Proposal:
     """Make the branch of a draft that changes something. Raises `ConfigError`."""
     checkout, commit = draft.base.checkout, draft.base.commit
     subject = f"{draft.verb.capitalize()} {draft.key.address}"
-    listed = "".join(f"- {address}\n" for address in draft.addresses)
+    listed = "".join(f"- {item.key.address}: {item.word}\n" for item in draft.differences)
     why = "Proposed by the agent functions, for review. Resources that differ:"
     body = f"{subject}\n\n{why}\n{listed}"
     new = NewCommit(commit, {f"{checkout.prefix}{draft.file}": draft.data}, body, settings.author)
@@ -118,7 +129,7 @@ def commit_draft(draft: Draft, settings: AgentSettings) -> Proposal:
     branch = _branch_name(draft, tree)
     made, existed = make_branch(checkout, branch, new)
     steps = review_steps(checkout, branch, settings.base)
-    return Proposal(branch, made, commit, draft.file, draft.addresses, tuple(steps), existed)
+    return Proposal(branch, made, commit, draft.file, draft.differences, tuple(steps), existed)
 
 
 def _require_stated(draft: Draft, tree: str) -> None:
@@ -161,25 +172,13 @@ def _commit_change(draft: Draft, settings: AgentSettings) -> Proposal:
 
 
 def _draft(base: Base, verb: str, key: ResourceKey, file: str, data: bytes | None) -> Draft:
-    after = {item.key: item for item in base.load(file, data)}
-    before = {item.key: item for item in base.resources}
-    changed = sorted(
-        item
-        for item in before.keys() | after.keys()
-        if _without_place(before.get(item)) != _without_place(after.get(item))
-    )
-    strays = [item.address for item in changed if item.id != key.id]
+    differences = compare_manifests(base.resources, base.load(file, data))
+    strays = [item.key.address for item in differences if item.key.id != key.id]
     if strays:
         raise ConfigError(
             f"this would change {', '.join(strays)} as well", where=file, fix="edit it by hand"
         )
-    return Draft(base, verb, key, file, data, tuple(item.address for item in changed))
-
-
-def _without_place(resource: Resource | None) -> tuple[Any, ...] | None:
-    if resource is None:
-        return None
-    return (resource.spec, resource.protect, resource.adopt, resource.moved_from)
+    return Draft(base, verb, key, file, data, differences)
 
 
 def _require_own_document(key: ResourceKey, kind: str, stated: Resource) -> None:

@@ -254,3 +254,67 @@ def test_a_manifest_that_an_overlay_patches_does_not_go_alone(repo: Repo) -> Non
     assert "with the overlays of target live" in said
     assert repo.branches() == ["main"]
     assert title(runai_delete_environment("one", confirmed=True)).startswith("✅")
+
+
+RICH = """\
+apiVersion: reconciler/v1
+kind: RunaiEnvironment
+metadata: {name: rich, protect: true}
+spec:
+  scope: tenant
+  image: "a:1"
+  description: "Ours `x`"
+  compute: {gpu: 1, memory: 8G}
+  environment_variables: {A: "1", B: "2"}
+  tools: [jupyter]
+"""
+
+
+def add_rich(repo: Repo) -> None:
+    (repo.infra / "manifests" / "rich.yaml").write_text(RICH)
+    repo.commit("Add one that says much")
+
+
+@pytest.mark.parametrize("words", [{}, {"dry_run": False}, {"dry_run": False, "confirmed": True}])
+def test_what_a_change_drops_is_shown_before_and_after(repo: Repo, words: dict[str, bool]) -> None:
+    add_rich(repo)
+    spec = {"name": "rich", "scope": "cluster", "image": "a:2", "environment_variables": {"B": "3"}}
+    said = runai_create_environment(spec, **words)
+    start = said.index("What Changes in the Manifests:")
+    assert said[start:].split("\n\n")[0] == (
+        """What Changes in the Manifests:
+  • RunaiCompute.rich: removed
+    - cpu_memory_request: `"8G"`
+    - gpu_devices_request: `1`
+    - gpu_portion_request: `1`
+    - gpu_request_type: `"portion"`
+    - metadata.protect: `true`
+    - name: `"rich"`
+    - scope: `"tenant"`
+  • RunaiEnvironment.rich: changed
+    - connections.Jupyter.connection_type: `"ExternalUrl"` is removed
+    - connections.Jupyter.container_port: `8888` is removed
+    - connections.Jupyter.tool_type: `"jupyter-notebook"` is removed
+    - description: `"Ours \\x60x\\x60"` is removed
+    - environment_variables.A: `"1"` is removed
+    - environment_variables.B: `"2"` -> `"3"`
+    - image: `"a:1"` -> `"a:2"`
+    - scope: `"tenant"` -> `"cluster"` (the live object is replaced: its id changes)
+What the specification leaves out is removed: state it there to keep it."""
+    )
+
+
+def test_what_a_removal_drops_is_shown(repo: Repo) -> None:
+    said = runai_delete_environment("one")
+    assert "  • RunaiCompute.one: removed\n    - gpu_devices_request: `1`\n" in said
+    assert "  • RunaiEnvironment.one: removed\n" in said
+    assert "leaves out" not in said
+
+
+def test_what_is_added_is_named(repo: Repo) -> None:
+    said = runai_create_environment(SPEC)
+    assert "  • RunaiCompute.new: added\n  • RunaiEnvironment.new: added\n" in said
+    assert "removed" not in said
+    really(SPEC)
+    body = repo.git("log", "-1", "--format=%b", repo.proposed())
+    assert body.endswith("- RunaiCompute.new: added\n- RunaiEnvironment.new: added")
