@@ -6,19 +6,22 @@ Paths and contents go to git on standard input, so that no text of a user can be
 """
 
 import os
+import re
+import shlex
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from reconciler.errors import ConfigError
-from reconciler.git.command import run_git
+from reconciler.git.command import Answer, ask_git, run_git
 
 LINK = "120000"
 SUBMODULE = "160000"
 DIRECTORY = "040000"
 _REGULAR = frozenset({"100644", "100755"})
 _ABSENT = "000000"
+_OTHER_OWNER = re.compile(r"detected dubious ownership in repository at '(?P<place>.+)'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +67,32 @@ class NewCommit:
 
 
 def open_checkout(directory: Path) -> Checkout:
-    """The repository around a directory. Raises `ConfigError` if there is none."""
-    try:
-        prefix = run_git(directory, "rev-parse", "--show-prefix").decode(errors="surrogateescape")
-    except ConfigError as error:
-        raise ConfigError(
-            "it is in no Git repository, or git is not installed",
+    """The repository around a directory. Raises `ConfigError` if there is none, or no access."""
+    answer = ask_git(directory, "rev-parse", "--show-prefix")
+    if answer.code:
+        raise _not_opened(directory, answer)
+    return Checkout(directory, answer.output.decode(errors="surrogateescape").rstrip("\n"))
+
+
+def _not_opened(directory: Path, answer: Answer) -> ConfigError:
+    if found := _OTHER_OWNER.search(answer.said):
+        trust = f"git config --global --add safe.directory {shlex.quote(found['place'])}"
+        return ConfigError(
+            "git does not trust this repository: it belongs to another user",
+            where=found["place"],
+            fix=f"make it yours, or, if you trust what is in it: {trust}",
+        )
+    if "not a git repository" in answer.said:
+        return ConfigError(
+            "it is in no Git repository",
             where=str(directory),
             fix="mode gitops commits to a branch: clone the repository, or use mode direct",
-        ) from error
-    return Checkout(directory, prefix.rstrip("\n"))
+        )
+    return ConfigError(
+        f"its Git repository cannot be read: {answer.reason}",
+        where=str(directory),
+        fix="git status says the same there: mend it first",
+    )
 
 
 def find_commit(checkout: Checkout, name: str) -> str:
@@ -143,10 +162,12 @@ def make_branch(checkout: Checkout, name: str, new: NewCommit) -> tuple[str, boo
     tree = write_tree(checkout, new)
     found = _existing(checkout, name)
     if found:
-        same = run_git(checkout.directory, "log", "-1", "--format=%T %P", found, "--")
+        words = ("log", "-1", "--format=%T %P", found, "--")
+        same = run_git(checkout.directory, *words)
         if same.decode().strip() == f"{tree} {new.base}":
             return found, True
         raise ConfigError(f"the branch {name} exists and holds something else", fix="delete it")
+    _require_room(checkout, name)
     identity = _identity(new.author)
     commit = run_git(
         checkout.directory,
@@ -217,6 +238,22 @@ def _existing(checkout: Checkout, name: str) -> str:
     except ConfigError:
         return ""
     return found.decode().strip()
+
+
+def _require_room(checkout: Checkout, name: str) -> None:
+    """Refuse a name that a branch of the repository excludes, as `a` and `a/b` do each other."""
+    first = name.partition("/")[0]
+    listed = run_git(
+        checkout.directory, "for-each-ref", "--format=%(refname)", f"refs/heads/{first}"
+    )
+    for line in listed.decode(errors="replace").splitlines():
+        there = line.removeprefix("refs/heads/")
+        if name.startswith(f"{there}/") or there.startswith(f"{name}/"):
+            raise ConfigError(
+                f"the branch {there} leaves no room for a branch {name}",
+                where=str(checkout.directory),
+                fix=f"rename it: git branch -m {there} NEW-NAME",
+            )
 
 
 def _read_blobs(checkout: Checkout, blobs: Sequence[str]) -> list[bytes]:

@@ -6,6 +6,7 @@ No hook, no monitor and no variable of a hook has a say in it, and a path is nev
 import os
 import subprocess
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from reconciler.errors import ConfigError
@@ -29,9 +30,39 @@ def run_git(
     fix: str = "",
 ) -> bytes:
     """What git prints. Raises `ConfigError` with what it said on standard error."""
+    answer = ask_git(directory, *words, given=given, environ=environ)
+    if answer.code:
+        what = f"git {words[0]} failed: {answer.reason}"
+        raise ConfigError(what, where=str(directory), fix=fix)
+    return answer.output
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How a command ended: its exit code, what it printed, and what it said of errors."""
+
+    code: int
+    output: bytes
+    said: str
+
+    @property
+    def reason(self) -> str:
+        """The line that says why it failed: advice may stand before and after it."""
+        lines = self.said.strip().splitlines() or [f"exit code {self.code}"]
+        fatal = [line for line in lines if line.startswith(("fatal: ", "error: "))]
+        return (fatal or lines)[-1]
+
+
+def ask_git(
+    directory: Path,
+    *words: str,
+    given: bytes = b"",
+    environ: Mapping[str, str] | None = None,
+) -> Answer:
+    """Run a command that may fail. Raises `ConfigError` only if it cannot be run at all."""
     clean = {name: text for name, text in os.environ.items() if name not in _LOCAL_VARIABLES}
     try:
-        ran = subprocess.run(  # noqa: S603  (no shell; user's texts are no options, see above)
+        ran = subprocess.run(  # noqa: S603  (no shell; user's texts are no options)
             ["git", *_SAFE, *words],  # noqa: S607  (the user's own git)
             cwd=directory,
             env={**clean, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C", **(environ or {})},
@@ -40,10 +71,14 @@ def run_git(
             timeout=_TIMEOUT,
             check=False,
         )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise ConfigError(f"git {words[0]} could not be run: {error}", fix="install git") from error
-    if ran.returncode:
-        said = ran.stderr.decode(errors="replace").strip().splitlines()
-        what = f"git {words[0]} failed: {said[-1] if said else f'exit code {ran.returncode}'}"
-        raise ConfigError(what, where=str(directory), fix=fix)
-    return ran.stdout
+    except subprocess.TimeoutExpired as error:
+        raise ConfigError(
+            f"git {words[0]} did not end within {_TIMEOUT:.0f} s", where=str(directory)
+        ) from error
+    except OSError as error:
+        raise ConfigError(
+            f"git is not installed, or cannot be run: {error.strerror or error}",
+            where=str(directory),
+            fix="install git, and have it on PATH",
+        ) from error
+    return Answer(ran.returncode, ran.stdout, ran.stderr.decode(errors="replace"))

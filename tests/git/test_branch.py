@@ -126,3 +126,34 @@ def test_what_stands_in_the_way_is_not_replaced(checkout: Checkout, path: str) -
     with pytest.raises(ConfigError, match=r"would change .* as well"):
         make_branch(checkout, "reconcile/way", new)
     assert git(checkout.directory, "branch", "--format=%(refname:short)") == "main"
+
+
+def test_a_repository_of_another_user_is_said_and_how_to_trust_it(
+    checkout: Checkout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    with pytest.raises(ConfigError) as caught:
+        open_checkout(checkout.directory)
+    assert caught.value.what == "git does not trust this repository: it belongs to another user"
+    top = checkout.directory.parent
+    assert f"git config --global --add safe.directory {top}" in caught.value.fix
+
+
+def test_a_repository_that_git_cannot_read_is_said_in_git_s_words(checkout: Checkout) -> None:
+    (checkout.directory.parent / ".git" / "config").write_text("[core\n")
+    with pytest.raises(ConfigError, match="bad config line 1"):
+        open_checkout(checkout.directory)
+
+
+@pytest.mark.parametrize("there", ["reconcile", "reconcile/x/y"])
+def test_a_branch_in_the_way_of_the_name_is_said_with_a_fix(checkout: Checkout, there: str) -> None:
+    git(checkout.directory, "branch", there)
+    new = NewCommit(find_commit(checkout, "main"), {"infra/x.yaml": b"x: 1\n"}, "Do it\n")
+    with pytest.raises(ConfigError) as caught:
+        make_branch(checkout, "reconcile/x", new)
+    assert caught.value.what == f"the branch {there} leaves no room for a branch reconcile/x"
+    assert caught.value.fix == f"rename it: git branch -m {there} NEW-NAME"
+    git(checkout.directory, "branch", "-m", there, "elsewhere")
+    make_branch(checkout, "reconcile/x", new)
