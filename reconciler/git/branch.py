@@ -154,7 +154,7 @@ def read_files(checkout: Checkout, entries: Sequence[TreeEntry]) -> list[TreeFil
 
 
 def make_branch(checkout: Checkout, name: str, new: NewCommit) -> tuple[str, bool]:
-    """Create a branch with one new commit; its hash, and whether it was there already.
+    """Create a branch with one new, unsigned commit; its hash, and whether it was there already.
 
     A branch of this name with this very tree and parent is taken for what it is: an earlier call
     whose answer was lost. Raises `ConfigError` for any other branch of the name.
@@ -162,7 +162,7 @@ def make_branch(checkout: Checkout, name: str, new: NewCommit) -> tuple[str, boo
     tree = write_tree(checkout, new)
     found = _existing(checkout, name)
     if found:
-        words = ("log", "-1", "--format=%T %P", found, "--")
+        words = ("log", "-1", "--no-show-signature", "--format=%T %P", found, "--")
         same = run_git(checkout.directory, *words)
         if same.decode().strip() == f"{tree} {new.base}":
             return found, True
@@ -171,14 +171,14 @@ def make_branch(checkout: Checkout, name: str, new: NewCommit) -> tuple[str, boo
     identity = _identity(new.author)
     commit = run_git(
         checkout.directory,
-        *("commit-tree", tree, "-p", new.base, "-F", "-"),
+        *("commit-tree", "--no-gpg-sign", tree, "-p", new.base, "-F", "-"),
         given=new.message.encode(),
         environ=identity,
         fix="say who commits: git config user.name and user.email, or the setting author",
     )
     digest = commit.decode().strip()
-    words = ("update-ref", "-m", "reconcile: propose", f"refs/heads/{name}", digest)
-    run_git(checkout.directory, *words, "0" * len(digest))  # create it: it must not exist
+    create = ("update-ref", "-m", "reconcile: propose", f"refs/heads/{name}", digest)
+    run_git(checkout.directory, *create, "0" * len(digest))  # it must not exist
     return digest, False
 
 
@@ -238,6 +238,16 @@ def _existing(checkout: Checkout, name: str) -> str:
     except ConfigError:
         return ""
     return found.decode().strip()
+
+
+def lacks_signature(checkout: Checkout, branch: str) -> bool:
+    """Whether the configuration wants commits signed (commit.gpgsign), and a branch's is not."""
+    words = ("config", "--type=bool", "--get", "commit.gpgsign")
+    if ask_git(checkout.directory, *words).output.strip() != b"true":
+        return False
+    commit = run_git(checkout.directory, "cat-file", "commit", f"refs/heads/{branch}")
+    headers = commit.partition(b"\n\n")[0]
+    return not any(line.startswith(b"gpgsig") for line in headers.splitlines())
 
 
 def _require_room(checkout: Checkout, name: str) -> None:

@@ -3,7 +3,7 @@
 import re
 from urllib.parse import quote
 
-from reconciler.git.branch import Checkout, current_branch
+from reconciler.git.branch import Checkout, current_branch, lacks_signature
 from reconciler.git.head import origin_url
 
 _ADDRESS = re.compile(
@@ -13,6 +13,14 @@ _ADDRESS = re.compile(
 
 def review_steps(checkout: Checkout, branch: str, base: str) -> list[str]:
     """Commands and an address to open, in order. `base` is what the branch started from."""
+    steps = _share(checkout, branch, base)
+    if lacks_signature(checkout, branch):
+        sign = f"git switch {branch} && git commit --amend --no-edit -S"
+        steps.insert(0, f"{sign}  (the commit is not signed: read it, then sign it)")
+    return steps
+
+
+def _share(checkout: Checkout, branch: str, base: str) -> list[str]:
     origin = origin_url(checkout.directory)
     if origin is None:
         return [

@@ -1,6 +1,7 @@
 """Gitops mode: a branch with exactly the asked change, and nothing else touched."""
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -318,3 +319,35 @@ def test_what_is_added_is_named(repo: Repo) -> None:
     really(SPEC)
     body = repo.git("log", "-1", "--format=%b", repo.proposed())
     assert body.endswith("- RunaiCompute.new: added\n- RunaiEnvironment.new: added")
+
+
+SIGNER = """\
+#!/bin/sh
+echo "$@" >> "$0.calls"
+cat > /dev/null
+echo '-----BEGIN PGP SIGNATURE-----'
+echo '-----END PGP SIGNATURE-----'
+echo '[GNUPG:] SIG_CREATED ' >&2
+"""
+
+
+def test_a_commit_is_not_signed_and_a_person_can_sign_it(repo: Repo) -> None:
+    """commit.gpgsign: a signature is the word of whoever holds the key, and nobody else's."""
+    signer = repo.root.parent / "signer"
+    signer.write_text(SIGNER)
+    signer.chmod(0o755)
+    for name, value in (("commit.gpgsign", "yes"), ("gpg.program", str(signer))):
+        repo.git("config", name, value)
+    repo.git("config", "log.showSignature", "true")
+    said = really(SPEC)
+    branch = repo.proposed()
+    step = f"git switch {branch} && git commit --amend --no-edit -S"
+    assert f"  1. {step}  (the commit is not signed: read it, then sign it)" in said
+    assert "gpgsig" not in repo.git("cat-file", "commit", branch)
+    assert not signer.with_suffix(".calls").exists()
+    subprocess.run(step, shell=True, check=True, cwd=repo.root, capture_output=True)
+    assert "gpgsig " in repo.git("cat-file", "commit", branch)
+    repo.git("switch", "--quiet", "main")
+    again = really(SPEC)
+    assert "It was proposed before: this is the same branch." in again
+    assert "--amend" not in again
