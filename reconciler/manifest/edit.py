@@ -4,8 +4,9 @@ No YAML is written anew but the document in question: comments, order, quotes an
 the others are somebody's work. What comes out is parsed again and compared with what was meant.
 """
 
+import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 from yaml.events import DocumentStartEvent, StreamEndEvent
@@ -15,6 +16,8 @@ from reconciler.manifest.files import ManifestFile
 from reconciler.strict_yaml import MAX_EVENTS
 from reconciler.strict_yaml import load as load_yaml
 from reconciler.strict_yaml.source import decode, open_parser
+
+_RIGHTS = re.compile(rb"copyright|licen[cs]e|spdx-", re.IGNORECASE)
 
 
 def write_document(document: Mapping[str, Any]) -> bytes:
@@ -36,8 +39,11 @@ def remove_document(file: ManifestFile, index: int) -> bytes | None:
     if all(item is None for item in wanted):
         return None
     lines = file.data.splitlines(keepends=True)
-    start, _, end = _segment(file.data, lines, index)
-    return _checked(file, b"".join(lines[:start] + lines[end:]), wanted)
+    place = _segment(file.data, lines, index)
+    before, after = lines[: place.start], lines[place.end :]
+    while after and not after[0].strip() and (not before or not before[-1].strip()):
+        del after[0]
+    return _checked(file, b"".join(before + after), wanted)
 
 
 def replace_document(file: ManifestFile, index: int, document: Mapping[str, Any]) -> bytes:
@@ -45,10 +51,10 @@ def replace_document(file: ManifestFile, index: int, document: Mapping[str, Any]
     wanted = _data(file.data)
     wanted[index] = dict(document)
     lines = file.data.splitlines(keepends=True)
-    start, marked, end = _segment(file.data, lines, index)
-    before = b"".join(lines[:start])
-    text = (b"---\n" if marked else b"") + write_document(document)
-    return _checked(file, before + text + b"".join(lines[end:]), wanted)
+    place = _segment(file.data, lines, index)
+    before, after = b"".join(lines[: place.content]), b"".join(lines[place.end :])
+    dashes = b"---\n" if place.inline else b""
+    return _checked(file, before + dashes + write_document(document) + after, wanted)
 
 
 def _checked(file: ManifestFile, data: bytes, wanted: list[Any]) -> bytes:
@@ -69,22 +75,35 @@ def _data(data: bytes) -> list[Any]:
     return [document.data for document in load_yaml(data, "")]
 
 
-def _segment(data: bytes, lines: list[bytes], index: int) -> tuple[int, bool, int]:
-    """The lines of a document: the first, whether it is `---`, and the one behind the last.
+class _Place(NamedTuple):
+    """Where a document stands, in 0-based lines.
 
-    Comments behind a `---` belong to its document, those before the first document to the file.
+    `start` is the first line that goes with it, `content` its first line but for comments, `end`
+    the one behind its last. `inline`: the content begins on the line of the `---`.
+    """
+
+    start: int
+    content: int
+    end: int
+    inline: bool
+
+
+def _segment(data: bytes, lines: list[bytes], index: int) -> _Place:
+    """Find a document, and leave comments to others where they may be theirs.
+
+    Comments between a `---` and its document belong to that one; those before the first document
+    and those in the first column above a `---` or at the end of the file do not.
     """
     starts = _starts(data)
-    line, marked = starts[index]
-    following = [number for number, _ in starts[index + 1 :]]
+    line, marked, content = starts[index]
+    following = [number for number, _, _ in starts[index + 1 :]]
     end = following[0] if following else len(lines)
-    if index == 0 and not marked:
-        line = _header(lines, line)
-    return line, marked, end
+    start = line if index or marked else _header(lines, line)
+    return _Place(start, content, _foot(lines, content, end), marked and content == line)
 
 
-def _starts(data: bytes) -> list[tuple[int, bool]]:
-    """The 0-based line on which each document starts, and whether with `---`."""
+def _starts(data: bytes) -> list[tuple[int, bool, int]]:
+    """The line on which each document starts, whether with `---`, and the line of its content."""
     found = []
     next_event = open_parser(decode(data))
     for _ in range(MAX_EVENTS):
@@ -93,14 +112,29 @@ def _starts(data: bytes) -> list[tuple[int, bool]]:
             break
         if type(event) is DocumentStartEvent:
             mark: Any = event.start_mark
-            found.append((mark.line, bool(event.explicit)))
+            root: Any = next_event()
+            found.append((mark.line, bool(event.explicit), root.start_mark.line))
     return found
 
 
 def _header(lines: list[bytes], content: int) -> int:
-    """Where the first document starts: behind the comments that a blank line sets apart."""
+    """Where the first document starts: behind the comments that are the file's.
+
+    Those are what a blank line sets apart, the line for an editor, and a notice of rights.
+    """
     blank = [number for number in range(content) if not lines[number].strip()]
     if blank:
         return blank[-1] + 1
+    if any(_RIGHTS.search(line) for line in lines[:content]):
+        return content
     schema = [n for n in range(content) if b"yaml-language-server" in lines[n]]
     return schema[-1] + 1 if schema else 0
+
+
+def _foot(lines: list[bytes], content: int, end: int) -> int:
+    """The line behind the last of a document: comments in the first column below are no part."""
+    first, comments = end, False
+    while first > content + 1 and (not lines[first - 1].strip() or lines[first - 1][:1] == b"#"):
+        first -= 1
+        comments = comments or lines[first][:1] == b"#"
+    return first if comments else end

@@ -45,10 +45,58 @@ def test_nothing_is_left(data: bytes) -> None:
 def test_a_document_is_replaced_where_it_stood() -> None:
     data = file(b"# head\n\n", FIRST, b"---\n", SECOND, b"---\n", THIRD)
     assert replace_document(data, 1, {"x": "no"}) == (
-        b"# head\n\n" + FIRST + b"---\nx: 'no'\n---\n" + THIRD
+        b"# head\n\n" + FIRST + b"---\n# about two\nx: 'no'\n---\n" + THIRD
     )
     assert replace_document(data, 0, {"x": 1}) == (
         b"# head\n\nx: 1\n---\n" + SECOND + b"---\n" + THIRD
+    )
+
+
+def test_a_comment_above_the_dashes_is_of_the_next_document() -> None:
+    data = file(FIRST, b"# about\n# two\n---\nb: 2\n", b"\n# about three\n\n---\n", THIRD)
+    assert remove_document(data, 0) == (
+        b"# about\n# two\n---\nb: 2\n\n# about three\n\n---\n" + THIRD
+    )
+    assert remove_document(data, 1) == (FIRST + b"# about\n# two\n\n# about three\n\n---\n" + THIRD)
+    assert replace_document(data, 1, {"x": 1}) == (
+        FIRST + b"# about\n# two\n---\nx: 1\n\n# about three\n\n---\n" + THIRD
+    )
+
+
+def test_a_comment_that_is_indented_is_of_its_document() -> None:
+    data = file(b"a:\n  b: 1\n  # c: 2\n\n---\n", SECOND)
+    assert remove_document(data, 0) == b"---\n" + SECOND
+
+
+def test_the_foot_of_a_file_stays_with_the_file() -> None:
+    foot = b"# vim: sw=2\n\n# The end."
+    data = file(FIRST, b"---\n", SECOND, b"\n", foot)
+    assert remove_document(data, 1) == FIRST + b"\n" + foot
+    assert replace_document(data, 1, {"x": 1}) == (FIRST + b"---\n# about two\nx: 1\n\n" + foot)
+    assert remove_document(data, 0) == b"---\n" + SECOND + b"\n" + foot
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"# Copyright 2024 Acme\n# All rights reserved.\n",
+        b"# SPDX-License-Identifier: MIT\n",
+        b"#\n# Licensed under the Apache License\n# (see NOTICE)\n#\n",
+    ],
+)
+def test_a_licence_right_above_the_first_document_stays(head: bytes) -> None:
+    data = file(head, FIRST, b"---\n", SECOND)
+    assert remove_document(data, 0) == head + b"---\n" + SECOND
+    assert replace_document(data, 0, {"x": 1}) == head + b"x: 1\n---\n" + SECOND
+
+
+def test_a_changed_document_keeps_the_comments_above_it() -> None:
+    data = file(b"# of one\n", FIRST, b"--- # last\n\n# about three\n", THIRD)
+    assert replace_document(data, 0, {"x": 1}) == (
+        b"# of one\nx: 1\n--- # last\n\n# about three\n" + THIRD
+    )
+    assert replace_document(data, 1, {"x": 1}) == (
+        b"# of one\n" + FIRST + b"--- # last\n\n# about three\nx: 1\n"
     )
 
 
