@@ -26,6 +26,7 @@ from reconciler.resource import (
 )
 
 PLAN_FORMAT = "1.0"
+DOCUMENT_DIGEST = "document_digest"
 
 
 class Action(StrEnum):
@@ -181,6 +182,13 @@ def row_of(change: Change) -> PlanRow:
 def digest_rows(target: str, stack: str, rows: Iterable[PlanRow]) -> str:
     """`sha256:<hex>` over target, stack, format version and the sorted rows."""
     return _sha256([PLAN_FORMAT, target, stack, sorted(rows)])
+
+
+def digest_document(document: Mapping[str, Any]) -> str:
+    """`sha256:<hex>` over a JSON plan as a whole, in whatever form its text is written."""
+    own = {name: item for name, item in document["reconciler"].items() if name != DOCUMENT_DIGEST}
+    text = json.dumps({**document, "reconciler": own}, sort_keys=True, separators=(",", ":"))
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
 
 def digest_desired(resource: Resource | None) -> str:

@@ -10,9 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from reconciler.diff import FieldChange
 from reconciler.errors import ReconcileError, StalePlanError
 from reconciler.plan import (
+    DOCUMENT_DIGEST,
     PLAN_FORMAT,
     Action,
     Change,
@@ -22,8 +25,10 @@ from reconciler.plan import (
     Refusal,
     RefusalKind,
     Unmanaged,
+    digest_document,
     digest_rows,
 )
+from reconciler.plan_types import PLAN_JSON
 from reconciler.resource import (
     LiveResource,
     Mark,
@@ -66,47 +71,54 @@ def read_plan_file(path: Path) -> SavedPlan:
             where=str(path),
             fix="make one with: reconcile plan --out FILE",
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _no_plan(path, "it is not JSON") from error
-    try:
-        found = document["format_version"]
-        if str(found).partition(".")[0] != PLAN_FORMAT.partition(".")[0]:
-            raise StalePlanError(
-                f"the plan has format {found!r}, this version reads {PLAN_FORMAT}",
-                where=str(path),
-                fix="make the plan again with this version of reconcile",
-            )
-        own = document["reconciler"]
-        rows = tuple(_row(item) for item in document["resource_changes"])
-        if digest_rows(own["target"], own["stack"], rows) != own["digest"]:
-            raise ReconcileError(
-                "the plan was changed after it was saved: its digest does not fit its changes",
-                where=str(path),
-                fix="make and review a new plan: reconcile plan --out FILE",
-            )
-        return SavedPlan(
-            _plan(document, own),
-            rows,
-            own["target_description"],
-            own["commit"] or "",
-            own["version"],
-            _selection(own.get("selection")),
-            _review(document, own.get("review")),
-            own.get("offline", False),
+    if not isinstance(document, dict):
+        raise _no_plan(path, "it is not a JSON object")
+    if "format_version" not in document:
+        raise _no_plan(path, "it has no format_version")
+    _check(path, document)
+    own = document["reconciler"]
+    return SavedPlan(
+        _plan(document, own),
+        tuple(_row(item) for item in document["resource_changes"]),
+        own["target_description"],
+        own["commit"] or "",
+        own["version"],
+        Selection(tuple(own["selection"]["only"]), tuple(own["selection"]["exclude"])),
+        _review(document, own["review"]),
+        own["offline"],
+    )
+
+
+def _check(path: Path, document: dict[str, Any]) -> None:
+    """Raise `ReconcileError` unless this is a plan as it was saved, of a format that is known."""
+    found = document["format_version"]
+    if str(found).partition(".")[0] != PLAN_FORMAT.partition(".")[0]:
+        raise StalePlanError(
+            f"the plan has format {found!r}, this version reads {PLAN_FORMAT}",
+            where=str(path),
+            fix="make the plan again with this version of reconcile",
         )
-    except KeyError as error:
-        raise _no_plan(path, f"it has no {error}") from error
-    except (TypeError, ValueError, AttributeError) as error:
-        raise _no_plan(path, "a value in it has the wrong type") from error
+    try:
+        PLAN_JSON.validate_python(document)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        why = f"it has no {place}" if first["type"] == "missing" else f"{place}: {first['msg']}"
+        raise _no_plan(path, why) from error
+    own = document["reconciler"]
+    rows = [_row(item) for item in document["resource_changes"]]
+    digests = (digest_rows(own["target"], own["stack"], rows), digest_document(document))
+    if digests != (own["digest"], own[DOCUMENT_DIGEST]):
+        raise ReconcileError(
+            "the plan was changed after it was saved: its digest does not fit what it says",
+            where=str(path),
+            fix="make and review a new plan: reconcile plan --out FILE",
+        )
 
 
-def _selection(given: Mapping[str, Any] | None) -> Selection:
-    return Selection(tuple(given["only"]), tuple(given["exclude"])) if given else Selection()
-
-
-def _review(document: Mapping[str, Any], given: Mapping[str, Any] | None) -> Review:
-    if not given:
-        return Review()
+def _review(document: Mapping[str, Any], given: Mapping[str, Any]) -> Review:
     causes = {}
     for item in document["resource_changes"]:
         if item["reconciler"].get("cause"):

@@ -1,30 +1,20 @@
-"""The manifests of a commit, read from Git and not from the disk: what a proposal starts from.
+"""A commit -> the manifests that it states, as a proposal starts from them. Never the work tree.
 
-Git is read as it is: no link is followed and no submodule entered, because a change that is written
-where a link stands would remove what the link leads to, or state it twice. Where there is one, the
-manifests are not all to be seen in the commit, and it is refused.
+The loader reads the work tree, where it follows links; a commit has the links themselves, so that a
+change of what they lead to would be another change. Where the manifests hold links or submodules,
+nothing is proposed.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 from reconciler.agent.settings import AgentSettings
 from reconciler.config import Config
 from reconciler.errors import ConfigError, ManifestError
-from reconciler.git.branch import (
-    DIRECTORY,
-    LINK,
-    SUBMODULE,
-    Checkout,
-    TreeEntry,
-    find_commit,
-    find_entry,
-    list_tree,
-    open_checkout,
-    read_files,
-)
+from reconciler.git.branch import TreeEntry, list_tree, read_tree
+from reconciler.git.checkout import Checkout, find_commit, open_checkout
 from reconciler.kinds.base import LoadContext
 from reconciler.manifest import ManifestFile, load_files
 from reconciler.manifest.files import SUFFIXES
@@ -36,8 +26,8 @@ from reconciler.strict_yaml import load as load_yaml
 class Base:
     """The manifests of a commit: the files, and the resources that they state.
 
-    `names` are all paths below the manifests directory, directories and other files as well;
-    like those of the files they are relative to `reconciler.yaml`.
+    `taken` are the names, relative to `reconciler.yaml` and in lower case, that anything has in the
+    directory of the manifests or below it.
     """
 
     config: Config
@@ -46,7 +36,12 @@ class Base:
     files: tuple[ManifestFile, ...]
     resources: tuple[Resource, ...]
     overlays: tuple[ManifestFile, ...] = ()
-    names: tuple[str, ...] = ()
+    taken: frozenset[str] = field(default=frozenset(), repr=False)
+
+    @property
+    def directory(self) -> str:
+        """The directory of the manifests, relative to `reconciler.yaml`."""
+        return _relative(self.config, self.config.manifests)
 
     def load(self, changed: str, data: bytes | None) -> tuple[Resource, ...]:
         """What the manifests would state with one file changed.
@@ -54,10 +49,12 @@ class Base:
         Raises `ManifestError`, and `ConfigError` where the overlays of a target would not fit any
         more.
         """
-        files = self.with_file(changed, data)
+        rest = [file for file in self.files if file.name != changed]
+        new = [] if data is None else [ManifestFile(changed, data)]
+        files = sorted([*rest, *new])
         found = _load(self.config, files)
         for target in self.config.sections:
-            start = f"{relative(self.config, self.config.overlays)}/{target}/"
+            start = f"{_relative(self.config, self.config.overlays)}/{target}/"
             patches = [file for file in self.overlays if file.name.startswith(start)]
             try:
                 _load(self.config, files, patches)
@@ -68,98 +65,85 @@ class Base:
                 ) from error
         return found
 
-    def with_file(self, changed: str, data: bytes | None) -> tuple[ManifestFile, ...]:
-        """The files with one changed, added, or (None) gone."""
-        rest = [file for file in self.files if file.name != changed]
-        new = [] if data is None else [ManifestFile(changed, data)]
-        return tuple(sorted([*rest, *new]))
-
     def find(self, key: ResourceKey) -> Resource | None:
         """The resource of a key, if any manifest states it."""
         return next((item for item in self.resources if item.key == key), None)
 
-    def document_of(self, resource: Resource) -> tuple[ManifestFile, int, str]:
-        """The file of a resource, the index of its document there, and that document's kind."""
+    def document_of(self, resource: Resource) -> tuple[ManifestFile, int, Mapping[str, Any]]:
+        """The file of a resource, the index of its document there, and what that says."""
         file = next(item for item in self.files if item.name == resource.source.file)
         documents = load_yaml(file.data, file.name)
         index = next(n for n, item in enumerate(documents) if item.line == resource.source.line)
-        return file, index, str(documents[index].data["kind"])
-
-
-class State(NamedTuple):
-    """What a commit or tree holds for a configuration; the names are those of `Base`."""
-
-    files: tuple[ManifestFile, ...]
-    overlays: tuple[ManifestFile, ...]
-    names: tuple[str, ...]
+        return file, index, documents[index].data
 
 
 def read_base(config: Config, settings: AgentSettings) -> Base:
     """The manifests of the base that the settings name. Raises `ConfigError`, `ManifestError`."""
     checkout = open_checkout(config.root)
-    commit = find_commit(checkout, settings.base)
-    state = read_state(config, checkout, commit)
-    resources = _load(config, state.files)
-    return Base(config, checkout, commit, state.files, resources, state.overlays, state.names)
+    return read_commit(config, checkout, find_commit(checkout, settings.base))
 
 
-def read_state(config: Config, checkout: Checkout, tree: str) -> State:
-    """Read the manifests and overlays of a commit or tree. Raises `ConfigError` for links."""
-    entries = _list(config, checkout, tree, config.manifests)
-    overlays = _list(config, checkout, tree, config.overlays)
-    names = tuple(entry.path.removeprefix(checkout.prefix) for entry in entries)
-    return State(_read(checkout, entries), _read(checkout, overlays), names)
+def read_commit(config: Config, checkout: Checkout, commit: str) -> Base:
+    """The manifests of a commit or a tree.
 
-
-def relative(config: Config, directory: Path) -> str:
-    """A directory of the configuration, relative to `reconciler.yaml`."""
-    return directory.relative_to(config.root).as_posix()
-
-
-def _list(config: Config, checkout: Checkout, tree: str, directory: Path) -> list[TreeEntry]:
-    """All entries below a directory but for hidden ones, which are no manifests.
-
-    Raises `ConfigError` for a link or a submodule among them or on the way there.
+    Raises `ManifestError`, and `ConfigError` for links and submodules among them.
     """
-    place = f"{checkout.prefix}{relative(config, directory)}"
-    parts = place.split("/")
-    for end in range(1, len(parts) + 1):
-        entry = find_entry(checkout, tree, "/".join(parts[:end]))
-        if entry is not None and entry.mode != DIRECTORY:
-            raise _in_the_way(checkout, entry, tree)
+    stated = _entries(checkout, commit, _relative(config, config.manifests))
+    patches = _entries(checkout, commit, _relative(config, config.overlays))
+    files = _read_files(checkout, stated)
+    return Base(
+        config,
+        checkout,
+        commit,
+        files,
+        _load(config, files),
+        _read_files(checkout, patches),
+        frozenset(item.path.removeprefix(checkout.prefix).lower() for item in stated),
+    )
+
+
+def _entries(checkout: Checkout, commit: str, directory: str) -> list[TreeEntry]:
+    """What is below a directory, hidden things left out, as the loader does.
+
+    Raises `ConfigError` if anything else than files and directories is on the way or there.
+    """
+    top = f"{checkout.prefix}{directory}"
     found = []
-    for entry in list_tree(checkout, tree, f"{place}/"):
-        inside = entry.path.removeprefix(f"{place}/").split("/")
-        if any(part.startswith(".") for part in inside):
-            continue
-        if entry.mode in (LINK, SUBMODULE):
-            raise _in_the_way(checkout, entry, tree)
-        found.append(entry)
+    for entry in list_tree(checkout, commit, top):
+        below = entry.path.removeprefix(f"{top}/")
+        if below != entry.path:
+            if any(part.startswith(".") for part in below.split("/")):
+                continue
+            found.append(entry)
+        elif entry.sort == "file":
+            fix = "remove it, or correct `manifests` in reconciler.yaml"
+            raise ConfigError("this is a file in the commit", where=entry.path, fix=fix)
+        if entry.sort in _FIXES:
+            raise ConfigError(
+                f"this is a {entry.sort} in the commit, and not the manifests themselves",
+                where=entry.path,
+                fix=_FIXES[entry.sort],
+            )
     return found
 
 
-def _in_the_way(checkout: Checkout, entry: TreeEntry, tree: str) -> ConfigError:
-    fixes = {
-        LINK: "replace the link by what it leads to",
-        SUBMODULE: "propose it in the repository of the submodule",
-    }
-    fix = fixes.get(entry.mode, "commit a directory in its place")
-    return ConfigError(
-        f"{entry.path.removeprefix(checkout.prefix)} is {entry.sort}; a proposal changes only "
-        "what lies in directories of the commit itself",
-        where=f"commit {tree[:12]}",
-        fix=f"{fix}, or make this change by hand",
-    )
+_FIXES = {
+    "symbolic link": "put the files themselves in its place, or change the manifests by hand",
+    "submodule": "propose it in the submodule's own repository, or change the manifests by hand",
+}
 
 
-def _read(checkout: Checkout, entries: Sequence[TreeEntry]) -> tuple[ManifestFile, ...]:
-    manifests = [entry for entry in entries if entry.path.endswith(SUFFIXES)]
+def _read_files(checkout: Checkout, entries: Sequence[TreeEntry]) -> tuple[ManifestFile, ...]:
+    """The YAML files among these entries."""
+    wanted = [entry for entry in entries if entry.path.endswith(SUFFIXES)]
+    files = read_tree(checkout, wanted)
     return tuple(
-        sorted(
-            ManifestFile(item.path.removeprefix(checkout.prefix), item.data)
-            for item in read_files(checkout, manifests)
-        )
+        sorted(ManifestFile(item.path.removeprefix(checkout.prefix), item.data) for item in files)
     )
+
+
+def _relative(config: Config, directory: Path) -> str:
+    return directory.relative_to(config.root).as_posix()
 
 
 def _load(

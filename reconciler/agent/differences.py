@@ -1,109 +1,76 @@
-"""The manifests of a base and those of a proposal -> what differs, field by field, in words. Pure.
+"""What the manifests state before and after a proposal -> lines, address by address. Pure.
 
-A specification takes the place of a manifest's whole spec: what it leaves out is dropped, and the
-compute asset that the manifest implied may go with it. So whoever is asked to confirm a proposal
-reads each address with what becomes of it, and what is removed before what is set.
+The caller of a function sees what it asked for; the manifest may have said more, and what it said
+and the new one does not is shown first.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from typing import Any
 
 from reconciler.diff import FieldChange, diff_specs
-from reconciler.kinds.registry import KINDS
+from reconciler.providers.registry import KIND_TRAITS
 from reconciler.render.escape import literal
 from reconciler.render.model_text import plain, quoted
-from reconciler.resource import SENSITIVE, Resource, ResourceKey, Secret, redact
+from reconciler.resource import Resource, ResourceKey, Secret, redact
 
-ADDED = "added"
-CHANGED = "changed"
-REMOVED = "removed"
-
-_MOST = 30
-_IMMUTABLE = {kind.traits.name: kind.traits.immutable for kind in KINDS}
+_MOST = 60
+"""Fields shown of all addresses together; of the rest, the number is told."""
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """One address that differs: `word` is `added`, `changed` or `removed`.
-
-    `fields` are those of the canonical spec, and of the metadata beside it; with
-    `forces_replacement` where the live object cannot be changed in place.
-    """
-
-    key: ResourceKey
-    word: str
-    fields: tuple[FieldChange, ...]
-
-
-def compare_manifests(
-    before: Sequence[Resource], after: Sequence[Resource]
-) -> tuple[Difference, ...]:
-    """What differs between two sets of manifests, by address; where they stand is no part."""
+def difference_lines(
+    keys: Iterable[ResourceKey], before: Iterable[Resource], after: Iterable[Resource]
+) -> list[str]:
+    """Each address with what is to happen to it, and below it the fields that differ."""
     old = {item.key: item for item in before}
     new = {item.key: item for item in after}
-    return tuple(
-        _compare(key, old.get(key), new.get(key))
-        for key in sorted(old.keys() | new.keys())
-        if _stated(old.get(key)) != _stated(new.get(key))
-    )
+    lines, room = [], _MOST
+    for key in keys:
+        action, fields = _compare(old.get(key), new.get(key))
+        lines.append(f"  • {plain(key.address)}: {action}")
+        lines += [f"    - {field}" for field in fields[:room]]
+        if len(fields) > room:
+            lines.append(f"    - and {len(fields) - room} more fields that differ")
+        room = max(0, room - len(fields))
+    return lines
 
 
-def _compare(key: ResourceKey, before: Resource | None, after: Resource | None) -> Difference:
-    word = CHANGED if before and after else ADDED if after else REMOVED
-    immutable = _IMMUTABLE[key.kind] & after.spec.keys() if before and after else frozenset()
-    found = diff_specs(_stated(before), _stated(after), frozenset())
-    fields = tuple(
-        FieldChange(item.path, item.before, item.after, item.path[0] in immutable) for item in found
-    )
-    return Difference(key, word, fields)
+def _compare(old: Resource | None, new: Resource | None) -> tuple[str, list[str]]:
+    if old is None:
+        return "create", []
+    if new is None:
+        return "delete (no manifest states it any more)", []
+    immutable = KIND_TRAITS[new.key.kind].immutable & new.spec.keys()
+    fields = diff_specs(old.spec, new.spec, frozenset())
+    forced = any(field.path[0] in immutable for field in fields)
+    action = "replace (its id changes)" if forced else "change"
+    return action, [*_metadata(old, new), *(_field(item) for item in _removed_first(fields))]
 
 
-def _stated(resource: Resource | None) -> Mapping[str, Any]:
-    """The spec, and what the metadata says beside the name."""
-    if resource is None:
-        return {}
-    beside = {
-        "protect": resource.protect,
-        "adopt": resource.adopt,
-        "moved_from": resource.moved_from,
-    }
-    return {**resource.spec, "metadata": {name: item for name, item in beside.items() if item}}
+def _removed_first(fields: Iterable[FieldChange]) -> list[FieldChange]:
+    return sorted(fields, key=lambda field: field.after is not None)
 
 
-def difference_lines(differences: Sequence[Difference]) -> Iterator[str]:
-    """Each address and what becomes of it; what is added is shown elsewhere, field by field."""
-    yield "What Changes in the Manifests:"
-    for difference in differences:
-        yield f"  • {plain(difference.key.address)}: {difference.word}"
-        if difference.word != ADDED:
-            yield from _field_lines(difference)
-    if any(item.word == CHANGED and _drops(item.fields) for item in differences):
-        yield "What the specification leaves out is removed: state it there to keep it."
+def _field(field: FieldChange) -> str:
+    name = plain(field.name)
+    if field.after is None:
+        return f"{name}: {_value(field.before)} is removed"
+    if field.before is None:
+        return f"{name}: {_value(field.after)} is added"
+    return f"{name}: {_value(field.before)} becomes {_value(field.after)}"
 
 
-def _drops(fields: Sequence[FieldChange]) -> bool:
-    return any(item.after is None for item in fields)
+def _metadata(old: Resource, new: Resource) -> list[str]:
+    """What differs beside the spec. It protects, so it comes first."""
+    names = ("protect", "adopt", "moved_from")
+    found = ((f"metadata.{name}", getattr(old, name), getattr(new, name)) for name in names)
+    return [
+        f"{name}: {_value(before)} becomes {_value(after)}"
+        for name, before, after in found
+        if before != after
+    ]
 
 
-def _field_lines(difference: Difference) -> Iterator[str]:
-    fields = sorted(difference.fields, key=lambda item: item.after is not None)
-    for field in fields[:_MOST]:
-        before, after = _shown(field.before), _shown(field.after)
-        if difference.word == REMOVED:
-            words = before
-        elif field.after is None:
-            words = f"{before} is removed"
-        elif field.before is None:
-            words = f"is set to {after}"
-        else:
-            words = f"{before} -> {after}"
-        if field.forces_replacement:
-            words += " (the live object is replaced: its id changes)"
-        yield f"    - {plain(field.name)}: {words}"
-    if len(fields) > _MOST:
-        yield f"    ... and {len(fields) - _MOST} more fields"
-
-
-def _shown(value: Any) -> str:
-    return SENSITIVE if isinstance(value, Secret) else quoted(literal(redact(value)))
+def _value(value: Any) -> str:
+    if isinstance(value, Secret):
+        return "(sensitive value)"
+    return quoted(literal(redact(value)))

@@ -11,18 +11,12 @@ from reconciler.agent.base import Base, read_base
 from reconciler.agent.consent import Consent
 from reconciler.agent.description import asset_lines
 from reconciler.agent.differences import difference_lines
-from reconciler.agent.proposal import (
-    Draft,
-    commit_draft,
-    draft_manifest,
-    draft_removal,
-)
+from reconciler.agent.proposal import Draft, commit_draft, draft_manifest, draft_removal
 from reconciler.agent.request import ADDRESS_KIND, Asked
 from reconciler.agent.settings import AgentSettings
 from reconciler.config import Config
-from reconciler.render.model_text import quoted
+from reconciler.render.model_text import NOTICE, quoted
 from reconciler.resource import Resource
-from reconciler.strict_yaml import load as load_yaml
 
 
 def propose_creation(
@@ -44,8 +38,7 @@ def _with_metadata(asked: Asked, base: Base) -> dict[str, Any]:
     stated = base.find(asked.environment.key)
     if stated is None:
         return dict(asked.document)
-    file, index, _ = base.document_of(stated)
-    present = load_yaml(file.data, file.name)[index].data["metadata"]
+    present = base.document_of(stated)[2]["metadata"]
     return {**asked.document, "metadata": {**present, **asked.document["metadata"]}}
 
 
@@ -84,14 +77,23 @@ def _finish(draft: Draft, settings: AgentSettings, consent: Consent, lines: list
         ("File", draft.file),
         ("Base", draft.base.commit[:12]),
     ]
-    changes = difference_lines(draft.differences)
+    differing = _differing(draft)
     if not consent.given:
         heading = headings.PROPOSAL_PREVIEW if consent.dry_run else headings.CONFIRM_PROPOSAL
         text = messages.proposal(heading, facts, ())
-        return headings.block(text, changes, lines, consent.ask("To commit it to a new branch"))
+        ask = consent.ask("To commit it to a new branch")
+        return headings.block(text, lines, differing, ask, NOTICE)
     made = commit_draft(draft, settings)
     facts += [("Branch", made.branch), ("Commit", made.commit)]
     note = "It was proposed before: this is the same branch." if made.existed else ""
     text = messages.proposal(headings.PROPOSED, facts, made.open_with)
     ending = "Nothing is changed on the control plane until the branch is merged and applied."
-    return headings.block(text, changes, note, ending)
+    return headings.block(text, differing, note, ending, NOTICE)
+
+
+def _differing(draft: Draft) -> list[str]:
+    """What becomes of each address, and of what the manifest said that was not asked about."""
+    lines = difference_lines(draft.differing, draft.base.resources, draft.resources)
+    if draft.verb == "change":
+        lines.append("The document is written anew: comments between its fields are not kept.")
+    return ["What Differs From the Base:", *lines]

@@ -8,27 +8,18 @@ resources differ from the base, or nothing is made.
 import hashlib
 import posixpath
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
-from reconciler.agent.base import Base, read_base, read_state, relative
-from reconciler.agent.differences import Difference, compare_manifests
+from reconciler.agent.base import Base, read_base, read_commit
 from reconciler.agent.settings import AgentSettings
 from reconciler.config import Config
-from reconciler.errors import ConfigError
-from reconciler.git.branch import (
-    NewCommit,
-    make_branch,
-    write_tree,
-)
+from reconciler.errors import ConfigError, ReconcileError
+from reconciler.git.branch import NewCommit, make_branch, write_tree
 from reconciler.git.pull_request import review_steps
-from reconciler.manifest import (
-    remove_document,
-    replace_document,
-    write_document,
-)
+from reconciler.manifest import remove_document, replace_document, write_document
 from reconciler.resource import Resource, ResourceKey
 
 
@@ -36,8 +27,9 @@ from reconciler.resource import Resource, ResourceKey
 class Draft:
     """A change that is worked out but not committed.
 
-    `file` and `data` are the manifest file as it would be (None: it goes), `differences` what
-    becomes of each resource; none means that the base states this already.
+    `file` and `data` are the manifest file as it would be (None: it goes), `resources` what all
+    manifests would state then. `differing` are the keys of what would differ from the base; none
+    means that the base states this already.
     """
 
     base: Base
@@ -45,34 +37,30 @@ class Draft:
     key: ResourceKey
     file: str
     data: bytes | None
-    differences: tuple[Difference, ...]
+    resources: tuple[Resource, ...]
+    differing: tuple[ResourceKey, ...]
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """The resources that would differ from the base."""
-        return tuple(item.key.address for item in self.differences)
+        """The addresses of what would differ."""
+        return tuple(key.address for key in self.differing)
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
     """A branch with one commit: what it changes, and how to hand it to people.
 
-    `differences` are the resources that differ from the base, and how; `file` is the manifest,
-    relative to `reconciler.yaml`. `existed`: the very same proposal was there before.
+    `addresses` are the resources that differ from the base; `file` is the manifest, relative to
+    `reconciler.yaml`. `existed`: the very same proposal was there before.
     """
 
     branch: str
     commit: str
     base: str
     file: str
-    differences: tuple[Difference, ...]
+    addresses: tuple[str, ...]
     open_with: tuple[str, ...]
     existed: bool = False
-
-    @property
-    def addresses(self) -> tuple[str, ...]:
-        """The resources that differ from the base."""
-        return tuple(item.key.address for item in self.differences)
 
 
 def draft_manifest(base: Base, document: Mapping[str, Any]) -> Draft:
@@ -86,8 +74,8 @@ def draft_manifest(base: Base, document: Mapping[str, Any]) -> Draft:
     if stated is None:
         name = _new_name(base, key)
         return _draft(base, "create", key, name, write_document(document))
-    file, index, kind = base.document_of(stated)
-    _require_own_document(key, kind, stated)
+    file, index, present = base.document_of(stated)
+    _require_own_document(key, str(present["kind"]), stated)
     return _draft(base, "change", key, file.name, replace_document(file, index, document))
 
 
@@ -111,36 +99,37 @@ def draft_removal(base: Base, address: str) -> Draft:
             where=str(stated.source),
             fix="propose metadata.protect: false first; when that is applied, propose this again",
         )
-    file, index, kind = base.document_of(stated)
-    _require_own_document(key, kind, stated)
+    file, index, document = base.document_of(stated)
+    _require_own_document(key, str(document["kind"]), stated)
     return _draft(base, "remove", key, file.name, remove_document(file, index))
 
 
 def commit_draft(draft: Draft, settings: AgentSettings) -> Proposal:
     """Make the branch of a draft that changes something. Raises `ConfigError`."""
-    checkout, commit = draft.base.checkout, draft.base.commit
+    base = draft.base
+    path = f"{base.checkout.prefix}{draft.file}"
     subject = f"{draft.verb.capitalize()} {draft.key.address}"
-    listed = "".join(f"- {item.key.address}: {item.word}\n" for item in draft.differences)
+    listed = "".join(f"- {address}\n" for address in draft.addresses)
     why = "Proposed by the agent functions, for review. Resources that differ:"
     body = f"{subject}\n\n{why}\n{listed}"
-    new = NewCommit(commit, {f"{checkout.prefix}{draft.file}": draft.data}, body, settings.author)
-    tree = write_tree(checkout, new)
-    _require_stated(draft, tree)
+    new = NewCommit(base.commit, {path: draft.data}, body, settings.author)
+    tree = write_tree(base.checkout, new)
+    _require_as_meant(draft, tree)
     branch = _branch_name(draft, tree)
-    made, existed = make_branch(checkout, branch, new)
-    steps = review_steps(checkout, branch, settings.base)
-    return Proposal(branch, made, commit, draft.file, draft.differences, tuple(steps), existed)
+    commit, existed = make_branch(base.checkout, branch, new)
+    steps = review_steps(base.checkout, branch, settings.base)
+    return Proposal(branch, commit, base.commit, draft.file, draft.addresses, tuple(steps), existed)
 
 
-def _require_stated(draft: Draft, tree: str) -> None:
-    """Read a new tree again: its manifests are those that were worked out, or it is refused."""
-    state = read_state(draft.base.config, draft.base.checkout, tree)
-    wanted = draft.base.with_file(draft.file, draft.data)
-    if state.files != wanted or wanted == draft.base.files or state.overlays != draft.base.overlays:
-        raise ConfigError(
-            "the new commit would not state what was worked out",
+def _require_as_meant(draft: Draft, tree: str) -> None:
+    """Load the manifests from what was written: they have to state what the draft says."""
+    written = read_commit(draft.base.config, draft.base.checkout, tree)
+    strays = _differing(draft.resources, written.resources)
+    if strays:
+        raise ReconcileError(
+            f"the manifests of the new commit state something else: {strays[0].address}",
             where=draft.file,
-            fix="make this change by hand",
+            fix="commit it by hand; this is a defect: please report it",
         )
 
 
@@ -172,13 +161,24 @@ def _commit_change(draft: Draft, settings: AgentSettings) -> Proposal:
 
 
 def _draft(base: Base, verb: str, key: ResourceKey, file: str, data: bytes | None) -> Draft:
-    differences = compare_manifests(base.resources, base.load(file, data))
-    strays = [item.key.address for item in differences if item.key.id != key.id]
+    after = base.load(file, data)
+    differing = _differing(base.resources, after)
+    strays = [item.address for item in differing if item.id != key.id]
     if strays:
         raise ConfigError(
             f"this would change {', '.join(strays)} as well", where=file, fix="edit it by hand"
         )
-    return Draft(base, verb, key, file, data, differences)
+    return Draft(base, verb, key, file, data, after, differing)
+
+
+def _differing(before: Iterable[Resource], after: Iterable[Resource]) -> tuple[ResourceKey, ...]:
+    old = {item.key: _without_place(item) for item in before}
+    new = {item.key: _without_place(item) for item in after}
+    return tuple(sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key)))
+
+
+def _without_place(resource: Resource) -> tuple[Any, ...]:
+    return (resource.spec, resource.protect, resource.adopt, resource.moved_from)
 
 
 def _require_own_document(key: ResourceKey, kind: str, stated: Resource) -> None:
@@ -191,14 +191,12 @@ def _require_own_document(key: ResourceKey, kind: str, stated: Resource) -> None
 
 
 def _new_name(base: Base, key: ResourceKey) -> str:
-    """A file that is not there yet, directly in the manifests directory, named after the id."""
-    directory = relative(base.config, base.config.manifests)
+    """A name that nothing has yet, directly in the manifests directory, made of the id."""
     slug = re.sub(r"[^A-Za-z0-9._-]", "-", key.id).strip(".-")[:100] or "manifest"
-    taken = {name.lower() for name in base.names}
-    for number in range(1, len(taken) + 2):
+    for number in range(1, len(base.taken) + 2):
         ending = "" if number == 1 else f"-{number}"
-        name = posixpath.join(directory, f"{slug}{ending}.yaml")
-        if name.lower() not in taken:
+        name = posixpath.join(base.directory, f"{slug}{ending}.yaml")
+        if name.lower() not in base.taken:
             break
     return name
 

@@ -4,6 +4,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import click
+
 from reconciler import __version__
 from reconciler.errors import ReconcileError
 from reconciler.render.events import EventStream
@@ -21,6 +23,9 @@ def open_event_stream() -> Iterator[EventStream]:
         yield stream
     except ReconcileError as error:
         stream.error(error)
+        raise
+    except click.UsageError as error:
+        stream.error(ReconcileError(error.format_message(), fix="see the command's --help"))
         raise
 
 

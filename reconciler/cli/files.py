@@ -18,7 +18,7 @@ def write_whole(path: Path, text: str, mode: int | None = None) -> None:
     a new one gets `mode`, or what the umask leaves. Raises `ReconcileError` where that fails.
     """
     try:
-        _write(Path(os.path.realpath(path)), text, mode)
+        _write(path, text, mode)
     except OSError as error:
         raise ReconcileError(
             f"cannot write the file: {error.strerror or error}",
@@ -33,6 +33,7 @@ def _write(path: Path, text: str, mode: int | None) -> None:
         with path.open("w", encoding="utf-8") as stream:
             stream.write(text)
         return
+    path = Path(os.path.realpath(path))  # a pipe of /dev/stdout has no real path
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".tmp")
     temporary = Path(name)

@@ -1,5 +1,6 @@
 """`-o FORMAT[=PATH]`: which formats there are, and where each of them may go."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,4 +64,17 @@ def checked(outputs: tuple[Output, ...]) -> tuple[Output, ...]:
         words = " and ".join(plain)
         hint = f"give all but one a file, such as -o {plain[-1]}=PATH"
         raise click.UsageError(f"{words} would both go to standard output: {hint}")
+    require_own_files(outputs)
     return outputs
+
+
+def require_own_files(outputs: tuple[Output, ...], out: Path | None = None) -> None:
+    """Refuse two documents in one file, of which one would be lost; `out` is the saved plan."""
+    named = [(f"-o {item.format}", item.path) for item in outputs if item.path]
+    seen: dict[str, str] = {}
+    for option, path in [*named, *([("--out", out)] if out else [])]:
+        if path.exists() and not path.is_file():
+            continue  # a device or a pipe takes one after the other
+        other = seen.setdefault(os.path.realpath(path), option)
+        if other is not option:
+            raise click.UsageError(f"{other} and {option} both name {path}: give each its own file")

@@ -10,6 +10,7 @@ import click
 
 from reconciler.cli.formats import Output, OutputType, checked
 from reconciler.cli.main import Globals
+from reconciler.errors import ReconcileError
 from reconciler.guard import Approval
 from reconciler.selection import Selection
 
@@ -216,12 +217,18 @@ def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
             repo=given.pop("repo"),
             ref=given.pop("ref"),
         )
-        if not events:
-            return ctx.invoke(command, options=options, **given)
-        from reconciler.cli.event_stream import open_event_stream  # noqa: PLC0415  (if asked for)
+        try:
+            if not events:
+                return ctx.invoke(command, options=options, **given)
+            from reconciler.cli.event_stream import open_event_stream  # noqa: PLC0415  (if asked)
 
-        with open_event_stream() as stream:
-            return ctx.invoke(command, options=replace(options, events=stream), **given)
+            with open_event_stream() as stream:
+                return ctx.invoke(command, options=replace(options, events=stream), **given)
+        except ReconcileError as error:
+            from reconciler.cli.problems import annotate  # noqa: PLC0415  (only for an error)
+
+            annotate(error, options.outputs, options.place)
+            raise
 
     wrapped.__name__ = command.__name__
     wrapped.__doc__ = command.__doc__

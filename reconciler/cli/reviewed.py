@@ -17,17 +17,25 @@ from reconciler.session import Session, approval_for, finish_plan
 from reconciler.staleness import Present, news_since, require_same
 
 
-def plan_approved(whole: Plan, saved: SavedPlan, session: Session, options: PlanOptions) -> Plan:
+def plan_approved(
+    whole: Plan, saved: SavedPlan, session: Session, options: PlanOptions, *, trusted: bool
+) -> Plan:
     """The fresh plan of what was approved and is chosen now. Raises `StalePlanError`.
 
     What the saved plan was restricted to holds without being repeated; the options choose from it.
+    `trusted`: the file itself is the approval, so that deletions named when it was saved are
+    approved. Beside a digest it is not, since that covers the changes and not how they were chosen.
+    A plan that is incomplete is compared with nothing: what was not read has not moved.
     """
     selection = options.selection
     approved = narrow(whole, saved.selection)
     chosen = chosen_addresses(saved.plan, selection) if selection.given else None
-    plan = finish_plan(whole, narrow(approved, selection), session, _as_saved(saved, options))
+    given = _as_saved(saved, options) if trusted else options
+    plan = finish_plan(whole, narrow(approved, selection), session, given)
+    if not plan.complete:
+        return plan
     present = Present(plan, session.header.description, __version__, chosen)
-    approval, _ = approval_for(whole, plan, session, _as_saved(saved, options))
+    approval, _ = approval_for(whole, plan, session, given)
     require_same(saved, present, approval)
     return plan
 
@@ -39,7 +47,12 @@ def _as_saved(saved: SavedPlan, options: PlanOptions) -> PlanOptions:
 
 
 def compare_with(reviewed: str, plan: Plan, header: Header) -> Header:
-    """The header with what is new since a review: of a saved plan's file, or its digest."""
+    """The header with what is new since a review: of a saved plan's file, or its digest.
+
+    An incomplete plan is compared with nothing: what was not read is neither new nor gone.
+    """
+    if not plan.complete:
+        return header
     review = header.review
     if is_digest(reviewed):
         differs = reviewed != plan.digest()

@@ -9,6 +9,7 @@ import click
 from reconciler.cli.exit_codes import ExitCode, strongest
 from reconciler.cli.main import say_error
 from reconciler.cli.options import PlanOptions
+from reconciler.cli.problems import annotate
 from reconciler.errors import ReconcileError
 
 PLACEHOLDER = "{target}"
@@ -29,10 +30,14 @@ def for_each_target(
     for number, target in enumerate(options.targets):
         if number and options.events is None:
             click.echo()
+        one, place = _of_target(options, out, target)
         try:
-            codes.append(action(*_of_target(options, out, target)))
+            codes.append(action(one, place))
         except ReconcileError as error:
             say_error(error, target)
+            if options.events is not None:
+                options.events.error(error)
+            annotate(error, one.outputs, options.place)
             codes.append(ExitCode.ERROR)
     return strongest(codes)
 

@@ -6,35 +6,19 @@ Paths and contents go to git on standard input, so that no text of a user can be
 """
 
 import os
-import re
-import shlex
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from reconciler.errors import ConfigError
-from reconciler.git.command import Answer, ask_git, run_git
+from reconciler.git.checkout import Checkout, git
 
-LINK = "120000"
-SUBMODULE = "160000"
-DIRECTORY = "040000"
-_REGULAR = frozenset({"100644", "100755"})
-_ABSENT = "000000"
-_OTHER_OWNER = re.compile(r"detected dubious ownership in repository at '(?P<place>.+)'")
-
-
-@dataclass(frozen=True, slots=True)
-class Checkout:
-    """A repository, and where a directory lies in it: `prefix` is empty or ends in a slash."""
-
-    directory: Path
-    prefix: str
+_SORTS = {"040000": "directory", "120000": "symbolic link", "160000": "submodule"}
 
 
 @dataclass(frozen=True, slots=True)
 class TreeEntry:
-    """Anything that a tree holds; `path` is relative to the repository's root, `mode` is Git's."""
+    """What a commit has at a path, which is relative to the repository's root."""
 
     path: str
     mode: str
@@ -42,9 +26,8 @@ class TreeEntry:
 
     @property
     def sort(self) -> str:
-        """What it is, in words."""
-        sorts = {LINK: "a symbolic link", SUBMODULE: "a submodule", DIRECTORY: "a directory"}
-        return sorts.get(self.mode, "a file")
+        """A file, a directory, a symbolic link or a submodule."""
+        return _SORTS.get(self.mode, "file")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,95 +49,38 @@ class NewCommit:
     author: str | None = None
 
 
-def open_checkout(directory: Path) -> Checkout:
-    """The repository around a directory. Raises `ConfigError` if there is none, or no access."""
-    answer = ask_git(directory, "rev-parse", "--show-prefix")
-    if answer.code:
-        raise _not_opened(directory, answer)
-    return Checkout(directory, answer.output.decode(errors="surrogateescape").rstrip("\n"))
+def list_tree(checkout: Checkout, commit: str, directory: str) -> list[TreeEntry]:
+    """What is below a directory (relative to the repository's root) of a commit or tree.
 
-
-def _not_opened(directory: Path, answer: Answer) -> ConfigError:
-    if found := _OTHER_OWNER.search(answer.said):
-        trust = f"git config --global --add safe.directory {shlex.quote(found['place'])}"
-        return ConfigError(
-            "git does not trust this repository: it belongs to another user",
-            where=found["place"],
-            fix=f"make it yours, or, if you trust what is in it: {trust}",
-        )
-    if "not a git repository" in answer.said:
-        return ConfigError(
-            "it is in no Git repository",
-            where=str(directory),
-            fix="mode gitops commits to a branch: clone the repository, or use mode direct",
-        )
-    return ConfigError(
-        f"its Git repository cannot be read: {answer.reason}",
-        where=str(directory),
-        fix="git status says the same there: mend it first",
-    )
-
-
-def find_commit(checkout: Checkout, name: str) -> str:
-    """The full hash of a commit by any name that git knows. Raises `ConfigError`."""
-    try:
-        found = run_git(
-            checkout.directory,
-            *("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}"),
-        )
-    except ConfigError as error:
-        raise ConfigError(
-            f"{name!r} is no commit of this repository",
-            where=str(checkout.directory),
-            fix="name a branch or a commit that is there; a repository needs a first commit",
-        ) from error
-    return found.decode().strip()
-
-
-def current_branch(checkout: Checkout) -> str:
-    """The name of the branch that is checked out; empty if none is."""
-    try:
-        name = run_git(checkout.directory, "symbolic-ref", "--quiet", "--short", "HEAD")
-    except ConfigError:
-        return ""
-    return name.decode(errors="replace").strip()
-
-
-def list_tree(checkout: Checkout, tree: str, directory: str) -> list[TreeEntry]:
-    """All entries below a directory, directories as well; `directory` ends in a slash."""
-    words = ("ls-tree", "-r", "-t", "-z", "--full-tree", tree, "--", directory)
-    entries = _entries(run_git(checkout.directory, *words))
-    return [entry for entry in entries if entry.path.startswith(directory)]
-
-
-def find_entry(checkout: Checkout, tree: str, path: str) -> TreeEntry | None:
-    """What a tree holds under this very path. None: nothing."""
-    words = ("ls-tree", "-z", "--full-tree", tree, "--", path)
-    return next(iter(_entries(run_git(checkout.directory, *words))), None)
-
-
-def _entries(listed: bytes) -> list[TreeEntry]:
-    found = []
-    for row in listed.decode(errors="surrogateescape").split("\0"):
+    The directory itself and those that lead to it come first, as far as they are there: any of
+    them may be something else, such as a link. Directories below it are entries, too.
+    """
+    parts = directory.split("/")
+    rows = [
+        git(checkout.directory, "ls-tree", "-z", "--full-tree", commit, "--", "/".join(path))
+        for path in (parts[:count] for count in range(1, len(parts) + 1))
+    ]
+    words = ("ls-tree", "-r", "-t", "-z", "--full-tree", commit, "--", f"{directory}/")
+    rows.append(git(checkout.directory, *words))
+    found = {}
+    for row in b"".join(rows).decode(errors="surrogateescape").split("\0")[:-1]:
         head, _, path = row.partition("\t")
-        words = head.split(" ")
-        if len(words) == 3:
-            found.append(TreeEntry(path, words[0], words[2]))
-    return found
+        mode, _, blob = head.split(" ")
+        found[path] = TreeEntry(path, mode, blob)
+    return list(found.values())
 
 
-def read_files(checkout: Checkout, entries: Sequence[TreeEntry]) -> list[TreeFile]:
-    """The regular files among these entries, with what is in them."""
-    regular = [entry for entry in entries if entry.mode in _REGULAR]
-    contents = _read_blobs(checkout, [entry.blob for entry in regular])
+def read_tree(checkout: Checkout, entries: Sequence[TreeEntry]) -> list[TreeFile]:
+    """The regular files among these entries, with their contents."""
+    files = [entry for entry in entries if entry.sort == "file"]
+    contents = _read_blobs(checkout, [entry.blob for entry in files])
     return [
-        TreeFile(entry.path, entry.mode, data)
-        for entry, data in zip(regular, contents, strict=True)
+        TreeFile(entry.path, entry.mode, data) for entry, data in zip(files, contents, strict=True)
     ]
 
 
 def make_branch(checkout: Checkout, name: str, new: NewCommit) -> tuple[str, bool]:
-    """Create a branch with one new, unsigned commit; its hash, and whether it was there already.
+    """Create a branch with one new commit; its hash, and whether it was there already.
 
     A branch of this name with this very tree and parent is taken for what it is: an earlier call
     whose answer was lost. Raises `ConfigError` for any other branch of the name.
@@ -162,14 +88,13 @@ def make_branch(checkout: Checkout, name: str, new: NewCommit) -> tuple[str, boo
     tree = write_tree(checkout, new)
     found = _existing(checkout, name)
     if found:
-        words = ("log", "-1", "--no-show-signature", "--format=%T %P", found, "--")
-        same = run_git(checkout.directory, *words)
+        same = git(checkout.directory, "log", "-1", "--format=%T %P", found, "--")
         if same.decode().strip() == f"{tree} {new.base}":
             return found, True
         raise ConfigError(f"the branch {name} exists and holds something else", fix="delete it")
     _require_room(checkout, name)
     identity = _identity(new.author)
-    commit = run_git(
+    commit = git(
         checkout.directory,
         *("commit-tree", "--no-gpg-sign", tree, "-p", new.base, "-F", "-"),
         given=new.message.encode(),
@@ -177,58 +102,82 @@ def make_branch(checkout: Checkout, name: str, new: NewCommit) -> tuple[str, boo
         fix="say who commits: git config user.name and user.email, or the setting author",
     )
     digest = commit.decode().strip()
-    create = ("update-ref", "-m", "reconcile: propose", f"refs/heads/{name}", digest)
-    run_git(checkout.directory, *create, "0" * len(digest))  # it must not exist
+    words = ("update-ref", "-m", "reconcile: propose", f"refs/heads/{name}", digest)
+    git(checkout.directory, *words, "0" * len(digest))  # create it: it must not exist
     return digest, False
+
+
+def wants_signatures(checkout: Checkout) -> bool:
+    """Whether the configuration asks for signed commits, which those made here never are."""
+    words = ("config", "--type=bool", "--default=false", "--get", "commit.gpgSign")
+    return git(checkout.directory, *words).strip() == b"true"
+
+
+def _require_room(checkout: Checkout, name: str) -> None:
+    """Git keeps branches like files: `a` and `a/b` cannot both be there."""
+    parts = name.split("/")
+    above = [f"refs/heads/{'/'.join(parts[:count])}" for count in range(1, len(parts))]
+    words = ("for-each-ref", "--format=%(refname)", *above, f"refs/heads/{name}/")
+    for ref in git(checkout.directory, *words).decode(errors="replace").splitlines():
+        if ref in above or ref.startswith(f"refs/heads/{name}/"):
+            other = ref.removeprefix("refs/heads/")
+            raise ConfigError(
+                f"the branch {other} is in the way of {name}: Git cannot have both",
+                where=str(checkout.directory),
+                fix=f"rename it: git branch -m {other} OTHER-NAME",
+            )
 
 
 def write_tree(checkout: Checkout, new: NewCommit) -> str:
     """Write the tree of a commit and return its hash; no branch leads to it yet.
 
-    Raises `ConfigError` if it would differ from the base in more than the regular files asked for:
-    a link, a submodule or a directory in the place of one of them is never replaced.
+    Raises `ConfigError` if it would differ from the base in anything but the regular files named.
     """
     with tempfile.TemporaryDirectory(prefix="reconcile-index-") as place:
         environ = {"GIT_INDEX_FILE": os.path.join(place, "index")}  # noqa: PTH118  (text is wanted)
-        run_git(checkout.directory, "read-tree", new.base, environ=environ)
+        git(checkout.directory, "read-tree", new.base, environ=environ)
+        modes = _modes(checkout, environ)
         rows = b""
         for path, data in sorted(new.files.items()):
             raw = path.encode(errors="surrogateescape")
             if data is None:
                 rows += b"0 " + b"0" * len(new.base) + b"\t" + raw + b"\0"
                 continue
-            blob = run_git(checkout.directory, "hash-object", "-w", "--stdin", given=data)
-            present = find_entry(checkout, new.base, path)
-            mode = present.mode if present and present.mode in _REGULAR else "100644"
-            rows += mode.encode() + b" " + blob.strip() + b"\t" + raw + b"\0"
-        words = ("update-index", "-z", "--index-info")
-        run_git(checkout.directory, *words, given=rows, environ=environ)
-        tree = run_git(checkout.directory, "write-tree", environ=environ).decode().strip()
+            blob = git(checkout.directory, "hash-object", "-w", "--stdin", given=data)
+            mode = modes.get(path, "100644").encode()
+            rows += mode + b" " + blob.strip() + b"\t" + raw + b"\0"
+        git(checkout.directory, "update-index", "-z", "--index-info", given=rows, environ=environ)
+        tree = git(checkout.directory, "write-tree", environ=environ).decode().strip()
     _require_only(checkout, new, tree)
     return tree
 
 
+def _modes(checkout: Checkout, environ: Mapping[str, str]) -> dict[str, str]:
+    listed = git(checkout.directory, "ls-files", "-s", "-z", "--full-name", environ=environ)
+    found = {}
+    for row in listed.decode(errors="surrogateescape").split("\0"):
+        head, _, path = row.partition("\t")
+        found[path] = head.split(" ")[0]
+    return found
+
+
 def _require_only(checkout: Checkout, new: NewCommit, tree: str) -> None:
-    """Refuse a tree that differs from the base in anything but regular files of the commit."""
-    words = ("--raw", "-r", "-z", "--no-renames", "--ignore-submodules=none", new.base, tree)
-    output = run_git(checkout.directory, "diff-tree", *words).decode(errors="surrogateescape")
-    fields = output.split("\0")
-    strays = []
-    for head, path in zip(fields[::2], fields[1::2], strict=False):
-        before, after = head.removeprefix(":").split(" ")[:2]
-        if path not in new.files or not {before, after} <= {*_REGULAR, _ABSENT}:
-            strays.append(path)
-    if strays:
-        raise ConfigError(
-            f"to write {', '.join(sorted(new.files))} would change {', '.join(strays)} as well",
-            where=f"commit {new.base[:12]}",
-            fix="make this change by hand: a link, a submodule or a directory stands in its place",
-        )
+    """What the commit would change is asked of git itself, and not of what was meant."""
+    words = ("diff-tree", "-r", "-z", "--no-renames", "--ignore-submodules=none", new.base, tree)
+    fields = git(checkout.directory, *words).decode(errors="surrogateescape").split("\0")[:-1]
+    for head, path in zip(fields[::2], fields[1::2], strict=True):
+        modes = set(head.removeprefix(":").split(" ")[:2]) - {"000000"}
+        if path not in new.files or not all(mode.startswith("100") for mode in modes):
+            raise ConfigError(
+                "this commit would change more than the files that it is to change",
+                where=path,
+                fix="a file, a link or a submodule of that name is in the way: commit it by hand",
+            )
 
 
 def _existing(checkout: Checkout, name: str) -> str:
     try:
-        found = run_git(
+        found = git(
             checkout.directory,
             "rev-parse",
             "--verify",
@@ -240,37 +189,11 @@ def _existing(checkout: Checkout, name: str) -> str:
     return found.decode().strip()
 
 
-def lacks_signature(checkout: Checkout, branch: str) -> bool:
-    """Whether the configuration wants commits signed (commit.gpgsign), and a branch's is not."""
-    words = ("config", "--type=bool", "--get", "commit.gpgsign")
-    if ask_git(checkout.directory, *words).output.strip() != b"true":
-        return False
-    commit = run_git(checkout.directory, "cat-file", "commit", f"refs/heads/{branch}")
-    headers = commit.partition(b"\n\n")[0]
-    return not any(line.startswith(b"gpgsig") for line in headers.splitlines())
-
-
-def _require_room(checkout: Checkout, name: str) -> None:
-    """Refuse a name that a branch of the repository excludes, as `a` and `a/b` do each other."""
-    first = name.partition("/")[0]
-    listed = run_git(
-        checkout.directory, "for-each-ref", "--format=%(refname)", f"refs/heads/{first}"
-    )
-    for line in listed.decode(errors="replace").splitlines():
-        there = line.removeprefix("refs/heads/")
-        if name.startswith(f"{there}/") or there.startswith(f"{name}/"):
-            raise ConfigError(
-                f"the branch {there} leaves no room for a branch {name}",
-                where=str(checkout.directory),
-                fix=f"rename it: git branch -m {there} NEW-NAME",
-            )
-
-
 def _read_blobs(checkout: Checkout, blobs: Sequence[str]) -> list[bytes]:
     if not blobs:
         return []
     asked = "".join(f"{blob}\n" for blob in blobs).encode()
-    answer = run_git(checkout.directory, "cat-file", "--batch", given=asked)
+    answer = git(checkout.directory, "cat-file", "--batch", given=asked)
     found, position = [], 0
     for _ in blobs:
         end = answer.index(b"\n", position)

@@ -21,14 +21,6 @@ _SCHEMES = ("https", "http", "ssh", "git", "file")
 _URL = re.compile(r"[a-z+]+://[^\s'\"]+")
 _HELPER = re.compile(r"[A-Za-z0-9+.-]*::")
 _SCP = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9_.-]*@)?[A-Za-z0-9][A-Za-z0-9.-]*:(?![/\\]{2})[^-].*")
-_ENVIRONMENT = {
-    "GIT_ALLOW_PROTOCOL": ":".join(_SCHEMES),
-    "GIT_CONFIG_COUNT": "1",
-    "GIT_CONFIG_KEY_0": "core.hooksPath",
-    "GIT_CONFIG_VALUE_0": os.devnull,
-    "GIT_OPTIONAL_LOCKS": "0",
-    "GIT_TERMINAL_PROMPT": "0",
-}
 
 
 @contextmanager
@@ -62,11 +54,26 @@ def check_address(address: str) -> str:
     raise ConfigError(f"there is no repository {shown!r}", where="--repo", fix=fix)
 
 
+def _environment() -> dict[str, str]:
+    """No hooks, no questions, plain transports; beside what the caller configures in variables."""
+    count = os.environ.get("GIT_CONFIG_COUNT", "")
+    number = int(count) if count.isascii() and count.isdecimal() else 0
+    return {
+        "GIT_ALLOW_PROTOCOL": ":".join(_SCHEMES),
+        "GIT_CONFIG_COUNT": str(number + 1),
+        f"GIT_CONFIG_KEY_{number}": "core.hooksPath",
+        f"GIT_CONFIG_VALUE_{number}": os.devnull,
+        "GIT_OPTIONAL_LOCKS": "0",
+        "GIT_TERMINAL_PROMPT": "0",
+    }
+
+
 def _clone(address: str, ref: str, target: Path, *, shown: str) -> None:
     import git  # noqa: PLC0415  (heavy)
 
+    environment = _environment()
     try:
-        repo = git.Repo.clone_from(address, target, env=_ENVIRONMENT, no_checkout=True)
+        repo = git.Repo.clone_from(address, target, env=environment, no_checkout=True)
     except git.GitCommandError as error:
         raise ConfigError(
             f"it cannot be cloned: {_reason(error.stderr, address, shown)}",
@@ -74,7 +81,7 @@ def _clone(address: str, ref: str, target: Path, *, shown: str) -> None:
             fix="check the address, and that git has access to it without asking",
         ) from None  # what git was called with, and so the credentials, stands in the cause
     with closing(repo):
-        repo.git.update_environment(**_ENVIRONMENT)
+        repo.git.update_environment(**environment)
         repository = Repository(repo, target)
         commit = _find(repository, ref, shown)
         repository.run("checkout", "--quiet", "--detach", commit)

@@ -1,11 +1,17 @@
 """A directory -> the commit that is checked out there, and where it came from. Never writes."""
 
+import logging
 import os
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
+
+log = logging.getLogger(__name__)
+NOT_TRUSTED = "dubious ownership"
+"""In what git says of a repository that belongs to another user: see its `safe.directory`."""
 
 
 def head_commit(directory: Path) -> str | None:
@@ -60,12 +66,21 @@ def without_credentials(address: str) -> str:
     return urlunsplit((parts.scheme, host, parts.path, "", ""))
 
 
+@cache
+def _tell_once(directory: Path) -> None:
+    log.warning(
+        "git does not read the repository around %s, because its directory is somebody else's; so "
+        "its commit is not known. If you trust it: git config --global --add safe.directory DIR",
+        directory,
+    )
+
+
 def _ask_git(directory: Path, *words: str) -> str | None:
     try:
         answer = subprocess.run(  # noqa: S603  (fixed words; paths come after --)
             ["git", *words],  # noqa: S607  (the user's own git)
             cwd=directory,
-            env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},
+            env={**os.environ, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"},
             capture_output=True,
             text=True,
             timeout=10,
@@ -73,4 +88,6 @@ def _ask_git(directory: Path, *words: str) -> str | None:
         )
     except (OSError, subprocess.TimeoutExpired):
         return None  # no git here: what it would tell is left out
+    if NOT_TRUSTED in answer.stderr:
+        _tell_once(directory)
     return answer.stdout.strip() or None

@@ -3,7 +3,8 @@
 import re
 from urllib.parse import quote
 
-from reconciler.git.branch import Checkout, current_branch, lacks_signature
+from reconciler.git.branch import wants_signatures
+from reconciler.git.checkout import Checkout, current_branch
 from reconciler.git.head import origin_url
 
 _ADDRESS = re.compile(
@@ -13,14 +14,14 @@ _ADDRESS = re.compile(
 
 def review_steps(checkout: Checkout, branch: str, base: str) -> list[str]:
     """Commands and an address to open, in order. `base` is what the branch started from."""
-    steps = _share(checkout, branch, base)
-    if lacks_signature(checkout, branch):
+    steps = _push_and_open(checkout, branch, base)
+    if wants_signatures(checkout):
         sign = f"git switch {branch} && git commit --amend --no-edit -S"
-        steps.insert(0, f"{sign}  (the commit is not signed: read it, then sign it)")
+        return [f"{sign}  (commit.gpgsign is set, and this commit is not signed)", *steps]
     return steps
 
 
-def _share(checkout: Checkout, branch: str, base: str) -> list[str]:
+def _push_and_open(checkout: Checkout, branch: str, base: str) -> list[str]:
     origin = origin_url(checkout.directory)
     if origin is None:
         return [

@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from reconciler.errors import ConfigError
+from reconciler.git.head import NOT_TRUSTED
 
 if TYPE_CHECKING:
     import git
@@ -153,6 +154,12 @@ class Repository:
                 with_extended_output=False,
             )
         except git.GitCommandError as error:
+            if NOT_TRUSTED in str(error.stderr):
+                raise ConfigError(
+                    "git does not read this repository, because its directory is somebody else's",
+                    where=str(self.top),
+                    fix=f"if you trust it: git config --global --add safe.directory {self.top}",
+                ) from error
             raise ConfigError(
                 f"git {words[0]} failed: {_last_line(error.stderr)}", where=str(self.top)
             ) from error
@@ -179,7 +186,9 @@ def open_repository(directory: Path) -> Iterator[Repository]:
         ) from error
     try:
         repo.git.update_environment(GIT_OPTIONAL_LOCKS="0", GIT_TERMINAL_PROMPT="0")
-        yield Repository(repo, directory)
+        repository = Repository(repo, directory)
+        repository.run("rev-parse", "--git-dir")  # says where git trusts the directory's owner not
+        yield repository
     finally:
         repo.close()
 

@@ -1,23 +1,23 @@
 """One document of a manifest file put in, replaced or taken out; every other byte stays. Pure.
 
 No YAML is written anew but the document in question: comments, order, quotes and blank lines of
-the others are somebody's work. What comes out is parsed again and compared with what was meant.
+the others are somebody's work. A comment goes only with a document that it is certainly of: between
+its lines, between its `---` and its first line, or above the first document where a blank line sets
+it apart from the head of the file. What comes out is parsed again and compared with what was meant.
 """
 
-import re
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import yaml
-from yaml.events import DocumentStartEvent, StreamEndEvent
+from yaml.events import DocumentStartEvent, ScalarEvent, StreamEndEvent
 
 from reconciler.errors import ConfigError, ManifestError
 from reconciler.manifest.files import ManifestFile
 from reconciler.strict_yaml import MAX_EVENTS
 from reconciler.strict_yaml import load as load_yaml
 from reconciler.strict_yaml.source import decode, open_parser
-
-_RIGHTS = re.compile(rb"copyright|licen[cs]e|spdx-", re.IGNORECASE)
 
 
 def write_document(document: Mapping[str, Any]) -> bytes:
@@ -39,22 +39,24 @@ def remove_document(file: ManifestFile, index: int) -> bytes | None:
     if all(item is None for item in wanted):
         return None
     lines = file.data.splitlines(keepends=True)
-    place = _segment(file.data, lines, index)
-    before, after = lines[: place.start], lines[place.end :]
-    while after and not after[0].strip() and (not before or not before[-1].strip()):
-        del after[0]
-    return _checked(file, b"".join(before + after), wanted)
+    at = _segment(file.data, lines, index)
+    return _checked(file, b"".join(lines[: at.start] + lines[at.behind :]), wanted)
 
 
 def replace_document(file: ManifestFile, index: int, document: Mapping[str, Any]) -> bytes:
-    """The file with another document in place of one. Raises `ConfigError`."""
+    """The file with another document in place of one; comments above its first line stay.
+
+    Raises `ConfigError`.
+    """
     wanted = _data(file.data)
     wanted[index] = dict(document)
     lines = file.data.splitlines(keepends=True)
-    place = _segment(file.data, lines, index)
-    before, after = b"".join(lines[: place.content]), b"".join(lines[place.end :])
-    dashes = b"---\n" if place.inline else b""
-    return _checked(file, before + dashes + write_document(document) + after, wanted)
+    at = _segment(file.data, lines, index)
+    before = lines[: at.content]
+    if at.marked and at.content == at.mark:
+        before.append(b"---\n")
+    text = [*before, write_document(document), *lines[at.behind :]]
+    return _checked(file, b"".join(text), wanted)
 
 
 def _checked(file: ManifestFile, data: bytes, wanted: list[Any]) -> bytes:
@@ -75,66 +77,81 @@ def _data(data: bytes) -> list[Any]:
     return [document.data for document in load_yaml(data, "")]
 
 
-class _Place(NamedTuple):
-    """Where a document stands, in 0-based lines.
+@dataclass(frozen=True, slots=True)
+class _Segment:
+    """The 0-based lines of a document.
 
-    `start` is the first line that goes with it, `content` its first line but for comments, `end`
-    the one behind its last. `inline`: the content begins on the line of the `---`.
+    `mark` is where it begins for YAML, by a `---` if it is `marked`, `content` its first line of
+    data. `start` is the first line that goes with it, `behind` the first that does not.
     """
 
     start: int
+    mark: int
+    marked: bool
     content: int
-    end: int
-    inline: bool
+    behind: int
 
 
-def _segment(data: bytes, lines: list[bytes], index: int) -> _Place:
-    """Find a document, and leave comments to others where they may be theirs.
-
-    Comments between a `---` and its document belong to that one; those before the first document
-    and those in the first column above a `---` or at the end of the file do not.
-    """
-    starts = _starts(data)
-    line, marked, content = starts[index]
-    following = [number for number, _, _ in starts[index + 1 :]]
-    end = following[0] if following else len(lines)
-    start = line if index or marked else _header(lines, line)
-    return _Place(start, content, _foot(lines, content, end), marked and content == line)
+def _segment(data: bytes, lines: list[bytes], index: int) -> _Segment:
+    spans = _spans(data)
+    span = spans[index]
+    end = spans[index + 1].mark if index + 1 < len(spans) else len(lines)
+    start = span.mark
+    if index == 0 and not span.marked:
+        start = _head(lines, span.content)
+    return _Segment(start, span.mark, span.marked, span.content, _behind(lines, span.last, end))
 
 
-def _starts(data: bytes) -> list[tuple[int, bool, int]]:
-    """The line on which each document starts, whether with `---`, and the line of its content."""
-    found = []
+@dataclass(slots=True)
+class _Span:
+    """What the parser says of a document; `last` is the last line on which a value ends."""
+
+    mark: int
+    marked: bool
+    content: int = -1
+    last: int = -1
+
+
+def _spans(data: bytes) -> list[_Span]:
+    found: list[_Span] = []
     next_event = open_parser(decode(data))
     for _ in range(MAX_EVENTS):
         event: Any = next_event()
         if type(event) is StreamEndEvent:
             break
+        start: Any = event.start_mark
         if type(event) is DocumentStartEvent:
-            mark: Any = event.start_mark
-            root: Any = next_event()
-            found.append((mark.line, bool(event.explicit), root.start_mark.line))
+            found.append(_Span(start.line, bool(event.explicit)))
+        elif found:
+            span = found[-1]
+            if span.content < 0:
+                span.content = max(span.mark, start.line)
+            end: Any = event.end_mark
+            if type(event) is ScalarEvent:  # a block scalar ends at the start of the next line
+                span.last = max(span.last, end.line - (end.column == 0))
     return found
 
 
-def _header(lines: list[bytes], content: int) -> int:
-    """Where the first document starts: behind the comments that are the file's.
+def _head(lines: list[bytes], content: int) -> int:
+    """Where the first document starts: behind the head of the file, which may be a licence.
 
-    Those are what a blank line sets apart, the line for an editor, and a notice of rights.
+    Comments right above the document are its own only if a blank line parts them from others.
     """
     blank = [number for number in range(content) if not lines[number].strip()]
-    if blank:
-        return blank[-1] + 1
-    if any(_RIGHTS.search(line) for line in lines[:content]):
-        return content
-    schema = [n for n in range(content) if b"yaml-language-server" in lines[n]]
-    return schema[-1] + 1 if schema else 0
+    above = [number for number in blank if any(line.strip() for line in lines[:number])]
+    return above[-1] + 1 if above else content
 
 
-def _foot(lines: list[bytes], content: int, end: int) -> int:
-    """The line behind the last of a document: comments in the first column below are no part."""
-    first, comments = end, False
-    while first > content + 1 and (not lines[first - 1].strip() or lines[first - 1][:1] == b"#"):
-        first -= 1
-        comments = comments or lines[first][:1] == b"#"
-    return first if comments else end
+def _behind(lines: list[bytes], last: int, end: int) -> int:
+    """The end of a document: before the comments at the left margin that come last.
+
+    They may be about the next document, or the foot of the file. Those that are indented are of
+    this one.
+    """
+    behind = end
+    for number in range(end - 1, last, -1):
+        if lines[number].startswith(b"#"):
+            behind = number
+        elif lines[number].strip():
+            break
+    return behind

@@ -1,12 +1,16 @@
 """A plan, outcomes or objects -> the few lines a model needs first, as JSON. Pure.
 
 Texts of manifests and live objects are data: they stand in JSON strings only, with every control,
-format and separator character escaped, and long ones are cut. No secret value enters.
+format and separator character escaped, and long ones are cut; of long lists a part is shown, and
+the rest counted. Only a manifest that is there to be altered is exact: ASCII, and as JSON escapes.
+No secret value enters.
 """
 
+import itertools
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from reconciler.agent import Proposal
@@ -19,36 +23,81 @@ from reconciler.resource import LiveResource, Resource, redact
 MOST_CHANGES = 20
 """Changes that a summary names; the plan's resource holds all of them."""
 MOST_OBJECTS = 50
+LARGEST = 16_000
+"""Characters of an answer, at most."""
+_LARGEST_MANIFEST = 4_000
+_MOST_ITEMS = (60, 30, 15, 8, 4, 2)
+"""Items of each list and mapping of an answer: the first of these with which it is small enough."""
 _LONGEST_TEXT = 500
 _CUT = re.compile(r"\.\.\. \(\d+ more characters\)$")
+_ESCAPE = re.compile(r"\\(x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8}|u\{[0-9a-f]+\})")
+_EXACT = "\ue000exact\ue000"  # in no cleaned text: private characters are escaped there
 _MOST_FIELDS = 12
 
 
-def as_text(value: Any) -> str:
-    """The value as JSON whose strings are of one line each and hold nothing invisible."""
-    return json.dumps(_clean(value), ensure_ascii=False, indent=1)
+@dataclass(frozen=True, slots=True)
+class Exact:
+    """A value of an answer that is to be read back without loss."""
+
+    value: Any
+
+    def text(self) -> str:
+        """As JSON of printable ASCII alone."""
+        return json.dumps(self.value, ensure_ascii=True).replace("\x7f", "\\u007f")
 
 
-def _clean(value: Any) -> Any:
+def as_text(answer: Mapping[str, Any]) -> str:
+    """The answer as JSON whose strings are of one line each and hold nothing invisible."""
+    text = ""
+    for most in _MOST_ITEMS:
+        exact: list[str] = []
+        cleaned = {name: _clean(item, most, exact) for name, item in answer.items()}
+        text = json.dumps(cleaned, ensure_ascii=False, indent=1)
+        for item in exact:
+            text = text.replace(f'"{_EXACT}"', item, 1)
+        if len(text) <= LARGEST:
+            break
+    return text
+
+
+def _clean(value: Any, most: int, exact: list[str]) -> Any:
     if isinstance(value, str):
         return one_line(value, _LONGEST_TEXT)
+    if isinstance(value, Exact):
+        exact.append(value.text())
+        return _EXACT
+    more = len(value) - most if isinstance(value, Mapping | list | tuple) else 0
     if isinstance(value, Mapping):
-        return {_clean(str(name)): _clean(item) for name, item in value.items()}
+        shown = itertools.islice(value.items(), most)
+        found = {one_line(name, 300): _clean(item, most, exact) for name, item in shown}
+        return found | ({"...": f"{more} more"} if more > 0 else {})
     if isinstance(value, list | tuple):
-        return [_clean(item) for item in value]
+        items = [_clean(item, most, exact) for item in value[:most]]
+        return [*items, f"... {more} more"] if more > 0 else items
     return value
 
 
-def cut_texts(value: Any) -> Iterator[str]:
-    """The texts in a value that end as those do that were cut for an answer."""
-    if isinstance(value, str) and _CUT.search(value):
-        yield value[-60:]
+def shown_forms(value: Any, stated: Any) -> Iterator[str]:
+    """The texts in a value that look like what an answer shows in place of the real text.
+
+    They end as those do that were cut, or hold an escape that no text of `stated` has.
+    """
+    known = set(_texts(stated))
+    for text in _texts(value):
+        if text not in known and (_CUT.search(text) or _ESCAPE.search(text)):
+            yield text[-60:]
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
     elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from cut_texts(item)
+        for name, item in value.items():
+            yield str(name)
+            yield from _texts(item)
     elif isinstance(value, list | tuple):
         for item in value:
-            yield from cut_texts(item)
+            yield from _texts(item)
 
 
 def plan_answer(plan: Plan, *, uri: str, applicable: bool) -> dict[str, Any]:
@@ -71,9 +120,16 @@ def plan_answer(plan: Plan, *, uri: str, applicable: bool) -> dict[str, Any]:
             for item in plan.failures
         ]
     if plan.detached:
-        answer["not_ours"] = [f"{item.kind} {item.name}: {item.reason}" for item in plan.detached]
+        answer["not_ours"] = [
+            {"kind": item.kind, "name": item.name, "id": item.uid, "reason": item.reason}
+            for item in plan.detached[:MOST_CHANGES]
+        ]
+        if len(plan.detached) > MOST_CHANGES:
+            answer["not_ours_not_shown"] = f"{len(plan.detached) - MOST_CHANGES} more, in {uri}"
     if plan.warnings:
         answer["warnings"] = list(plan.warnings[:MOST_CHANGES])
+        if len(plan.warnings) > MOST_CHANGES:
+            answer["warnings_not_shown"] = f"{len(plan.warnings) - MOST_CHANGES} more, in {uri}"
     answer["next"] = _next_step(plan, applicable=applicable)
     return answer
 
@@ -157,7 +213,12 @@ def proposal_answer(proposal: Proposal) -> dict[str, Any]:
 
 def desired_answer(desired: Resource, manifest: Any) -> dict[str, Any]:
     """What a manifest states: the document itself, and the form in which it is compared."""
-    return {"file": str(desired.source), "manifest": manifest, "compared": redact(desired.spec)}
+    exact = Exact(manifest)
+    answer: dict[str, Any] = {"file": str(desired.source), "manifest": exact}
+    if (size := len(exact.text())) > _LARGEST_MANIFEST:
+        answer["manifest"] = None
+        answer["manifest_left_out"] = f"it has {size} characters: a person edits the file itself"
+    return {**answer, "compared": redact(desired.spec)}
 
 
 def object_answer(
@@ -173,7 +234,7 @@ def object_answer(
             "spec": redact(item.spec),
         }
         if item.updated_by or item.updated_at:
-            found["last_change"] = f"{item.updated_by or '?'} at {item.updated_at or '?'}"
+            found["last_change"] = {"by": item.updated_by, "at": item.updated_at}
         answer["live"].append(found)
     return answer
 

@@ -77,9 +77,7 @@ class Objects:
 
     def manifest_of(self, resource: Resource) -> Any:
         """The document that states a resource, as it stands in its file."""
-        path = self.root / resource.source.file
-        documents = load_yaml(path.read_bytes(), resource.source.file)
-        return next(item.data for item in documents if item.line == resource.source.line)
+        return _document(self.root, resource)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +108,13 @@ class Workspace:
         """Every resource of the manifests, read without network, credentials or variables."""
         found, _ = read_every_target(read_config(self._place))
         return found
+
+    def manifest(self, address: str) -> Any:
+        """The document that states an address now; None if there is none."""
+        config = read_config(self._place)
+        found, _ = read_every_target(config)
+        stated = next((item for item in found if item.key.address == address), None)
+        return None if stated is None else _document(config.root, stated)
 
     def plan(self, selection: Selection) -> Shown:
         """Make a plan and keep it under its digest."""
@@ -167,13 +172,14 @@ class Workspace:
         with self._applying, open_session(request) as session:
             whole = plan_everything(session)
             fresh = finish_plan(whole, narrow(whole, request.selection), session, request)
-            _require_same(digest, shown, fresh, session.header.description)
             if not fresh.complete:
+                failure = fresh.failures[0]
                 raise ReconcileError(
-                    "nothing was applied, because the plan is incomplete",
-                    where=", ".join(item.system for item in fresh.failures),
-                    fix="call plan: it says which system could not be read, and why",
+                    f"nothing was applied, because the plan is incomplete: {failure.reason}",
+                    where=failure.system,
+                    fix=failure.fix or "call plan again when it can be read",
                 )
+            _require_same(digest, shown, fresh, session.header.description)
             crew = Crew(session.providers, session.executor, _Quiet(), self._stop)
             return fresh, apply_plan(fresh, crew)
 
@@ -200,6 +206,11 @@ class Workspace:
         # A model is no person: its patterns select, and approve nothing.
         selected = replace(selection, approves=False)
         return _Request(self._place, self._target, selected, self._parallelism)
+
+
+def _document(root: Path, resource: Resource) -> Any:
+    documents = load_yaml((root / resource.source.file).read_bytes(), resource.source.file)
+    return next(item.data for item in documents if item.line == resource.source.line)
 
 
 def _require_same(digest: str, shown: Shown | None, fresh: Plan, description: str) -> None:

@@ -116,6 +116,5 @@ def _data(text: str) -> str:
 
 
 def _property(text: str) -> str:
-    """A path keeps its characters, encoded where they would end the property or the line."""
-    text = _data("".join(text.splitlines())).replace(":", "%3A").replace(",", "%2C")
-    return text.replace("##[", "#\\x23[")
+    """A path keeps its characters, but for those that would end the property or change a screen."""
+    return _data(visible(text)).replace(":", "%3A").replace(",", "%2C")

@@ -1,49 +1,39 @@
-"""A change -> what applying it does, in sentences, for each kind. Pure.
+"""A change -> what applying it does to the live object, in sentences, by kind. Pure.
 
-An asset of Run:ai is changed in place and keeps its id. An image never is: every write makes one
-with the wanted content and labels, or finds it, and moves the tag.
+Assets of Run:ai are objects with an id that is changed in place. An image never changes: its tag is
+made to stand for another one (see `reconciler.providers.docker.image`).
 """
 
 from collections.abc import Iterator
-from typing import Any, assert_never
+from typing import assert_never
 
-from reconciler.kinds.environment import IMAGE_KIND
 from reconciler.plan import Action, Change, Plan
 from reconciler.render.escape import literal
 from reconciler.render.model_text import one_line
-from reconciler.resource import SENSITIVE, Secret, redact
+from reconciler.resource import Spec
 
-LONGEST = 200
-"""Characters of one value in an explanation."""
+_LONGEST = 200
+IMAGE = "RayfineImage"
 
 
-def describe_effects(change: Change, plan: Plan) -> Iterator[str]:
-    """What applying a change of a plan does, sentence by sentence."""
+def effects(change: Change, plan: Plan) -> Iterator[str]:
+    """What applying this change does, in order; of a refused one, what would clear it."""
     if change.refusal is not None:
         yield "Nothing is done to it, as long as it is refused."
         yield f"To clear it: {one_line(change.refusal.fix)}."
-    elif change.action is Action.UNCHANGED:
-        yield "Nothing: it is as it should be."
-    elif change.key.kind == IMAGE_KIND:
-        yield from _of_image(change, plan)
+    elif change.key.kind == IMAGE:
+        yield from _on_image(change, plan)
     else:
-        yield from _of_asset(change, plan)
+        yield from _on_asset(change, plan)
 
 
-def shown_value(value: Any) -> str:
-    """A value as in a plan, escaped and cut; a secret is never shown."""
-    if isinstance(value, Secret):
-        return SENSITIVE
-    return one_line(literal(redact(value)), LONGEST)
-
-
-def _of_asset(change: Change, plan: Plan) -> Iterator[str]:
+def _on_asset(change: Change, plan: Plan) -> Iterator[str]:
     match change.action:
         case Action.CREATE:
             yield f"One object is created, with the mark of stack {plan.stack}."
             if change.desired and change.desired.depends_on:
                 first = ", ".join(key.address for key in change.desired.depends_on)
-                yield f"Before it: {one_line(first, LONGEST)}."
+                yield f"Before it: {one_line(first, _LONGEST)}."
         case Action.UPDATE:
             yield "The object is changed in place: its id stays, and whoever uses it goes on."
         case Action.REPLACE:
@@ -57,55 +47,43 @@ def _of_asset(change: Change, plan: Plan) -> Iterator[str]:
             if change.fields:
                 yield "It is changed to what the manifest states at the same time."
         case Action.UNCHANGED:
-            return
+            yield "Nothing: it is as it should be."
         case _:
             assert_never(change.action)
 
 
-def _of_image(change: Change, plan: Plan) -> Iterator[str]:
-    if change.action is Action.DELETE:
-        yield "Its tags are removed from the engine, after every other change has succeeded."
-        yield "Not while a container uses it, a stopped one as well: that fails."
-        yield "Nothing is removed from a registry: what was pushed stays there."
-        return
+def _on_image(change: Change, plan: Plan) -> Iterator[str]:
+    match change.action:
+        case Action.CREATE | Action.UPDATE | Action.REPLACE | Action.ADOPT:
+            yield from _made(change, plan)
+        case Action.DELETE:
+            yield "Its tags are removed from the engine, after every other change has succeeded."
+            yield "It is not deleted while there are containers of it, stopped ones as well."
+            yield "Nothing is deleted from a registry."
+        case Action.UNCHANGED:
+            yield "Nothing: it is as it should be."
+        case _:
+            assert_never(change.action)
+
+
+def _made(change: Change, plan: Plan) -> Iterator[str]:
+    """An image is built or found, and its tag put on it."""
     assert change.desired is not None
     spec = change.desired.spec
-    tag, mark = shown_value(spec["tag"]), f"with the mark of stack {plan.stack} in its labels"
+    yield "An image is built of what the manifest states, unless its content is there already."
     if spec.get("push"):
-        yield (
-            "The content is built and pushed, unless its registry has it already; then "
-            f"{tag} names it there, {mark}."
-        )
-    else:
-        yield (
-            "The content is built, unless the engine has it already under its :src- tag; then "
-            f"{tag} names it, {mark}."
-        )
-    yield from _of_old_image(change, tag)
-    users = [item.address for item in plan.changes if _refers(item, change)]
-    if users:
-        yield f"After it: {one_line(', '.join(users), LONGEST)}."
-
-
-def _of_old_image(change: Change, tag: str) -> Iterator[str]:
-    """What becomes of the image that is there."""
-    if change.action is Action.CREATE or change.live is None or change.desired is None:
+        yield "It is pushed, unless its registry has it already."
+    yield f"Its labels say that it belongs to stack {plan.stack}, and {_tag(spec)} stands for it."
+    if change.live is None:
         return
-    if change.action is Action.ADOPT:
-        yield "The image that has the tag now loses it and stays otherwise."
-    else:
-        yield "The image's id changes, unless only its tag was missing."
-    yield (
-        f"Containers made of the old image go on with it; what starts {tag} from then on "
-        "gets the new one."
-    )
+    yield "Its id is another one, if content or labels differ: nothing is changed in place."
+    yield "Containers of the image that was there go on with that one; new ones take the new."
     old = change.live.spec.get("tag")
-    if old and old != change.desired.spec["tag"] and not change.desired.spec.get("push"):
-        yield (
-            f"The old tag {shown_value(old)} and the :src- tags beside it are removed from the "
-            "engine."
-        )
+    if old not in (None, spec.get("tag")) and not spec.get("push"):
+        name = _tag(change.live.spec)
+        yield f"The old tag {name} is removed, or stays while a container uses it."
+    yield "Assets whose manifests refer to it are changes of their own, applied after it."
 
 
-def _refers(item: Change, to: Change) -> bool:
-    return item.pending and item.desired is not None and to.key in item.desired.depends_on
+def _tag(spec: Spec) -> str:
+    return one_line(literal(spec.get("tag", "")), _LONGEST)

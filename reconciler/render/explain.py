@@ -11,10 +11,13 @@ from typing import Any, assert_never
 
 from reconciler.diff import FieldChange
 from reconciler.plan import Action, Change, Plan
-from reconciler.render.effects import LONGEST, describe_effects, shown_value
+from reconciler.render.effects import IMAGE, effects
+from reconciler.render.escape import literal
 from reconciler.render.model_text import one_line
-from reconciler.resource import leaves
+from reconciler.resource import SENSITIVE, Secret, leaves, redact
 from reconciler.review import Cause, Origin
+
+_LONGEST = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +52,15 @@ def explain_change(
 ) -> Explanation:
     """Explain one change of a plan. `used_by` is what uses the live object, as providers say it."""
     return Explanation(
-        address=one_line(change.address, LONGEST),
+        address=one_line(change.address, _LONGEST),
         action=change.action.value,
         refused=change.refusal.kind.value if change.refusal else "",
         manifest=_manifest(change),
-        live_id=one_line(change.live.uid, LONGEST) if change.live else "",
+        live_id=one_line(change.live.uid, _LONGEST) if change.live else "",
         why=(*_why(change, plan), *_cause(cause)),
         fields=tuple(_fields(change)),
-        used_by=tuple(one_line(user, LONGEST) for user in used_by or change.used_by),
-        applying=tuple(describe_effects(change, plan)),
+        used_by=tuple(one_line(user, _LONGEST) for user in used_by or change.used_by),
+        applying=tuple(effects(change, plan)),
     )
 
 
@@ -90,7 +93,7 @@ def _manifest(change: Change) -> str:
     if change.desired is None:
         return ""
     source = change.desired.source
-    return one_line(source if source.line else source.file, LONGEST)
+    return one_line(source if source.line else source.file, _LONGEST)
 
 
 def _why(change: Change, plan: Plan) -> Iterator[str]:
@@ -103,12 +106,13 @@ def _why(change: Change, plan: Plan) -> Iterator[str]:
         case Action.REPLACE:
             yield f"{_object(change)} bears its mark, and is not what {where} states."
             names = ", ".join(item.name for item in change.fields if item.forces_replacement)
-            yield f"It cannot be changed in place: {one_line(names, LONGEST)}."
+            yield f"It cannot be changed in place: {one_line(names, _LONGEST)}."
         case Action.DELETE:
             yield from _why_deleted(change, plan)
         case Action.ADOPT:
             same = "is" if not change.fields else "is not"
-            yield f"{where} states it; {_object(change)} has its name and scope."
+            place = "its tag" if change.key.kind == IMAGE else "its name and scope"
+            yield f"{where} states it; {_object(change)} has {place}."
             yield f"That object bears no mark of this stack, and {same} what the manifest states."
         case Action.UNCHANGED:
             count = len(list(leaves(change.desired.spec))) if change.desired else 0
@@ -122,6 +126,9 @@ def _why(change: Change, plan: Plan) -> Iterator[str]:
 
 
 def _why_deleted(change: Change, plan: Plan) -> Iterator[str]:
+    if change.deposed and change.key.kind == IMAGE:
+        yield f"{_object(change)} bears the mark of this address, but its tag is another one."
+        return
     if change.deposed:
         yield f"{_object(change)} was left over when a replacement of this address was interrupted."
         return
@@ -132,7 +139,7 @@ def _why_deleted(change: Change, plan: Plan) -> Iterator[str]:
 def _object(change: Change) -> str:
     if change.live is None:
         return "No live object"
-    return f"The live object {shown_value(change.live.name)} [id={one_line(change.live.uid, 80)}]"
+    return f"The live object {_shown(change.live.name)} [id={one_line(change.live.uid, 80)}]"
 
 
 def _cause(cause: Cause | None) -> Iterator[str]:
@@ -144,10 +151,10 @@ def _cause(cause: Cause | None) -> Iterator[str]:
     elif edit is not None:
         yield (
             f"The manifest was changed by commit {one_line(edit.commit[:12])} "
-            f"({shown_value(edit.author)}, {one_line(edit.when, 40)}): {shown_value(edit.subject)}."
+            f"({_shown(edit.author)}, {one_line(edit.when, 40)}): {_shown(edit.subject)}."
         )
     if cause.origin in (Origin.DRIFT, Origin.BOTH):
-        who = f" by {shown_value(cause.changed_by)}" if cause.changed_by else ""
+        who = f" by {_shown(cause.changed_by)}" if cause.changed_by else ""
         when = f" at {one_line(cause.changed_at, 40)}" if cause.changed_at else ""
         last = f", last{who}{when}" if who or when else ""
         yield f"The live object was changed outside of Git{last}."
@@ -164,9 +171,9 @@ def _fields(change: Change) -> Iterator[FieldReason]:
 
 
 def _reason(field: FieldChange, *, created: bool = False, will: str = "is") -> FieldReason:
-    live = None if field.before is None else shown_value(field.before)
-    stated = None if field.after is None else shown_value(field.after)
-    name = one_line(field.name, LONGEST)
+    live = None if field.before is None else _shown(field.before)
+    stated = None if field.after is None else _shown(field.after)
+    name = one_line(field.name, _LONGEST)
     if created:
         words = f"{name} {will} set to {stated}."
     elif stated is None:
@@ -180,3 +187,10 @@ def _reason(field: FieldChange, *, created: bool = False, will: str = "is") -> F
     if field.forces_replacement:
         words += f" This cannot be changed in place, so the object {will} replaced."
     return FieldReason(name, live, stated, field.sensitive, field.forces_replacement, words)
+
+
+def _shown(value: Any) -> str:
+    """A value as in a plan, escaped and cut; a secret is never shown."""
+    if isinstance(value, Secret):
+        return SENSITIVE
+    return one_line(literal(redact(value)), _LONGEST)

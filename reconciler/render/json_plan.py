@@ -10,7 +10,15 @@ from datetime import datetime
 from typing import Any
 
 from reconciler.diff import FieldChange
-from reconciler.plan import PLAN_FORMAT, Action, Change, Plan, PlanRow
+from reconciler.plan import (
+    DOCUMENT_DIGEST,
+    PLAN_FORMAT,
+    Action,
+    Change,
+    Plan,
+    PlanRow,
+    digest_document,
+)
 from reconciler.render.escape import log_safe_json
 from reconciler.render.json_text import indented
 from reconciler.render.summary import count
@@ -36,7 +44,7 @@ def render_json(plan: Plan, header: Header, made_at: datetime, version: str) -> 
 def plan_document(plan: Plan, header: Header, made_at: datetime, version: str) -> dict[str, Any]:
     """The JSON plan as plain values."""
     counts = count(plan.changes)
-    return {
+    document: dict[str, Any] = {
         "format_version": PLAN_FORMAT,
         "timestamp": made_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "applyable": plan.complete and bool(plan.pending) and not header.offline,
@@ -54,6 +62,7 @@ def plan_document(plan: Plan, header: Header, made_at: datetime, version: str) -
             "stack": plan.stack,
             "commit": header.commit or None,
             "digest": plan.digest(),
+            DOCUMENT_DIGEST: "",
             "offline": header.offline,
             "selection": {
                 "only": list(header.selection.only),
@@ -87,6 +96,8 @@ def plan_document(plan: Plan, header: Header, made_at: datetime, version: str) -
             "warnings": list(plan.warnings),
         },
     }
+    document["reconciler"][DOCUMENT_DIGEST] = digest_document(document)
+    return document
 
 
 def _review(review: Review) -> dict[str, Any]:

@@ -66,13 +66,18 @@ def _results(problems: Sequence[Problem], ids: list[str], directory: str) -> lis
                 "ruleId": problem.rule,
                 "ruleIndex": ids.index(problem.rule),
                 "level": "error",
-                "message": {"text": text},
+                "message": {"text": _plain(text)},
                 "locations": [{"physicalLocation": _location(problem, directory)}],
                 "partialFingerprints": {"reconcile/v1": _fingerprint(same, seen[same])},
             }
         )
         seen[same] += 1
     return results
+
+
+def _plain(text: str) -> str:
+    """Plain text for SARIF 3.11.5 and 3.11.6: no embedded link, as brackets would make one."""
+    return text.replace("\\", "\\\\").replace("[", "\\[").replace("]", "\\]")
 
 
 def _location(problem: Problem, directory: str) -> dict[str, Any]:

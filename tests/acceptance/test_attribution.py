@@ -292,6 +292,21 @@ def test_what_is_no_ref(branch: Project, ref: str) -> None:
     assert f"there is no commit {ref!r}" in ran.err
 
 
+def test_a_repository_of_somebody_else(
+    branch: Project, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As in the container of a job, whose user is not the one that checked out."""
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    ran = branch.reconcile("plan")
+    assert " · commit " not in ran.out
+    assert caplog.text.count("its directory is somebody else's") == 1
+    assert "safe.directory" in caplog.text
+    ran = branch.reconcile("plan", "--since=main")
+    assert ran.code == 1
+    assert "its directory is somebody else's" in ran.err
+    assert f"git config --global --add safe.directory {branch.directory}" in ran.err
+
+
 def test_outside_of_a_repository(world: Project) -> None:
     world.write(environment())
     ran = world.reconcile("plan", "--since", "main")

@@ -152,3 +152,14 @@ def test_a_ref_without_a_repository(world: Project) -> None:
     ran = world.reconcile("plan", "--ref", "main")
     assert ran.code == 1
     assert "--ref goes with --repo" in ran.err
+
+
+def test_what_the_caller_configures_in_variables_counts(
+    origin: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
+    monkeypatch.setenv("GIT_CONFIG_KEY_0", f"url.{origin.directory.as_uri()}.insteadOf")
+    monkeypatch.setenv("GIT_CONFIG_VALUE_0", "https://git.invalid/team/models")
+    ran = plan(origin, "https://git.invalid/team/models", "--ref", "work")
+    assert ran.code == 0, ran.err
+    assert "Plan: 2 to add" in ran.out

@@ -1,11 +1,13 @@
 """A saved plan is applied as reviewed, or refused with what moved (law 8)."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from reconciler.plan import digest_document
 from tests.acceptance.live_side import assets, create_live, delete_live, edit_live, named
 from tests.acceptance.project import Project, Ran, environment
 
@@ -95,7 +97,7 @@ def test_a_guard_that_was_loosened_afterwards(world: Project) -> None:
     assert len(assets(world)) == 1
 
 
-@pytest.mark.parametrize("change", ["cut", "digest", "action"])
+@pytest.mark.parametrize("change", ["cut", "digest", "action", "value", "field", "selection"])
 def test_a_plan_file_that_was_edited(world: Project, change: str) -> None:
     world.write(environment(), environment("stays"))
     world.apply()
@@ -106,6 +108,12 @@ def test_a_plan_file_that_was_edited(world: Project, change: str) -> None:
         document["resource_changes"] = document["resource_changes"][1:]
     elif change == "digest":
         document["resource_changes"][0]["reconciler"]["live_digest"] = "sha256:" + "0" * 64
+    elif change == "value":
+        document["resource_changes"][0]["change"]["before"]["image"] = "innocent:1"
+    elif change == "field":
+        document["resource_changes"][0]["reconciler"]["source"] = {"file": "x", "line": 1}
+    elif change == "selection":
+        document["reconciler"]["selection"]["only"] = [ADDRESS]
     else:
         document["resource_changes"][0]["reconciler"]["action"] = "update"
     file.write_text(json.dumps(document))
@@ -133,3 +141,86 @@ def test_the_plan_that_was_reviewed_is_applied(world: Project) -> None:
     assert ran.code == 0, ran.err
     assert named(world, "train")["spec"]["image"] == "busybox:2"
     assert {item["meta"]["name"] for item in assets(world)} == {"train", "new"}
+
+
+def forged(file: Path, alter: Callable[[dict[str, Any]], object]) -> None:
+    """Alter a saved plan and make its own digest fit again, as anybody can."""
+    document = json.loads(file.read_text())
+    alter(document)
+    document["reconciler"]["document_digest"] = digest_document(document)
+    file.write_text(json.dumps(document))
+
+
+def test_a_forged_file_widens_nothing_beside_a_digest(world: Project) -> None:
+    """What was reviewed refuses the deletion; a file that says it was named changes nothing."""
+    world.configure(guards={"max_deletes": 0, "free_deletes": 0})
+    world.write(environment(), environment("stays"))
+    world.apply()
+    world.write(environment("stays"))
+    file = saved(world)
+    digest = json.loads(file.read_text())["reconciler"]["digest"]
+
+    def widen(document: dict[str, Any]) -> None:
+        document["reconciler"]["selection"]["only"] = ["RunaiEnvironment.*", ADDRESS]
+        document["resource_changes"][0]["reconciler"]["refusal"] = None
+
+    forged(file, widen)
+    ran = world.reconcile("apply", str(file), "--expect-digest", digest, "--apply")
+    assert ran.code in (3, 4), ran.out + ran.err
+    assert len(assets(world)) == 2
+    words = ("--expect-digest", digest, "--apply", f"--allow-destroy={ADDRESS}")
+    assert world.reconcile("apply", str(file), *words).code == 0
+    assert len(assets(world)) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("resource_changes", 0, "reconciler", "fields", 0, "path"), 7),
+        (("resource_changes", 0, "reconciler", "used_by"), "everybody"),
+        (("resource_changes", 0, "change", "before"), [1]),
+        (("resource_changes", 0, "name"), None),
+        (("resource_changes",), {}),
+        (("reconciler", "warnings"), [1]),
+        (("reconciler", "owned"), "2"),
+        (("reconciler", "review", "news"), {"a": 1}),
+        (("reconciler",), None),
+    ],
+)
+def test_a_file_of_wrong_types_is_no_plan(
+    world: Project, path: tuple[str | int, ...], value: object
+) -> None:
+    world.write(environment())
+    world.apply()
+    world.write(environment(image="busybox:2"))
+    file = saved(world)
+    document = json.loads(file.read_text())
+    place = document
+    for name in path[:-1]:
+        place = place[name]
+    place[path[-1]] = value
+    if document["reconciler"]:
+        document["reconciler"]["document_digest"] = digest_document(document)
+    file.write_text(json.dumps(document))
+    for command in (["show", str(file)], ["apply", str(file), "--apply"]):
+        ran = world.reconcile(*command)
+        assert ran.code == 1
+        assert "this is no saved plan: " in ran.err
+        assert ".".join(map(str, path)) in ran.err
+
+
+@pytest.mark.parametrize("text", ["[" * 200_000, "[]", "null", "{}", '{"a":' * 5000 + "1"])
+def test_what_is_no_plan_at_all(world: Project, text: str) -> None:
+    file = world.directory / "plan.json"
+    file.write_text(text)
+    ran = world.reconcile("show", str(file))
+    assert ran.code == 1
+    assert "this is no saved plan: " in ran.err
+
+
+def test_a_saved_plan_in_another_order_and_form_is_the_same(world: Project) -> None:
+    world.write(environment())
+    file = saved(world)
+    document = json.loads(file.read_text())
+    file.write_text(json.dumps(document, sort_keys=True))
+    assert world.reconcile("apply", str(file), "--apply").code == 0

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from reconciler.plan import digest_document
 from tests.acceptance.live_side import assets, create_live, delete_live, edit_live, named
 from tests.acceptance.project import Project, environment
 
@@ -130,6 +131,7 @@ def test_another_version_of_the_tool(world: Project, file: Path, version: str, s
     if not stale:
         version = ".".join([*present.split(".")[:2], "99"])
     document["reconciler"]["version"] = version
+    document["reconciler"]["document_digest"] = digest_document(document)
     file.write_text(json.dumps(document))
     if stale:
         said = refuse(world, file)
@@ -326,3 +328,35 @@ class TestReviewed:
         ran = world.reconcile("plan", "--reviewed", str(file))
         assert ran.code == 1
         assert "compare plans of one target and one stack" in ran.err
+
+
+def break_login(world: Project) -> None:
+    """From now on the control plane cannot be read."""
+    path = world.directory / "reconciler.yaml"
+    secret = world.endpoint.client_secret.get_secret_value()
+    path.write_text(path.read_text().replace(secret, "not-the-secret"))
+
+
+@pytest.mark.parametrize("approved", ["file", "digest", "both"])
+def test_what_cannot_be_read_has_not_moved(world: Project, file: Path, approved: str) -> None:
+    digest = json.loads(file.read_text())["reconciler"]["digest"]
+    words = {"file": [str(file)], "digest": ["--expect-digest", digest]}
+    words["both"] = [*words["file"], *words["digest"]]
+    break_login(world)
+    for really in (["--apply"], []):
+        ran = world.reconcile("apply", *words[approved], *really)
+        assert ran.code == 1, ran.out + ran.err
+        assert "the control plane refused the login" in ran.out + ran.err
+        assert "gone" not in ran.out + ran.err
+        assert "nothing to do now" not in ran.out + ran.err
+    assert "nothing was applied, because the plan is incomplete" in (
+        world.reconcile("apply", *words[approved], "--apply").err
+    )
+
+
+def test_what_cannot_be_read_is_not_compared_with_a_review(world: Project, file: Path) -> None:
+    break_login(world)
+    ran = world.reconcile("plan", "--reviewed", str(file))
+    assert ran.code == 1
+    assert "No longer to be done" not in ran.out
+    assert "gone" not in ran.out

@@ -5,8 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.agent import AgentSettings, using
-from tests.agent.repository import Repo
 from tests.agent.site import SEED, Site
 from tests.laws.stage import Stage
 
@@ -26,11 +24,3 @@ def site(stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
     monkeypatch.setenv("TEST_RUNAI_SECRET", stage.endpoint.client_secret.get_secret_value())
     stage.restore()
     return Site(stage, tmp_path / "site")
-
-
-@pytest.fixture
-def repo(site: Site, tmp_path: Path) -> Iterator[Repo]:
-    """A repository whose default branch states the manifests, in mode gitops."""
-    made = Repo(tmp_path / "repository", site)
-    with using(AgentSettings(directory=made.infra, mode="gitops")):
-        yield made

@@ -107,9 +107,9 @@ def test_a_plan_without_changes_is_not_offered_for_apply(reconcile: Reconcile) -
     ("content", "words"),
     [
         ("hello", "it is not JSON"),
-        ("{}", "it has no 'format_version'"),
-        ('{"format_version": "1.0"}', "it has no 'reconciler'"),
-        ("[]", "a value in it has the wrong type"),
+        ("{}", "it has no format_version"),
+        ('{"format_version": "1.0"}', "it has no resource_changes"),
+        ("[]", "it is not a JSON object"),
     ],
 )
 def test_what_is_no_plan(content: str, words: str, project: Path, reconcile: Reconcile) -> None:

@@ -1,7 +1,10 @@
 """`-o FORMAT[=PATH]`, `--json`, `graph` and `validate -o`: the real command line, no network."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -302,3 +305,103 @@ def test_a_saved_plan_is_shown_in_every_format(
     assert (project / "j").read_text() == (project / "plan.json").read_text()
     assert "will be created" in capsys.readouterr().out
     assert commonmark.foreign((project / "two.md").read_text()) == []
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("-o", "json=x", "-o", "markdown=x"),
+        ("-o", "json=x", "-o", "html=./x"),
+        ("-o", "json=x", "-o", "markdown=link"),
+        ("--out", "x", "-o", "markdown=x"),
+    ],
+)
+def test_two_documents_in_one_file_are_refused(
+    project: Path, reconcile: Reconcile, capsys: pytest.CaptureFixture[str], options: list[str]
+) -> None:
+    (project / "x").write_text("as it was")
+    (project / "link").symlink_to("x")
+    assert reconcile("plan", *options) == 1
+    assert "give each its own file" in capsys.readouterr().err
+    assert (project / "x").read_text() == "as it was"
+
+
+def test_devices_take_several(project: Path, reconcile: Reconcile) -> None:
+    assert reconcile("plan", "-o", "json=/dev/null", "-o", "markdown=/dev/null") == 0
+
+
+def test_a_pipe_that_has_no_path_of_its_own(project: Path) -> None:
+    reading, writing = os.pipe()
+    done = subprocess.run(
+        [sys.executable, "-m", "reconciler", "plan", "-o", f"json=/dev/fd/{writing}"],
+        cwd=project,
+        pass_fds=[writing],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    os.close(writing)
+    with os.fdopen(reading, "rb") as stream:
+        assert json.loads(stream.read())["format_version"]
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_graph_is_of_the_default_target(
+    project: Path, reconcile: Reconcile, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its overlays count: here, one that gives the environment a compute asset."""
+    place = project / "overlays" / "sandbox"
+    place.mkdir(parents=True)
+    spec = "spec: {compute: {gpu: 1}}\n"
+    (place / "o.yaml").write_text(MANIFEST.partition("spec:")[0] + spec)
+    assert reconcile("graph") == 0
+    assert "RunaiCompute.train" in capsys.readouterr().out
+    assert reconcile("graph", "--target", "other") == 0
+    assert "RunaiCompute.train" not in capsys.readouterr().out
+
+
+NOWHERE = MANIFEST.replace("scope: tenant", "scope: project, scope_id: nope")
+
+
+@pytest.mark.parametrize("form", ["annotations", "annotations=notes.txt"])
+def test_what_only_a_plan_finds_is_annotated_on_its_line(
+    project: Path, reconcile: Reconcile, capsys: pytest.CaptureFixture[str], form: str
+) -> None:
+    (project / "manifests" / "m.yaml").write_text(NOWHERE)
+    assert reconcile("plan", "-o", form) == 1
+    out = capsys.readouterr().out
+    text = (project / "notes.txt").read_text() if "=" in form else out
+    (command,) = commands(text)
+    assert (command.name, command.properties["line"]) == ("error", "4")
+    assert command.properties["file"] == "infra/manifests/m.yaml"
+    assert "nope" in command.data
+
+
+def test_a_target_that_fails_is_annotated_and_the_others_go_on(
+    project: Path, reconcile: Reconcile, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / "manifests" / "m.yaml").write_text(NOWHERE)
+    words = ("--target", "sandbox", "--target", "other", "-o", "annotations")
+    assert reconcile("plan", *words) == 1
+    assert len(commands(capsys.readouterr().out)) == 2
+
+
+def test_every_error_is_a_diagnostic_of_the_stream(
+    project: Path, reconcile: Reconcile, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def diagnostics(*words: str) -> list[str]:
+        assert reconcile("plan", "--json", *words) == 1
+        events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert events[0]["type"] == "version"
+        found = [event["diagnostic"] for event in events if event["type"] == "diagnostic"]
+        return [item["summary"] for item in found if item["severity"] == "error"]
+
+    (said,) = diagnostics("--target", "sandbox", "--target", "nope")
+    assert "there is no target nope" in said
+    (said,) = diagnostics("--live", "x.json")
+    assert said == "--live goes with --offline"
+    (project / "manifests" / "m.yaml").write_text(NOWHERE)
+    assert len(diagnostics("--target", "sandbox", "--target", "other")) == 2
+    (said,) = diagnostics()
+    assert "nope" in said

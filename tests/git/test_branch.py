@@ -8,25 +8,19 @@ import pytest
 
 from reconciler.errors import ConfigError
 from reconciler.git.branch import (
-    Checkout,
     NewCommit,
-    TreeFile,
-    current_branch,
-    find_commit,
     list_tree,
     make_branch,
-    open_checkout,
-    read_files,
+    read_tree,
+    wants_signatures,
+    write_tree,
 )
+from reconciler.git.checkout import Checkout, current_branch, find_commit, open_checkout
 
 
 def git(place: Path, *words: str) -> str:
     ran = subprocess.run(["git", *words], cwd=place, check=True, capture_output=True, text=True)
     return ran.stdout.strip()
-
-
-def files_below(checkout: Checkout, commit: str, directory: str) -> list[TreeFile]:
-    return read_files(checkout, list_tree(checkout, commit, directory))
 
 
 @pytest.fixture(params=["sha1", "sha256"])
@@ -47,19 +41,63 @@ def checkout(request: pytest.FixtureRequest, tmp_path: Path) -> Checkout:
     return open_checkout(tmp_path / "infra")
 
 
-def test_a_commit_is_read_without_links_and_with_odd_names(checkout: Checkout) -> None:
+def test_a_commit_is_listed_with_links_and_odd_names_and_its_files_are_read(
+    checkout: Checkout,
+) -> None:
     base = find_commit(checkout, "HEAD")
-    listed = files_below(checkout, base, f"{checkout.prefix}manifests/")
-    found = {item.path: item for item in listed}
+    entries = list_tree(checkout, base, "infra/manifests")
     assert checkout.prefix == "infra/"
+    assert [(item.path, item.sort) for item in entries] == [
+        ("infra", "directory"),
+        ("infra/manifests", "directory"),
+        ("infra/manifests/a.yaml", "file"),
+        ("infra/manifests/link.yaml", "symbolic link"),
+        ("infra/manifests/run.yaml", "file"),
+        ("infra/manifests/sub dir", "directory"),
+        ("infra/manifests/sub dir/ü.yaml", "file"),
+    ]
+    found = {item.path: item for item in read_tree(checkout, entries)}
     assert {path: item.data for path, item in found.items()} == {
         "infra/manifests/a.yaml": b"a: 1\r\n",
         "infra/manifests/run.yaml": b"c: 3\n",
         "infra/manifests/sub dir/ü.yaml": b"b: 2\n",
     }
     assert found["infra/manifests/run.yaml"].mode == "100755"
-    assert files_below(checkout, base, "infra/nothing/") == []
+    assert [item.path for item in list_tree(checkout, base, "infra/nothing")] == ["infra"]
     assert current_branch(checkout) == "main"
+
+
+def test_a_link_on_the_way_is_listed_and_not_followed(checkout: Checkout) -> None:
+    (checkout.directory / "there").symlink_to("manifests")
+    git(checkout.directory, "add", "--all")
+    git(checkout.directory, "commit", "--quiet", "--message", "Link")
+    for directory in ("infra/there", "infra/there/sub dir"):
+        found = list_tree(checkout, find_commit(checkout, "HEAD"), directory)
+        assert [(item.path, item.sort) for item in found] == [
+            ("infra", "directory"),
+            ("infra/there", "symbolic link"),
+        ]
+
+
+@pytest.mark.parametrize(
+    ("path", "data"),
+    [
+        ("infra/manifests/link.yaml", b"l: 1\n"),
+        ("infra/manifests/link.yaml", None),
+        ("infra/manifests/link.yaml/x.yaml", b"x: 1\n"),
+        ("infra/manifests/a.yaml/x.yaml", b"x: 1\n"),
+        ("infra/manifests", b"m: 1\n"),
+    ],
+)
+def test_a_write_that_would_change_more_than_its_file_is_refused(
+    checkout: Checkout, path: str, data: bytes | None
+) -> None:
+    new = NewCommit(find_commit(checkout, "HEAD"), {path: data}, "Do it\n")
+    with pytest.raises(ConfigError, match="would change more than the files"):
+        write_tree(checkout, new)
+    with pytest.raises(ConfigError, match="would change more than the files"):
+        make_branch(checkout, "reconcile/x", new)
+    assert git(checkout.directory, "branch", "--format=%(refname:short)") == "main"
 
 
 def test_files_are_written_changed_and_removed(checkout: Checkout) -> None:
@@ -108,52 +146,60 @@ def test_a_path_with_a_newline_is_one_path(checkout: Checkout) -> None:
     name = "infra/manifests/two\nlines\t.yaml"
     new = NewCommit(find_commit(checkout, "HEAD"), {name: b"x: 1\n"}, "Do it\n")
     commit, _ = make_branch(checkout, "reconcile/z", new)
-    assert name in {item.path for item in files_below(checkout, commit, "infra/manifests/")}
+    assert name in {item.path for item in list_tree(checkout, commit, "infra/manifests")}
 
 
 def test_git_that_is_not_there_is_said(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", os.devnull)
-    with pytest.raises(ConfigError, match="git is not installed"):
+    with pytest.raises(ConfigError, match="git rev-parse could not be run"):
         open_checkout(checkout.directory)
 
 
-@pytest.mark.parametrize(
-    "path",
-    ["infra/manifests/link.yaml", "infra/manifests/link.yaml/x.yaml", "infra/manifests/sub dir"],
-)
-def test_what_stands_in_the_way_is_not_replaced(checkout: Checkout, path: str) -> None:
-    new = NewCommit(find_commit(checkout, "HEAD"), {path: b"x: 1\n"}, "Do it\n")
-    with pytest.raises(ConfigError, match=r"would change .* as well"):
-        make_branch(checkout, "reconcile/way", new)
-    assert git(checkout.directory, "branch", "--format=%(refname:short)") == "main"
-
-
-def test_a_repository_of_another_user_is_said_and_how_to_trust_it(
+def test_a_repository_of_another_user_is_said_to_be_one(
     checkout: Checkout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
-    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
-    with pytest.raises(ConfigError) as caught:
+    with pytest.raises(ConfigError, match="detected dubious ownership in repository") as caught:
         open_checkout(checkout.directory)
-    assert caught.value.what == "git does not trust this repository: it belongs to another user"
     top = checkout.directory.parent
     assert f"git config --global --add safe.directory {top}" in caught.value.fix
+    assert "no Git repository" not in str(caught.value)
+
+
+def test_no_repository_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    with pytest.raises(ConfigError, match="it is in no Git repository") as caught:
+        open_checkout(tmp_path)
+    assert "mode gitops commits to a branch" in caught.value.fix
 
 
 def test_a_repository_that_git_cannot_read_is_said_in_git_s_words(checkout: Checkout) -> None:
-    (checkout.directory.parent / ".git" / "config").write_text("[core\n")
-    with pytest.raises(ConfigError, match="bad config line 1"):
+    top = checkout.directory.parent
+    git(top, "config", "core.repositoryFormatVersion", "99")
+    with pytest.raises(ConfigError, match=r"[Ee]xpected git repo version") as caught:
         open_checkout(checkout.directory)
+    assert "no Git repository" not in str(caught.value)
 
 
-@pytest.mark.parametrize("there", ["reconcile", "reconcile/x/y"])
-def test_a_branch_in_the_way_of_the_name_is_said_with_a_fix(checkout: Checkout, there: str) -> None:
-    git(checkout.directory, "branch", there)
-    new = NewCommit(find_commit(checkout, "main"), {"infra/x.yaml": b"x: 1\n"}, "Do it\n")
-    with pytest.raises(ConfigError) as caught:
+def test_a_branch_that_is_in_the_way_of_a_name_is_said(checkout: Checkout) -> None:
+    git(checkout.directory, "branch", "reconcile")
+    new = NewCommit(find_commit(checkout, "HEAD"), {"infra/x.yaml": b"x: 1\n"}, "Do it\n")
+    with pytest.raises(ConfigError, match="the branch reconcile is in the way of reconcile/x") as e:
         make_branch(checkout, "reconcile/x", new)
-    assert caught.value.what == f"the branch {there} leaves no room for a branch reconcile/x"
-    assert caught.value.fix == f"rename it: git branch -m {there} NEW-NAME"
-    git(checkout.directory, "branch", "-m", there, "elsewhere")
+    assert "git branch -m reconcile OTHER-NAME" in e.value.fix
+    git(checkout.directory, "branch", "-m", "reconcile", "other")
+    git(checkout.directory, "branch", "reconcile/x/y")
+    with pytest.raises(ConfigError, match="the branch reconcile/x/y is in the way") as e:
+        make_branch(checkout, "reconcile/x", new)
+    git(checkout.directory, "branch", "-m", "reconcile/x/y", "another")
     make_branch(checkout, "reconcile/x", new)
+
+
+def test_a_commit_is_not_signed_whatever_the_configuration_says(checkout: Checkout) -> None:
+    assert not wants_signatures(checkout)
+    git(checkout.directory, "config", "commit.gpgSign", "true")
+    git(checkout.directory, "config", "gpg.program", "false")
+    assert wants_signatures(checkout)
+    new = NewCommit(find_commit(checkout, "HEAD"), {"infra/x.yaml": b"x: 1\n"}, "Do it\n")
+    commit, _ = make_branch(checkout, "reconcile/x", new)
+    assert "gpgsig" not in git(checkout.directory, "cat-file", "commit", commit)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.git.branch import open_checkout
+from reconciler.git.checkout import open_checkout
 from reconciler.git.pull_request import review_steps
 
 BRANCH = "reconcile/create-a-1"
@@ -54,3 +54,11 @@ def test_an_address_without_a_site_gives_no_link(tmp_path: Path, origin: str) ->
 
 def test_no_remote_is_said(tmp_path: Path) -> None:
     assert "no remote named origin" in steps(tmp_path, None)[0]
+
+
+def test_where_commits_are_to_be_signed_people_sign_this_one(tmp_path: Path) -> None:
+    assert len(steps(tmp_path, "git@git.example.com:acme/infra.git")) == 2
+    subprocess.run(["git", "config", "commit.gpgsign", "yes"], cwd=tmp_path, check=True)
+    sign, push, _ = review_steps(open_checkout(tmp_path), BRANCH, "HEAD")
+    assert sign.startswith(f"git switch {BRANCH} && git commit --amend --no-edit -S  (")
+    assert push == f"git push -u origin {BRANCH}"

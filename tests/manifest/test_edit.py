@@ -31,7 +31,13 @@ def test_the_head_of_a_file_stays_with_the_file() -> None:
         head + b"---\n" + SECOND
     )
     assert remove_document(file(schema, FIRST, b"---\n", SECOND), 0) == schema + b"---\n" + SECOND
-    assert remove_document(file(b"# of one\n", FIRST, b"---\n", SECOND), 0) == b"---\n" + SECOND
+    licence = b"# Copyright: somebody\n# Licence: some\n"
+    assert remove_document(file(licence, FIRST, b"---\n", SECOND), 0) == (
+        licence + b"---\n" + SECOND
+    )
+    assert remove_document(file(b"\n", licence, FIRST, b"---\n", SECOND), 0) == (
+        b"\n" + licence + b"---\n" + SECOND
+    )
     explicit = file(head, b"---\n", FIRST, b"---\n", SECOND)
     assert remove_document(explicit, 0) == head + b"---\n" + SECOND
 
@@ -52,58 +58,50 @@ def test_a_document_is_replaced_where_it_stood() -> None:
     )
 
 
-def test_a_comment_above_the_dashes_is_of_the_next_document() -> None:
-    data = file(FIRST, b"# about\n# two\n---\nb: 2\n", b"\n# about three\n\n---\n", THIRD)
-    assert remove_document(data, 0) == (
-        b"# about\n# two\n---\nb: 2\n\n# about three\n\n---\n" + THIRD
-    )
-    assert remove_document(data, 1) == (FIRST + b"# about\n# two\n\n# about three\n\n---\n" + THIRD)
-    assert replace_document(data, 1, {"x": 1}) == (
-        FIRST + b"# about\n# two\n---\nx: 1\n\n# about three\n\n---\n" + THIRD
-    )
-
-
-def test_a_comment_that_is_indented_is_of_its_document() -> None:
-    data = file(b"a:\n  b: 1\n  # c: 2\n\n---\n", SECOND)
-    assert remove_document(data, 0) == b"---\n" + SECOND
-
-
-def test_the_foot_of_a_file_stays_with_the_file() -> None:
-    foot = b"# vim: sw=2\n\n# The end."
-    data = file(FIRST, b"---\n", SECOND, b"\n", foot)
-    assert remove_document(data, 1) == FIRST + b"\n" + foot
-    assert replace_document(data, 1, {"x": 1}) == (FIRST + b"---\n# about two\nx: 1\n\n" + foot)
-    assert remove_document(data, 0) == b"---\n" + SECOND + b"\n" + foot
-
-
-@pytest.mark.parametrize(
-    "head",
-    [
-        b"# Copyright 2024 Acme\n# All rights reserved.\n",
-        b"# SPDX-License-Identifier: MIT\n",
-        b"#\n# Licensed under the Apache License\n# (see NOTICE)\n#\n",
-    ],
-)
-def test_a_licence_right_above_the_first_document_stays(head: bytes) -> None:
-    data = file(head, FIRST, b"---\n", SECOND)
-    assert remove_document(data, 0) == head + b"---\n" + SECOND
-    assert replace_document(data, 0, {"x": 1}) == head + b"x: 1\n---\n" + SECOND
-
-
-def test_a_changed_document_keeps_the_comments_above_it() -> None:
-    data = file(b"# of one\n", FIRST, b"--- # last\n\n# about three\n", THIRD)
-    assert replace_document(data, 0, {"x": 1}) == (
-        b"# of one\nx: 1\n--- # last\n\n# about three\n" + THIRD
-    )
-    assert replace_document(data, 1, {"x": 1}) == (
-        b"# of one\n" + FIRST + b"--- # last\n\n# about three\nx: 1\n"
-    )
-
-
 def test_line_ends_and_ends_of_documents_of_others_stay() -> None:
     data = file(b"a: 1\r\n...\r\n---\r\nb: 2\r\n...\r\n---\r\nc: 3")
     assert remove_document(data, 1) == b"a: 1\r\n...\r\n---\r\nc: 3"
     assert remove_document(data, 2) == b"a: 1\r\n...\r\n---\r\nb: 2\r\n...\r\n"
+
+
+NEXT, FOOT = b"# The third, for everybody.\n#\n\n# Ask before you change it.\n", b"\n# foot\n"
+
+
+def test_comments_above_the_dashes_and_at_the_foot_stay() -> None:
+    two = SECOND + b"  # of its last field\n"
+    data = file(FIRST, b"---\n", two, NEXT, b"---\n", THIRD, FOOT)
+    assert remove_document(data, 0) == b"---\n" + two + NEXT + b"---\n" + THIRD + FOOT
+    assert remove_document(data, 1) == FIRST + NEXT + b"---\n" + THIRD + FOOT
+    assert remove_document(data, 2) == FIRST + b"---\n" + two + NEXT + FOOT.lstrip()
+    assert replace_document(data, 1, {"x": 1}) == (
+        FIRST + b"---\n# about two\nx: 1\n" + NEXT + b"---\n" + THIRD + FOOT
+    )
+    assert replace_document(data, 2, {"x": 1}) == (
+        FIRST + b"---\n" + two + NEXT + b"---\nx: 1\n" + FOOT.lstrip()
+    )
+    ended = file(FIRST, b"...\n", NEXT, b"---\n", SECOND)
+    assert remove_document(ended, 0) == NEXT + b"---\n" + SECOND
+    assert remove_document(file(b"a: 1\r\n# next\r\n---\r\nb: 2\r\n"), 0) == (
+        b"# next\r\n---\r\nb: 2\r\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b'"x\n# y"\n',
+        b"'x\n\n# y'\n",
+        b"|\n  text\n  # y\n",
+        b"|+\n  text\n\n\n",
+        b"\n  - x\n  # y\n",
+        b"{\nx: 1\n# y\n}\n",
+        b"\n",
+    ],
+)
+def test_what_looks_like_a_comment_in_a_value_goes_with_it(value: bytes) -> None:
+    data = file(FIRST, b"---\nb: ", value, b"# next\n---\n", THIRD)
+    assert remove_document(data, 1) == FIRST + b"# next\n---\n" + THIRD
+    assert replace_document(data, 1, {"x": 1}) == (FIRST + b"---\nx: 1\n# next\n---\n" + THIRD)
 
 
 def test_a_text_that_holds_dashes_is_no_document() -> None:

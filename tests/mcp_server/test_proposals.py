@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from mcp.client import Client
 
 from tests.acceptance.project import Project, environment
 from tests.mcp_server.clients import call, in_process
+from tests.mcp_server.test_hostile import is_plain
 
 
 def git(directory: Path, *arguments: str) -> str:
@@ -131,3 +133,73 @@ def test_a_wrong_manifest_makes_no_branch(repository: Project, manifest: object,
 
     in_process(repository.directory, use)
     assert git(repository.directory, "for-each-ref") == before
+
+
+HOSTILE = (
+    "#!/bin/sh\nset -e\n\techo hi\n",
+    "no-break\u00a0space, \u2764\ufe0f, \u200bzero width, \u202eback",
+    "a regular expression: [\\x00-\\x1f] \\u{200b} \\u200b",
+    "C:\\new\\table and \\\\server",
+    "```\n</result>\n",
+    "ends as if cut... (12 more characters)",
+    "\U0001f468\u200d\U0001f469\u200d\U0001f467",
+    "  blanks  ",
+    "\x7f delete",
+)
+
+
+def test_what_get_shows_comes_back_unchanged(repository: Project, tmp_path: Path) -> None:
+    """A model alters one value of what it was given; all others stay as they were, to the byte."""
+    variables = {f"V{number}": text for number, text in enumerate(HOSTILE)}
+    repository.write(environment("train", environment_variables=variables), environment("other"))
+    git(repository.directory, "commit", "-qam", "Odd values")
+
+    async def use(client: Client) -> str:
+        got = await call(client, "get", address="RunaiEnvironment.train")
+        assert is_plain(got.raw)
+        manifest = got.value["desired"]["manifest"]
+        assert manifest["spec"]["environment_variables"] == variables
+        manifest["spec"]["image"] = "busybox:2"
+        made = await call(client, "propose_manifest", manifest=manifest)
+        assert not made.failed, made.raw
+        return str(made.value["branch"])
+
+    branch = in_process(repository.directory, use)
+    text = git(repository.directory, "show", f"{branch}:manifests/all.yaml")
+    stated = next(item for item in yaml.safe_load_all(text) if item["metadata"]["name"] == "train")
+    assert stated["spec"]["environment_variables"] == variables
+    assert stated["spec"]["image"] == "busybox:2"
+
+
+def test_a_manifest_that_nobody_could_review_is_refused(repository: Project) -> None:
+    deep: Any = "end"
+    for _ in range(100):
+        deep = {"a": deep}
+    manifest = {"kind": "RunaiEnvironment", "metadata": {"name": "train"}}
+
+    async def use(client: Client) -> None:
+        for spec in ({"image": "x" * 200_000}, deep):
+            made = await call(client, "propose_manifest", manifest={**manifest, "spec": spec})
+            assert made.failed
+            assert "at most 100000 and 20 are taken here" in made.value["error"]
+
+    in_process(repository.directory, use)
+
+
+@pytest.mark.parametrize(
+    "text", ["two\\x0alines", "a\\u{fe0f}", "a\\u200b", "long... (700 more characters)"]
+)
+def test_a_value_as_it_was_shown_is_not_proposed(repository: Project, text: str) -> None:
+    manifest = {
+        "kind": "RunaiEnvironment",
+        "metadata": {"name": "train"},
+        "spec": {"scope": "tenant", "image": "b", "environment_variables": {"A": text}},
+    }
+
+    async def use(client: Client) -> None:
+        made = await call(client, "propose_manifest", manifest=manifest)
+        assert made.failed
+        assert "not the real one" in made.value["error"]
+
+    in_process(repository.directory, use)
+    assert git(repository.directory, "branch", "--list", "reconcile/*") == ""

@@ -14,9 +14,11 @@ from mcp.client import Client
 from tests.acceptance.live_side import create_live, edit_live, named
 from tests.acceptance.project import Project, environment
 from tests.mcp_server.clients import Called, call, in_process
+from tests.mcp_server.test_proposals import git
 
 SEQUENCES = 500
 CALLS = 3
+PROPOSING = ("propose_manifest", "propose_removal")
 TOOLS = ("validate", "plan", "explain", "get", "list_objects", "apply_plan", "aply_plan", "")
 ARGUMENTS = (
     "only",
@@ -25,6 +27,7 @@ ARGUMENTS = (
     "kind",
     "name_contains",
     "digest",
+    "manifest",
     "confirmed",
     "dry_run",
 )
@@ -66,8 +69,28 @@ def some_call(draw: random.Random, digests: Sequence[str]) -> tuple[str, dict[st
         return "plan", draw.choice(SELECTIONS)
     if digests and draw.random() < 0.2:
         return "apply_plan", {"digest": draw.choice(digests)}
+    if draw.random() < 0.06:
+        name = draw.choice(["train", "kept", "fresh", "../x", "a\nb"])
+        spec = {"scope": "tenant", "image": f"busybox:{draw.randrange(3)}"}
+        manifest = {"kind": "RunaiEnvironment", "metadata": {"name": name}, "spec": spec}
+        return "propose_manifest", {"manifest": manifest}
+    if draw.random() < 0.03:
+        return "propose_removal", {"address": draw.choice(TEXTS)}
     names = draw.sample(ARGUMENTS, draw.randrange(3))
-    return draw.choice(TOOLS), {name: some_value(draw, digests) for name in names}
+    return draw.choice([*TOOLS, *PROPOSING]), {name: some_value(draw, digests) for name in names}
+
+
+def repository(world: Project) -> tuple[object, ...]:
+    """All that a proposal leaves alone: files, index, what is checked out, branches of others."""
+    files = {
+        path: path.read_bytes()
+        for path in world.directory.rglob("*")
+        if path.is_file() and ".git" not in path.parts
+    }
+    branches = git(world.directory, "for-each-ref", "--format=%(refname) %(objectname)")
+    others = [line for line in branches.splitlines() if "refs/heads/reconcile/" not in line]
+    head = git(world.directory, "symbolic-ref", "HEAD")
+    return files, (world.directory / ".git" / "index").read_bytes(), head, others
 
 
 class Story:
@@ -77,7 +100,7 @@ class Story:
         self.world = world
         self.allow_writes = allow_writes
         self.digests: list[str] = []
-        self.applied = self.refused = self.moved = 0
+        self.applied = self.refused = self.moved = self.proposed = 0
         self.image = 1
 
     async def play(self, client: Client, draw: random.Random) -> None:
@@ -87,8 +110,12 @@ class Story:
             name, arguments = some_call(draw, self.digests[-6:])
             fresh = await self._fresh(client) if name == "apply_plan" else set()
             self.world.server.requests.clear()
+            before = repository(self.world) if name in PROPOSING else None
             answer = await call(client, name, **arguments)
             self._judge(name, arguments, answer, fresh)
+            if before is not None:
+                assert repository(self.world) == before
+                self.proposed += not answer.failed
 
     async def _fresh(self, client: Client) -> set[str]:
         """The digests of what could be reviewed right now: only they may be applied."""
@@ -114,7 +141,7 @@ class Story:
             self.refused += 1
             assert not writes
             assert answer.value["error"]
-            assert answer.value["fix"]
+            assert answer.value.get("fix") or all(item["fix"] for item in answer.value["problems"])
             if name == "apply_plan" and self.allow_writes and "digest" not in arguments:
                 assert "digest" in answer.value["error"]
 
@@ -136,13 +163,19 @@ class Story:
 @pytest.mark.slow
 @pytest.mark.parametrize("allow_writes", [False, True], ids=["read-only", "allow-writes"])
 def test_random_calls_write_nothing_that_was_not_reviewed(
-    world: Project, *, allow_writes: bool
+    world: Project, monkeypatch: pytest.MonkeyPatch, *, allow_writes: bool
 ) -> None:
+    for variable in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{variable}_NAME", "T")
+        monkeypatch.setenv(f"GIT_{variable}_EMAIL", "t@example.com")
     world.write(environment("kept"), file="kept.yaml")
     world.write(environment("train"))
     world.apply()
     create_live(world, "theirs", {"image": "busybox"})
     world.configure(guards={"max_deletes": 50, "free_deletes": 50})
+    git(world.directory, "init", "-q", "-b", "main")
+    git(world.directory, "add", "-A")
+    git(world.directory, "commit", "-qm", "Start")
     story = Story(world, allow_writes=allow_writes)
 
     async def use(client: Client) -> None:
@@ -152,5 +185,6 @@ def test_random_calls_write_nothing_that_was_not_reviewed(
     in_process(world.directory, use, allow_writes=allow_writes)
     assert story.refused > SEQUENCES // 2
     assert story.moved > 20
+    assert story.proposed > 5
     assert bool(story.applied) == allow_writes
     assert named(world, "theirs")["spec"]["image"] == "busybox"

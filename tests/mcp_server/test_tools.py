@@ -8,7 +8,8 @@ import pytest
 from mcp.client import Client
 from mcp.shared.exceptions import MCPError
 
-from tests.acceptance.live_side import assets, create_live, delete_live, edit_live
+from reconciler.mcp_server.answers import LARGEST
+from tests.acceptance.live_side import assets, create_live, delete_live, edit_live, named
 from tests.acceptance.project import Project, environment
 from tests.mcp_server.clients import call, in_process, read_plan
 
@@ -118,7 +119,7 @@ def test_get_shows_both_sides_and_owners(world: Project) -> None:
         assert theirs.value["live"][0]["owner"].startswith("nobody")
         wrong = await call(client, "get", address="RunaiEnvironment.trian")
         assert wrong.failed
-        assert wrong.value["fix"] == "did you mean RunaiEnvironment.train?"
+        assert wrong.value["fix"] == "did you mean `RunaiEnvironment.train`?"
         listed = await call(client, "list_objects", kind="RunaiEnvironment", name_contains="t")
         assert [item["address"] for item in listed.value["desired"]] == ["RunaiEnvironment.train"]
         assert {"theirs", "train"} <= {item["name"] for item in listed.value["live"]}
@@ -285,9 +286,57 @@ def test_a_system_that_cannot_be_read_is_said_and_nothing_applied(world: Project
 
     async def use(client: Client) -> None:
         made = await call(client, "plan")
+        assert made.failed
         assert made.value["unread"][0]["system"] == "Run:ai control plane"
         done = await call(client, "apply_plan", digest=made.value["digest"])
         assert done.failed
         assert "incomplete" in done.value["error"]
 
     in_process(world.directory, use, allow_writes=True)
+
+
+def test_a_system_that_became_unreadable_is_said_and_not_taken_for_empty(world: Project) -> None:
+    world.write(environment("train"))
+    secret = world.endpoint.client_secret.get_secret_value()
+
+    async def use(client: Client) -> None:
+        made = await call(client, "plan")
+        path = world.directory / "reconciler.yaml"
+        path.write_text(path.read_text().replace(secret, "not the secret"))
+        done = await call(client, "apply_plan", digest=made.value["digest"])
+        assert done.failed
+        assert "the plan is incomplete: the control plane refused the login" in done.value["error"]
+        assert "gone" not in done.raw
+
+    in_process(world.directory, use, allow_writes=True)
+    assert not world.server.requests.writes()
+
+
+def test_answers_stay_small_and_count_what_they_leave_out(world: Project) -> None:
+    variables = {f"VARIABLE_{number:03}": "x" * 300 for number in range(300)}
+    world.write(environment("train", environment_variables=variables))
+    world.apply()
+    marked = named(world, "train")["meta"]["description"]
+    for number in range(30):
+        create_live(world, f"copy-{number}", {"image": "busybox"}, description=marked)
+    world.write(environment("train", image="busybox:2"))
+
+    async def use(client: Client) -> None:
+        made = await call(client, "plan", only=["RunaiEnvironment.train"])
+        assert len(made.value["not_ours"]) == 20
+        assert made.value["not_ours_not_shown"] == f"10 more, in {made.uri}"
+        got = await call(client, "get", address="RunaiEnvironment.train")
+        spec = got.value["live"][0]["spec"]["environment_variables"]
+        assert int(spec["..."].removesuffix(" more")) + len(spec) - 1 == 300
+        explained = await call(client, "explain", address="RunaiEnvironment.train")
+        fields = explained.value["fields"]
+        left_out = int(fields[-1].removeprefix("... ").removesuffix(" more"))
+        assert left_out + len(fields) - 1 == 301
+        world.write(environment("train", environment_variables=variables))
+        large = await call(client, "get", address="RunaiEnvironment.train")
+        assert large.value["desired"]["manifest"] is None
+        assert "a person edits the file" in large.value["desired"]["manifest_left_out"]
+        for answer in (made, got, explained, large):
+            assert len(answer.raw) <= LARGEST
+
+    in_process(world.directory, use)

@@ -1,3 +1,5 @@
+import unicodedata
+
 from hypothesis import given, settings
 
 from reconciler.errors import Problem
@@ -40,6 +42,9 @@ def test_data_is_no_command(text: str) -> None:
     assert first.properties.keys() == {"file", "line", "col"} | title
     assert (first.properties["line"], first.properties["col"]) == ("3", "4")
     assert "##[" not in rendered
+    lines = rendered.replace("\n", "")
+    assert not [c for c in lines if unicodedata.category(c) in {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}]
+    assert not [c for c in lines if unicodedata.bidirectional(c) in {"R", "AL", "AN"}]
 
 
 @settings(max_examples=300)

@@ -14,6 +14,7 @@ from reconciler.review import Cause, Edit, Origin
 from tests.core.builders import live, plan_of, resource
 
 TRAIN = "RunaiEnvironment.train"
+IMAGE = "RayfineImage.hello"
 
 
 def the_change(plan: Plan) -> Change:
@@ -136,6 +137,63 @@ def test_what_it_depends_on_comes_first() -> None:
     plan = plan_of([image, wanted])
     change = next(item for item in plan.changes if item.address == TRAIN)
     assert "Before it: RayfineImage.a." in explanation_text(explain_change(change, plan))
+
+
+def applying(plan: Plan) -> tuple[str, ...]:
+    return explain_change(the_change(plan), plan).applying
+
+
+def test_an_image_is_made_and_never_changed_in_place() -> None:
+    made = (
+        "An image is built of what the manifest states, unless its content is there already.",
+        'Its labels say that it belongs to stack ml, and "hello:1" stands for it.',
+    )
+    then = (
+        "Its id is another one, if content or labels differ: nothing is changed in place.",
+        "Containers of the image that was there go on with that one; new ones take the new.",
+    )
+    last = "Assets whose manifests refer to it are changes of their own, applied after it."
+    wanted = resource(IMAGE, {"tag": "hello:1", "base": "b"})
+    assert applying(plan_of([wanted])) == made
+    same_tag = live(IMAGE, {"tag": "hello:1", "base": "a"})
+    assert applying(plan_of([wanted], [same_tag])) == (*made, *then, last)
+    moved = live(IMAGE, {"tag": "hello:0", "base": "b"})
+    old = 'The old tag "hello:0" is removed, or stays while a container uses it.'
+    assert applying(plan_of([wanted], [moved])) == (*made, *then, old, last)
+    tagless = live(IMAGE, {"base": "b"})
+    assert applying(plan_of([wanted], [tagless])) == (*made, *then, last)
+
+
+def test_a_pushed_image_goes_to_its_registry_and_leaves_no_tag_there_removed() -> None:
+    wanted = resource(IMAGE, {"tag": "hello:1", "push": True})
+    found = live(IMAGE, {"tag": "hello:0", "push": True})
+    said = applying(plan_of([wanted], [found]))
+    assert said[1] == "It is pushed, unless its registry has it already."
+    assert not any("old tag" in sentence for sentence in said)
+
+
+def test_the_tags_of_an_image_go_and_no_word_is_of_workloads() -> None:
+    assert applying(plan_of([], [live(IMAGE, {"tag": "hello:1"})])) == (
+        "Its tags are removed from the engine, after every other change has succeeded.",
+        "It is not deleted while there are containers of it, stopped ones as well.",
+        "Nothing is deleted from a registry.",
+    )
+    left = live(IMAGE, {"tag": "hello:0"}, mark={"deposed": "0a1b2c"})
+    assert "bears the mark of this address, but its tag is another one." in text(
+        plan_of([], [left])
+    )
+
+
+def test_an_image_is_adopted_by_its_tag_and_refused_and_kept_like_anything() -> None:
+    wanted = resource(IMAGE, {"tag": "hello:1"}, adopt=True)
+    said = text(plan_of([wanted], [live(IMAGE, {"tag": "hello:1"}, owner=None)]))
+    assert "has its tag.\n" in said
+    assert "name and scope" not in said
+    assert "Its id is another one, if content or labels differ" in said
+    plan = guard(plan_of([], [live(IMAGE, {"tag": "hello:1"})]), GuardRules(), Approval())
+    assert applying(plan)[0] == "Nothing is done to it, as long as it is refused."
+    same = plan_of([resource(IMAGE, {"tag": "a"})], [live(IMAGE, {"tag": "a"})])
+    assert applying(same) == ("Nothing: it is as it should be.",)
 
 
 def test_the_document_holds_the_same() -> None:

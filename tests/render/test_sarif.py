@@ -1,10 +1,13 @@
 import json
+import re
 from typing import Any
 
+from hypothesis import given, settings
 from jsonschema import Draft202012Validator
 
 from reconciler.errors import Problem
 from reconciler.render.sarif import RULES, render_sarif
+from tests.render.hostile import texts
 
 _TEXT = {
     "type": "object",
@@ -138,6 +141,18 @@ def test_a_fingerprint_outlives_a_move() -> None:
 def test_a_file_as_a_whole_and_hostile_names() -> None:
     rendered([Problem("ü ::x\n##[error].yaml", 0, 0, "##[error]x", "\ud800")])
     assert "##[" not in render_sarif([Problem("a", 1, 1, "##[error]x")], "1")
+
+
+@settings(max_examples=1000)
+@given(texts)
+def test_no_text_is_a_link(text: str) -> None:
+    """SARIF 3.11.6: a pair of brackets and one of parentheses would be one."""
+    (result,) = rendered([Problem("a", 1, 1, text, f"[click](https://evil.example) {text}")])[
+        "runs"
+    ][0]["results"]
+    said = re.sub(r"\\.", "", result["message"]["text"], flags=re.DOTALL)
+    assert "[" not in said
+    assert "]" not in said
 
 
 def test_no_problems_close_the_alerts() -> None:

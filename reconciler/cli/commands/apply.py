@@ -67,11 +67,12 @@ def command(
     with open_session(_with_target(options, saved)) as session:
         whole = plan_everything(session)
         if saved is not None:
-            plan = plan_approved(whole, saved, session, options)
+            trusted = expect_digest is None
+            plan = plan_approved(whole, saved, session, options, trusted=trusted)
         else:
             chosen = apply_selection(whole, options.selection)
             plan = finish_plan(whole, chosen, session, options)
-        if expect_digest is not None:
+        if expect_digest is not None and plan.complete:
             require_digest(expect_digest, whole, plan)
         emit(plan, header_for(whole, plan, session, options), options)
         if not really:

@@ -40,11 +40,13 @@ from reconciler.stated import read_stated
 def command(place: Globals, /, form: str, plan_file: Path | None, target: str | None) -> None:
     """Print which resource of the manifests needs which: no network, no credentials.
 
-    An arrow leads from what is needed to who needs it. With --target the overlays of that target
-    count.
+    An arrow leads from what is needed to who needs it. The overlays of the target count.
     """
     config = read_config(place)
     saved = read_plan_file(plan_file) if plan_file else None
+    if target is None:
+        target = saved.plan.target if saved else config.default_target
+        target = target if target in config.sections else None  # a plan may be of elsewhere
     if target is not None:
         offline_target(config, target)  # an unknown name is an error
     graph = manifest_graph(read_stated(config, target), saved.plan if saved else None)

@@ -1,6 +1,5 @@
 """`reconcile validate`."""
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 
@@ -10,12 +9,12 @@ from reconciler.cli.files import write_whole
 from reconciler.cli.formats import Output, OutputType, checked
 from reconciler.cli.main import Globals
 from reconciler.cli.output import show
-from reconciler.errors import ConfigError, ManifestError, Problem, ReconcileError
+from reconciler.cli.problems import problems_of, render_problems
+from reconciler.errors import Problem, ReconcileError
 from reconciler.session import read_config
 from reconciler.stated import read_every_target
 
 _FORMATS = ("text", "annotations", "sarif")
-_PLACE = re.compile(r"(?P<file>.+?)(?::(?P<line>[0-9]+))?(?::(?P<column>[0-9]+))?")
 
 
 @click.command(
@@ -43,7 +42,7 @@ def command(place: Globals, outputs: tuple[Output, ...]) -> None:
     try:
         said = _check(place)
     except ReconcileError as error:
-        _write(wanted, place, _problems_of(error))
+        _write(wanted, place, problems_of(error))
         raise
     _write(wanted, place, (), said)
 
@@ -61,36 +60,12 @@ def _check(place: Globals) -> str:
     return f"Valid: {len(resources)} resources{f' ({listing})' if listing else ''}{overlays}.\n"
 
 
-def _problems_of(error: ReconcileError) -> Sequence[Problem]:
-    """The faults of an error one by one, with what is known of where they are."""
-    if isinstance(error, ManifestError | ConfigError) and error.problems:
-        return error.problems
-    found = _PLACE.fullmatch(error.where)
-    if found is None:
-        return [Problem("", 0, 0, error.what, error.fix)]
-    line, column = int(found["line"] or 0), int(found["column"] or 0)
-    return [Problem(found["file"], line, column, error.what, error.fix)]
-
-
 def _write(
     outputs: Sequence[Output], place: Globals, problems: Sequence[Problem], said: str = ""
 ) -> None:
     for output in outputs:
-        text = said if output.format == "text" else _render(output.format, place, problems)
+        text = said if output.format == "text" else render_problems(output.format, place, problems)
         if output.path is not None:
             write_whole(output.path, text)
         else:
             show(text)
-
-
-def _render(form: str, place: Globals, problems: Sequence[Problem]) -> str:
-    from reconciler import __version__  # noqa: PLC0415  (these are only imported if asked for)
-    from reconciler.cli import runner  # noqa: PLC0415
-    from reconciler.cli.pages import root_of  # noqa: PLC0415
-    from reconciler.render import annotations, sarif  # noqa: PLC0415
-
-    directory = runner.directory_in_repository(root_of(place))
-    if form == "sarif":
-        return sarif.render_sarif(problems, __version__, directory)
-    found = annotations.problem_annotations(problems)
-    return annotations.render_annotations(found, directory)

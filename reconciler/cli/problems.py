@@ -1,0 +1,51 @@
+"""An error -> the places that it names, for outputs that point at lines of files."""
+
+import re
+from collections.abc import Sequence
+
+from reconciler.cli.files import write_whole
+from reconciler.cli.formats import Output
+from reconciler.cli.main import Globals
+from reconciler.cli.output import show
+from reconciler.errors import ConfigError, ManifestError, Problem, ReconcileError
+
+_PLACE = re.compile(r"(?P<file>.+?)(?::(?P<line>[0-9]+))?(?::(?P<column>[0-9]+))?")
+
+
+def problems_of(error: ReconcileError) -> Sequence[Problem]:
+    """The faults of an error one by one, with what is known of where they are."""
+    if isinstance(error, ManifestError | ConfigError) and error.problems:
+        return error.problems
+    found = _PLACE.fullmatch(error.where)
+    if found is None:
+        return [Problem("", 0, 0, error.what, error.fix)]
+    line, column = int(found["line"] or 0), int(found["column"] or 0)
+    return [Problem(found["file"], line, column, error.what, error.fix)]
+
+
+def annotate(error: ReconcileError, outputs: Sequence[Output], place: Globals) -> None:
+    """Write the annotations that were asked for, where manifests are why there is no plan."""
+    if not isinstance(error, ManifestError | ConfigError):
+        return
+    for output in outputs:
+        if output.format != "annotations":
+            continue
+        text = render_problems("annotations", place, problems_of(error))
+        if output.path is None:
+            show(text)
+        else:
+            write_whole(output.path, text)
+
+
+def render_problems(form: str, place: Globals, problems: Sequence[Problem]) -> str:
+    """Problems as `annotations` or `sarif`."""
+    from reconciler import __version__  # noqa: PLC0415  (these are only imported if asked for)
+    from reconciler.cli import runner  # noqa: PLC0415
+    from reconciler.cli.pages import root_of  # noqa: PLC0415
+    from reconciler.render import annotations, sarif  # noqa: PLC0415
+
+    directory = runner.directory_in_repository(root_of(place))
+    if form == "sarif":
+        return sarif.render_sarif(problems, __version__, directory)
+    found = annotations.problem_annotations(problems)
+    return annotations.render_annotations(found, directory)

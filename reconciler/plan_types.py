@@ -1,0 +1,178 @@
+"""The types of a saved plan's JSON, as far as it is read back: see `docs/schema/plan.schema.json`.
+
+A file may come from anywhere. What has passed these types can be printed and compared.
+"""
+
+from typing import Any, Literal, NotRequired
+
+from pydantic import ConfigDict, TypeAdapter, with_config
+from typing_extensions import TypedDict
+
+_STRICT = ConfigDict(strict=True)
+
+
+@with_config(_STRICT)
+class SourceJson(TypedDict):
+    """Where a manifest stands."""
+
+    file: str
+    line: int
+
+
+@with_config(_STRICT)
+class EditJson(TypedDict):
+    """A commit that changed a manifest."""
+
+    commit: str
+    author: str
+    when: str
+    subject: str
+    file: str
+    line: int
+
+
+@with_config(_STRICT)
+class CauseJson(TypedDict):
+    """Whose change it is."""
+
+    origin: Literal["branch", "drift", "both"]
+    edit: EditJson | None
+    changed_by: str | None
+    changed_at: str | None
+
+
+@with_config(_STRICT)
+class RefusalJson(TypedDict):
+    """Why a change is not carried out."""
+
+    kind: Literal["blocked", "conflict"]
+    reason: str
+    fix: str
+    allow: NotRequired[str | None]
+
+
+@with_config(_STRICT)
+class FieldJson(TypedDict):
+    """One field that differs."""
+
+    path: list[str | int]
+    before: Any
+    after: Any
+    sensitive: bool
+    forces_replacement: bool
+
+
+@with_config(_STRICT)
+class OwnChangeJson(TypedDict):
+    """What Terraform has no name for, of one change."""
+
+    action: Literal["create", "update", "replace", "delete", "adopt", "unchanged"]
+    fields: list[FieldJson]
+    source: SourceJson | None
+    live_id: str | None
+    desired_digest: str | None
+    live_digest: str | None
+    live_protected: bool | None
+    cause: NotRequired[CauseJson | None]
+    refusal: RefusalJson | None
+    used_by: list[str]
+    notes: list[str]
+    unknown_fields: list[str]
+
+
+@with_config(_STRICT)
+class ValuesJson(TypedDict):
+    """Both sides of one change."""
+
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+    before_sensitive: dict[str, Any] | bool
+    after_sensitive: dict[str, Any] | bool
+
+
+@with_config(_STRICT)
+class ChangeJson(TypedDict):
+    """One change."""
+
+    type: str
+    name: str
+    change: ValuesJson
+    deposed: NotRequired[str]
+    reconciler: OwnChangeJson
+
+
+@with_config(_STRICT)
+class DetachedJson(TypedDict):
+    """A live object that bears a mark and is not ours."""
+
+    type: str
+    name: str
+    id: str
+    reason: str
+
+
+@with_config(_STRICT)
+class FailureJson(TypedDict):
+    """A system that could not be read."""
+
+    system: str
+    types: list[str]
+    reason: str
+    fix: str
+    addresses: list[str]
+
+
+@with_config(_STRICT)
+class SelectionJson(TypedDict):
+    """What the plan was restricted to."""
+
+    only: list[str]
+    exclude: list[str]
+
+
+@with_config(_STRICT)
+class ReviewJson(TypedDict):
+    """What is known beside the plan."""
+
+    since: str | None
+    dirty: bool
+    note: str
+    reviewed: str | None
+    differs: bool
+    compared: bool
+    news: dict[str, str]
+    config_from: str | None
+    overridden: list[str]
+    allowances: list[str]
+
+
+@with_config(_STRICT)
+class OwnJson(TypedDict):
+    """What Terraform has no name for, of the plan."""
+
+    version: str
+    target: str
+    target_description: str
+    stack: str
+    commit: str | None
+    digest: str
+    document_digest: str
+    offline: bool
+    selection: SelectionJson
+    review: ReviewJson
+    owned: int
+    detached: list[DetachedJson]
+    failures: list[FailureJson]
+    warnings: list[str]
+
+
+@with_config(_STRICT)
+class PlanJson(TypedDict):
+    """A saved plan."""
+
+    format_version: str
+    resource_changes: list[ChangeJson]
+    reconciler: OwnJson
+
+
+PLAN_JSON = TypeAdapter(PlanJson)
