@@ -88,7 +88,8 @@ def make_branch(checkout: Checkout, name: str, new: NewCommit) -> tuple[str, boo
     tree = write_tree(checkout, new)
     found = _existing(checkout, name)
     if found:
-        same = git(checkout.directory, "log", "-1", "--format=%T %P", found, "--")
+        shown = ("--no-show-signature", "--format=%T %P")  # log.showSignature would add lines
+        same = git(checkout.directory, "log", "-1", *shown, found, "--")
         if same.decode().strip() == f"{tree} {new.base}":
             return found, True
         raise ConfigError(f"the branch {name} exists and holds something else", fix="delete it")
@@ -111,6 +112,15 @@ def wants_signatures(checkout: Checkout) -> bool:
     """Whether the configuration asks for signed commits, which those made here never are."""
     words = ("config", "--type=bool", "--default=false", "--get", "commit.gpgSign")
     return git(checkout.directory, *words).strip() == b"true"
+
+
+def is_signed(checkout: Checkout, branch: str) -> bool:
+    """Whether somebody has signed the last commit of a branch; whose key it was is not asked."""
+    commit = _existing(checkout, branch)
+    if not commit:
+        return False
+    headers = git(checkout.directory, "cat-file", "commit", commit).partition(b"\n\n")[0]
+    return any(line.startswith(b"gpgsig") for line in headers.splitlines())
 
 
 def _require_room(checkout: Checkout, name: str) -> None:

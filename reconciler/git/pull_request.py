@@ -3,7 +3,7 @@
 import re
 from urllib.parse import quote
 
-from reconciler.git.branch import wants_signatures
+from reconciler.git.branch import is_signed, wants_signatures
 from reconciler.git.checkout import Checkout, current_branch
 from reconciler.git.head import origin_url
 
@@ -15,7 +15,7 @@ _ADDRESS = re.compile(
 def review_steps(checkout: Checkout, branch: str, base: str) -> list[str]:
     """Commands and an address to open, in order. `base` is what the branch started from."""
     steps = _push_and_open(checkout, branch, base)
-    if wants_signatures(checkout):
+    if wants_signatures(checkout) and not is_signed(checkout, branch):
         sign = f"git switch {branch} && git commit --amend --no-edit -S"
         return [f"{sign}  (commit.gpgsign is set, and this commit is not signed)", *steps]
     return steps

@@ -562,3 +562,38 @@ def test_a_repository_of_another_user_is_named_with_what_helps(
     assert title(said) == "❌ Proposal Failed"
     assert "dubious ownership" in said
     assert f"git config --global --add safe.directory {repo.root}" in said
+
+
+SIGNER = """\
+#!/bin/sh
+cat > /dev/null
+echo '-----BEGIN PGP SIGNATURE-----'
+echo '-----END PGP SIGNATURE-----'
+case "$*" in
+  *--verify*) echo 'gpg: Good signature' >&2 ;;
+  *) echo '[GNUPG:] SIG_CREATED ' >&2 ;;
+esac
+"""
+
+
+def test_what_a_person_has_signed_is_the_same_proposal(repo: Repo) -> None:
+    """Also where `git log` is told to show signatures before what it is asked for."""
+    signer = repo.root.parent / "signer"
+    signer.write_text(SIGNER)
+    signer.chmod(0o755)
+    for name, value in (
+        ("commit.gpgsign", "yes"),
+        ("gpg.program", str(signer)),
+        ("log.showSignature", "yes"),
+    ):
+        repo.git("config", name, value)
+    said = really(SPEC)
+    branch = repo.proposed()
+    step = f"git switch {branch} && git commit --amend --no-edit -S"
+    assert f"  1. {step}  (" in said
+    subprocess.run(step, shell=True, check=True, cwd=repo.root, capture_output=True)
+    assert "\ngpgsig" in repo.git("cat-file", "commit", branch)
+    repo.git("switch", "--quiet", "main")
+    again = really(SPEC)
+    assert "It was proposed before: this is the same branch." in again
+    assert "--amend" not in again
