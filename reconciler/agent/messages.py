@@ -108,8 +108,10 @@ def name_taken(explained: Explanation, advice: str) -> str:
     lines = [f"  • {quoted(item, 700)}" for item in explained.why]
     fields = [
         f"  • {quoted(field.field)}: {quoted(field.live)} there, {quoted(field.manifest)} asked for"
-        for field in explained.fields
+        for field in explained.fields[:_MOST]
     ]
+    if len(explained.fields) > _MOST:
+        fields.append(f"  ... and {len(explained.fields) - _MOST} more")
     return block(
         headings.NAME_TAKEN,
         [f"Address: {quoted(explained.address)}", *lines],

@@ -454,3 +454,16 @@ def test_an_sdk_without_the_environment_api_is_said(site: Site, tmp_path: Path) 
     said = _in_a_process(site, code, old.parent)
     assert title(said) == "⚠️ Environment Creation Method Not Available"
     assert "2. Use Run:AI CLI: `runai environment create`" in said
+
+
+def test_of_many_differences_some_are_shown_and_the_rest_counted(site: Site) -> None:
+    variables = {f"V{number:02}": "x" for number in range(40)}
+    create_live(site, "train", {"image": "busybox:1"})
+    with site.calls():
+        said = really({**SPEC, "image": "busybox:2", "environment_variables": variables})
+    assert title(said) == headings.NAME_TAKEN
+    shown = said.count(" asked for")
+    (more,) = [line for line in said.splitlines() if line.startswith("  ... and")]
+    others = 3  # the image, and the two workload types that the functions ask for
+    assert shown + int(more.split()[2]) == len(variables) + others, said
+    assert shown == 10
