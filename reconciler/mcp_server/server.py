@@ -19,8 +19,8 @@ from mcp.shared.exceptions import MCPError
 
 from reconciler import __version__
 from reconciler.errors import ManifestError, Problem, ReconcileError
-from reconciler.mcp_server.answers import as_text
 from reconciler.mcp_server.arguments import read_arguments
+from reconciler.mcp_server.fitting import ANSWER_SCHEME, Fitted, Part, fit
 from reconciler.mcp_server.tools import INSTRUCTIONS, PLAN_SCHEME, Answer, Tool, plan_uri, tools
 from reconciler.mcp_server.workspace import Workspace
 from reconciler.wording import nearest
@@ -91,19 +91,20 @@ class _Handlers:
                 functools.partial(self._call, params.name, params.arguments or {})
             )
         except ReconcileError as error:
-            return _refusal(error)
-        content: list[types.ContentBlock] = [types.TextContent(type="text", text=answer.text)]
-        if answer.uri:
-            content.append(
-                types.ResourceLink(
-                    type="resource_link",
-                    name="plan",
-                    title="The whole plan as JSON",
-                    uri=answer.uri,
-                    mime_type="application/json",
-                )
-            )
-        return types.CallToolResult(content=content, is_error=answer.failed)
+            return self._result(_refusal(error), failed=True)
+        return self._result(answer.value, answer.uri, failed=answer.failed)
+
+    def _result(
+        self, answer: dict[str, Any], uri: str = "", *, failed: bool
+    ) -> types.CallToolResult:
+        """The answer as a tool result of a bounded size, with a link to the rest of it."""
+        fitted = fit(answer, uri)
+        if fitted.whole:
+            self._workspace.keep_answer(fitted.uri, fitted.whole)
+        content: list[types.ContentBlock] = [types.TextContent(type="text", text=fitted.text)]
+        if fitted.uri:
+            content.append(_link(fitted))
+        return types.CallToolResult(content=content, is_error=failed)
 
     def _call(self, name: str, arguments: dict[str, Any]) -> Answer:
         tool = self._offered.get(name)
@@ -128,29 +129,55 @@ class _Handlers:
     async def list_resource_templates(
         self, _context: _Context, _params: types.PaginatedRequestParams | None
     ) -> types.ListResourceTemplatesResult:
-        template = types.ResourceTemplate(
-            name="plan",
-            uri_template=PLAN_SCHEME + "{digest}",
-            mime_type="application/json",
-            description="A plan by its digest (without `sha256:`), as the tool `plan` showed it.",
-        )
-        return types.ListResourceTemplatesResult(resource_templates=[template])
+        templates = [
+            types.ResourceTemplate(
+                name="plan",
+                uri_template=PLAN_SCHEME + "{digest}",
+                mime_type="application/json",
+                description="A plan by its digest (without `sha256:`), as `plan` showed it.",
+            ),
+            types.ResourceTemplate(
+                name="answer",
+                uri_template=ANSWER_SCHEME + "{digest}",
+                mime_type="application/json",
+                description="The whole of an answer that had to leave something out; it names it.",
+            ),
+        ]
+        return types.ListResourceTemplatesResult(resource_templates=templates)
 
     async def read_resource(
         self, _context: _Context, params: types.ReadResourceRequestParams
     ) -> types.ReadResourceResult:
-        uri = str(params.uri)
-        shown = self._workspace.shown("sha256:" + uri.removeprefix(PLAN_SCHEME))
-        if shown is None:
-            raise MCPError(
-                code=types.INVALID_PARAMS,
-                message="this server has no plan of that digest any more: call the tool `plan`",
-                data={"uri": uri},
-            )
+        text = self._resource(str(params.uri))
         content = types.TextResourceContents(
-            uri=params.uri, text=shown.document, mime_type="application/json"
+            uri=params.uri, text=text, mime_type="application/json"
         )
         return types.ReadResourceResult(contents=[content])
+
+    def _resource(self, uri: str) -> str:
+        if uri.startswith(ANSWER_SCHEME):
+            whole, what = self._workspace.answer(uri), "answer of that name any more: call the tool"
+        else:
+            shown = self._workspace.shown("sha256:" + uri.removeprefix(PLAN_SCHEME))
+            whole = shown.document if shown else None
+            what = "plan of that digest any more: call the tool `plan`"
+        if whole is None:
+            message = (
+                f"this server has no {what}{' again' if uri.startswith(ANSWER_SCHEME) else ''}"
+            )
+            raise MCPError(code=types.INVALID_PARAMS, message=message, data={"uri": uri})
+        return whole
+
+
+def _link(fitted: Fitted) -> types.ResourceLink:
+    plan = fitted.uri.startswith(PLAN_SCHEME)
+    return types.ResourceLink(
+        type="resource_link",
+        name="plan" if plan else "answer",
+        title="The whole plan as JSON" if plan else "The whole answer as JSON",
+        uri=fitted.uri,
+        mime_type="application/json",
+    )
 
 
 def describe(tool: Tool) -> types.Tool:
@@ -172,19 +199,16 @@ def describe(tool: Tool) -> types.Tool:
     )
 
 
-def _refusal(error: ReconcileError) -> types.CallToolResult:
-    """An error as a tool result: what, where, what to do."""
+def _refusal(error: ReconcileError) -> dict[str, Any]:
+    """An error as an answer: what, where, what to do."""
     words: dict[str, Any] = {"error": error.what}
     if error.where:
         words["where"] = error.where
     if isinstance(error, ManifestError):
-        words["problems"] = [_problem(item) for item in error.problems[:_MOST_PROBLEMS]]
-        if len(error.problems) > _MOST_PROBLEMS:
-            words["not_shown"] = f"{len(error.problems) - _MOST_PROBLEMS} more problems"
+        words["problems"] = Part([_problem(item) for item in error.problems], _MOST_PROBLEMS)
     if error.fix:
         words["fix"] = error.fix
-    text = types.TextContent(type="text", text=as_text(words))
-    return types.CallToolResult(content=[text], is_error=True)
+    return words
 
 
 def _problem(problem: Problem) -> dict[str, str]:

@@ -11,7 +11,6 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from reconciler import __version__
@@ -19,18 +18,22 @@ from reconciler.agent import (
     AgentSettings,
     Proposal,
     explain_address,
+    find_change,
     propose_manifest,
     propose_removal,
 )
 from reconciler.agent.settings import make_settings
 from reconciler.apply import Crew, Outcome, apply_plan
-from reconciler.errors import ReconcileError, StalePlanError
+from reconciler.errors import ManifestError, ReconcileError, StalePlanError
 from reconciler.guard import Approval
+from reconciler.mcp_server.lookup import Objects, document_of, require_known, require_planned
+from reconciler.mcp_server.naming import delimited
 from reconciler.plan import Change, Plan, row_of
 from reconciler.plan_file import SavedPlan
 from reconciler.render.explain import Explanation
 from reconciler.render.json_plan import render_json
-from reconciler.resource import LiveResource, Resource, hash_id
+from reconciler.render.model_text import sentence
+from reconciler.resource import Resource
 from reconciler.selection import Selection, narrow
 from reconciler.session import (
     Place,
@@ -44,12 +47,11 @@ from reconciler.session import (
 )
 from reconciler.staleness import Present, require_same
 from reconciler.stated import read_every_target
-from reconciler.strict_yaml import load as load_yaml
 
 log = logging.getLogger(__name__)
 
 KEPT = 32
-"""Plans that stay readable as resources, the newest."""
+"""Plans, and whole answers, that stay readable as resources: the newest of each."""
 EVERYTHING = Selection()
 
 
@@ -64,20 +66,6 @@ class Shown:
     def plan(self) -> Plan:
         """The plan itself."""
         return self.saved.plan
-
-
-@dataclass(frozen=True, slots=True)
-class Objects:
-    """Both sides of the target, as they are now."""
-
-    root: Path
-    stack: str
-    desired: tuple[Resource, ...]
-    live: tuple[LiveResource, ...]
-
-    def manifest_of(self, resource: Resource) -> Any:
-        """The document that states a resource, as it stands in its file."""
-        return _document(self.root, resource)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +87,7 @@ class Workspace:
         self._target = target
         self._parallelism = parallelism
         self._shown: OrderedDict[str, Shown] = OrderedDict()
+        self._answers: OrderedDict[str, str] = OrderedDict()
         self._lock = threading.Lock()
         self._applying = threading.Lock()
         self._proposing = threading.Lock()
@@ -112,21 +101,29 @@ class Workspace:
     def manifest(self, address: str) -> Any:
         """The document that states an address now; None if there is none."""
         config = read_config(self._place)
-        found, _ = read_every_target(config)
+        try:
+            found, _ = read_every_target(config)
+        except ManifestError:  # a proposal is made from a commit: the work tree may be half done
+            return None
         stated = next((item for item in found if item.key.address == address), None)
-        return None if stated is None else _document(config.root, stated)
+        return None if stated is None else document_of(config.root, stated)
 
     def plan(self, selection: Selection) -> Shown:
         """Make a plan and keep it under its digest."""
         request = self._request(selection)
         with open_session(request) as session:
-            return self._keep(plan_session(session, request), session, selection)
+            whole = plan_everything(session)
+            require_known(whole, (*selection.only, *selection.exclude))
+            chosen = narrow(whole, selection)
+            return self._keep(finish_plan(whole, chosen, session, request), session, selection)
 
-    def explain(self, address: str) -> Explanation:
+    def explain(self, address: str) -> tuple[Explanation, Change, Plan]:
         """Why one address would change. Raises `ReconcileError` for one that there is not."""
         request = self._request(EVERYTHING)
         with open_session(request) as session:
-            return explain_address(plan_session(session, request), address, session)
+            plan = plan_session(session, request)
+            require_planned(plan, address)
+            return explain_address(plan, address, session), find_change(plan, address), plan
 
     def propose(self, manifest: Mapping[str, Any]) -> Proposal:
         """Commit one manifest to a new branch. Raises `ReconcileError`; no branch is made then."""
@@ -156,6 +153,19 @@ class Workspace:
         with self._lock:
             return self._shown.get(digest)
 
+    def keep_answer(self, uri: str, text: str) -> None:
+        """Keep a whole answer, to be read as a resource."""
+        with self._lock:
+            self._answers[uri] = text
+            self._answers.move_to_end(uri)
+            while len(self._answers) > KEPT:
+                self._answers.popitem(last=False)
+
+    def answer(self, uri: str) -> str | None:
+        """The whole answer of this name, if it was kept lately."""
+        with self._lock:
+            return self._answers.get(uri)
+
     def digests(self) -> tuple[str, ...]:
         """The digests of the plans that were shown lately, newest first."""
         with self._lock:
@@ -175,7 +185,8 @@ class Workspace:
             if not fresh.complete:
                 failure = fresh.failures[0]
                 raise ReconcileError(
-                    f"nothing was applied, because the plan is incomplete: {failure.reason}",
+                    "nothing was applied, because the plan is incomplete: "
+                    f"{sentence(failure.reason)}",
                     where=failure.system,
                     fix=failure.fix or "call plan again when it can be read",
                 )
@@ -208,11 +219,6 @@ class Workspace:
         return _Request(self._place, self._target, selected, self._parallelism)
 
 
-def _document(root: Path, resource: Resource) -> Any:
-    documents = load_yaml((root / resource.source.file).read_bytes(), resource.source.file)
-    return next(item.data for item in documents if item.line == resource.source.line)
-
-
 def _require_same(digest: str, shown: Shown | None, fresh: Plan, description: str) -> None:
     """Raise `StalePlanError` unless this is the plan of that digest."""
     if shown is None:
@@ -228,29 +234,13 @@ def _require_same(digest: str, shown: Shown | None, fresh: Plan, description: st
         require_same(shown.saved, Present(fresh, description, __version__), Approval())
     except StalePlanError as error:
         _, *moved = error.what.splitlines()
+        names = {item.address for plan in (shown.plan, fresh) for item in plan.changes}
         raise StalePlanError(
             "nothing was applied: the plan is no longer what was reviewed: "
-            + "; ".join(line.strip() for line in moved),
+            + "; ".join(delimited(line.strip(), names) for line in moved),
             where=digest,
             fix="call plan again, have its result reviewed, and use the new digest",
         ) from error
-
-
-def desired_and_live(
-    address: str, objects: Objects
-) -> tuple[Resource | None, tuple[LiveResource, ...]]:
-    """The manifest's side of an address, and every live object that bears its mark or name."""
-    kind, _, resource_id = address.partition(".")
-    desired = next((item for item in objects.desired if item.key.address == address), None)
-    name = desired.name if desired is not None else resource_id
-    wanted = hash_id(kind, resource_id)
-    live = tuple(
-        item
-        for item in objects.live
-        if item.kind == kind
-        and (item.name == name or (item.mark is not None and item.mark.id_hash == wanted))
-    )
-    return desired, live
 
 
 class _Quiet:

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from mcp.client import Client
 
 from tests.acceptance.project import Project, environment
-from tests.mcp_server.clients import call, in_process
+from tests.mcp_server.clients import call, in_process, read_plan
 from tests.mcp_server.test_hostile import is_plain
 
 
@@ -135,40 +137,103 @@ def test_a_wrong_manifest_makes_no_branch(repository: Project, manifest: object,
     assert git(repository.directory, "for-each-ref") == before
 
 
-HOSTILE = (
-    "#!/bin/sh\nset -e\n\techo hi\n",
-    "no-break\u00a0space, \u2764\ufe0f, \u200bzero width, \u202eback",
-    "a regular expression: [\\x00-\\x1f] \\u{200b} \\u200b",
-    "C:\\new\\table and \\\\server",
-    "```\n</result>\n",
-    "ends as if cut... (12 more characters)",
-    "\U0001f468\u200d\U0001f469\u200d\U0001f467",
-    "  blanks  ",
-    "\x7f delete",
-)
+PIECES = (
+    "#!/bin/sh\nset -e\n\techo hi\n", "\n", "\t", "\u00a0", "\u200d", "\u2764\ufe0f", "\u202e",
+    "\\", "\\n", "\\u{fe0f}", "\\x0a", "[\\x00-\\x1f]", '"', "`", "```\n</result>\n", "  ", "\x7f",
+    "... (12 more characters)", "... 3 more", "\U0001f468\u200d\U0001f469", "\u2028", "word",
+)  # fmt: skip
+"""What escaping, quoting and cutting could change."""
+texts = st.lists(st.sampled_from(PIECES) | st.text(max_size=3), max_size=6).map("".join)
+texts = texts.filter(lambda text: "\0" not in text)
 
 
-def test_what_get_shows_comes_back_unchanged(repository: Project, tmp_path: Path) -> None:
-    """A model alters one value of what it was given; all others stay as they were, to the byte."""
-    variables = {f"V{number}": text for number, text in enumerate(HOSTILE)}
-    repository.write(environment("train", environment_variables=variables), environment("other"))
-    git(repository.directory, "commit", "-qam", "Odd values")
+def commit_variables(world: Project, variables: dict[str, str]) -> None:
+    """State these variables of `train` in a commit."""
+    world.write(environment("train", environment_variables=variables), environment("other"))
+    git(world.directory, "commit", "-qam", "Odd values", "--allow-empty")
+
+
+def propose_other_image(world: Project, variables: dict[str, str], *, whole: bool) -> str:
+    """As a model does it: get, alter one value, propose. Returns the branch."""
 
     async def use(client: Client) -> str:
         got = await call(client, "get", address="RunaiEnvironment.train")
         assert is_plain(got.raw)
-        manifest = got.value["desired"]["manifest"]
+        desired = (await read_plan(client, got.uri) if whole else got.value)["desired"]
+        manifest = desired["manifest"]
         assert manifest["spec"]["environment_variables"] == variables
         manifest["spec"]["image"] = "busybox:2"
         made = await call(client, "propose_manifest", manifest=manifest)
         assert not made.failed, made.raw
         return str(made.value["branch"])
 
-    branch = in_process(repository.directory, use)
-    text = git(repository.directory, "show", f"{branch}:manifests/all.yaml")
-    stated = next(item for item in yaml.safe_load_all(text) if item["metadata"]["name"] == "train")
-    assert stated["spec"]["environment_variables"] == variables
-    assert stated["spec"]["image"] == "busybox:2"
+    return in_process(world.directory, use)
+
+
+def stated_on(world: Project, branch: str) -> dict[str, Any]:
+    """What the manifest of `train` says on a branch, by a YAML loader that is not ours."""
+    text = git(world.directory, "show", f"{branch}:manifests/all.yaml")
+    documents = yaml.safe_load_all(text)
+    stated: dict[str, Any] = next(
+        item["spec"] for item in documents if item["metadata"]["name"] == "train"
+    )
+    return stated
+
+
+@settings(
+    max_examples=20,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(values=st.lists(texts, min_size=4, max_size=8))
+def test_what_get_shows_comes_back_unchanged(repository: Project, values: list[str]) -> None:
+    """A model alters one value of what it was given; all others stay as they were, to the byte."""
+    variables = {f"V{number}": text for number, text in enumerate([*values, *PIECES])}
+    commit_variables(repository, variables)
+    branch = propose_other_image(repository, variables, whole=False)
+    stated = stated_on(repository, branch)
+    assert stated["environment_variables"] == variables
+    assert stated["image"] == "busybox:2"
+
+
+def test_a_large_manifest_comes_back_unchanged_from_the_resource(repository: Project) -> None:
+    variables = {f"V{number}": f"{PIECES[number % 20]} {'long ' * 40}" for number in range(200)}
+    commit_variables(repository, variables)
+    branch = propose_other_image(repository, variables, whole=True)
+    assert stated_on(repository, branch)["environment_variables"] == variables
+
+
+def test_a_work_tree_that_is_half_done_stops_no_proposal(repository: Project) -> None:
+    (repository.directory / "manifests" / "all.yaml").write_text("kind: [")
+    manifest = environment("fresh")
+
+    async def use(client: Client) -> None:
+        made = await call(client, "propose_manifest", manifest=manifest)
+        assert not made.failed, made.raw
+
+    in_process(repository.directory, use)
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        ("a\0b", "holds a NUL character"),
+        ("a\ud800b", "holds half a character"),
+        (2**64, "is a number out of range"),
+    ],
+)
+def test_what_no_yaml_holds_is_refused_with_its_place(
+    repository: Project, value: object, says: str
+) -> None:
+    manifest = environment("train", environment_variables={"A": "b", "ODD": value})
+
+    async def use(client: Client) -> None:
+        made = await call(client, "propose_manifest", manifest=manifest)
+        assert made.failed
+        assert says in made.value["error"]
+        assert made.value["where"] == "manifest.spec.environment_variables.ODD"
+
+    in_process(repository.directory, use)
 
 
 def test_a_manifest_that_nobody_could_review_is_refused(repository: Project) -> None:

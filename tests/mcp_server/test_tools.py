@@ -8,7 +8,7 @@ import pytest
 from mcp.client import Client
 from mcp.shared.exceptions import MCPError
 
-from reconciler.mcp_server.answers import LARGEST
+from reconciler.mcp_server.fitting import LARGEST
 from tests.acceptance.live_side import assets, create_live, delete_live, edit_live, named
 from tests.acceptance.project import Project, environment
 from tests.mcp_server.clients import call, in_process, read_plan
@@ -42,7 +42,8 @@ def test_a_plan_is_a_summary_and_the_whole_of_it_a_resource(world: Project) -> N
         made = await call(client, "plan")
         assert made.value["summary"] == "Plan: 30 to add, 0 to change, 0 to destroy."
         assert len(made.value["changes"]) == 20
-        assert made.value["not_shown"].startswith("10 more changes")
+        assert made.value["changes_not_shown"] == "10 more"
+        assert made.uri in made.value["rest"]
         assert made.value["changes"][0] == {
             "address": "RunaiEnvironment.train-00",
             "action": "create",
@@ -119,7 +120,7 @@ def test_get_shows_both_sides_and_owners(world: Project) -> None:
         assert theirs.value["live"][0]["owner"].startswith("nobody")
         wrong = await call(client, "get", address="RunaiEnvironment.trian")
         assert wrong.failed
-        assert wrong.value["fix"] == "did you mean `RunaiEnvironment.train`?"
+        assert wrong.value["fix"].startswith("did you mean `RunaiEnvironment.train`")
         listed = await call(client, "list_objects", kind="RunaiEnvironment", name_contains="t")
         assert [item["address"] for item in listed.value["desired"]] == ["RunaiEnvironment.train"]
         assert {"theirs", "train"} <= {item["name"] for item in listed.value["live"]}
@@ -324,19 +325,38 @@ def test_answers_stay_small_and_count_what_they_leave_out(world: Project) -> Non
     async def use(client: Client) -> None:
         made = await call(client, "plan", only=["RunaiEnvironment.train"])
         assert len(made.value["not_ours"]) == 20
-        assert made.value["not_ours_not_shown"] == f"10 more, in {made.uri}"
+        assert made.value["not_ours_not_shown"] == "10 more"
         got = await call(client, "get", address="RunaiEnvironment.train")
         spec = got.value["live"][0]["spec"]["environment_variables"]
         assert int(spec["..."].removesuffix(" more")) + len(spec) - 1 == 300
         explained = await call(client, "explain", address="RunaiEnvironment.train")
         fields = explained.value["fields"]
-        left_out = int(fields[-1].removeprefix("... ").removesuffix(" more"))
-        assert left_out + len(fields) - 1 == 301
+        left_out = int(explained.value["fields_not_shown"].removesuffix(" more"))
+        assert left_out + len(fields) == 301
+        whole = await read_plan(client, explained.uri)
+        assert len(whole["fields"]) == 301
         world.write(environment("train", environment_variables=variables))
         large = await call(client, "get", address="RunaiEnvironment.train")
         assert large.value["desired"]["manifest"] is None
-        assert "a person edits the file" in large.value["desired"]["manifest_left_out"]
+        assert "exact in `rest`" in large.value["desired"]["manifest_left_out"]
         for answer in (made, got, explained, large):
             assert len(answer.raw) <= LARGEST
 
     in_process(world.directory, use)
+
+
+def test_an_apply_lists_a_part_of_what_it_did_and_keeps_the_rest(world: Project) -> None:
+    world.write(*(environment(f"train-{number:02}") for number in range(30)))
+
+    async def use(client: Client) -> None:
+        made = await call(client, "plan")
+        done = await call(client, "apply_plan", digest=made.value["digest"])
+        assert len(done.value["applied"]) == 20
+        assert done.value["applied_not_shown"] == "10 more"
+        assert len((await read_plan(client, done.uri))["applied"]) == 30
+        listed = await call(client, "list_objects", name_contains="train")
+        assert listed.value["found"] == {"desired": 30, "live": 30}
+        with pytest.raises(MCPError, match="no answer of that name"):
+            await client.read_resource("reconcile://answer/" + "0" * 64)
+
+    in_process(world.directory, use, allow_writes=True)

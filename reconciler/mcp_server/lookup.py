@@ -1,0 +1,96 @@
+"""An address or pattern that a client gave -> what it means, or those that may have been meant."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from reconciler.errors import ConfigError, ReconcileError
+from reconciler.plan import Plan
+from reconciler.render.model_text import quoted, sentence
+from reconciler.resource import LiveResource, Resource, hash_id
+from reconciler.selection import Selection, chosen_addresses
+from reconciler.strict_yaml import load as load_yaml
+
+
+@dataclass(frozen=True, slots=True)
+class Objects:
+    """Both sides of the target, as they are now."""
+
+    root: Path
+    stack: str
+    desired: tuple[Resource, ...]
+    live: tuple[LiveResource, ...]
+
+    def manifest_of(self, resource: Resource) -> Any:
+        """The document that states a resource, as it stands in its file."""
+        return document_of(self.root, resource)
+
+
+def document_of(root: Path, resource: Resource) -> Any:
+    """The document that states a resource, as it stands in its file."""
+    documents = load_yaml((root / resource.source.file).read_bytes(), resource.source.file)
+    return next(item.data for item in documents if item.line == resource.source.line)
+
+
+def desired_and_live(
+    address: str, objects: Objects
+) -> tuple[Resource | None, tuple[LiveResource, ...]]:
+    """The manifest's side of an address, and every live object that bears its mark or name."""
+    kind, _, resource_id = address.partition(".")
+    desired = next((item for item in objects.desired if item.key.address == address), None)
+    name = desired.name if desired is not None else resource_id
+    wanted = hash_id(kind, resource_id)
+    live = tuple(
+        item
+        for item in objects.live
+        if item.kind == kind
+        and (item.name == name or (item.mark is not None and item.mark.id_hash == wanted))
+    )
+    return desired, live
+
+
+def require_known(plan: Plan, patterns: Sequence[str]) -> None:
+    """Raise `ConfigError` for a pattern that no address of the plan fits."""
+    for pattern in patterns:
+        try:
+            chosen_addresses(plan, Selection((pattern,)))
+        except ConfigError as error:
+            raise no_such_address(pattern, _addresses(plan), error.what) from error
+
+
+def require_planned(plan: Plan, address: str) -> None:
+    """Raise `ReconcileError` for an address that the plan lacks, and say if it is not known."""
+    if address in {each for item in plan.changes for each in (item.address, item.key.address)}:
+        return
+    for failure in plan.failures:
+        if address in failure.addresses or address.partition(".")[0] in failure.kinds:
+            raise ReconcileError(
+                f"this address is not planned, because the system could not be read: "
+                f"{quoted(sentence(failure.reason))}",
+                where=failure.system,
+                fix=failure.fix,
+            )
+    raise no_such_address(address, _addresses(plan))
+
+
+def _addresses(plan: Plan) -> set[str]:
+    unread = {address for failure in plan.failures for address in failure.addresses}
+    return {change.address for change in plan.changes} | unread
+
+
+def no_such_address(given: str, known: Collection[str], what: str = "") -> ConfigError:
+    """The error for an address that there is not, with those that may have been meant.
+
+    `what` says it in other words.
+    """
+    close = get_close_matches(given, sorted(known), n=3)
+    return ConfigError(
+        what or f"no manifest and no live object has the address {given!r}",
+        where="address",
+        fix=f"did you mean {' or '.join(map(quoted, close))}?"
+        if close
+        else "call list_objects for what there is; an address is KIND.ID, such as "
+        "RunaiEnvironment.ml-training-env",
+    )
