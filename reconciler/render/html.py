@@ -18,7 +18,7 @@ from reconciler.render.escape import visible
 from reconciler.render.graph import state_of
 from reconciler.render.html_graph import draw, importance
 from reconciler.render.review_words import change_words, notices, place_words, review_summary
-from reconciler.render.summary import plan_details, plan_line
+from reconciler.render.summary import alert_words, plan_details, plan_line
 from reconciler.render.text import Header
 
 _ASSETS = Path(__file__).parent / "page"
@@ -107,14 +107,7 @@ def _note(words: str) -> str:
 
 
 def _notes(plan: Plan) -> Iterable[str]:
-    destroys = sum(change.destroys for change in plan.pending)
-    words = []
-    if destroys:
-        words.append(f"{destroys} {'object' if destroys == 1 else 'objects'} will be destroyed.")
-    if plan.refused:
-        count = len(plan.refused)
-        words.append(f"{count} {'change is' if count == 1 else 'changes are'} refused.")
-    if words:
+    if words := alert_words(plan):
         yield f'<div class="alert"><p><strong>{" ".join(words)}</strong></p></div>\n'
     for failure in plan.failures:
         yield _failure(failure)

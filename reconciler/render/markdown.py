@@ -23,7 +23,7 @@ from reconciler.render.review_words import (
     place_words,
     review_summary,
 )
-from reconciler.render.summary import plan_details, plan_line
+from reconciler.render.summary import alert_words, plan_details, plan_line
 from reconciler.render.text import WANTED, Header
 from reconciler.review import Review
 
@@ -261,13 +261,7 @@ def _some(lines: list[str]) -> list[str]:
 
 def _alert(plan: Plan) -> list[str]:
     """What must not be overlooked."""
-    destroys = sum(change.destroys for change in plan.pending)
-    words = []
-    if destroys:
-        words.append(f"{destroys} {'object' if destroys == 1 else 'objects'} will be destroyed.")
-    if plan.refused:
-        count = len(plan.refused)
-        words.append(f"{count} {'change is' if count == 1 else 'changes are'} refused.")
+    words = alert_words(plan)
     if plan.failures:
         words.append("A system could not be read: this plan is incomplete and cannot be applied.")
     return ["> [!CAUTION]", f"> {' '.join(words)}", ""] if words else []

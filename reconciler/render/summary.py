@@ -77,6 +77,18 @@ def plan_details(plan: Plan, place: str = " (see above)") -> list[str]:
     return lines
 
 
+def alert_words(plan: Plan) -> list[str]:
+    """What a reviewer must not overlook, in sentences without data: destroys and refusals."""
+    words = []
+    destroys = sum(change.destroys for change in plan.pending)
+    if destroys:
+        words.append(f"{destroys} {'object' if destroys == 1 else 'objects'} will be destroyed.")
+    if plan.refused:
+        count = len(plan.refused)
+        words.append(f"{count} {'change is' if count == 1 else 'changes are'} refused.")
+    return words
+
+
 def apply_line(outcomes: Sequence[Outcome], refused: int) -> str:
     """`Apply complete! Resources: 2 added, 1 changed, 0 destroyed.`, or what is missing to it.
 
