@@ -104,7 +104,7 @@ def test_what_matters_is_open_and_secrets_are_nowhere(browser: Browser, tmp_path
     assert browser.run(opened) == ["delete", "refused", "replace"]
     text = browser.run("document.body.textContent")
     assert "(sensitive value, changed)" in text
-    assert "drift: changed by bob" in text
+    assert "drift: still in the live system, outside this branch; last changed by bob" in text
     assert "1 change from this branch, 1 drift" in text
 
 

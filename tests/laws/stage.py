@@ -81,6 +81,10 @@ class Stage:
         self._open = ExitStack()
         self._lock = threading.Lock()
 
+    def __repr__(self) -> str:
+        """Short: Hypothesis would print all attributes, and refuse to, instead of the failure."""
+        return f"Stage({str(self.database)!r})"
+
     def __enter__(self) -> Self:
         self.behave(Behaviour())
         connection = sqlite3.connect(

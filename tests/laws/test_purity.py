@@ -114,6 +114,7 @@ def shown(plan: Plan) -> Shown:
     document = json.loads(render_json(plan, HEADER, datetime(2026, 1, 1, tzinfo=UTC), "0"))
     for change in document["resource_changes"]:
         change["reconciler"].pop("source")
+    document["reconciler"].pop("document_digest")  # of the places, too
     text = re.sub(r"manifests/[^:\n]+:\d+", "(its place)", render_plan(plan, HEADER, Style()))
     return Shown(plan.digest(), text, document)
 
