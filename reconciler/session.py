@@ -25,7 +25,7 @@ from reconciler.config import (
 )
 from reconciler.errors import ManifestError
 from reconciler.executor import ThreadExecutor
-from reconciler.git.head import has_ignored, head_commit, is_dirty, read_provenance
+from reconciler.git.head import head_commit, is_dirty, read_provenance
 from reconciler.guard import Approval, guard
 from reconciler.live import add_usage, read_all
 from reconciler.manifest.files import SUFFIXES
@@ -216,10 +216,8 @@ def _is_dirty(config: Config, target: str, resources: Sequence[Resource]) -> boo
 
     contexts = {str(item.spec["path"]) for item in resources if item.key.kind == "RayfineImage"}
     stated = (config.manifests, config.overlays / target)
-    places = (config.path, *stated, *(config.root / path for path in sorted(contexts)))
-    return is_dirty(config.root, [*places, config.root / LOCK_FILE]) or has_ignored(
-        config.root, stated, SUFFIXES
-    )
+    places = (config.path, config.root / LOCK_FILE, *(config.root / path for path in contexts))
+    return is_dirty(config.root, places, stated, SUFFIXES)
 
 
 def short_commit(root: Path) -> str:

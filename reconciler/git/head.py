@@ -36,19 +36,60 @@ def read_provenance(directory: Path, *, dirty: bool) -> Provenance:
     return Provenance(origin_url(directory) or "", "" if dirty else head_commit(directory) or "")
 
 
-def is_dirty(directory: Path, paths: Sequence[Path]) -> bool:
-    """Whether any of these files and directories holds what is not committed; False outside Git."""
-    words = ["status", "--porcelain", "--untracked-files=normal", "--ignore-submodules", "-z"]
-    names = [str(path) for path in paths if os.path.lexists(path)]
-    return bool(names and _ask_git(directory, "--literal-pathspecs", *words, "--", *names))
+def is_dirty(
+    directory: Path,
+    paths: Sequence[Path],
+    complete: Sequence[Path] = (),
+    suffixes: tuple[str, ...] = (),
+) -> bool:
+    """Whether any of these files and directories is not as the commit that is checked out states.
+
+    Links are followed: what lies outside the repository is in none of its commits. A submodule
+    counts as a whole. In the `complete` directories, files with one of the suffixes count even if
+    Git ignores them. False outside Git.
+    """
+    paths = [*paths, *complete]
+    top = _top(directory)
+    if top is None:
+        return False
+    places = {name for path in paths if os.path.lexists(path) for name in _names(path)}
+    if any(os.path.commonpath((place, top)) != top for place in places):
+        return True
+    modules = {module for place in places if (module := _submodule(place, top))}
+    names = sorted({_submodule(place, top) or place for place in places})
+    words = ["status", "--porcelain", "--untracked-files=normal", "--ignore-submodules=none", "-z"]
+    if names and _ask_git(directory, "--literal-pathspecs", *words, "--", *names):
+        return True
+    listed = ("--literal-pathspecs", "ls-files", "-z", "--")  # an ignored clone is in no commit
+    if any(_ask_git(directory, *listed, module) is None for module in modules):
+        return True
+    return _has_ignored(complete, suffixes)
 
 
-def has_ignored(directory: Path, paths: Sequence[Path], suffixes: tuple[str, ...]) -> bool:
-    """Whether files of these names in these directories are kept out of Git; False outside Git."""
-    words = ["ls-files", "--others", "--ignored", "--exclude-standard", "-z"]
-    names = [str(path) for path in paths if path.is_dir()]
-    said = names and _ask_git(directory, "--literal-pathspecs", *words, "--", *names)
-    return any(name.endswith(suffixes) for name in (said or "").split("\0"))
+def _has_ignored(directories: Sequence[Path], suffixes: tuple[str, ...]) -> bool:
+    words = ("ls-files", "--others", "--ignored", "--exclude-standard", "-z")
+    said = (_ask_git(directory, *words) for directory in directories if directory.is_dir())
+    return any(name.endswith(suffixes) for names in said for name in (names or "").split("\0"))
+
+
+def _names(path: Path) -> tuple[str, str]:
+    """A link itself, and what it leads to."""
+    return os.path.join(os.path.realpath(path.parent), path.name), os.path.realpath(path)  # noqa: PTH118
+
+
+def _top(directory: Path) -> str | None:
+    top = _ask_git(directory, "rev-parse", "--show-toplevel")
+    return None if top is None else os.path.realpath(top)
+
+
+def _submodule(place: str, top: str) -> str | None:
+    """The outermost repository around a place that lies in another; None if it is only in `top`."""
+    path = top
+    for part in Path(place).relative_to(top).parts:
+        path = os.path.join(path, part)  # noqa: PTH118  (strings, as from realpath)
+        if os.path.lexists(os.path.join(path, ".git")):  # noqa: PTH118
+            return path
+    return None
 
 
 def origin_url(directory: Path) -> str | None:

@@ -1,0 +1,89 @@
+"""Whether what is checked out is what the commit states: links, submodules and ignored files."""
+
+from pathlib import Path
+
+import pytest
+
+from reconciler.git.head import is_dirty
+from tests.acceptance.git_project import git
+
+
+def begin(place: Path, *files: str) -> Path:
+    git(place.parent, "init", "--quiet", place.name)
+    for file in files:
+        path = place / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("a: 1\n")
+    commit(place)
+    return place
+
+
+def commit(place: Path) -> None:
+    git(place, "add", "--all")
+    who = ("-c", "user.name=Tester", "-c", "user.email=tester@example.com")
+    git(place, *who, "commit", "--quiet", "--allow-empty", "--message", "Commit")
+
+
+@pytest.fixture
+def top(tmp_path: Path) -> Path:
+    """A repository with a submodule `parts`, which has `manifests`."""
+    begin(tmp_path / "parts", "manifests/a.yaml", "README.md")
+    top = begin(tmp_path / "top", "reconciler.yaml", "stated/b.yaml")
+    git(top, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", "../parts", "parts")
+    commit(top)
+    return top
+
+
+def manifests(top: Path) -> Path:
+    return top / "parts" / "manifests"
+
+
+def test_a_submodule_at_its_commit_is_clean_and_any_other_is_not(top: Path) -> None:
+    assert not is_dirty(top, [manifests(top)])
+    (manifests(top) / "new.yaml").write_text("b: 1\n")
+    assert is_dirty(top, [manifests(top)])
+    assert is_dirty(top, [top / "parts"])
+    commit(top / "parts")  # a commit of its own, which the outer one does not have
+    assert is_dirty(top, [manifests(top)])
+    assert not is_dirty(top, [top / "stated", top / "reconciler.yaml", top / "missing"])
+    commit(top)
+    assert not is_dirty(top, [manifests(top)])
+
+
+def test_what_a_submodule_ignores_is_found_in_it(top: Path) -> None:
+    (top / "parts" / ".gitignore").write_text("made.yaml\n*.pyc\n")
+    commit(top / "parts")
+    commit(top)
+    (manifests(top) / "x.pyc").write_text("")
+    assert not is_dirty(top, [], [manifests(top)], (".yaml",))
+    (manifests(top) / "made.yaml").write_text("b: 1\n")
+    assert not is_dirty(top, [manifests(top)])
+    assert is_dirty(top, [], [top / "missing", manifests(top)], (".yaml",))
+
+
+def test_a_clone_that_is_ignored_is_in_no_commit(top: Path) -> None:
+    (top / ".gitignore").write_text("clone/\n")
+    commit(top)
+    begin(top / "clone", "manifests/a.yaml")
+    assert is_dirty(top, [top / "clone" / "manifests"])
+
+
+def test_links_are_followed(top: Path, tmp_path: Path) -> None:
+    (top / "manifests").symlink_to("stated")
+    assert is_dirty(top, [top / "manifests"])  # the link itself is not committed
+    commit(top)
+    assert not is_dirty(top, [top / "manifests"])
+    (top / "stated" / "b.yaml").write_text("a: 2\n")
+    assert is_dirty(top, [top / "manifests"])
+    commit(top)
+    (tmp_path / "above").symlink_to("top")
+    assert not is_dirty(tmp_path / "above", [tmp_path / "above" / "manifests"])
+    (top / "outside").symlink_to(tmp_path / "parts")
+    commit(top)
+    assert is_dirty(top, [top / "outside"])
+
+
+def test_outside_of_a_repository_nothing_is_known(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("a: 1\n")
+    assert not is_dirty(tmp_path, [tmp_path / "a.yaml"])
+    assert not is_dirty(tmp_path, [], [tmp_path], (".yaml",))
