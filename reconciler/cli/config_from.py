@@ -52,7 +52,7 @@ def config_from(work: Config, ref: str | None) -> Iterator[tuple[Config, tuple[s
 
 def _read(work: Config, ref: str, repository: Repository) -> Config:
     repository.require_outermost()
-    path = _stated_path(work.path, repository)
+    path = _stated_path(work.path, repository, "the directory of reconciler.yaml (-C DIR)")
     commit = repository.commit(ref)
     data = None if path is None else repository.read_at(commit, path)
     if data is None:
@@ -68,7 +68,7 @@ def _read(work: Config, ref: str, repository: Repository) -> Config:
         raise ConfigError(error.what, where=where, fix=error.fix) from error
 
 
-def _stated_path(path: Path, repository: Repository) -> str | None:
+def _stated_path(path: Path, repository: Repository, meant: str) -> str | None:
     """The path of a file in its repository as it is stated; None if it is in none of its files.
 
     A link below the top is refused: the branch could lead us to another file of the ref. One above
@@ -89,7 +89,7 @@ def _stated_path(path: Path, repository: Repository) -> str | None:
                 f"{place.relative_to(stated.parents[len(below.parts) - 1])} is a link, which could "
                 "lead to any file of the other commit",
                 where="--config-from",
-                fix="name the directory of reconciler.yaml itself, with -C DIR",
+                fix=f"name {meant} by a path without links",
             )
     return os.path.normpath(Path(start) / below)
 
@@ -107,13 +107,13 @@ def _with_certificates(
         bundle = os.environ.get(bundle.env)
     if not bundle:
         return section
-    path = os.path.relpath(repository.top / repository.prefix / bundle, repository.top)
-    if _is_outside(path) and Path(bundle).is_absolute():
+    path = _stated_path(repository.top / repository.prefix / bundle, repository, "the certificate")
+    if path is None and Path(bundle).is_absolute():
         return section
-    data = repository.read_at(repository.commit(ref), path)
+    data = None if path is None else repository.read_at(repository.commit(ref), path)
     if data is None:
         raise ConfigError(
-            f"{ref} has no {path}, the ca_bundle of a target",
+            f"{ref} has no {path or bundle}, the ca_bundle of a target",
             where=f"--config-from {ref}",
             fix="commit it there, or name an absolute path outside of the repository",
         )

@@ -207,11 +207,14 @@ def test_certificates_are_those_of_the_base(branch: Project) -> None:
     assert "main has no ca.pem" in ran.err
 
 
-@pytest.mark.parametrize("bundle", ["ca.pem", "{directory}/ca.pem"])
+@pytest.mark.parametrize("bundle", ["ca.pem", "{directory}/ca.pem", "{above}/project/ca.pem"])
 def test_certificates_of_a_variable_are_those_of_the_base(
     branch: Project, monkeypatch: pytest.MonkeyPatch, bundle: str
 ) -> None:
-    monkeypatch.setenv("COMPANY_CA", bundle.format(directory=branch.directory))
+    above = branch.directory.parent / "above"
+    above.symlink_to(".")
+    named = bundle.format(directory=branch.directory, above=above)
+    monkeypatch.setenv("COMPANY_CA", named)
     git(branch.directory, "checkout", "--quiet", "main")
     (branch.directory / "ca.pem").write_bytes(Path(certifi.where()).read_bytes())
     branch.target = {"ca_bundle": {"env": "COMPANY_CA"}}
@@ -223,6 +226,23 @@ def test_certificates_of_a_variable_are_those_of_the_base(
     ran = plan(branch)
     assert ran.code == 0, ran.err
     assert branch.reconcile("plan").code == 1
+
+
+def test_a_certificate_is_no_link_to_another_file_of_the_base(branch: Project) -> None:
+    git(branch.directory, "checkout", "--quiet", "main")
+    (branch.directory / "ca").mkdir()
+    (branch.directory / "ca" / "ca.pem").write_bytes(Path(certifi.where()).read_bytes())
+    branch.target = {"ca_bundle": "ca/ca.pem"}
+    branch.configure(env_allow=["RECONCILE_VAR_*"])
+    commit(branch, "Name a certificate")
+    git(branch.directory, "checkout", "--quiet", "-B", "work")
+    (branch.directory / "ca").rename(branch.directory / "other")
+    (branch.directory / "ca").symlink_to("other")
+    commit(branch, "Lead elsewhere")
+    ran = plan(branch)
+    assert ran.code == 1
+    assert "ca is a link" in ran.err
+    assert "name the certificate by a path without links" in ran.err
 
 
 def loose(world: Project, name: str) -> None:
