@@ -1,6 +1,7 @@
 """`-o FORMAT[=PATH]`: which formats there are, and where each of them may go."""
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,15 +65,20 @@ def checked(outputs: tuple[Output, ...]) -> tuple[Output, ...]:
         words = " and ".join(plain)
         hint = f"give all but one a file, such as -o {plain[-1]}=PATH"
         raise click.UsageError(f"{words} would both go to standard output: {hint}")
-    require_own_files(outputs)
+    require_own_files(name_files(outputs))
     return outputs
 
 
-def require_own_files(outputs: tuple[Output, ...], out: Path | None = None) -> None:
-    """Refuse two documents in one file, of which one would be lost; `out` is the saved plan."""
+def name_files(outputs: tuple[Output, ...], out: Path | None = None) -> list[tuple[str, Path]]:
+    """Each file that is to be written, after the option that names it; `out`: the saved plan."""
     named = [(f"-o {item.format}", item.path) for item in outputs if item.path]
+    return [*named, *([("--out", out)] if out else [])]
+
+
+def require_own_files(named: Iterable[tuple[str, Path]]) -> None:
+    """Refuse two documents in one file, of which one would be lost."""
     seen: dict[str, str] = {}
-    for option, path in [*named, *([("--out", out)] if out else [])]:
+    for option, path in named:
         if path.exists() and not path.is_file():
             continue  # a device or a pipe takes one after the other
         other = seen.setdefault(os.path.realpath(path), option)

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from reconciler.cli.exit_codes import ExitCode, strongest
+from reconciler.cli.formats import name_files, require_own_files
 from reconciler.cli.main import say_error
 from reconciler.cli.options import PlanOptions
 from reconciler.cli.problems import annotate
@@ -24,13 +25,20 @@ def for_each_target(
     target's name; with several targets every path has to have it. Raises `click.UsageError`.
     """
     if len(options.targets) < 2:
-        return action(*_of_target(options, out, options.target or ""))
+        one, place = _of_target(options, out, options.target or "")
+        require_own_files(name_files(one.outputs, place))
+        return action(one, place)
     _require_places(options, out)
+    each = [_of_target(options, out, target) for target in options.targets]
+    require_own_files(
+        (f"{option} of {target}", path)
+        for target, (one, place) in zip(options.targets, each, strict=True)
+        for option, path in name_files(one.outputs, place)
+    )
     codes = []
-    for number, target in enumerate(options.targets):
+    for number, (target, (one, place)) in enumerate(zip(options.targets, each, strict=True)):
         if number and options.events is None:
             click.echo()
-        one, place = _of_target(options, out, target)
         try:
             codes.append(action(one, place))
         except ReconcileError as error:

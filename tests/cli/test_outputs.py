@@ -326,6 +326,24 @@ def test_two_documents_in_one_file_are_refused(
     assert (project / "x").read_text() == "as it was"
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("{target}-live", "live-{target}"),  # live-live: the same name twice
+        ("a{target}", "ab-{target}"),  # ab-live: of `b-live`, and of `live`
+    ],
+)
+def test_names_that_targets_make_the_same_are_refused(
+    reconcile: Reconcile, capsys: pytest.CaptureFixture[str], first: str, second: str
+) -> None:
+    names = ("--target", "live", "--target", "b-live")
+    assert reconcile("plan", *names, "-o", f"json={first}", "-o", f"markdown={second}") == 1
+    said = capsys.readouterr().err
+    assert "-o json of " in said
+    assert "-o markdown of live" in said
+    assert "give each its own file" in said
+
+
 def test_devices_take_several(project: Path, reconcile: Reconcile) -> None:
     assert reconcile("plan", "-o", "json=/dev/null", "-o", "markdown=/dev/null") == 0
 

@@ -9,7 +9,6 @@ import click
 
 from reconciler.cli.attribution import attribute
 from reconciler.cli.exit_codes import ExitCode, strongest
-from reconciler.cli.formats import require_own_files
 from reconciler.cli.opening import open_session
 from reconciler.cli.options import PlanOptions, plan_options
 from reconciler.cli.output import emit, plan_exit_code, save
@@ -133,7 +132,6 @@ def command(options: PlanOptions, **given: Any) -> ExitCode:
         raise click.UsageError(
             "an offline plan cannot be applied, so it is not saved: write it with -o json=FILE"
         )
-    require_own_files(options.outputs, wanted.out)
     return for_each_target(
         options, wanted.out, lambda one, out: _plan(one, replace(wanted, out=out))
     )
