@@ -130,6 +130,7 @@ def _review(document: Mapping[str, Any], given: Mapping[str, Any]) -> Review:
         reviewed=given["reviewed"] or "",
         differs=given["differs"],
         compared=given["compared"],
+        uncompared=given["uncompared"],
         news=dict(given["news"]),
         note=given["note"],
         config_from=given["config_from"] or "",

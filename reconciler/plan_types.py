@@ -140,6 +140,7 @@ class ReviewJson(TypedDict):
     reviewed: str | None
     differs: bool
     compared: bool
+    uncompared: str
     news: dict[str, str]
     config_from: str | None
     overridden: list[str]

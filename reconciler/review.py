@@ -58,7 +58,7 @@ class Review:
     causes are missing. With `config_from`, targets, stack, `env_allow` and guards are those of that
     ref, and `overridden` names the ones that the work tree states differently. `allowances` says,
     one line each, what trailers of commits allowed, or why they allow nothing. `uncompared` says
-    why an approved plan could not be compared with; it is no part of a saved plan.
+    why an approved plan could not be compared with.
     """
 
     since: str = ""

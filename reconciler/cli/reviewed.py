@@ -52,9 +52,10 @@ def compare_with(reviewed: str, plan: Plan, header: Header) -> Header:
 
     An incomplete plan is compared with nothing: what was not read is neither new nor gone.
     """
-    if not plan.complete:
-        return header
     review = header.review
+    if not plan.complete:
+        why = "this plan is incomplete"
+        return replace(header, review=replace(review, uncompared=why))
     if is_digest(reviewed):
         differs = reviewed != plan.digest()
         return replace(header, review=replace(review, reviewed=reviewed, differs=differs))

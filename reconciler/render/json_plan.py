@@ -115,6 +115,7 @@ def _review(review: Review) -> dict[str, Any]:
         "reviewed": review.reviewed or None,
         "differs": review.differs,
         "compared": review.compared,
+        "uncompared": review.uncompared,
         "news": dict(sorted(review.news.items())),
         "config_from": review.config_from or None,
         "overridden": list(review.overridden),

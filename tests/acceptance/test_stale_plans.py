@@ -359,6 +359,8 @@ class TestReviewed:
         assert "\x1b" not in ran.out + ran.err
         assert notice in (world.directory / "new.md").read_text()
         assert "# review" not in ran.out
+        assert notice in world.reconcile("show", str(new)).out
+        assert words in json.loads(new.read_text())["reconciler"]["review"]["uncompared"]
         assert world.reconcile("apply", str(new), "--apply").code == 0
 
     def test_what_can_be_compared_is_compared(self, world: Project, file: Path) -> None:
@@ -396,4 +398,5 @@ def test_what_cannot_be_read_is_not_compared_with_a_review(world: Project, file:
     ran = world.reconcile("plan", "--reviewed", str(file))
     assert ran.code == 1
     assert "No longer to be done" not in ran.out
+    assert "nothing was compared with a reviewed plan: this plan is incomplete" in ran.out
     assert "gone" not in ran.out
