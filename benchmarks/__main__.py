@@ -180,7 +180,7 @@ def _image_row(work: Path) -> Iterator[Row]:
         yield ratio_row(name, ours, ("cached docker build", peer.seconds), 0.3)
     finally:
         images = subprocess.run(
-            ["docker", "images", "--quiet", "reconciler-bench"],
+            ["docker", "images", "--format", "{{.Repository}}:{{.Tag}}", "reconciler-bench"],
             capture_output=True,
             text=True,
             check=True,
@@ -200,23 +200,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("group", nargs="*", choices=[*groups, []], help="default: all of them")
     chosen = parser.parse_args(arguments).group or groups
     rows: list[Row] = []
-    with tempfile.TemporaryDirectory(prefix="reconciler-bench-") as name:
-        work = Path(name)
-        if "commands" in chosen:
-            rows += _command_rows(work)
-        if "plan" in chosen:
-            rows += _plan_rows(work)
-        if "apply" in chosen:
-            rows.append(_apply_row(work / "apply"))
-        if "outputs" in chosen:
-            rows.append(_outputs_row(work / "outputs"))
-        if "attribution" in chosen:
-            rows.append(_attribution_row(work / "attribution"))
-        if "image" in chosen:
-            rows += _image_row(work)
-        if "rayfine" in chosen:
-            rows += rayfine_rows(work, _CACHE)
-    print_report(rows)
+    try:
+        with tempfile.TemporaryDirectory(prefix="reconciler-bench-") as name:
+            work = Path(name)
+            if "commands" in chosen:
+                rows += _command_rows(work)
+            if "plan" in chosen:
+                rows += _plan_rows(work)
+            if "apply" in chosen:
+                rows.append(_apply_row(work / "apply"))
+            if "outputs" in chosen:
+                rows.append(_outputs_row(work / "outputs"))
+            if "attribution" in chosen:
+                rows.append(_attribution_row(work / "attribution"))
+            if "image" in chosen:
+                rows += _image_row(work)
+            if "rayfine" in chosen:
+                rows += rayfine_rows(work, _CACHE)
+    finally:
+        print_report(rows)  # also of a run that fails later on
     return 0 if all(row.met for row in rows) else 1
 
 

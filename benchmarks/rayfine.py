@@ -99,11 +99,11 @@ class Peer:
         return json.loads(line)
 
 
-def _started_peer(python: Path, image: str) -> Peer:
-    """In a container of its own, the first that works."""
+def _started_peer(python: Path, *words: str) -> Peer:
+    """The first that works: Ray Client's server for a new client does not start every time."""
     for _ in range(TRIES):
         with suppress(PeerFailedError):
-            return Peer(python, "start", image)
+            return Peer(python, *words)
     raise SystemExit("Ray Client cannot be started here; its own words are above")
 
 
@@ -126,7 +126,7 @@ def rayfine_rows(work: Path, cache: Path) -> Iterator[Row]:
 def _call_rows(python: Path, images: Images) -> Iterator[Row]:
     with _loaded(images.readme) as env, _loaded(images.process, engine="process") as light:
         form = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
-        peer = Peer(python, "join", _docker("inspect", "--format", form, env.id).strip())
+        peer = _started_peer(python, "join", _docker("inspect", "--format", form, env.id).strip())
         try:
             best = _rounds(
                 {
@@ -154,7 +154,7 @@ def _cold_rows(python: Path, images: Images) -> Iterator[Row]:
     ours, theirs, ends = [], [], {"ray": [0.0], "process": [0.0]}
     memory = {}
     for _ in range(3):
-        peer = _started_peer(python, images.readme)
+        peer = _started_peer(python, "start", images.readme)
         theirs.append(peer.first)
         time.sleep(2)
         memory["peer"] = _megabytes(peer.container)
