@@ -1,7 +1,7 @@
 """A directory -> the repository around it, and git commands in it, with nothing of a hook's around.
 
 Texts of users go to git on standard input, or behind `--end-of-options` or `--`, so that none can
-become an option. No hook and no file-system monitor of the repository is run.
+become an option. git is run in the top of the repository.
 """
 
 import os
@@ -13,16 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconciler.errors import ConfigError
+from reconciler.git.process import SAFE, find_top, git_environment
 
 _TIMEOUT = 60.0
-_LOCAL_VARIABLES = frozenset(
-    {
-        *("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_NAMESPACE"),
-        *("GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_COMMON_DIR", "GIT_PREFIX"),
-    }
-)
-"""What a hook sets for the repository it runs in: here, the directory decides."""
-_SAFE = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "--literal-pathspecs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +28,16 @@ class Checkout:
 
 def open_checkout(directory: Path) -> Checkout:
     """The repository around a directory. Raises `ConfigError` if there is none."""
+    top = find_top(directory)
+    if top is None:
+        raise ConfigError(
+            "it is in no Git repository",
+            where=str(directory),
+            fix="mode gitops commits to a branch: clone the repository, or use mode direct",
+        )
     try:
-        prefix = git(directory, "rev-parse", "--show-prefix").decode(errors="surrogateescape")
+        git(directory, "rev-parse", "--git-dir")
     except ConfigError as error:
-        if "not a git repository" in error.what:
-            raise ConfigError(
-                "it is in no Git repository",
-                where=str(directory),
-                fix="mode gitops commits to a branch: clone the repository, or use mode direct",
-            ) from error
         owner = re.search(r"dubious ownership in repository at '(.*)'", error.what)
         if owner is not None:
             raise ConfigError(
@@ -53,7 +47,8 @@ def open_checkout(directory: Path) -> Checkout:
                 f"git config --global --add safe.directory {shlex.quote(owner[1])}",
             ) from error
         raise
-    return Checkout(directory, prefix.rstrip("\n"))
+    inside = os.path.relpath(os.path.realpath(directory), top)
+    return Checkout(directory, "" if inside == "." else f"{inside}/")
 
 
 def find_commit(checkout: Checkout, name: str) -> str:
@@ -89,12 +84,14 @@ def git(
     fix: str = "",
 ) -> bytes:
     """What git prints. Raises `ConfigError` with what it said on standard error."""
-    clean = {name: text for name, text in os.environ.items() if name not in _LOCAL_VARIABLES}
+    top = find_top(directory)
+    if top is None:
+        raise ConfigError("it is in no Git repository any more", where=str(directory))
     try:
         ran = subprocess.run(  # noqa: S603  (no shell; user's texts are no options, see above)
-            ["git", *_SAFE, *words],  # noqa: S607  (the user's own git)
-            cwd=directory,
-            env={**clean, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C", **(environ or {})},
+            ["git", *SAFE, *words],  # noqa: S607  (the user's own git)
+            cwd=top,
+            env=git_environment(environ),
             input=given,
             capture_output=True,
             timeout=_TIMEOUT,

@@ -82,7 +82,7 @@ def _clone(address: str, ref: str, target: Path, *, shown: str) -> None:
         ) from None  # what git was called with, and so the credentials, stands in the cause
     with closing(repo):
         repo.git.update_environment(**environment)
-        repository = Repository(repo, target)
+        repository = Repository(repo, Path(os.path.realpath(target)), target)
         commit = _find(repository, ref, shown)
         repository.run("checkout", "--quiet", "--detach", commit)
 

@@ -9,6 +9,8 @@ from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+from reconciler.git.process import SAFE, find_top, git_environment
+
 log = logging.getLogger(__name__)
 NOT_TRUSTED = "dubious ownership"
 """In what git says of a repository that belongs to another user: see its `safe.directory`."""
@@ -49,18 +51,19 @@ def is_dirty(
     Git ignores them. False outside Git.
     """
     paths = [*paths, *complete]
-    top = _top(directory)
-    if top is None:
+    found = find_top(directory)
+    if found is None:
         return False
+    top = str(found)
     places = {name for path in paths if os.path.lexists(path) for name in _names(path)}
     if any(os.path.commonpath((place, top)) != top for place in places):
         return True
     modules = {module for place in places if (module := _submodule(place, top))}
     names = sorted({_submodule(place, top) or place for place in places})
     words = ["status", "--porcelain", "--untracked-files=normal", "--ignore-submodules=none", "-z"]
-    if names and _ask_git(directory, "--literal-pathspecs", *words, "--", *names):
+    if names and _ask_git(directory, *words, "--", *names):
         return True
-    listed = ("--literal-pathspecs", "ls-files", "-z", "--")  # an ignored clone is in no commit
+    listed = ("ls-files", "-z", "--")  # an ignored clone is in no commit
     if any(_ask_git(directory, *listed, module) is None for module in modules):
         return True
     return _has_ignored(complete, suffixes)
@@ -68,18 +71,14 @@ def is_dirty(
 
 def _has_ignored(directories: Sequence[Path], suffixes: tuple[str, ...]) -> bool:
     words = ("ls-files", "--others", "--ignored", "--exclude-standard", "-z")
-    said = (_ask_git(directory, *words) for directory in directories if directory.is_dir())
+    places = [os.path.realpath(directory) for directory in directories if directory.is_dir()]
+    said = (_ask_git(Path(place), *words, "--", place) for place in places)
     return any(name.endswith(suffixes) for names in said for name in (names or "").split("\0"))
 
 
 def _names(path: Path) -> tuple[str, str]:
     """A link itself, and what it leads to."""
     return os.path.join(os.path.realpath(path.parent), path.name), os.path.realpath(path)  # noqa: PTH118
-
-
-def _top(directory: Path) -> str | None:
-    top = _ask_git(directory, "rev-parse", "--show-toplevel")
-    return None if top is None else os.path.realpath(top)
 
 
 def _submodule(place: str, top: str) -> str | None:
@@ -110,18 +109,21 @@ def without_credentials(address: str) -> str:
 @cache
 def _tell_once(directory: Path) -> None:
     log.warning(
-        "git does not read the repository around %s, because its directory is somebody else's; so "
+        "git does not read the repository in %s, because its directory is somebody else's; so "
         "its commit is not known. If you trust it: git config --global --add safe.directory DIR",
         directory,
     )
 
 
 def _ask_git(directory: Path, *words: str) -> str | None:
+    top = find_top(directory)
+    if top is None:
+        return None
     try:
         answer = subprocess.run(  # noqa: S603  (fixed words; paths come after --)
-            ["git", *words],  # noqa: S607  (the user's own git)
-            cwd=directory,
-            env={**os.environ, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"},
+            ["git", *SAFE, *words],  # noqa: S607  (the user's own git)
+            cwd=top,
+            env=git_environment(),
             capture_output=True,
             text=True,
             timeout=10,
@@ -130,5 +132,5 @@ def _ask_git(directory: Path, *words: str) -> str | None:
     except (OSError, subprocess.TimeoutExpired):
         return None  # no git here: what it would tell is left out
     if NOT_TRUSTED in answer.stderr:
-        _tell_once(directory)
+        _tell_once(top)
     return answer.stdout.strip() or None

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from reconciler.errors import ConfigError
 from reconciler.git.head import NOT_TRUSTED
+from reconciler.git.process import SAFE, find_top
 
 if TYPE_CHECKING:
     import git
@@ -36,11 +37,10 @@ class TreeFile(NamedTuple):
 class Repository:
     """The repository around a directory. Methods raise `ConfigError` in words for people."""
 
-    def __init__(self, repo: "git.Repo", directory: Path) -> None:
+    def __init__(self, repo: "git.Repo", top: Path, directory: Path) -> None:
         self._repo = repo
-        top = os.path.realpath(repo.working_tree_dir or repo.git_dir)
         inside = os.path.relpath(os.path.realpath(directory), top)
-        self.top = Path(top)
+        self.top = top
         self.prefix = "" if inside == "." else PurePosixPath(inside).as_posix() + "/"
         """The directory inside of the repository, with a closing slash; empty for its top."""
 
@@ -148,7 +148,7 @@ class Repository:
 
         try:
             answer: Any = self._repo.git.execute(
-                ["git", "--literal-pathspecs", *words],
+                ["git", *SAFE, *words],
                 stdout_as_string=False,
                 strip_newline_in_stdout=False,
                 with_extended_output=False,
@@ -178,15 +178,18 @@ def open_repository(directory: Path) -> Iterator[Repository]:
     """The repository around a directory, closed with the block. Raises `ConfigError`."""
     import git  # noqa: PLC0415  (heavy)
 
+    top = find_top(directory)
     try:
-        repo = git.Repo(directory, search_parent_directories=True)
-    except (git.InvalidGitRepositoryError, git.NoSuchPathError) as error:
+        repo = None if top is None else git.Repo(top, expand_vars=False)
+    except (git.InvalidGitRepositoryError, git.NoSuchPathError):
+        repo = None
+    if top is None or repo is None:
         raise ConfigError(
             "this is no Git repository", where=str(directory), fix="run it in a clone"
-        ) from error
+        )
     try:
         repo.git.update_environment(GIT_OPTIONAL_LOCKS="0", GIT_TERMINAL_PROMPT="0")
-        repository = Repository(repo, directory)
+        repository = Repository(repo, top, directory)
         repository.run("rev-parse", "--git-dir")  # says where git trusts the directory's owner not
         yield repository
     finally:

@@ -245,6 +245,35 @@ def test_a_certificate_is_no_link_to_another_file_of_the_base(branch: Project) -
     assert "name the certificate by a path without links" in ran.err
 
 
+def test_a_repository_in_a_commit_is_not_the_one_that_is_read(branch: Project) -> None:
+    """git takes any directory with HEAD, objects and refs for one, and its config for its own."""
+    infra = branch.directory / "infra"
+    git(branch.directory, "checkout", "--quiet", "main")
+    infra.mkdir()
+    for name in ("reconciler.yaml", "manifests"):
+        (branch.directory / name).rename(infra / name)
+    commit(branch, "Move it below")
+    git(branch.directory, "checkout", "--quiet", "-B", "work")
+    below = replace(branch, directory=infra)
+    below.configure(guards={"max_deletes": 1000})
+    git(branch.directory, "commit", "--quiet", "--all", "--message", "Loosen")
+    git(branch.directory.parent, "clone", "--quiet", "--bare", "project", "bare")
+    bare = branch.directory.parent / "bare"
+    git(bare, "branch", "--force", "main", "work")
+    ran = branch.directory.parent / "ran"
+    git(bare, "config", "core.bare", "false")
+    git(bare, "config", "core.worktree", ".")
+    git(bare, "config", "core.fsmonitor", f"touch {ran}; false")
+    (bare / "refs" / ".keep").touch()
+    for path in bare.iterdir():
+        path.rename(infra / path.name)
+    commit(branch, "Bring a repository")
+    below.write()
+    shown = below.reconcile("plan", "--config-from", "main", "--since", "main")
+    assert shown.code == 4, shown.err
+    assert not ran.exists()
+
+
 def loose(world: Project, name: str) -> None:
     """Another configuration that is in the base: an example, say."""
     example = world.directory / name

@@ -1,0 +1,40 @@
+"""Which repository a directory is in, and how git is run there: safe from what a commit holds.
+
+To git, any directory with `HEAD`, `objects` and `refs` in it is a repository, and the `config` in
+it may name commands to run. Anybody can commit such files. So the repository is the nearest one by
+its entry `.git`, which no commit can have, and git is run from beside that.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+SAFE = (
+    *("-c", "core.fsmonitor=false"),
+    *("-c", "core.hooksPath=/dev/null"),
+    *("-c", "safe.bareRepository=explicit"),  # since git 2.38; older ones ignore it
+    "--literal-pathspecs",
+)
+"""No hook and no file-system monitor is run, and names are names, whatever stands in them."""
+_LOCAL_VARIABLES = frozenset(
+    {
+        *("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_NAMESPACE"),
+        *("GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_COMMON_DIR", "GIT_PREFIX"),
+    }
+)
+"""What a hook sets for the repository it runs in: here, the directory decides."""
+
+
+def find_top(directory: Path) -> Path | None:
+    """The nearest directory around this one (or itself) that has `.git`; a real path, or None."""
+    real = Path(os.path.realpath(directory))
+    for place in (real, *real.parents):
+        if os.path.lexists(place / ".git"):
+            return place
+    return None
+
+
+def git_environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The variables for a git process, in English, that takes no lock unless it writes."""
+    clean = {name: text for name, text in os.environ.items() if name not in _LOCAL_VARIABLES}
+    return {**clean, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C", **(more or {})}
