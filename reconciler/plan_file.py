@@ -42,6 +42,18 @@ from reconciler.resource import (
 from reconciler.review import Cause, Edit, Origin, Review
 from reconciler.selection import Selection
 
+_DEEPEST = 100
+"""Manifests may be nested 64 deep at most; what is printed is walked by recursion."""
+_SIDES = {  # whether an action has something live and something desired
+    Action.CREATE: (False, True),
+    Action.DELETE: (True, False),
+    **dict.fromkeys((Action.UPDATE, Action.REPLACE, Action.ADOPT, Action.UNCHANGED), (True, True)),
+}
+
+
+class _UnfitError(Exception):
+    """Parts of a plan, each of its right type, that do not fit one another."""
+
 
 @dataclass(frozen=True, slots=True)
 class SavedPlan:
@@ -79,8 +91,12 @@ def read_plan_file(path: Path) -> SavedPlan:
         raise _no_plan(path, "it has no format_version")
     _check(path, document)
     own = document["reconciler"]
+    try:
+        plan = _plan(document, own)
+    except _UnfitError as error:
+        raise _no_plan(path, str(error)) from error
     return SavedPlan(
-        _plan(document, own),
+        plan,
         tuple(_row(item) for item in document["resource_changes"]),
         own["target_description"],
         own["commit"] or "",
@@ -100,6 +116,8 @@ def _check(path: Path, document: dict[str, Any]) -> None:
             where=str(path),
             fix="make the plan again with this version of reconcile",
         )
+    if _depth(document) > _DEEPEST:
+        raise _no_plan(path, f"it is nested more than {_DEEPEST} deep")
     try:
         PLAN_JSON.validate_python(document)
     except ValidationError as error:
@@ -116,6 +134,21 @@ def _check(path: Path, document: dict[str, Any]) -> None:
             where=str(path),
             fix="make and review a new plan: reconcile plan --out FILE",
         )
+
+
+def _depth(document: object) -> int:
+    """How many mappings and lists lie in one another, counted to just above `_DEEPEST`."""
+    level: list[object] = [document]
+    for depth in range(_DEEPEST + 1):
+        level = [
+            child
+            for item in level
+            if isinstance(item, Mapping | list)
+            for child in (item.values() if isinstance(item, Mapping) else item)
+        ]
+        if not level:
+            return depth
+    return _DEEPEST + 1
 
 
 def _review(document: Mapping[str, Any], given: Mapping[str, Any]) -> Review:
@@ -195,6 +228,13 @@ def _change(item: Mapping[str, Any], stack: str) -> Change:
     before = _specs(body["before"], body["before_sensitive"])
     after = _specs(body["after"], body["after_sensitive"])
     source = own["source"] or {"file": "", "line": 0}
+    action = Action(own["action"])
+    if (before is not None, after is not None) != _SIDES[action]:
+        raise _UnfitError(f"{key.address}: its values are none of an action {action.value}")
+    if before is not None and own["live_id"] is None:
+        raise _UnfitError(f"{key.address}: it is live, and has no id")
+    if not all(field["path"] for field in own["fields"]):
+        raise _UnfitError(f"{key.address}: a field has no path")
     desired = live = None
     if after is not None:
         desired = Resource(key, after, Source(source["file"], source["line"]))

@@ -3,12 +3,14 @@
 A file may come from anywhere. What has passed these types can be printed and compared.
 """
 
-from typing import Any, Literal, NotRequired
+from typing import Annotated, Any, Literal, NotRequired
 
-from pydantic import ConfigDict, TypeAdapter, with_config
+from pydantic import ConfigDict, StringConstraints, TypeAdapter, with_config
 from typing_extensions import TypedDict
 
 _STRICT = ConfigDict(strict=True)
+_Kind = Annotated[str, StringConstraints(pattern=r"\A[A-Za-z]{1,64}\z")]
+"""A kind is printed as it is."""
 
 
 @with_config(_STRICT)
@@ -55,7 +57,7 @@ class RefusalJson(TypedDict):
 class FieldJson(TypedDict):
     """One field that differs."""
 
-    path: list[str | int]
+    path: list[str]
     before: Any
     after: Any
     sensitive: bool
@@ -86,15 +88,15 @@ class ValuesJson(TypedDict):
 
     before: dict[str, Any] | None
     after: dict[str, Any] | None
-    before_sensitive: dict[str, Any] | bool
-    after_sensitive: dict[str, Any] | bool
+    before_sensitive: dict[str, Any] | Literal[False]
+    after_sensitive: dict[str, Any] | Literal[False]
 
 
 @with_config(_STRICT)
 class ChangeJson(TypedDict):
     """One change."""
 
-    type: str
+    type: _Kind
     name: str
     change: ValuesJson
     deposed: NotRequired[str]
@@ -105,7 +107,7 @@ class ChangeJson(TypedDict):
 class DetachedJson(TypedDict):
     """A live object that bears a mark and is not ours."""
 
-    type: str
+    type: _Kind
     name: str
     id: str
     reason: str
@@ -116,7 +118,7 @@ class FailureJson(TypedDict):
     """A system that could not be read."""
 
     system: str
-    types: list[str]
+    types: list[_Kind]
     reason: str
     fix: str
     addresses: list[str]

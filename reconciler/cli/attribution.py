@@ -165,7 +165,14 @@ class _Search:
         paths = [*self._manifests(), *self._settings()]
         paths += sorted({path for found in inputs.values() for path in found})
         found = find_edits(self.repository, read_steps(self.repository, self.commit, paths), wanted)
+        known = {item.path for item in self.repository.files("HEAD", self._manifests())}
+        hidden = {
+            key
+            for key in keys
+            if key in desired and self.repository.prefix + desired[key].source.file not in known
+        }
         newest = {key: _newest(key, desired, found) for key in keys}
+        newest |= {key: None for key in hidden if key.address not in found.by_address}
         return {key.address: item.edit for key, item in newest.items() if item}
 
     @staticmethod

@@ -157,8 +157,13 @@ def _entered(directory: Path) -> Iterator[None]:
     before = os.environ.get("PWD")
     stated = Path(os.path.normpath(stated_directory() / directory))
     with contextlib.chdir(directory):
+        if not _is_here(stated):
+            raise click.BadParameter(
+                f"{directory} goes through a link and back: name the directory without ..",
+                param_hint="-C",
+            )
         try:
-            os.environ["PWD"] = str(stated if _is_here(stated) else Path.cwd())
+            os.environ["PWD"] = str(stated)
             yield
         finally:
             os.environ.pop("PWD")

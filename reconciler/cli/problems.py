@@ -9,7 +9,8 @@ from reconciler.cli.main import Globals
 from reconciler.cli.output import show
 from reconciler.errors import ConfigError, ManifestError, Problem, ReconcileError
 
-_PLACE = re.compile(r"(?P<file>.+?)(?::(?P<line>[0-9]+))?(?::(?P<column>[0-9]+))?")
+_PLACE = re.compile(r"(?P<file>(?!-)[^\s]+?)(?::(?P<line>[0-9]+))?(?::(?P<column>[0-9]+))?")
+"""A file, its line and column; options, addresses of the network and sentences are none."""
 
 
 def problems_of(error: ReconcileError) -> Sequence[Problem]:
@@ -17,8 +18,9 @@ def problems_of(error: ReconcileError) -> Sequence[Problem]:
     if isinstance(error, ManifestError | ConfigError) and error.problems:
         return error.problems
     found = _PLACE.fullmatch(error.where)
-    if found is None:
-        return [Problem("", 0, 0, error.what, error.fix)]
+    if found is None or "://" in error.where:
+        what = f"{error.where}: {error.what}" if error.where else error.what
+        return [Problem("", 0, 0, what, error.fix)]
     line, column = int(found["line"] or 0), int(found["column"] or 0)
     return [Problem(found["file"], line, column, error.what, error.fix)]
 

@@ -61,7 +61,7 @@ def is_dirty(
     modules = {module for place in places if (module := _submodule(place, top))}
     names = sorted({_submodule(place, top) or place for place in places})
     words = ["status", "--porcelain", "--untracked-files=normal", "--ignore-submodules=none", "-z"]
-    if names and _ask_git(directory, *words, "--", *names):
+    if names and _differs(directory, *words, "--", *names):
         return True
     listed = ("ls-files", "-z", "--")  # an ignored clone is in no commit
     if any(_ask_git(directory, *listed, module) is None for module in modules):
@@ -72,8 +72,11 @@ def is_dirty(
 def _has_ignored(directories: Sequence[Path], suffixes: tuple[str, ...]) -> bool:
     words = ("ls-files", "--others", "--ignored", "--exclude-standard", "-z")
     places = [os.path.realpath(directory) for directory in directories if directory.is_dir()]
-    said = (_ask_git(Path(place), *words, "--", place) for place in places)
-    return any(name.endswith(suffixes) for names in said for name in (names or "").split("\0"))
+    found = [_run_git(Path(place), *words, "--", place) for place in places]
+    names = [name for ran in found if ran for name in ran.stdout.split("\0")]
+    return any(ran.returncode for ran in found if ran) or any(
+        name.endswith(suffixes) for name in names
+    )
 
 
 def _names(path: Path) -> tuple[str, str]:
@@ -116,21 +119,38 @@ def _tell_once(directory: Path) -> None:
 
 
 def _ask_git(directory: Path, *words: str) -> str | None:
+    ran = _run_git(directory, *words)
+    return ran.stdout.strip() or None if ran else None
+
+
+def _differs(directory: Path, *words: str) -> bool:
+    """Whether git prints anything, or cannot say: what is not known to be committed is not."""
+    ran = _run_git(directory, *words)
+    return ran is not None and bool(ran.returncode or ran.stdout)
+
+
+def _run_git(directory: Path, *words: str) -> subprocess.CompletedProcess[str] | None:
+    """What git did; None where there is no git or repository, or it is somebody else's."""
     top = find_top(directory)
     if top is None:
         return None
+    command = ["git", *SAFE, *words]
     try:
-        answer = subprocess.run(  # noqa: S603  (fixed words; paths come after --)
-            ["git", *SAFE, *words],  # noqa: S607  (the user's own git)
+        ran = subprocess.run(  # noqa: S603  (fixed words; paths come after --)
+            command,
             cwd=top,
             env=git_environment(),
             capture_output=True,
             text=True,
+            errors="surrogateescape",
             timeout=10,
             check=False,
         )
-    except (OSError, subprocess.TimeoutExpired):
+    except subprocess.TimeoutExpired:
+        return subprocess.CompletedProcess(command, returncode=-1, stdout="", stderr="")
+    except OSError:
         return None  # no git here: what it would tell is left out
-    if NOT_TRUSTED in answer.stderr:
+    if NOT_TRUSTED in ran.stderr:
         _tell_once(top)
-    return answer.stdout.strip() or None
+        return None
+    return ran

@@ -16,6 +16,8 @@ SAFE = (
     "--literal-pathspecs",
 )
 """No hook and no file-system monitor is run, and names are names, whatever stands in them."""
+PLAIN_READING = {"GIT_OPTIONAL_LOCKS": "0", "GIT_NO_REPLACE_OBJECTS": "1"}
+"""Take no lock to read, and read what a hash names, not what `refs/replace` puts in its place."""
 _LOCAL_VARIABLES = frozenset(
     {
         *("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_NAMESPACE"),
@@ -37,4 +39,4 @@ def find_top(directory: Path) -> Path | None:
 def git_environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
     """The variables for a git process, in English, that takes no lock unless it writes."""
     clean = {name: text for name, text in os.environ.items() if name not in _LOCAL_VARIABLES}
-    return {**clean, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C", **(more or {})}
+    return {**clean, **PLAIN_READING, "LC_ALL": "C", **(more or {})}

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from reconciler.errors import ConfigError
 from reconciler.git.head import NOT_TRUSTED
-from reconciler.git.process import SAFE, find_top
+from reconciler.git.process import PLAIN_READING, SAFE, find_top
 
 if TYPE_CHECKING:
     import git
@@ -188,7 +188,7 @@ def open_repository(directory: Path) -> Iterator[Repository]:
             "this is no Git repository", where=str(directory), fix="run it in a clone"
         )
     try:
-        repo.git.update_environment(GIT_OPTIONAL_LOCKS="0", GIT_TERMINAL_PROMPT="0")
+        repo.git.update_environment(GIT_TERMINAL_PROMPT="0", **PLAIN_READING)
         repository = Repository(repo, top, directory)
         repository.run("rev-parse", "--git-dir")  # says where git trusts the directory's owner not
         yield repository

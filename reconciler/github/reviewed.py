@@ -6,6 +6,7 @@ and shown as what was reviewed, and decides nothing.
 
 import io
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from reconciler.github.api import GitHub
 from reconciler.github.site import Site
 
 PLAN_FILE = "plan.json"
+_UNREADABLE = (KeyError, zipfile.BadZipFile, zlib.error, OSError, RuntimeError, EOFError)
+"""What zipfile raises for what is missing, broken, encrypted or compressed in another way."""
 _LARGEST = 64 * 1024 * 1024
 
 
@@ -74,5 +77,5 @@ def _plan_in(data: bytes, name: str) -> bytes:
             if archive.getinfo(PLAN_FILE).file_size > _LARGEST:
                 raise ReconcileError(f"the plan in {name} is larger than 64 MiB")
             return archive.read(PLAN_FILE)
-    except (KeyError, zipfile.BadZipFile, OSError) as error:
+    except _UNREADABLE as error:
         raise ReconcileError(f"the artifact {name} holds no {PLAN_FILE}: {error}") from error

@@ -94,6 +94,8 @@ class WorkloadTypes(Strict):
 
 
 def _list_to_mapping(value: Any) -> Any:
+    if isinstance(value, str):
+        raise field_fault("`workload_types` must be a list or a mapping", f"write [{value}]")
     if not isinstance(value, list):
         return value
     for index, item in enumerate(value):

@@ -59,7 +59,12 @@ def problem_annotations(problems: Iterable[Problem]) -> Iterator[Annotation]:
     """One error for each problem, on its line and column."""
     for item in problems:
         yield Annotation(
-            "error", "invalid manifest", (item.message, item.fix), item.file, item.line, item.column
+            "error",
+            "invalid manifest" if item.line else "no plan",
+            (item.message, item.fix),
+            item.file,
+            item.line,
+            item.column,
         )
 
 

@@ -118,7 +118,7 @@ def _why(change: Change, plan: Plan) -> Iterator[str]:
             count = len(list(leaves(change.desired.spec))) if change.desired else 0
             yield f"{_object(change)} bears its mark, and is what {where} states."
             fields = f"{count} field" if count == 1 else f"{count} fields"
-            yield f"{fields} of the manifest were compared, and that no others are set."
+            yield f"{fields} of the manifest were compared, and no others are set there."
         case _:
             assert_never(change.action)
     if change.refusal is not None:

@@ -1,0 +1,160 @@
+"""A saved plan may be anybody's: with digests that fit, it is refused or can be shown.
+
+Nothing of it may end a command with a defect: a branch could stop the main one so.
+"""
+
+import copy
+import json
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.errors import ReconcileError
+from reconciler.plan import PlanRow, digest_document, digest_rows
+from reconciler.plan_file import SavedPlan, read_plan_file
+from reconciler.render.annotations import plan_annotations, render_annotations
+from reconciler.render.graph import dot, mermaid, plan_graph
+from reconciler.render.html import render_html
+from reconciler.render.json_plan import render_json
+from reconciler.render.markdown import render_markdown
+from reconciler.render.step_outputs import plan_outputs, render_outputs
+from reconciler.render.style import Style
+from reconciler.render.text import Header, render_plan
+from reconciler.staleness import Present, news_since
+
+CASES = Path(__file__).parent / "cases"
+VALUES: list[Any] = [
+    None,
+    5,
+    "x\x1b[31m",
+    "\ud800",
+    [],
+    [1],
+    {},
+    {"a": 1},
+    True,
+    -1,
+    1.5,
+    10**30,
+    [[]],
+    "create",
+    "delete",
+]
+
+
+def forge(document: dict[str, Any], place: Path) -> Path:
+    """Save a document with the digests that fit it, as far as it can have any."""
+    with suppress(KeyError, TypeError, AttributeError):
+        own = document["reconciler"]
+        rows = [_row(item) for item in document["resource_changes"]]
+        own["digest"] = digest_rows(own["target"], own["stack"], rows)
+        own["document_digest"] = digest_document(document)
+    place.write_text(json.dumps(document))
+    return place
+
+
+def _row(item: dict[str, Any]) -> PlanRow:
+    own = item["reconciler"]
+    address = f"{item['type']}.{item['name']}"
+    address += f" (deposed {item['deposed']})" if item.get("deposed") else ""
+    return PlanRow(address, own["action"], own["desired_digest"] or "", own["live_digest"] or "")
+
+
+def mutants(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """One value after the other replaced, each by several others."""
+    for path in [path for path in _paths(document, ()) if path]:
+        for value in VALUES:
+            made = copy.deepcopy(document)
+            place: Any = made
+            for step in path[:-1]:
+                place = place[step]
+            place[path[-1]] = value
+            yield made
+
+
+def _paths(value: Any, path: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
+    yield path
+    inner = value.items() if isinstance(value, dict) else ()
+    inner = enumerate(value) if isinstance(value, list) else inner
+    for key, item in inner:
+        yield from _paths(item, (*path, key))
+
+
+def show_all(saved: SavedPlan) -> None:
+    """In every form, as the bytes that would be written."""
+    plan = saved.plan
+    header = Header(plan.target, saved.description, saved.commit, saved.review)
+    texts = [
+        render_plan(plan, header, Style()),
+        render_markdown(plan, header, 65_536).text,
+        render_html(plan, header),
+        render_annotations(plan_annotations(plan, header)),
+        render_outputs(plan_outputs(plan, header)),
+        render_json(plan, header, datetime(2026, 1, 1, tzinfo=UTC), "0.0.0"),
+        mermaid(plan_graph(plan)),
+        dot(plan_graph(plan)),
+    ]
+    for text in texts:
+        assert "\x1b" not in text
+        text.encode()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", ["replace", "refused", "deposed", "unread"])
+def test_every_value_replaced(case: str, tmp_path: Path) -> None:
+    document = json.loads((CASES / case / "plan.json").read_text())
+    whole = read_plan_file(CASES / case / "plan.json")
+    shown = 0
+    for made in mutants(document):
+        try:
+            saved = read_plan_file(forge(made, tmp_path / "plan.json"))
+        except ReconcileError:
+            continue
+        shown += 1
+        show_all(saved)
+        news_since(saved, Present(whole.plan, whole.description, "0.0.0"))
+    assert shown > 50
+
+
+def change(**values: Any) -> Callable[[dict[str, Any]], None]:
+    """Put values into the first change that is an update."""
+
+    def edit(document: dict[str, Any]) -> None:
+        own = next(i for i in document["resource_changes"] if i["reconciler"]["action"] == "update")
+        own["change"] |= values
+
+    return edit
+
+
+def nested(depth: int) -> dict[str, Any]:
+    value: Any = "x"
+    for _ in range(depth):
+        value = {"a": value}
+    return {"deep": value}
+
+
+@pytest.mark.parametrize(
+    ("edit", "words"),
+    [
+        (change(before=nested(800)), "nested more than 100 deep"),
+        (change(before=nested(90)), ""),
+        (change(before_sensitive=True), "before_sensitive"),
+        (change(before=None), "its values are none of an action update"),
+        (change(after=None), "its values are none of an action update"),
+    ],
+)
+def test_parts_that_do_not_fit(
+    tmp_path: Path, edit: Callable[[dict[str, Any]], None], words: str
+) -> None:
+    document = json.loads((CASES / "mixed" / "plan.json").read_text())
+    edit(document)
+    file = forge(document, tmp_path / "plan.json")
+    if not words:
+        show_all(read_plan_file(file))
+        return
+    with pytest.raises(ReconcileError, match=words):
+        read_plan_file(file)
