@@ -9,8 +9,8 @@ from reconciler.cli.main import Globals
 from reconciler.cli.output import show
 from reconciler.errors import ConfigError, ManifestError, Problem, ReconcileError
 
-_PLACE = re.compile(r"(?P<file>(?!-)[^\s]+?)(?::(?P<line>[0-9]+))?(?::(?P<column>[0-9]+))?")
-"""A file, its line and column; options, addresses of the network and sentences are none."""
+_PLACE = re.compile(r"(?P<file>(?![-/])[^\s]+?)(?::(?P<line>[0-9]+))?(?::(?P<column>[0-9]+))?")
+"""A file, its line and column; options, directories by their whole path and sentences are none."""
 
 
 def problems_of(error: ReconcileError) -> Sequence[Problem]:

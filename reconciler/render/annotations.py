@@ -60,7 +60,7 @@ def problem_annotations(problems: Iterable[Problem]) -> Iterator[Annotation]:
     for item in problems:
         yield Annotation(
             "error",
-            "invalid manifest" if item.line else "no plan",
+            "invalid manifest" if item.file else "no plan",
             (item.message, item.fix),
             item.file,
             item.line,

@@ -247,6 +247,17 @@ def test_what_is_ignored_is_not_committed(branch: Project) -> None:
     assert ran.out.splitlines()[0].endswith(" · with uncommitted changes")
 
 
+def test_what_is_ignored_is_not_of_the_commit_that_changed_the_settings(branch: Project) -> None:
+    (branch.directory / ".gitignore").write_text("generated.yaml\n")
+    branch.configure(guards={"max_deletes": 5})
+    branch.write(environment(image="busybox:2"), environment("stays"))
+    commit(branch, "Change the settings")
+    branch.write(environment("made"), file="generated.yaml")
+    found = causes(branch)
+    assert found["RunaiEnvironment.made"]["edit"] is None
+    assert found[TRAIN]["edit"]["subject"] == "Change the settings"
+
+
 def test_a_delete_of_the_base_that_nobody_applied(branch: Project) -> None:
     git(branch.directory, "checkout", "--quiet", "main")
     branch.write(environment("stays"))

@@ -16,6 +16,20 @@ def test_the_order_of_exit_codes() -> None:
     assert strongest([]) is ExitCode.OK
 
 
+def test_a_directory_is_not_gone_to_through_a_link_and_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`link/..` is another directory for the system than for a reader."""
+    for name in ("a/b", "c"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "a" / "c").mkdir()
+    (tmp_path / "link").symlink_to("a/b")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PWD", str(tmp_path))
+    assert run(["-C", "link/../c", "validate"]) == 1
+    assert "goes through a link and back" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", _COMMANDS)
 def test_every_command_has_help_that_teaches(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run([name, "--help"]) == 0

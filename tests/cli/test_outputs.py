@@ -396,6 +396,15 @@ def test_what_only_a_plan_finds_is_annotated_on_its_line(
     assert "nope" in command.data
 
 
+def test_an_error_that_no_file_has_is_annotated_without_one(
+    project: Path, reconcile: Reconcile, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert reconcile("plan", "--config-from", "nothing", "-o", "annotations") == 1
+    (command,) = commands(capsys.readouterr().out)
+    assert "file" not in command.properties
+    assert command.properties["title"] == "no plan"
+
+
 def test_a_target_that_fails_is_annotated_and_the_others_go_on(
     project: Path, reconcile: Reconcile, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -68,6 +68,12 @@ def test_a_clone_that_is_ignored_is_in_no_commit(top: Path) -> None:
     assert is_dirty(top, [top / "clone" / "manifests"])
 
 
+def test_what_git_cannot_say_is_not_known_to_be_committed(top: Path) -> None:
+    assert not is_dirty(top, [top / "stated"])
+    (top / ".git" / "index").write_text("no index")
+    assert is_dirty(top, [top / "stated"])
+
+
 def test_links_are_followed(top: Path, tmp_path: Path) -> None:
     (top / "manifests").symlink_to("stated")
     assert is_dirty(top, [top / "manifests"])  # the link itself is not committed

@@ -323,6 +323,7 @@ def test_the_name_may_be_repeated() -> None:
         ({"stdin": "yes"}, "must be true or false"),
         ({"capabilities": ["CAP_SYS_ADMIN"]}, "write SYS_ADMIN"),
         ({"capabilities": ["CHWN"]}, "did you mean `CHOWN`?"),
+        ({"workload_types": "training"}, "must be a list or a mapping"),
         ({"workload_types": ["trainin"]}, "did you mean `training`?"),
         ({"workload_types": {"distFramework": "PyTorch"}}, "only with distributed: true"),
         ({"image_pull_policy": "Allways"}, "did you mean `Always`?"),

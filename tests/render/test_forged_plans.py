@@ -5,7 +5,7 @@ Nothing of it may end a command with a defect: a branch could stop the main one 
 
 import copy
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -78,7 +78,7 @@ def mutants(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def _paths(value: Any, path: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
     yield path
-    inner = value.items() if isinstance(value, dict) else ()
+    inner: Iterable[tuple[Any, Any]] = value.items() if isinstance(value, dict) else ()
     inner = enumerate(value) if isinstance(value, list) else inner
     for key, item in inner:
         yield from _paths(item, (*path, key))

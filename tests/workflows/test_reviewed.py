@@ -89,7 +89,26 @@ def test_what_is_said_where_there_is_none(
         fetch(github, monkeypatch, tmp_path)
 
 
-@pytest.mark.parametrize("data", [b"no zip", packed("other.json", "{}")])
+def marked(flag: int, method: int) -> bytes:
+    """An archive of a plan whose headers say that it is encrypted, or compressed otherwise."""
+    data = bytearray(packed("plan.json", "{}"))
+    for signature, offset in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+        place = data.index(signature) + offset
+        data[place] |= flag
+        data[place + 2] = method
+    return bytes(data)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"no zip",
+        packed("other.json", "{}"),
+        pytest.param(marked(1, 0), id="encrypted"),
+        pytest.param(marked(0, 99), id="compressed otherwise"),
+        pytest.param(marked(0, 8), id="broken"),
+    ],
+)
 def test_an_artifact_without_a_plan(
     data: bytes, github: FakeGitHub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
