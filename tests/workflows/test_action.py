@@ -1,7 +1,11 @@
 """The six lines of the README, in another repository: act runs them as they stand there."""
 
+import os
 import re
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 from tests.workflows.stage import ROOT, Stage
 
@@ -43,3 +47,28 @@ def test_the_six_lines_of_the_readme(stage: Stage) -> None:
     assert '"Serve, too" (manifests/serve.yaml:1)' in ran.log
     assert not stage.live.requests.writes()
     assert stage.secret not in ran.log
+
+
+def test_nothing_of_the_checkout_is_imported_by_the_set_up(tmp_path: Path) -> None:
+    """`python -m venv` alone would take a directory `venv` of a pull request for the module."""
+    checkout, ran = tmp_path / "checkout", tmp_path / "ran"
+    for name in ("venv", "pip", "ensurepip", "sitecustomize", "click", "yaml", "reconciler"):
+        (checkout / name).mkdir(parents=True)
+        for file in ("__init__.py", "__main__.py"):
+            (checkout / name / file).write_text(f"open({str(ran)!r}, 'a').write({name!r})\n")
+    done = subprocess.run(
+        [ROOT / "scripts" / "action"],
+        cwd=checkout,
+        env={
+            "PATH": os.defpath,
+            "PYTHON": sys.executable,
+            "RUNNER_TEMP": str(tmp_path),
+            "RECONCILE_COMMAND": "validate",
+            "PIP_NO_INDEX": "1",  # as far as to pip's own words
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert not ran.exists()
+    assert "No matching distribution found" in done.stderr
