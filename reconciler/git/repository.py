@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 _LINK = "120000"
 _EXECUTABLE = "100755"
 _FILE = "100644"
+_PLACES = ("refs/", "refs/tags/", "refs/heads/", "refs/remotes/")
+"""Where git looks for a name, in this order."""
+_HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_ABBREVIATED = re.compile(r"[0-9a-f]{4,63}")
 _ODD = re.compile(r"[\s\x00-\x1f\x7f~^:?*\[\\]")
 _REF_SUFFIX = re.compile(r"[~^][0-9]*$|[~^][0-9~^]*$")
 
@@ -55,9 +59,14 @@ class Repository:
             )
 
     def commit(self, ref: str) -> str:
-        """The full hash of the commit that a ref, tag or hash means."""
+        """The full hash of the commit that a ref, tag or hash means.
+
+        A name that means several refs is refused: git would take a tag `origin/main`, which anybody
+        who may push can make, before the branch.
+        """
         found = None
         if is_plain_ref(ref):
+            self._require_one(ref)
             found = self.ask("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")
         if not found:
             raise ConfigError(
@@ -65,6 +74,20 @@ class Repository:
                 fix=self._deepen(ref) if self.is_shallow else "fetch it first, or correct the name",
             )
         return found
+
+    def _require_one(self, ref: str) -> None:
+        name = _REF_SUFFIX.sub("", ref)
+        if name.startswith("refs/") or _HASH.fullmatch(name):
+            return
+        places = [f"{place}{name}" for place in _PLACES] + [f"refs/remotes/{name}/HEAD"]
+        listed = self.run("for-each-ref", "--format=%(refname)", *places).decode(errors="replace")
+        found = [place for place in places if place in listed.splitlines()]
+        if len(found) > 1 or (found and _ABBREVIATED.fullmatch(name)):
+            others = found if len(found) > 1 else [*found, "a hash"]
+            raise ConfigError(
+                f"{ref!r} may be {' or '.join(others)}",
+                fix=f"write which one, such as {found[-1]}, or a full hash",
+            )
 
     def merge_base(self, ref: str) -> str:
         """The commit from which HEAD and a ref went different ways."""

@@ -245,6 +245,31 @@ def test_a_certificate_is_no_link_to_another_file_of_the_base(branch: Project) -
     assert "name the certificate by a path without links" in ran.err
 
 
+@pytest.mark.parametrize("sort", ["remote branch", "branch", "hash"])
+def test_a_tag_does_not_pass_for_the_base(branch: Project, sort: str) -> None:
+    """git takes `refs/tags/origin/main` for `origin/main`; whoever may push can push it."""
+    git(branch.directory, "update-ref", "refs/remotes/origin/main", "main")
+    hashed = git(branch.directory, "rev-parse", "--short=10", "main")
+    name = {"remote branch": "origin/main", "branch": "main", "hash": hashed}[sort]
+    where = {"remote branch": "refs/remotes/origin/main", "branch": "refs/heads/main"}
+    assert branch.reconcile("plan", "--config-from", name).code == 0
+    branch.configure(guards={"max_deletes": 1000})
+    commit(branch, "Loosen")
+    git(branch.directory, "tag", name)
+    branch.write()
+    for option in ("--config-from", "--since"):
+        ran = branch.reconcile("plan", option, name)
+        assert ran.code == 1
+        assert f"'{name}' may be refs/tags/{name} or " in ran.err
+        assert where.get(sort, "a full hash") in ran.err
+    ran = branch.reconcile("plan", "--config-from", where.get(sort) or git_hash(branch, "main"))
+    assert ran.code == 4, ran.err
+
+
+def git_hash(world: Project, name: str) -> str:
+    return git(world.directory, "rev-parse", f"refs/heads/{name}")
+
+
 def test_a_repository_in_a_commit_is_not_the_one_that_is_read(branch: Project) -> None:
     """git takes any directory with HEAD, objects and refs for one, and its config for its own."""
     infra = branch.directory / "infra"
