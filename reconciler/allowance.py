@@ -15,6 +15,8 @@ from dataclasses import dataclass, replace
 from reconciler.guard import Approval
 
 TRAILER = "Reconcile-Allow"
+_MOST_IDLE = 3
+"""Trailers that allow nothing and are told of one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,28 +41,35 @@ class _Allowance:
 def allow(
     trailers: Sequence[Trailer], digests: Collection[str], approval: Approval
 ) -> tuple[Approval, tuple[str, ...]]:
-    """The approval with what trailers for one of these digests allow, and a line about each.
+    """The approval with what trailers for one of these digests allow, and lines about them.
 
-    The newest trailer comes first; a number that is approved already stands.
+    The newest trailer comes first; a number that is approved already stands. Lines about what is
+    allowed come first, numbers before addresses: nothing that allows nothing can crowd them out.
     """
-    lines = []
+    numbers: list[str] = []
+    lines: list[str] = []
+    idle: list[str] = []
     for trailer in trailers:
         try:
             found = _parse(trailer.value)
         except ValueError as error:
-            lines.append(f"{trailer} cannot be read: {error}. It allows nothing.")
+            idle.append(f"{trailer} cannot be read: {error}. It allows nothing.")
             continue
         if found.digest not in digests:
-            lines.append(
+            idle.append(
                 f"{trailer} is for another plan, {found.digest}, and allows nothing here. "
                 f"This plan is {next(iter(digests))}."
             )
             continue
-        deletes = found.deletes if approval.deletes is None else approval.deletes
+        is_number = approval.deletes is None and found.deletes is not None
+        deletes = found.deletes if is_number else approval.deletes
         addresses = approval.addresses | found.addresses
         approval = replace(approval, deletes=deletes, addresses=addresses)
-        lines.append(f"{trailer} is for this plan: {_words(found)}.")
-    return approval, tuple(lines)
+        (numbers if is_number else lines).append(f"{trailer} is for this plan: {_words(found)}.")
+    if len(idle) > _MOST_IDLE:
+        more = len(idle) - _MOST_IDLE
+        idle[_MOST_IDLE:] = [f"{more} more {TRAILER} {'line' if more == 1 else 'lines'}: nothing."]
+    return approval, (*numbers, *lines, *idle)
 
 
 def _parse(value: str) -> _Allowance:

@@ -23,9 +23,10 @@ from reconciler.config import (
     load_config,
     resolve_target,
 )
-from reconciler.errors import ManifestError
+from reconciler.errors import ConfigError, ManifestError
 from reconciler.executor import ThreadExecutor
 from reconciler.git.head import head_commit, is_dirty, read_provenance
+from reconciler.git.process import find_top
 from reconciler.guard import Approval, guard
 from reconciler.live import add_usage, read_all
 from reconciler.manifest.files import SUFFIXES
@@ -101,7 +102,15 @@ class Session:
 
 def read_config(place: Place) -> Config:
     """The configuration of the directory, or the file that `--config` names."""
-    config = load_config(place.config or find_config(place.directory))
+    path = place.config or find_config(place.directory)
+    top = find_top(path.parent)
+    if top is not None and not Path(os.path.realpath(path)).is_relative_to(top):
+        raise ConfigError(
+            f"{path.name} is a link that leads out of the repository",
+            where=str(path),
+            fix="put a copy into the repository, or name the file that is meant: --config FILE",
+        )
+    config = load_config(path)
     for text in config.warnings:
         place.warn(text)
     return config

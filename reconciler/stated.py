@@ -44,8 +44,8 @@ def read_every_target(config: Config) -> tuple[tuple[Resource, ...], list[str]]:
 def _load(
     config: Config, target: str | None, stack: str, variables: Mapping[str, str] | None
 ) -> tuple[Resource, ...]:
-    manifest.check_overlay_names(config.overlays, config.sections, config.root)
     _require_inside(config)
+    manifest.check_overlay_names(config.overlays, config.sections, config.root)
     context = LoadContext(
         root=config.root,
         stack=stack,

@@ -1,5 +1,6 @@
 """A section of `reconciler.yaml` -> a `Target` that is ready for use, its variables filled in."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -73,7 +74,25 @@ def resolve_target(config: Config, name: str | None, environ: Mapping[str, str])
         raise ConfigError(f"with CI=true the sandbox target {chosen} must be named", fix=fix)
     target = _Resolution(config, chosen, environ).resolve(section)
     _check_no_twin(config, target, environ)
+    _check_sandbox(config, target)
     return target
+
+
+def _check_sandbox(config: Config, target: Target) -> None:
+    """Refuse a sandbox that a link leads out of the directory: its file is written."""
+    path = target.runai.sandbox if target.runai is not None else None
+    if path is None or not _is_below(os.path.normpath(path), os.path.normpath(config.root)):
+        return
+    if not _is_below(os.path.realpath(path), os.path.realpath(config.root)):
+        raise ConfigError(
+            "`sandbox` is behind a link that leads out of the directory of reconciler.yaml",
+            where=config.path.name,
+            fix="remove the link, or write the path that it leads to",
+        )
+
+
+def _is_below(path: str, directory: str) -> bool:
+    return Path(path).is_relative_to(directory)
 
 
 def _choose(config: Config, name: str | None) -> tuple[str, TargetSection]:

@@ -91,13 +91,24 @@ def _find(repository: Repository, ref: str, shown: str) -> str:
     if ref.startswith("refs/"):
         repository.run("fetch", "--quiet", "--no-tags", "origin", ref)
         return repository.commit("FETCH_HEAD")
-    for name in (f"refs/remotes/origin/{ref}", ref):
-        found = repository.ask("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
-        if found:
-            return found
+    named = (f"refs/remotes/origin/{ref}", f"refs/tags/{ref}")
+    found = [commit for name in named if (commit := _commit(repository, name))]
+    if len(set(found)) > 1:
+        raise ConfigError(
+            f"{ref!r} is a branch and a tag, of different commits",
+            where=f"--repo {shown}",
+            fix=f"write --ref refs/heads/{ref} or --ref refs/tags/{ref}",
+        )
+    commit = found[0] if found else _commit(repository, ref)
+    if commit:
+        return commit
     raise ConfigError(
         f"it has no {ref!r}", where=f"--repo {shown}", fix="name a branch, a tag or a full hash"
     )
+
+
+def _commit(repository: Repository, name: str) -> str | None:
+    return repository.ask("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
 
 
 def _reason(stderr: object, address: str, shown: str) -> str:

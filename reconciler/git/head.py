@@ -25,6 +25,14 @@ def head_commit(directory: Path) -> str | None:
     return _ask_git(directory, "rev-parse", "--verify", "--quiet", "HEAD")
 
 
+def is_submodule(top: Path) -> bool:
+    """Whether the repository around this one has it as a submodule; True if git cannot say."""
+    if find_top(top.parent) is None:
+        return False
+    ran = _run_git(top.parent, "ls-files", "--stage", "-z", "--", str(top))
+    return ran is None or ran.returncode != 0 or ran.stdout.startswith("160000 ")
+
+
 @dataclass(frozen=True, slots=True)
 class Provenance:
     """Which commit of which repository something was made from; empty where that is not known."""

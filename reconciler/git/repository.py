@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from reconciler.errors import ConfigError
-from reconciler.git.head import NOT_TRUSTED
+from reconciler.git.head import NOT_TRUSTED, is_submodule
 from reconciler.git.process import PLAIN_READING, SAFE, find_top
 
 if TYPE_CHECKING:
@@ -50,8 +50,7 @@ class Repository:
 
     def require_outermost(self) -> None:
         """Refuse a submodule: which repository that is, a branch of the outer one decides."""
-        outer = self.ask("rev-parse", "--show-superproject-working-tree")
-        if outer:
+        if is_submodule(self.top):
             raise ConfigError(
                 "this is a submodule: which repository it is, the branch of the outer one decides",
                 where=str(self.top),

@@ -146,7 +146,7 @@ def _comparisons(runner: Runner, place: Path) -> list[str]:
     found = []
     if base and not offline:
         found += ["--since", base]
-    if base and runner.event_name in ("pull_request", "merge_group"):
+    if base and ("pull_request" in runner.event or "merge_group" in runner.event):
         found += ["--config-from", base]
     earlier = place / "reviewed.json"
     if runner.event_name == "push" and earlier.exists():

@@ -226,7 +226,7 @@ def _head(plan: Plan, header: Header) -> str:
     if header.review.since and not header.review.note:
         lines += [f"{origins(header.review)}, since {code(header.review.since)}.", ""]
     summary = review_summary(plan, replace(header.review, since=""))
-    lines += _some(list(_notes([*summary, *notices(header.review)])))
+    lines += _some(list(_notes([*notices(header.review), *summary])))
     if header.offline:
         lines += ["> [!NOTE]", "> This plan was made offline and cannot be applied.", ""]
     lines += _alert(plan)

@@ -46,6 +46,18 @@ def test_the_trailer_that_a_refusal_prints_allows_it(branch: Project) -> None:
     assert len(assets(branch)) == 1
 
 
+def test_what_allows_nothing_does_not_hide_what_does(branch: Project) -> None:
+    idle = "\n".join(f"Reconcile-Allow: deletes={n} digest={OTHER}" for n in range(30))
+    made = commit(branch, f"Really\n\n{trailer(plan(branch))}\n{idle}")
+    ran = plan(branch, "-o", "text", "-o", "markdown=page.md")
+    assert ran.code == 0
+    page = (branch.directory / "page.md").read_text()
+    for text in (ran.out, page):
+        assert f"Reconcile-Allow of {made} (Ada Lovelace) is for this plan: deletes=4." in text
+        assert text.count("is for another plan") == 3
+        assert "27 more Reconcile-Allow lines: nothing." in text
+
+
 def test_it_holds_for_no_other_plan(branch: Project) -> None:
     commit(branch, f"Really\n\n{trailer(plan(branch))}")
     edit_live(branch, "RunaiEnvironment.e4", lambda asset: asset["spec"].update(image="other"))

@@ -189,6 +189,25 @@ def test_manifests_that_are_a_link_out(branch: Project) -> None:
     assert "leads out of the directory of reconciler.yaml" in ran.err
 
 
+def test_what_a_link_leads_to_outside_is_not_told(branch: Project) -> None:
+    outside = branch.directory.parent / "private"
+    outside.mkdir()
+    (outside / "merger-with-acme").mkdir()
+    (outside / "secrets.yaml").write_text("passwords: {}\n")
+    (branch.directory / "overlays").symlink_to(outside)
+    ran = branch.reconcile("validate")
+    assert ran.code == 1
+    assert "`overlays` is a link that leads out" in ran.err
+    assert "acme" not in ran.err
+    (branch.directory / "reconciler.yaml").unlink()
+    (branch.directory / "reconciler.yaml").symlink_to(outside / "secrets.yaml")
+    for words in (["validate"], ["plan", "--config-from", "main"]):
+        ran = branch.reconcile(*words)
+        assert ran.code == 1
+        assert "reconciler.yaml is a link that leads out of the repository" in ran.err
+        assert "passwords" not in ran.err
+
+
 def test_certificates_are_those_of_the_base(branch: Project) -> None:
     """A file of the work tree that a target of the base names may be the branch's own."""
     git(branch.directory, "checkout", "--quiet", "main")

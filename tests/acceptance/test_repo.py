@@ -49,6 +49,17 @@ def test_every_kind_of_ref(origin: Project, form: str, ref: str) -> None:
         assert "uncommitted" not in ran.out
 
 
+def test_a_branch_and_a_tag_of_one_name(origin: Project) -> None:
+    git(origin.directory, "branch", "v1", "main")
+    ran = plan(origin, str(origin.directory), "--ref", "v1")
+    assert ran.code == 1
+    assert "'v1' is a branch and a tag, of different commits" in ran.err
+    assert "write --ref refs/heads/v1 or --ref refs/tags/v1" in ran.err
+    for ref, expected in (("refs/heads/v1", 1), ("refs/tags/v1", 2)):
+        ran = plan(origin, str(origin.directory), "--ref", ref)
+        assert f"Plan: {expected} to add" in ran.out
+
+
 def test_without_a_ref_it_is_the_head(origin: Project) -> None:
     assert "Plan: 2 to add" in plan(origin, str(origin.directory)).out
 

@@ -52,6 +52,21 @@ def configure(directory: Path, default: str) -> Config:
     return load_config(path)
 
 
+def test_a_sandbox_behind_a_link_out_is_refused(config: Config, tmp_path: Path) -> None:
+    outside = tmp_path.parent / f"{tmp_path.name}-outside"
+    outside.mkdir()
+    (tmp_path / "inside").mkdir()
+    (tmp_path / "state").symlink_to("inside")
+    resolve_target(config, "sandbox", {})
+    (tmp_path / "state").unlink()
+    (tmp_path / "state").symlink_to(outside)
+    error = error_of(config, "sandbox", {})
+    assert "`sandbox` is behind a link that leads out" in error.what
+    assert list(outside.iterdir()) == []
+    stated = {"SANDBOX": str(outside / "mine.db")}
+    assert resolve_target(config, "variable-sandbox", stated).is_sandbox
+
+
 def error_of(config: Config, name: str | None, environ: dict[str, str]) -> ConfigError:
     with pytest.raises(ConfigError) as caught:
         resolve_target(config, name, environ)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.git.head import is_dirty
+from reconciler.git.head import is_dirty, is_submodule
 from tests.acceptance.git_project import git
 
 
@@ -48,6 +48,18 @@ def test_a_submodule_at_its_commit_is_clean_and_any_other_is_not(top: Path) -> N
     assert not is_dirty(top, [top / "stated", top / "reconciler.yaml", top / "missing"])
     commit(top)
     assert not is_dirty(top, [manifests(top)])
+
+
+def test_a_submodule_is_known_whatever_lies_beside_it(top: Path) -> None:
+    assert is_submodule(top / "parts")
+    assert not is_submodule(top)
+    assert not is_submodule(begin(top / "clone", "a.yaml"))
+    (top / "objects").mkdir()
+    (top / "refs").mkdir()
+    (top / "HEAD").write_text("ref: refs/heads/none\n")
+    assert is_submodule(top / "parts")
+    (top / ".git" / "index").write_text("no index")
+    assert is_submodule(top / "clone")  # git cannot say
 
 
 def test_what_a_submodule_ignores_is_found_in_it(top: Path) -> None:

@@ -2,7 +2,8 @@
 
 TLS always, except on a loopback address that speaks plain HTTP. The login is what the registry
 asks for (https://distribution.github.io/distribution/spec/auth/token/): Basic, or a bearer token
-from the service that it names, which gets the credentials only over TLS or on loopback.
+from the service that it names, which gets the credentials only over TLS or on loopback. That
+service leads nowhere else; where a read leads, there is TLS as well, and no login goes along.
 """
 
 import json
@@ -13,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import SplitResult, urlencode, urljoin, urlsplit
 
 from reconciler.errors import AccessError, ProviderError, UnreachableError
 from reconciler.providers.docker.login import Login, find_login
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from urllib3 import PoolManager
 
 _LARGEST = 16 << 20
+_MOST_REDIRECTS = 4
+_REDIRECTS = (301, 302, 303, 307, 308)
 _PARAMETER = re.compile(r'(\w+)="([^"]*)"')
 _PLAIN_HTTP = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE")
 
@@ -85,14 +88,34 @@ class RegistryHttp:
         path = ask.path if "://" in ask.path else self.url(reference.host, ask.path)
         ask = ask._replace(path=path)
         known = self._tokens.get(key)
-        answer = self._send(_authorised(ask, known))
+        answer = self._follow(_authorised(ask, known))
         if answer.status == 401:
             challenge = answer.headers.get("www-authenticate", "")
             token = self._log_in(reference.host, scope, challenge)
             if token and token != known:
                 self._tokens[key] = token
-                answer = self._send(_authorised(ask, token))
+                answer = self._follow(_authorised(ask, token))
         return answer
+
+    def _follow(self, ask: Ask) -> Answer:
+        """Send a request, and go where the answer to a read leads: to no service without TLS."""
+        for _ in range(_MOST_REDIRECTS):
+            answer = self._send(ask)
+            place = answer.headers.get("location", "")
+            if ask.method not in ("GET", "HEAD") or answer.status not in _REDIRECTS or not place:
+                return answer
+            place = urljoin(ask.path, place)
+            old, new = urlsplit(ask.path), urlsplit(place)
+            if not _is_safe(new, old.netloc):
+                raise ProviderError(
+                    f"the registry leads to an unsafe address: {place[:200]!r}", where=old.netloc
+                )
+            headers = dict(ask.headers)
+            if (old.scheme, old.netloc) != (new.scheme, new.netloc):
+                headers.pop("Authorization", None)
+            ask = ask._replace(path=place, headers=headers)
+        server = urlsplit(ask.path).netloc
+        raise ProviderError(f"more than {_MOST_REDIRECTS} redirects lead there", where=server)
 
     def _scheme(self, server: str) -> str:
         if not is_loopback(server):
@@ -128,9 +151,7 @@ class RegistryHttp:
     ) -> str:
         realm, service = named.get("realm", ""), named.get("service", "")
         server = urlsplit(realm)
-        if server.scheme != "https" and not (
-            server.scheme == "http" and is_loopback(server.netloc) and is_loopback(host)
-        ):
+        if not _is_safe(server, host):
             raise ProviderError(
                 f"the registry names an unsafe login service: {realm[:200]!r}", where=host
             )
@@ -172,6 +193,7 @@ class RegistryHttp:
                 body=ask.body,
                 headers=dict(ask.headers),
                 preload_content=False,
+                redirect=False,
                 **extra,
             )
             data = answer.read(_LARGEST + 1, decode_content=True)
@@ -216,6 +238,13 @@ def is_loopback(server: str) -> bool:
     """Whether `HOST[:PORT]` is this machine: the only place where plain HTTP is accepted."""
     name = urlsplit(f"//{server}").hostname or ""
     return name in ("localhost", "::1") or re.fullmatch(r"127(\.\d{1,3}){3}", name) is not None
+
+
+def _is_safe(place: SplitResult, host: str) -> bool:
+    """Whether it has TLS, or is on this machine as the registry itself is."""
+    return place.scheme == "https" or (
+        place.scheme == "http" and is_loopback(place.netloc) and is_loopback(host)
+    )
 
 
 def _authorised(ask: Ask, token: str | None) -> Ask:

@@ -26,6 +26,7 @@ _ELSEWHERE = re.compile(
 _VARIABLE = re.compile(
     r"\\(?P<escaped>.)|\$(?:\{(?P<name>\w+)(?:(?P<operator>:[-+])(?P<word>[^{}]*))?\}|(?P<bare>\w+))"
 )
+_LONGEST_VALUE = 65_536
 _AUTOMATIC = frozenset(
     f"{where}{what}"
     for where in ("BUILD", "TARGET")
@@ -225,7 +226,21 @@ class Dockerfile:
                 return found["word"] if known else ""
             return known
 
-        return _VARIABLE.sub(value, text.strip("\"'"))
+        room = _LONGEST_VALUE
+
+        def counted(found: re.Match[str]) -> str:
+            nonlocal room
+            put = value(found)
+            room -= len(put)
+            if room < 0:
+                raise BuildError(
+                    f"with its variables a value is longer than {_LONGEST_VALUE:,} characters",
+                    where=self.where,
+                    fix="shorten its ARG instructions",
+                )
+            return put
+
+        return _VARIABLE.sub(counted, text.strip("\"'"))
 
     def error(self, what: str, item: Instruction, fix: str) -> BuildError:
         """An error at an instruction."""

@@ -143,6 +143,53 @@ def test_credentials_go_to_no_unsafe_login_service(scripted: ScriptedRegistry) -
     assert "secret-pw" not in f"{raised.value} {login!r}"
 
 
+def test_a_login_service_leads_nowhere_else(scripted: ScriptedRegistry) -> None:
+    """What another address answers, a metadata service say, would go to the registry."""
+    server, registries, reference = scripted
+    challenge = {"WWW-Authenticate": 'Bearer realm="http://HERE/token",service="s"'}
+    server.table = {
+        ("GET", "v1"): (401, challenge, b""),
+        ("GET", "token"): (302, {"Location": "http://HERE/internal"}, b""),
+        ("GET", "internal"): (200, {}, b'{"access_token": "INTERNAL"}'),
+    }
+    with pytest.raises(AccessError, match="HTTP 302"):
+        registries.manifest(reference)
+    assert not [path for _, path, _, _ in server.seen if "internal" in path]
+
+
+def test_a_read_is_followed_without_the_login(scripted: ScriptedRegistry) -> None:
+    server, _, reference = scripted
+    other = reference.host.replace("127.0.0.1", "localhost")
+    server.table = {
+        ("GET", "v1"): (200, {"Content-Type": OCI_MANIFEST}, IMAGE),
+        ("GET", f"blobs/{CONFIG_DIGEST}"): (307, {"Location": f"http://{other}/store/1"}, b""),
+        ("GET", "store/1"): (302, {"Location": "/store/2"}, b""),
+        ("GET", "store/2"): (200, {}, CONFIG),
+    }
+    login = Login("joe", "secret-pw")
+    server.table[("GET", "v2/")] = (200, {}, b"")
+    with contextlib.closing(Registries(Connection(login=lambda _: login))) as registries:
+        found = registries.manifest(reference)
+        assert found is not None
+        assert registries.config(reference, found)
+    places = [(path, authorised) for _, path, authorised, _ in server.seen]
+    assert ("/store/2", None) in places
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [("http://192.0.2.1/latest", "unsafe address"), ("/v2/team/x/manifests/v1", "more than 4")],
+)
+def test_a_read_does_not_lead_anywhere(scripted: ScriptedRegistry, place: str, words: str) -> None:
+    server, registries, reference = scripted
+    server.table = {
+        ("HEAD", "v1"): (302, {"Location": place}, b""),
+        ("GET", "v1"): (302, {"Location": place}, b""),
+    }
+    with pytest.raises(ProviderError, match=words):
+        registries.manifest(reference)
+
+
 @pytest.mark.parametrize(
     ("status", "body", "fine"), [(200, b'{"access_token": "T"}', True), (403, b"no", False)]
 )

@@ -94,6 +94,12 @@ def test_pins_keep_every_other_line() -> None:
     ]
 
 
+def test_variables_that_double_are_refused_before_they_fill_the_memory() -> None:
+    lines = ["ARG V0=xx", *(f"ARG V{n}=$V{n - 1}$V{n - 1}" for n in range(1, 40)), "FROM $V39"]
+    with pytest.raises(BuildError, match="longer than 65,536 characters"):
+        Dockerfile("\n".join(lines).encode(), "D").bases({})
+
+
 @given(st.text(st.sampled_from("FROM ARGCOPY--from=ab:${}\\\n#<E \t`'\""), max_size=200))
 def test_anything_else_is_an_error_of_ours(text: str) -> None:
     try:
