@@ -300,7 +300,7 @@ def test_endless_output_fills_neither_the_caller_nor_the_disk(load: Load) -> Non
     with pytest.raises(CallTimeoutError):
         env.call("flood", _timeout=4)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000  # kB
-    assert 1 << 20 < len(docker("logs", env.id)) < 20 << 20
+    assert len(docker("logs", env.id)) < 20 << 20  # 8 MiB at most, and less just after a rotation
     assert env.echo(1) == 1
 
 
