@@ -117,7 +117,13 @@ def hostile_plan(text: str) -> Plan:
         [
             resource(
                 "RunaiEnvironment.a",
-                {"image": text, text or "x": text, "list": [text], "env": {text: text}},
+                {
+                    "name": "nor-this",
+                    "image": text,
+                    text or "x": text,
+                    "list": [text],
+                    "env": {text: text},
+                },
                 warnings=(text,),
             ),
             resource("RunaiEnvironment.b", {"name": text, "image": text}),
@@ -125,7 +131,12 @@ def hostile_plan(text: str) -> Plan:
             resource("RunaiEnvironment.f", {"name": text, "image": "x"}),
         ],
         [
-            live("RunaiEnvironment.b", {"name": "b"}, notes=(text,), unknown_fields=(text,)),
+            live(
+                "RunaiEnvironment.b",
+                {"name": "no-text-is-this"},
+                notes=(text,),
+                unknown_fields=(text,),
+            ),
             live("RunaiEnvironment.c", {"name": text}, uid=text),
             live("RunaiEnvironment.d", owner=None, detached=text, uid=text),
             live("RunaiEnvironment.f", {"name": text, "image": text}, owner=None, uid=text),
