@@ -246,7 +246,7 @@ def _make(fault: Fault) -> _Answer:
         return _Answer(302, [("Location", "http://127.0.0.1:1/elsewhere"), *headers], b"")
     body = fault.body
     if fault.kind is Kind.STATUS:
-        body = {"code": fault.status, "message": "made up by the fault proxy", "details": "d-17"}
+        body = {"code": fault.status, "message": "made up by the fault proxy", "details": "note-17"}
     return _Answer(
         fault.status,
         [("Content-Type", "application/json"), *headers],

@@ -24,9 +24,10 @@ from tests.laws.stage import Desk, Stage
 
 pytestmark = pytest.mark.slow
 
-PLAIN = "canary-plain-7f3a91c2"
-LINES = 'canary-first "line"\ncanary\\second é line\n\tcanary-third-4b1d'
-PARTS = ("canary-plain", "7f3a91c2", "canary-first", "second", "canary-third", "4b1d", "eyJhbGciOi")
+PLAIN = "canary-plain-7q3x91w2"
+LINES = 'canary-first "line"\ncanary\\second é line\n\tcanary-third-4z1x'
+# No part may be hexadecimal: a digest could hold it by chance.
+PARTS = ("canary-plain", "7q3x91w2", "canary-first", "second", "canary-third", "4z1x", "eyJhbGciOi")
 THEIRS = "canary-of-others-11"
 
 

@@ -107,7 +107,7 @@ def test_other_writes_are_sent_once(plain: World, method: str) -> None:
     api = logged_in(plain)
     arguments: list[Any] = [NOBODY, BODY] if method == "update" else [NOBODY]
     plain.proxy.rule = lambda *_: Fault(Kind.STATUS, status=503)
-    with pytest.raises(AmbiguousWriteError, match=r"503: made up by the fault proxy \(d-17\)"):
+    with pytest.raises(AmbiguousWriteError, match=r"503: made up by the fault proxy \(note-17\)"):
         getattr(api, method)(*arguments)
     assert len(plain.proxy.seen) == 1
 
@@ -138,7 +138,7 @@ def test_what_the_server_says_is_kept(
     plain.proxy.plan = {1: Fault(Kind.STATUS, status=status)}
     with pytest.raises(error) as caught:
         api.list()
-    assert f"answered with {status}: made up by the fault proxy (d-17)" in caught.value.what
+    assert f"answered with {status}: made up by the fault proxy (note-17)" in caught.value.what
     assert fix in caught.value.fix
     assert plain.proxy.count("GET") == 1
 

@@ -356,7 +356,7 @@ def check_withheld(error: BaseException) -> None:
     """Neither the error nor anything a traceback of it shows quotes the server."""
     shown = "".join(traceback.format_exception(error))
     assert "canary" not in shown
-    assert "d-17" not in shown
+    assert "note-17" not in shown
     assert "the server's text is withheld, because the request carried secret values" in shown
 
 
@@ -392,7 +392,7 @@ def test_a_live_secret_counts_as_well(plain: World) -> None:
         check_withheld(caught.value)
     without = plain.create(wanted("open"))
     strike(plain, "DELETE", Fault(Kind.STATUS, status=400))
-    with pytest.raises(ProviderError, match="d-17"):
+    with pytest.raises(ProviderError, match="note-17"):
         write(plain, delete_of(without))
 
 
