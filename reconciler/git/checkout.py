@@ -8,12 +8,13 @@ import os
 import re
 import shlex
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from reconciler.errors import ConfigError
 from reconciler.git.process import SAFE, find_top, git_environment
+from reconciler.git.refs import is_plain_ref, require_one
 
 _TIMEOUT = 60.0
 
@@ -52,7 +53,16 @@ def open_checkout(directory: Path) -> Checkout:
 
 
 def find_commit(checkout: Checkout, name: str) -> str:
-    """The full hash of a commit by any name that git knows. Raises `ConfigError`."""
+    """The full hash of a commit by any name that git knows and that means one thing.
+
+    Raises `ConfigError`.
+    """
+
+    def names_of(places: Sequence[str]) -> bytes:
+        return git(checkout.directory, "for-each-ref", "--format=%(refname)", *places)
+
+    if is_plain_ref(name):
+        require_one(name, names_of)
     try:
         found = git(
             checkout.directory,

@@ -15,7 +15,8 @@ from urllib.parse import urlsplit
 
 from reconciler.errors import ConfigError
 from reconciler.git.head import without_credentials
-from reconciler.git.repository import Repository, is_plain_ref
+from reconciler.git.refs import is_plain_ref
+from reconciler.git.repository import Repository
 
 _SCHEMES = ("https", "http", "ssh", "git", "file")
 _URL = re.compile(r"[a-z+]+://[^\s'\"]+")

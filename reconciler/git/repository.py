@@ -6,7 +6,6 @@ here alone, and only by commands that compare with another commit.
 """
 
 import os
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from reconciler.errors import ConfigError
 from reconciler.git.head import NOT_TRUSTED, is_submodule
 from reconciler.git.process import PLAIN_READING, SAFE, find_top
+from reconciler.git.refs import is_plain_ref, require_one
 
 if TYPE_CHECKING:
     import git
@@ -22,12 +22,6 @@ if TYPE_CHECKING:
 _LINK = "120000"
 _EXECUTABLE = "100755"
 _FILE = "100644"
-_PLACES = ("refs/", "refs/tags/", "refs/heads/", "refs/remotes/")
-"""Where git looks for a name, in this order."""
-_HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-_ABBREVIATED = re.compile(r"[0-9a-f]{4,63}")
-_ODD = re.compile(r"[\s\x00-\x1f\x7f~^:?*\[\\]")
-_REF_SUFFIX = re.compile(r"[~^][0-9]*$|[~^][0-9~^]*$")
 
 
 class TreeFile(NamedTuple):
@@ -65,7 +59,7 @@ class Repository:
         """
         found = None
         if is_plain_ref(ref):
-            self._require_one(ref)
+            require_one(ref, self._list)
             found = self.ask("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")
         if not found:
             raise ConfigError(
@@ -74,19 +68,8 @@ class Repository:
             )
         return found
 
-    def _require_one(self, ref: str) -> None:
-        name = _REF_SUFFIX.sub("", ref)
-        if name.startswith("refs/") or _HASH.fullmatch(name):
-            return
-        places = [f"{place}{name}" for place in _PLACES] + [f"refs/remotes/{name}/HEAD"]
-        listed = self.run("for-each-ref", "--format=%(refname)", *places).decode(errors="replace")
-        found = [place for place in places if place in listed.splitlines()]
-        if len(found) > 1 or (found and _ABBREVIATED.fullmatch(name)):
-            others = found if len(found) > 1 else [*found, "a hash"]
-            raise ConfigError(
-                f"{ref!r} may be {' or '.join(others)}",
-                fix=f"write which one, such as {found[-1]}, or a full hash",
-            )
+    def _list(self, places: Sequence[str]) -> bytes:
+        return self.run("for-each-ref", "--format=%(refname)", *places)
 
     def merge_base(self, ref: str) -> str:
         """The commit from which HEAD and a ref went different ways."""
@@ -216,12 +199,6 @@ def open_repository(directory: Path) -> Iterator[Repository]:
         yield repository
     finally:
         repo.close()
-
-
-def is_plain_ref(ref: str) -> bool:
-    """Whether a text can be a ref, a hash or one of their ancestors, and no option or range."""
-    name = _REF_SUFFIX.sub("", ref)
-    return bool(name) and not name.startswith("-") and ".." not in name and not _ODD.search(name)
 
 
 def _is_safe(path: str) -> bool:

@@ -130,6 +130,19 @@ def test_a_branch_that_is_there_is_never_moved(checkout: Checkout) -> None:
     assert find_commit(checkout, "taken") == base
 
 
+def test_a_name_of_two_refs_is_no_base(checkout: Checkout) -> None:
+    """git takes the tag, which anybody who may push can make."""
+    git(checkout.directory, "update-ref", "refs/remotes/origin/main", "main")
+    git(checkout.directory, "tag", "origin/main")
+    for name in ("origin/main", "origin/main~0"):
+        with pytest.raises(ConfigError) as caught:
+            find_commit(checkout, name)
+        assert f"'{name}' may be refs/tags/origin/main or refs/remotes/" in caught.value.what
+    git(checkout.directory, "tag", "HEAD")
+    head = find_commit(checkout, "refs/remotes/origin/main")
+    assert find_commit(checkout, "HEAD") == find_commit(checkout, "@") == head
+
+
 def test_no_hook_of_the_repository_runs(checkout: Checkout) -> None:
     hook = Path(git(checkout.directory, "rev-parse", "--absolute-git-dir")) / "hooks"
     hook.mkdir(exist_ok=True)

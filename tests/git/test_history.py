@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.git.history import Wanted, find_edits, image_paths, read_steps, split_documents
-from reconciler.git.repository import is_plain_ref, open_repository
+from reconciler.git.refs import is_plain_ref
+from reconciler.git.repository import open_repository
 from tests.acceptance.git_project import git
 
 DOCUMENT = """\
