@@ -11,6 +11,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Protocol
@@ -64,12 +65,16 @@ class Observer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Crew:
-    """Who carries a plan out. Once `stop` is set no further write begins."""
+    """Who carries a plan out. Once `stop` is set no further write begins.
+
+    `breakable` makes the block in which a `KeyboardInterrupt` may come without loss.
+    """
 
     providers: Providers
     executor: Executor
     observer: Observer
     stop: threading.Event = field(default_factory=threading.Event)
+    breakable: Callable[[], AbstractContextManager[None]] = nullcontext
 
 
 def apply_plan(plan: Plan, crew: Crew) -> tuple[Outcome, ...]:
@@ -80,7 +85,8 @@ def apply_plan(plan: Plan, crew: Crew) -> tuple[Outcome, ...]:
     """
     run = _Run(crew)
     try:
-        _carry_out(plan, run)
+        with crew.breakable():
+            _carry_out(plan, run)
     except KeyboardInterrupt:
         crew.stop.set()
         run.abandon(plan.pending)

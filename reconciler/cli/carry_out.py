@@ -32,16 +32,18 @@ _TICK = 1.0
 def carry_out(plan: Plan, session: Session, options: PlanOptions) -> tuple[Outcome, ...]:
     """Apply the plan, show what happens on standard error and the result on standard output."""
     interrupt = _Interrupt()
-    with interrupt.handled():
-        with _observer(options) as observer:
-            crew = Crew(session.providers, session.executor, observer, interrupt.stop)
-            with _ticking(observer):
-                outcomes = apply_plan(plan, crew)
-        interrupt.over = True
-        if options.events is not None:
-            options.events.outcomes(outcomes, len(plan.refused))
-        else:
-            _show_result(outcomes, len(plan.refused), style_of(options.place))
+    # Until the command ends: a signal while the session closes must not pass for one before.
+    click.get_current_context().with_resource(interrupt.handled())
+    with _observer(options) as observer:
+        crew = Crew(
+            session.providers, session.executor, observer, interrupt.stop, interrupt.breakable
+        )
+        with _ticking(observer):
+            outcomes = apply_plan(plan, crew)
+    if options.events is not None:
+        options.events.outcomes(outcomes, len(plan.refused))
+    else:
+        _show_result(outcomes, len(plan.refused), style_of(options.place))
     return outcomes
 
 
@@ -75,16 +77,27 @@ def _unfinished(outcomes: Sequence[Outcome]) -> Iterator[str]:
 class _Interrupt:
     """What signals ask for: the first begins no further write, a second waits for nothing more.
 
-    Once the outcomes are known (`over`), signals no longer count, so that they can be shown.
+    A second one is a `KeyboardInterrupt`, once, and only where `apply_plan` expects it: anywhere
+    else it would lose the outcomes. Once they are known signals no longer count.
     """
 
     def __init__(self) -> None:
         self.stop = threading.Event()
-        self.over = False
+        self._running = False
+        self._over = False
+
+    @contextmanager
+    def breakable(self) -> Iterator[None]:
+        """The block that a second signal ends."""
+        self._running = True
+        try:
+            yield
+        finally:
+            self._running, self._over = False, True
 
     @contextmanager
     def handled(self) -> Iterator[None]:
-        """Handle the signals within the block; only where this is the main thread."""
+        """Handle the signals meanwhile; only where this is the main thread."""
         if threading.current_thread() is not threading.main_thread():
             yield  # a library call from a thread: signals belong to whoever owns the main thread
             return
@@ -96,10 +109,13 @@ class _Interrupt:
                 signal.signal(number, handler)
 
     def _ask(self, _signal: int, _frame: FrameType | None) -> None:
-        if self.over:
+        if self._over:
             return
         if self.stop.is_set():
-            raise KeyboardInterrupt
+            if self._running:
+                self._running, self._over = False, True
+                raise KeyboardInterrupt
+            return
         self.stop.set()
         # The terminal may be what has gone; or the signal came while it was being written to.
         with suppress(OSError, RuntimeError):

@@ -7,12 +7,14 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from reconciler.sandbox import Behaviour
 from tests.acceptance.live_side import assets
-from tests.acceptance.project import Project, environment
+from tests.acceptance.project import Project, environment, project
 
 
 def start(world: Project, *words: str, **env: str) -> subprocess.Popen[str]:
@@ -93,24 +95,52 @@ def test_two_documents_on_one_output_are_refused(world: Project) -> None:
     assert world.reconcile("plan", "-o", "text=").code == 1
 
 
+@pytest.fixture
+def slow(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Project]:
+    """A project whose four creates take a while."""
+    with project(tmp_path, capsys, Behaviour(latency=0.1)) as made:
+        made.write(*[environment(f"e{n}") for n in range(4)])
+        yield made
+
+
+def wait_for(process: subprocess.Popen[str], text: str) -> None:
+    assert process.stderr is not None
+    while text not in (line := process.stderr.readline()):
+        assert line, f"it ended without {text!r}"
+
+
+def check_ledger(out: str, err: str) -> None:
+    """Every create is accounted for, and nothing else is claimed."""
+    assert "nothing was changed" not in err
+    applied = int(out.partition("Resources: ")[2].partition(" ")[0])
+    assert sum(f"RunaiEnvironment.e{n}: " in out for n in range(4)) + applied == 4
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_second_signal_ends_at_once_and_still_says_what_became_of_what(
-    world: Project, number: signal.Signals
+    slow: Project, number: signal.Signals
 ) -> None:
-    world.write(*[environment(f"e{n}") for n in range(4)])
-    process = start(world, "apply", "--apply", "--parallelism", "1")
-    assert process.stderr is not None
-    for line in process.stderr:
-        if "Creating..." in line:
-            break
+    process = start(slow, "apply", "--apply", "--parallelism", "1")
+    wait_for(process, "Creating...")
     process.send_signal(number)
-    time.sleep(0.02)
+    wait_for(process, "Interrupted: finishing what has begun")
     process.send_signal(number)
-    out, _ = process.communicate(timeout=30)
-    assert process.returncode in (1, 5, 0, -number)  # -number: after all was said
-    mentioned = sum(f"RunaiEnvironment.e{n}: " in out for n in range(4))
-    applied = int(out.split("Resources: ")[1].split(" ")[0])
-    assert mentioned + applied == 4
+    out, err = process.communicate(timeout=60)
+    check_ledger(out, err)
+    assert process.returncode in (1, 5)
+    assert ": unknown: interrupted while it ran: it may be done or not" in out
+
+
+def test_signals_that_never_end_cost_no_outcome(slow: Project) -> None:
+    """Whatever it does when one comes: writing, giving up, telling, closing."""
+    process = start(slow, "apply", "--apply", "--parallelism", "1")
+    wait_for(process, "Creating...")
+    while process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.0005)
+    out, err = process.communicate(timeout=60)
+    check_ledger(out, err)
+    assert process.returncode in (1, 5, -signal.SIGTERM)  # the last: after all was said
 
 
 def test_one_healthy_system_can_be_chosen(world: Project) -> None:
