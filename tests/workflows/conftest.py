@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.sandbox import SandboxServer
+from reconciler.sandbox import Behaviour, SandboxServer
 from tests.workflows.fake_github import FakeGitHub
 from tests.workflows.stage import CONFIG, ROOT, Stage
 
@@ -19,9 +19,15 @@ def github() -> Iterator[FakeGitHub]:
 
 
 @pytest.fixture
-def bare_stage(tmp_path: Path, github: FakeGitHub) -> Iterator[Stage]:
+def behaviour() -> Behaviour:
+    """How the control plane of `bare_stage` behaves."""
+    return Behaviour()
+
+
+@pytest.fixture
+def bare_stage(tmp_path: Path, github: FakeGitHub, behaviour: Behaviour) -> Iterator[Stage]:
     """A repository with a reconciler.yaml, and a control plane where nothing is live yet."""
-    server = SandboxServer(tmp_path / "live.db")
+    server = SandboxServer(tmp_path / "live.db", behaviour=behaviour)
     with server as endpoint:
         found = Stage(tmp_path, github, server, endpoint)
         for directory in (found.repository, found.artifacts, tmp_path / "home"):

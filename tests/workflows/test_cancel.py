@@ -5,7 +5,10 @@ import re
 import signal
 import subprocess
 
+import pytest
+
 from reconciler import __version__
+from reconciler.sandbox import Behaviour
 from tests.workflows.stage import Stage
 
 SLOW = f"""\
@@ -16,6 +19,12 @@ trap 'echo "RunaiEnvironment.e1: unknown"; echo "Apply incomplete."; exit 5' TER
 echo "The plan"
 for _ in $(seq 300); do sleep 0.05; done
 """
+
+
+@pytest.fixture
+def behaviour() -> Behaviour:
+    """One that takes its time, so that an apply is under way when it is cancelled."""
+    return Behaviour(latency=0.3)
 
 
 def until(step: subprocess.Popen[str], words: str) -> str:
@@ -30,6 +39,13 @@ def until(step: subprocess.Popen[str], words: str) -> str:
     raise AssertionError(log)
 
 
+def rest_of(step: subprocess.Popen[str]) -> str:
+    """The remainder of the log: from the same stream, which may have read ahead."""
+    assert step.stdout is not None
+    with step:
+        return step.stdout.read()
+
+
 def test_the_log_shows_what_happens_and_signals_reach_the_command(bare_stage: Stage) -> None:
     program = bare_stage.place / "bin" / "reconcile"
     program.parent.mkdir()
@@ -41,7 +57,7 @@ def test_the_log_shows_what_happens_and_signals_reach_the_command(bare_stage: St
     running.send_signal(signal.SIGINT)
     until(running, "finishing what has begun")
     running.send_signal(signal.SIGTERM)
-    rest, _ = running.communicate(timeout=60)
+    rest = rest_of(running)
     assert "RunaiEnvironment.e1: unknown\nApply incomplete.\n" in rest
     assert running.returncode == 5
     summary = (bare_stage.place / "summary.md").read_text()
@@ -56,8 +72,7 @@ def test_a_cancelled_apply_says_what_became_of_every_change(bare_stage: Stage) -
     log = until(running, "Creating...")
     assert "Plan: 12 to add, 0 to change, 0 to destroy." in log
     running.send_signal(signal.SIGINT)
-    rest, _ = running.communicate(timeout=60)
-    log += rest
+    log += rest_of(running)
     told = re.findall(
         r"^RunaiEnvironment\.e\d+: (?:not_attempted|unknown|failed)", log, re.MULTILINE
     )

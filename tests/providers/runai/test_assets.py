@@ -205,7 +205,7 @@ def test_a_lost_mark_has_not_converged(plain: World) -> None:
 
 @pytest.mark.parametrize("action", [Action.CREATE, Action.UPDATE, Action.DELETE])
 def test_what_never_shows_is_told_in_time(tmp_path: Path, action: Action) -> None:
-    with world(tmp_path, timeout=0.3) as made:
+    with world(tmp_path, patience=0.3) as made:
         live = made.create(wanted())
         desired = wanted(image="busybox:2")
         nobody = "00000000-0000-4000-8000-000000000000"

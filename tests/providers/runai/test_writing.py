@@ -73,7 +73,7 @@ def test_a_create_whose_answer_is_lost_is_found(plain: World, fault: Fault) -> N
 def test_a_create_that_never_arrived_is_unknown_and_not_repeated(
     tmp_path: Path, fault: Fault
 ) -> None:
-    with world(tmp_path, timeout=0.4) as made:
+    with world(tmp_path, patience=0.4) as made:
         made.names()
         strike(made, "POST", fault)
         with pytest.raises(AmbiguousWriteError):
@@ -132,7 +132,7 @@ def test_an_update_whose_answer_is_lost(plain: World, fault: Fault) -> None:
 
 
 def test_an_update_that_never_arrived(tmp_path: Path) -> None:
-    with world(tmp_path, timeout=0.4) as made:
+    with world(tmp_path, patience=0.4) as made:
         live = made.create(wanted())
         strike(made, "PUT", Fault(Kind.RESET))
         with pytest.raises(AmbiguousWriteError):
@@ -241,7 +241,7 @@ def test_a_create_that_failed_for_sure_is_undone(plain: World) -> None:
 
 
 def test_a_create_that_may_have_happened_is_not_undone(tmp_path: Path) -> None:
-    with world(tmp_path, timeout=0.4) as made:
+    with world(tmp_path, patience=0.4) as made:
         live = made.create(wanted())
         strike(made, "POST", Fault(Kind.RESET))
         with pytest.raises(AmbiguousWriteError):
@@ -298,7 +298,7 @@ def test_a_delete_whose_answer_is_lost(plain: World, fault: Fault) -> None:
 
 
 def test_a_delete_that_never_arrived(tmp_path: Path) -> None:
-    with world(tmp_path, timeout=0.4) as made:
+    with world(tmp_path, patience=0.4) as made:
         live = made.create(wanted())
         strike(made, "DELETE", Fault(Kind.RESET))
         with pytest.raises(AmbiguousWriteError):
@@ -366,7 +366,7 @@ def test_nothing_a_server_says_of_a_secret_is_shown(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, fault: Fault, method: str
 ) -> None:
     made = wanted(environment_variables={"A": Secret(CANARY)})
-    with world(tmp_path, timeout=0.3) as place, caplog.at_level(logging.DEBUG):
+    with world(tmp_path, patience=0.3) as place, caplog.at_level(logging.DEBUG):
         place.names()
         change = Change(made.key, Action.CREATE, made)
         if method == "PUT":

@@ -96,7 +96,7 @@ def target(base_url: str, **changes: Any) -> Target:
 def world(
     directory: Path, behaviour: Behaviour | None = None, seed: str = "", **changes: Any
 ) -> Iterator[World]:
-    """`changes` are for the target's `runai` section, the connection, or its `timeout`."""
+    """`changes` are for the connection; `patience` is how long writes are waited for (seconds)."""
     seed_file = directory / "seed.yaml"
     if seed:
         seed_file.write_text(seed)
@@ -109,10 +109,11 @@ def world(
         endpoint = stack.enter_context(server)
         proxy = stack.enter_context(FaultProxy(endpoint.base_url))
         defaults = changes.pop("server_defaults", {})
+        patience = changes.pop("patience", 5.0)
         login = connect(proxy.base_url, endpoint, **changes)
         stack.callback(login.close)
         system = RunaiSystem(
-            target(proxy.base_url, server_defaults=defaults, timeout=changes.get("timeout", 5.0)),
+            target(proxy.base_url, server_defaults=defaults, timeout=patience),
             login,
         )
         yield World(endpoint, server.requests, proxy, system, login)
