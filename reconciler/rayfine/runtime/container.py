@@ -43,6 +43,8 @@ _MIB = 1 << 20
 _OBJECT_STORE = 80 * _MIB
 _LOG_LINES = 12
 _POLL = 0.02
+_LOOKS = 100
+"""How often a container whose agent is lost is looked at, `_POLL` seconds apart."""
 _FREEZES = 8
 """On a busy machine with cgroup v1, runc gives up freezing now and then."""
 
@@ -92,7 +94,7 @@ class Container(Replica):
                 where=self._tunnel.address,
                 fix="load the environment again",
             )
-        found = self._state()
+        found = self._state(_LOOKS)
         what, fix = _cause(found)
         if not what:
             what = f"its agent was lost: {error}"
@@ -157,18 +159,21 @@ class Container(Replica):
             f"the environment did not start: {what}", where=f"container {self.name}", fix=fix
         )
 
-    def _state(self) -> Mapping[str, Any] | None:
-        """What the engine says of its state; None if there is no such container any more."""
+    def _state(self, looks: int = 1) -> Mapping[str, Any] | None:
+        """What the engine says of its state; None if there is no such container any more.
+
+        A running one is looked at again, as the engine notices the end of a process a moment later.
+        """
         with contextlib.suppress(ProviderError), self._docker.session() as client:
             state: Mapping[str, Any] = {}
-            for _ in range(10):  # a moment between the end of a process and the engine's notice
+            for look in range(looks):
+                time.sleep(_POLL if look else 0)
                 found = _inspect(client, self.name)
                 if found is None:
                     return None
                 state = found["State"]
                 if not state.get("Running") or state.get("Paused"):
                     break
-                time.sleep(_POLL)
             return state
         return {"Unknown": True}
 
