@@ -30,10 +30,10 @@ class Actor:
     async def evaluate(self, task_type="sat", num_samples=1):
         return {"task": task_type, "samples": num_samples, "has_key": bool(self.key)}
 
-def double(n):
+def double(n, pause=0):
     if n == 3:
         raise ValueError("three is not allowed")
-    time.sleep(0.3 if n == 0 else 0)
+    time.sleep(pause)
     return n * 2
 
 def wait():
@@ -188,7 +188,9 @@ def test_what_env_py_raises_is_told_with_its_traceback(
 def test_many_inputs(
     order: list[str], image: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "in.jsonl").write_text("".join(f'{{"n": {n}}}\n' for n in range(20)))
+    inputs: list[dict[str, float]] = [{"n": n} for n in range(20)]
+    inputs[0]["pause"] = 2 if order else 0.3  # what comes in its turn waits for it, however long
+    (tmp_path / "in.jsonl").write_text("".join(json.dumps(each) + "\n" for each in inputs))
     words = ["--input", str(tmp_path / "in.jsonl"), "--engine", "process", "--replicas", "2"]
     assert run(["run", image, "double", *words, *order]) == 1
     said = capsys.readouterr()

@@ -9,11 +9,13 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -46,12 +48,32 @@ def trial(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trial]:
             "client_id": endpoint.client_id,
             "client_secret": endpoint.client_secret.get_secret_value(),
         }
-        desk.configure(targets={"live": {"runai": login}})
+        held = {**login, "base_url": made.proxy.base_url}
+        desk.configure(targets={"live": {"runai": login}, "held": {"runai": held}})
         with made.proxy:
             yield made
 
 
-def start(trial: Trial, *options: str) -> subprocess.Popen[str]:
+class Gate:
+    """A rule of the proxy: write `number` has begun, and waits there until the gate is opened."""
+
+    def __init__(self, number: int) -> None:
+        self.reached = threading.Event()
+        self.opened = threading.Event()
+        self._left = number
+
+    def __call__(self, _number: int, method: str, target: str) -> None:
+        if method == "GET" or target.endswith("/token"):
+            return
+        self._left -= 1
+        if self._left == 0:
+            self.reached.set()
+            self.opened.wait(60)
+
+
+def start(
+    trial: Trial, *options: str, errors: int | IO[str] = subprocess.PIPE
+) -> subprocess.Popen[str]:
     trial.stage.restore(trial.start)
     trial.stage.server.requests.clear()
     command = [sys.executable, "-m", "reconciler", "-C", str(trial.desk.directory)]
@@ -59,7 +81,7 @@ def start(trial: Trial, *options: str) -> subprocess.Popen[str]:
         [*command, "apply", "--apply", *options],
         cwd=REPOSITORY,
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=errors,
         text=True,
     )
 
@@ -93,17 +115,26 @@ def test_processes_killed_at_random_moments(trial: Trial) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("writes", [1, 4, 8])
-def test_a_signal_ends_it_in_order(trial: Trial, number: signal.Signals, writes: int) -> None:
-    process = start(trial, "--parallelism", "1")
-    requests = trial.stage.server.requests
-    while len(requests.writes()) < writes:
-        assert process.poll() is None
-        time.sleep(0.001)
+def test_a_signal_ends_it_in_order(
+    trial: Trial, number: signal.Signals, writes: int, tmp_path: Path
+) -> None:
+    gate = trial.proxy.rule = Gate(writes)
+    said = tmp_path / "said"
+    with said.open("w") as errors:
+        process = start(trial, "--target", "held", "--parallelism", "1", errors=errors)
+    assert gate.reached.wait(60), said.read_text()
     process.send_signal(number)
-    out, err = process.communicate(timeout=60)
+    deadline = time.monotonic() + 60
+    while "Interrupted: finishing what has begun" not in said.read_text():
+        assert time.monotonic() < deadline, said.read_text()
+        time.sleep(0.005)
+    gate.opened.set()
+    out, _ = process.communicate(timeout=60)
+    err = said.read_text()
     assert process.returncode in (1, 5), out + err
-    assert "Interrupted: finishing what has begun" in err
     assert "Traceback" not in err
+    assert len(trial.stage.server.requests.writes()) >= writes
+    assert not trial.proxy.sights, trial.proxy.sights
     planned = Counter(re.findall(r"^  # (\S+) (?:will|must) be", out, re.MULTILINE))
     endings = Counter(_ENDING.findall(err))
     assert endings == dict.fromkeys(trial.scenario.expected, 1), err

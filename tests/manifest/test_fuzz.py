@@ -1,7 +1,7 @@
 """The loader against broken manifests: only manifest errors escape, each within two seconds.
 
-RECONCILE_FUZZ_SECONDS sets how long (default 3; 60 with `make laws`), RECONCILE_FUZZ_SEED repeats
-a run.
+RECONCILE_FUZZ_SECONDS sets how long (default 3; 60 with `make laws`). RECONCILE_FUZZ_SEED sets what
+is tried: the same in every run by default, something new with `make laws`, which a failure names.
 """
 
 import os
@@ -19,7 +19,7 @@ from reconciler.manifest.documents import load_files
 from reconciler.manifest.files import ManifestFile
 
 SECONDS = float(os.environ.get("RECONCILE_FUZZ_SECONDS", "3"))
-SEED = int(os.environ.get("RECONCILE_FUZZ_SEED", time.time_ns() % 1_000_000))
+SEED = int(os.environ.get("RECONCILE_FUZZ_SEED", "1"))
 REPOSITORY = Path(__file__).parents[2]
 SAMPLES = [path.read_text() for path in sorted((REPOSITORY / "manifests").rglob("*.yaml"))]
 WORDS = (

@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -68,13 +69,14 @@ def test_accepted_writes_survive_a_kill(tmp_path: Path) -> None:
     database = tmp_path / "sandbox.db"
     accepted: list[str] = []
     with process(database) as (child, http):
-        killer = threading.Timer(0.5, child.kill)
-        killer.start()
+        killer = threading.Timer(0.3, child.kill)
         try:
             for number in range(100_000):
                 answer = http.create("environment", f"a{number}")
                 assert answer.status == 202
                 accepted.append(answer.body["meta"]["id"])
+                if len(accepted) == 1:
+                    killer.start()
         except urllib3.exceptions.HTTPError:
             pass
         killer.join()
@@ -159,31 +161,34 @@ def test_a_server_can_be_stopped_twice_and_started_again(tmp_path: Path) -> None
 
 
 def test_stopping_lets_requests_under_way_end(start: Start) -> None:
-    running = start(latency=0.3)
+    running = start(latency=0.5)
     answers: list[int] = []
     thread = threading.Thread(
         target=lambda: answers.append(running.http.create("environment", "a").status)
     )
     thread.start()
-    while not threading.Event().wait(0.1):
-        break
+    deadline = time.monotonic() + 30
+    while not len(running.server.requests):  # it is noted before its answer is held back
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
     running.server.stop()
     thread.join()
     assert answers == [202]
 
 
 def test_requests_do_not_wait_for_each_other(start: Start) -> None:
-    running = start(latency=0.3)
+    running = start(latency=0.5)
     threads = [
         threading.Thread(target=running.http.create, args=("environment", f"a{number}"))
-        for number in range(10)
+        for number in range(20)
     ]
+    deadline = time.monotonic() + 8  # for what takes 10 s one after the other
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=1.5)
+        thread.join(timeout=max(0.0, deadline - time.monotonic()))
     assert not any(thread.is_alive() for thread in threads)
-    assert len(running.http.names("environment")) == 10
+    assert len(running.http.names("environment")) == 20
 
 
 def test_a_port_in_use(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """Replicas on a Ray cluster of three nodes, all on this machine; one of them has no Docker."""
 
+import contextlib
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -8,6 +10,7 @@ import sys
 import tempfile
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -32,10 +35,16 @@ ANY_PORTS = ("--min-worker-port=0", "--max-worker-port=0")
 QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DISABLE_IMPORT_WARNING": "1"}
 
 
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.2", 0))
-        return int(found.getsockname()[1])
+def free_ports(count: int) -> list[int]:
+    """Ports below those that the kernel gives away: Ray binds many of these before it gets here."""
+    found: list[int] = []
+    for port in random.sample(range(20_000, 32_000), 200):
+        with socket.socket() as tried, contextlib.suppress(OSError):  # somebody else has it
+            tried.bind(("127.0.0.2", port))
+            found.append(port)
+        if len(found) == count:
+            return found
+    raise AssertionError("no port of the 200 is free")
 
 
 class Cluster:
@@ -45,7 +54,7 @@ class Cluster:
 
     def __init__(self, directory: str, stack: ExitStack) -> None:
         self._stack = stack
-        gcs, client = free_port(), free_port()
+        gcs, client = free_ports(2)
         self.address = f"ray://127.0.0.2:{client}"
         self.direct = f"127.0.0.2:{gcs}"
         self._start(
@@ -159,31 +168,33 @@ def test_replicas_are_spread_over_the_nodes_and_called_as_ever(two: Cluster, ima
 
 
 def test_a_killed_caller_leaves_nothing_on_the_nodes(two: Cluster, image: str) -> None:
+    name = f"placed-{uuid.uuid4().hex[:8]}-killed"
     code = (
         "import sys, time; from reconciler.rayfine import load_env\n"
         "load_env(sys.argv[1], ray_address=sys.argv[2], engine='process', replicas=2,\n"
-        "         container_name='placed-killed')\n"
+        "         container_name=sys.argv[3])\n"
         "print('up', flush=True); time.sleep(300)\n"
     )
     caller = subprocess.Popen(
-        [sys.executable, "-c", code, image, two.address],
+        [sys.executable, "-c", code, image, two.address, name],
         stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
     assert caller.stdout is not None
     with caller.stdout as stream:
         assert stream.readline() == b"up\n"
-    assert len(containers("placed-killed").splitlines()) == 2
+    assert len(containers(name).splitlines()) == 2
     caller.kill()
     caller.wait()
-    until_gone("placed-killed")
+    until_gone(name)
 
 
 def test_what_is_missing_is_said_with_the_node(two: Cluster, image: str) -> None:
+    name = f"placed-{uuid.uuid4().hex[:8]}-none"
     with pytest.raises(LoadError, match=r"node 127\.0\.0\.[23].*no such image") as caught:
-        load_env(f"{image}-none", ray_address=two.direct, container_name="placed-none")
+        load_env(f"{image}-none", ray_address=two.direct, container_name=name)
     assert "push it to a registry" in str(caught.value)
-    assert not containers("placed-none")
+    assert not containers(name)
 
 
 def test_a_lost_node_is_named_and_the_others_go_on(two: Cluster, image: str) -> None:

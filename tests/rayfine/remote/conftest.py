@@ -38,6 +38,11 @@ def sleep(seconds, note=""):
     time.sleep(seconds)
     return seconds
 
+def hold(note, go):
+    open(note, "w").close()
+    while not os.path.exists(go):
+        time.sleep(0.01)
+
 def notes():
     return sorted(os.listdir("/tmp"))
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -79,12 +80,41 @@ def test_errors_from_there(env: EnvironmentWrapper) -> None:
     assert env.echo(1) == 1
 
 
-def test_calls_go_to_all_replicas(env: EnvironmentWrapper) -> None:
+def where(image: str, note: str) -> list[str]:
+    """The containers in which a call has written this file."""
+    running = docker("ps", "-q", "--filter", f"ancestor={image}").split()
+    looks = {each: ["docker", "exec", each, "test", "-e", note] for each in running}
+    return [each for each in running if subprocess.run(looks[each], check=False).returncode == 0]
+
+
+def wait_for_note(image: str, note: str) -> None:
+    """Return once the call that writes this file is under way in a replica."""
+    deadline = time.monotonic() + 60
+    while not where(image, note):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@contextlib.contextmanager
+def one_busy(env: EnvironmentWrapper, image: str) -> Iterator[None]:
+    """Keep one replica at a call within the block, and let it end that call afterwards."""
+    note = f"/tmp/{uuid.uuid4().hex}"
+    with ThreadPoolExecutor(1) as pool:
+        busy = pool.submit(env.hold, note, f"{note}-go")
+        try:
+            wait_for_note(image, note)
+            yield
+            assert not busy.done()
+        finally:
+            for each in where(image, note):
+                docker("exec", each, "touch", f"{note}-go")
+        busy.result(60)
+
+
+def test_calls_go_to_all_replicas(env: EnvironmentWrapper, image: str) -> None:
     env.setup()
-    start = time.monotonic()
-    with ThreadPoolExecutor(8) as pool:
-        assert list(pool.map(env.sleep, [0.5] * 2)) == [0.5] * 2
-    assert time.monotonic() - start < 0.95
+    with one_busy(env, image):
+        assert env.call("echo", 1, _timeout=60) == 1  # only the other one can answer
 
 
 def test_it_goes_on_after_a_cleanup(image: str, server: Server) -> None:
@@ -96,30 +126,26 @@ def test_it_goes_on_after_a_cleanup(image: str, server: Server) -> None:
             env.echo(1)
 
 
-def test_a_caller_that_is_killed_cancels_its_call(image: str, server: Server) -> None:
+def test_a_caller_that_is_killed_cancels_its_call(
+    image: str, server: Server, env: EnvironmentWrapper
+) -> None:
+    env.setup()  # not after the kill, since that would end the call as well
     code = (
         "import sys\n"
         "from reconciler.rayfine import load_env\n"
         "env = load_env(sys.argv[1], mode='remote', url=sys.argv[2], token=sys.argv[3])\n"
         "env.setup()\n"
-        "print('calling', flush=True)\n"
-        "env.sleep(600)\n"
+        "env.sleep(600, sys.argv[4])\n"
     )
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, image, server.url, TOKEN], stdout=subprocess.PIPE
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline()
-    time.sleep(0.5)
-    process.kill()
-    process.communicate()
-    time.sleep(4)
-    with load_env(image, mode="remote", url=server.url, token=TOKEN) as env:
-        env.setup()
-        with ThreadPoolExecutor(2) as pool:  # both replicas are free
-            start = time.monotonic()
-            assert list(pool.map(env.sleep, [0.2] * 2)) == [0.2] * 2
-            assert time.monotonic() - start < 2
+    note = f"/tmp/{uuid.uuid4().hex}"
+    process = subprocess.Popen([sys.executable, "-c", code, image, server.url, TOKEN, note])
+    try:
+        wait_for_note(image, note)
+    finally:
+        process.kill()
+        process.wait()
+    with one_busy(env, image):
+        assert env.call("echo", 1, _timeout=60) == 1  # both replicas are free, not after 600 s
 
 
 @pytest.mark.parametrize(

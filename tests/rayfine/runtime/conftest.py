@@ -1,6 +1,7 @@
 """Environments built once per run on a real engine, and loaded for one test."""
 
 import subprocess
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -25,6 +26,14 @@ def docker(*words: str, check: bool = True) -> str:
     done = subprocess.run(["docker", *words], capture_output=True, check=False, text=True)
     assert not check or done.returncode == 0, done.stderr
     return done.stdout.strip()
+
+
+def wait_for_file(container: str, path: str, seconds: float = 60.0) -> None:
+    """Return once a file is in a container: a call that writes it is under way."""
+    deadline = time.monotonic() + seconds
+    while docker("exec", container, "ls", path, check=False) != path:
+        assert time.monotonic() < deadline, f"no {path} in {container}"
+        time.sleep(0.02)
 
 
 class Images:

@@ -33,6 +33,7 @@ class Actor:
         self.count += n
         return self.count
     async def wait(self, seconds): await asyncio.sleep(seconds); return seconds
+    async def linger(self, note): open(note, "w").close(); await asyncio.sleep(60)
     @property
     def hidden(self): ...
     @staticmethod
@@ -108,11 +109,15 @@ def test_a_runner_loads_and_calls(runner: Runner, file: str) -> None:
 def test_a_call_is_cancelled(runner: Runner, file: str) -> None:
     ask(runner, "setup", {"variables": {}, "file": file})
     found: list[Any] = []
-    thread = threading.Thread(target=lambda: found.append(call(runner, "wait", 60)))
+    note = Path(file).with_name("note")
+    thread = threading.Thread(target=lambda: found.append(call(runner, "linger", str(note))))
     thread.start()
-    time.sleep(0.2)
+    deadline = time.monotonic() + 30
+    while not note.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
     assert ask(runner, "cancel", None) == (OK, True)
-    thread.join(5)
+    thread.join(30)
     assert found[0][0] == faults.CANCELLED
     assert ask(runner, "cancel", None, identity="unknown") == (OK, False)
 

@@ -22,7 +22,7 @@ from reconciler.rayfine.runtime.client import AgentClient, ConnectionLostError, 
 from reconciler.rayfine.runtime.container import AGENT_PORT, GENERATED_COMMAND, own_head
 from reconciler.rayfine.runtime.errors import EnvironmentEndedError
 from reconciler.rayfine.runtime.local import new_identity
-from tests.rayfine.runtime.conftest import LOADED, RAY_BASE, Load, docker
+from tests.rayfine.runtime.conftest import LOADED, RAY_BASE, Load, docker, wait_for_file
 
 ENV = "import os, threading\ndef echo(value): return value\n"
 
@@ -132,16 +132,27 @@ def test_two_environments_of_ray_and_no_ray_in_the_caller(load: Load) -> None:
 
 @pytest.mark.docker
 def test_interrupting_the_caller_cancels_the_call(load: Load) -> None:
-    env = load("import time\ndef nap(): time.sleep(60)\ndef one(): return 1\n")
+    env = load(
+        "import time\ndef one(): return 1\n"
+        "def nap():\n    open('/tmp/napping', 'w').close()\n    time.sleep(60)\n"
+    )
     env.setup()
+    main = threading.main_thread().ident
+    assert main is not None
+
+    def interrupt() -> None:
+        wait_for_file(env.id, "/tmp/napping")
+        signal.pthread_kill(main, signal.SIGINT)
+
+    def nap() -> None:
+        threading.Thread(target=interrupt, daemon=True).start()
+        env.nap()
+
     # Started in the background of a shell, this process has inherited a SIGINT that is ignored.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        main = threading.main_thread().ident
-        assert main is not None
-        threading.Timer(0.5, signal.pthread_kill, [main, signal.SIGINT]).start()
         with pytest.raises(KeyboardInterrupt):
-            env.nap()
+            nap()
     finally:
         signal.signal(signal.SIGINT, before)
     start = time.monotonic()

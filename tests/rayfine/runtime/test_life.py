@@ -1,6 +1,7 @@
 """Life and death of containers: names, ports, kills of the caller, the sweep, forks."""
 
 import contextlib
+import datetime as dt
 import json
 import os
 import random
@@ -10,6 +11,8 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -134,8 +137,10 @@ def test_without_its_watcher_the_lease_ends_it_and_the_sweep_removes_it(
     process = child(KILL_WATCHER, own_tag)
     process.communicate(timeout=60)
     (identity,) = left(own_tag)
-    assert docker("inspect", "-f", "{{.State.Running}}", identity) == "true"
     assert docker("wait", identity) == "76"
+    times = docker("inspect", "-f", "{{.State.StartedAt}} {{.State.FinishedAt}}", identity).split()
+    began, ended = map(dt.datetime.fromisoformat, times)
+    assert (ended - began).total_seconds() > 3  # it outlived its caller, for all of its lease of 4
     name = docker("inspect", "-f", "{{.Name}}", identity).lstrip("/")
     assert name in sweep(engine)
     assert left(own_tag) == []
@@ -162,7 +167,7 @@ def test_two_environments_side_by_side_and_the_registry(load: Load) -> None:
     assert "0.0.0.0" not in port
     start = time.monotonic()
     one.cleanup()
-    assert time.monotonic() - start < 5  # 10 without an init in the container
+    assert time.monotonic() - start < 9.5  # 10 without an init in the container
     one.cleanup()
     assert one.id not in list_active_environments()
     with pytest.raises(EnvironmentEndedError, match="was cleaned up"):
@@ -178,16 +183,17 @@ def test_two_environments_side_by_side_and_the_registry(load: Load) -> None:
 
 
 def test_names(load: Load, images: Images) -> None:
-    env = load(ENV, container_name="rectest-my.name")
-    assert env.id == "rectest-my.name"
+    name = f"rectest-{uuid.uuid4().hex[:8]}-my.name"
+    env = load(ENV, container_name=name)
+    assert env.id == name
     with pytest.raises(LoadError, match="active already"):
-        load(ENV, container_name="rectest-my.name")
+        load(ENV, container_name=name)
     env.cleanup()
-    taken = docker("create", "--name", "rectest-my.name", images.build(ENV), "true")
+    taken = docker("create", "--name", name, images.build(ENV), "true")
     try:
         with pytest.raises(LoadError, match="the name is taken"):
-            load(ENV, container_name="rectest-my.name")
-        assert docker("inspect", "-f", "{{.Id}}", "rectest-my.name") == taken
+            load(ENV, container_name=name)
+        assert docker("inspect", "-f", "{{.Id}}", name) == taken
     finally:
         docker("rm", taken)
 
@@ -206,7 +212,10 @@ def test_ports_that_are_taken_here_do_not_matter(load: Load) -> None:
 def test_a_fork_owns_nothing(load: Load) -> None:
     env = load(ENV)
     env.setup()
-    pid = os.fork()
+    with warnings.catch_warnings():
+        # From Python 3.12 on, of a fork where other threads live; this child only counts.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        pid = os.fork()
     if pid == 0:
         os._exit(len(list_active_environments()))
     assert os.waitpid(pid, 0)[1] == 0

@@ -278,7 +278,7 @@ def test_a_fork_bomb(load: Load) -> None:
     start = time.monotonic()
     with pytest.raises((CallTimeoutError, EnvironmentEndedError)):
         env.call("bomb", _timeout=1)
-    assert time.monotonic() - start < 20
+    assert time.monotonic() - start < 120  # the limit of a call is an hour, if nothing ends it
     env.setup()
     assert env.echo(1) == 1
 
