@@ -190,6 +190,8 @@ class Runner:
             call.task = asyncio.current_task()
             try:
                 if call.cancelled:
+                    if inspect.iscoroutine(awaitable):
+                        awaitable.close()
                     raise asyncio.CancelledError  # noqa: TRY301 (it ends as one cancelled later does)
                 future.set_result(await awaitable)
             except BaseException as error:  # noqa: BLE001 (SystemExit would end the loop)

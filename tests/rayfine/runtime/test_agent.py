@@ -1,5 +1,6 @@
 """The parts of the agent that need no container: env.py loaded and called, HTTP, the lease."""
 
+import gc
 import os
 import socket
 import sys
@@ -22,7 +23,7 @@ from reconciler.rayfine.agent.wire import Wire
 from reconciler.rayfine.runtime.client import AgentClient, ConnectionLostError, Endpoint
 
 ENV = '''
-import asyncio, functools, os
+import asyncio, functools, os, time
 from json import dumps
 
 class Actor:
@@ -34,6 +35,9 @@ class Actor:
         return self.count
     async def wait(self, seconds): await asyncio.sleep(seconds); return seconds
     async def linger(self, note): open(note, "w").close(); await asyncio.sleep(60)
+    async def hold(self, note, end):
+        open(note, "w").close()
+        while not os.path.exists(end): time.sleep(0.01)
     @property
     def hidden(self): ...
     @staticmethod
@@ -67,6 +71,13 @@ def runner() -> Runner:
     lane = Lane(no_interrupt)
     threading.Thread(target=lane.run, daemon=True).start()
     return Runner(lane)
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def ask(runner: Runner, operation: str, value: Any, name: str = "", identity: str = "1") -> Any:
@@ -112,14 +123,30 @@ def test_a_call_is_cancelled(runner: Runner, file: str) -> None:
     note = Path(file).with_name("note")
     thread = threading.Thread(target=lambda: found.append(call(runner, "linger", str(note))))
     thread.start()
-    deadline = time.monotonic() + 30
-    while not note.exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    until(note.exists)
     assert ask(runner, "cancel", None) == (OK, True)
     thread.join(30)
     assert found[0][0] == faults.CANCELLED
     assert ask(runner, "cancel", None, identity="unknown") == (OK, False)
+
+
+def test_a_call_is_cancelled_before_it_begins(runner: Runner, file: str) -> None:
+    """Its coroutine is closed; one that nobody awaits is a warning, and so a failure here."""
+    ask(runner, "setup", {"variables": {}, "file": file})
+    note, end = Path(file).with_name("note"), Path(file).with_name("end")
+    holding = threading.Thread(target=call, args=(runner, "hold", str(note), str(end)))
+    holding.start()
+    until(note.exists)  # from here on nothing else is begun
+    found: list[Any] = []
+    body = [[5], {}]
+    waiting = threading.Thread(target=lambda: found.append(ask(runner, "call", body, "wait", "2")))
+    waiting.start()
+    until(lambda: ask(runner, "cancel", None, identity="2") == (OK, True))
+    end.touch()
+    waiting.join(30)
+    holding.join(30)
+    assert found[0][0] == faults.CANCELLED
+    gc.collect()
 
 
 @pytest.mark.parametrize(
