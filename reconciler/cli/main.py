@@ -188,6 +188,9 @@ def main() -> NoReturn:
     code = _finish(run(sys.argv[1:]))
     if any(not thread.daemon for thread in threading.enumerate()[1:]):
         os._exit(code)  # interrupted twice: requests that still run are not waited for
+    # An interrupt in text that an import runs (a dataclass) marks CPython as interrupted for good:
+    # `python -m` would then end with SIGINT in place of the code. Running any text unmarks it.
+    exec("")  # noqa: S102
     sys.exit(code)
 
 
@@ -243,7 +246,11 @@ def run(arguments: list[str]) -> ExitCode:
         error.show()
     except click.exceptions.Exit as error:  # --help and --version end this way
         return ExitCode(error.exit_code)
-    except (click.Abort, KeyboardInterrupt) as error:  # click keeps what it caught as the cause
+    except (RuntimeError, KeyboardInterrupt) as error:
+        # click keeps what it caught as the cause; so does a class whose making was interrupted.
+        interrupted = isinstance(error, (click.Abort, KeyboardInterrupt))
+        if not interrupted and not isinstance(error.__cause__, KeyboardInterrupt):
+            raise
         _say(f"Interrupted: {str(error.__cause__ or error) or 'nothing was changed'}.")
     except ReconcileError as error:
         say_error(error)

@@ -6,9 +6,12 @@ request must bear the token, compared in constant time.
 """
 
 import hmac
+import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from types import FrameType
 from typing import Any
 
 import anyio
@@ -68,7 +71,10 @@ def make_app(server: Server[Any], port: int, token: str) -> ASGIApp:
 def serve_http(
     server: Server[Any], listening: socket.socket, token: str, announce: Callable[[str], None]
 ) -> None:
-    """Serve on a listening socket until a signal; `announce` is told the URL first."""
+    """Serve on a listening socket until a signal; `announce` is told the URL first.
+
+    SIGINT and SIGTERM count from the announcement on; uvicorn looks for them only once it serves.
+    """
     port = listening.getsockname()[1]
     config = uvicorn.Config(
         make_app(server, port, token),
@@ -77,9 +83,25 @@ def serve_http(
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
         log_config=None,
     )
-    announce(f"http://{HOST}:{port}{PATH}")
     runner = uvicorn.Server(config)
-    anyio.run(lambda: runner.serve(sockets=[listening]))
+    with _ended_by_signals(runner):
+        announce(f"http://{HOST}:{port}{PATH}")
+        anyio.run(lambda: runner.serve(sockets=[listening]))
+
+
+@contextmanager
+def _ended_by_signals(runner: uvicorn.Server) -> Iterator[None]:
+    """Raise nothing: an exception in the middle of an import may become any other."""
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        runner.should_exit = True
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def listen(port: int) -> socket.socket:

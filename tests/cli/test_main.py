@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -132,6 +133,53 @@ def test_a_closed_pipe_is_no_traceback(tmp_path: Path) -> None:
         check=False,
     )
     assert "Traceback" not in done.stderr
+
+
+def test_an_interrupted_import_leaves_the_exit_code(tmp_path: Path) -> None:
+    (tmp_path / "caught.py").write_text(
+        "import io, sys, traceback\n"
+        "from reconciler.cli.main import main\n"
+        "class Last(io.TextIOWrapper):\n"
+        "    def flush(self):\n"
+        "        super().flush()\n"
+        "        callers = {item.name for item in traceback.extract_stack()}\n"
+        "        if '_finish' not in callers: return\n"
+        "        try: exec('raise KeyboardInterrupt')\n"
+        "        except KeyboardInterrupt: print('caught', file=sys.stderr)\n"
+        "sys.stdout = Last(sys.stdout.buffer)\n"
+        "main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "caught", "plan", "--no-such-option"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert b"caught" in done.stderr
+
+
+def test_an_interrupted_import_is_told_as_an_interrupt(tmp_path: Path) -> None:
+    """Until Python 3.12 a class whose making is interrupted raises a `RuntimeError` of its own."""
+    (tmp_path / "uvicorn.py").write_text(
+        "class Field:\n"
+        "    def __set_name__(self, owner, name): raise KeyboardInterrupt\n"
+        "class Config:\n"
+        "    field = Field()\n"
+    )
+    (tmp_path / "reconciler.yaml").write_text(
+        "apiVersion: reconciler/v1\nstack: ml\ntargets: {live: {runai: {sandbox: s.db}}}\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "reconciler", "mcp", "--http", "0"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}:{Path(__file__).parents[2]}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (1, "Interrupted: nothing was changed.\n")
 
 
 def test_help_imports_no_heavy_library(tmp_path: Path) -> None:

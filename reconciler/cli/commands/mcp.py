@@ -7,7 +7,6 @@ from typing import Any, NoReturn
 
 import click
 
-from reconciler.cli.commands.run import interrupted_by_signals
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.main import Globals
 from reconciler.cli.options import target_option
@@ -76,10 +75,8 @@ def command(place: Globals, /, port: int | None, token_env: str | None, **given:
         if port is None:
             serve_stdio(server, lambda: _end(workspace))
         else:
-            with interrupted_by_signals("the server has ended"):
-                _serve_http(server, port, token_env)
-    except KeyboardInterrupt:
-        click.echo("Stopped.", err=True)
+            _serve_http(server, port, token_env)
+            click.echo("Stopped.", err=True)
     finally:
         workspace.close()
     return ExitCode.OK
