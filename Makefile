@@ -6,7 +6,7 @@ SHELL := /bin/bash
 BIN := .venv/bin
 PHASE := scripts/phase
 # The pure core: every branch of it is tested.
-CORE := resource diff plan clash guard ownership
+CORE := resource diff plan pairing clash guard ownership
 CORE_FILES := $(shell echo $(foreach m,$(CORE),reconciler/$(m).py,reconciler/$(m)/*) | tr ' ' ',')
 MUTATION := .cache/mutation
 # More arguments for pytest, for example: make test PYTEST_ARGS='-x -k sandbox'

@@ -10,7 +10,8 @@ from dataclasses import replace
 from typing import Any
 
 from reconciler.errors import ManifestError, Problem
-from reconciler.plan import Action, Change, Plan, Refusal, RefusalKind, identity_of
+from reconciler.pairing import identity_of
+from reconciler.plan import Action, Change, Plan, Refusal, RefusalKind
 from reconciler.resource import KindTraits, Resource, ResourceKey
 
 

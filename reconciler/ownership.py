@@ -1,4 +1,4 @@
-"""The mark of ownership in the description of a Run:ai asset: write, read, verify. Pure.
+"""The mark of ownership in the description of a Run:ai asset: decide, write, read, verify. Pure.
 
 Run:ai assets have no labels, and of their metadata only `description` (1 to 250 characters) is
 free. The mark is a trailer of it, at most 80 characters long:
@@ -17,7 +17,7 @@ import hashlib
 import re
 from typing import NamedTuple
 
-from reconciler.resource import Mark, base32
+from reconciler.resource import Mark, Resource, base32, has_secrets, hash_id
 
 TRAILER_LIMIT = 80
 DESCRIPTION_LIMIT = 250
@@ -107,3 +107,13 @@ def _flags(mark: Mark) -> str:
 def _check(mark: Mark, holder: Holder) -> str:
     parts = (mark.stack, mark.id_hash, _flags(mark), *holder)
     return base32(hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).digest(), 8)
+
+
+def desired_mark(resource: Resource, stack: str) -> Mark:
+    """The mark that the live object of this resource has to bear."""
+    return Mark(
+        stack=stack,
+        id_hash=hash_id(resource.key.kind, resource.key.id),
+        protect=resource.protect,
+        secrets=has_secrets(resource.spec),
+    )

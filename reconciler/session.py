@@ -30,7 +30,8 @@ from reconciler.git.process import find_top
 from reconciler.guard import Approval, guard
 from reconciler.live import add_usage, read_all
 from reconciler.manifest.files import SUFFIXES
-from reconciler.plan import Plan, World, make_plan
+from reconciler.pairing import World, make_plan
+from reconciler.plan import Plan
 from reconciler.providers.base import Providers
 from reconciler.providers.registry import KIND_TRAITS, describe_target, open_providers
 from reconciler.render.text import Header

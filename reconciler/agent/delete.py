@@ -15,8 +15,9 @@ from reconciler.agent.request import ADDRESS_KIND, address_id
 from reconciler.agent.target import Workplace, made_with, open_direct, plan_of
 from reconciler.agent.writing import all_applied, carry_out, require_complete
 from reconciler.errors import ConflictError, ReconcileError
-from reconciler.ownership import text_limit
-from reconciler.plan import Action, Change, Plan, World, desired_mark
+from reconciler.ownership import desired_mark, text_limit
+from reconciler.pairing import World
+from reconciler.plan import Action, Change, Plan
 from reconciler.render.model_text import quoted
 from reconciler.resource import LiveResource, Resource, ResourceKey, Source
 from reconciler.session import Session, compare, read_world

@@ -23,7 +23,8 @@ from reconciler.git.history import (
 from reconciler.git.repository import Repository, TreeFile, open_repository
 from reconciler.kinds.base import LoadContext
 from reconciler.live import resolve_all
-from reconciler.plan import Plan, World, make_plan
+from reconciler.pairing import World, make_plan
+from reconciler.plan import Plan
 from reconciler.providers.registry import open_providers
 from reconciler.rayfine.image.lockfile import LOCK_FILE
 from reconciler.render.text import Header

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reconciler.plan import Plan, ReadFailure, World, make_plan
+from reconciler.pairing import World, make_plan
+from reconciler.plan import Plan, ReadFailure
 from reconciler.resource import (
     KindTraits,
     LiveResource,

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.plan import Action, ReadFailure, RefusalKind, Unmanaged, desired_mark, select
+from reconciler.ownership import desired_mark
+from reconciler.plan import Action, ReadFailure, RefusalKind, Unmanaged, select
 from reconciler.resource import LiveResource, Mark, Resource, Secret, hash_id
 from tests.core.builders import STACK, actions, live, plan_of, resource
 

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from reconciler.diff import diff_specs
 from reconciler.errors import BuildError, ConflictError, UnreachableError
-from reconciler.plan import Action, Change, desired_mark
+from reconciler.ownership import desired_mark
+from reconciler.plan import Action, Change
 from reconciler.providers.base import Progress, Provider
 from reconciler.providers.docker.desired import Desired, resolve_images
 from reconciler.providers.docker.local import KIND, LocalImage, LocalImages, Wanted

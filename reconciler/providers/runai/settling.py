@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from reconciler.diff import FieldChange, diff_specs
-from reconciler.plan import Action, Change, desired_mark
+from reconciler.ownership import desired_mark
+from reconciler.plan import Action, Change
 from reconciler.providers.runai.patience import Patience
 from reconciler.resource import KindTraits, LiveResource, Mark, Resource, redact
 

@@ -13,7 +13,8 @@ from dataclasses import replace
 from typing import Any, assert_never
 
 from reconciler.errors import AmbiguousWriteError, ConflictError, ProviderError, ReconcileError
-from reconciler.plan import Action, Change, desired_mark
+from reconciler.ownership import desired_mark
+from reconciler.plan import Action, Change
 from reconciler.providers.base import Progress
 from reconciler.providers.runai.asset_api import AssetApi
 from reconciler.providers.runai.faults import NotFoundError, withholding

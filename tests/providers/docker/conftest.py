@@ -17,7 +17,8 @@ import pytest
 from reconciler.apply import Crew, Outcome, apply_plan
 from reconciler.executor import ThreadExecutor
 from reconciler.live import add_usage, read_all
-from reconciler.plan import Change, Plan, World, make_plan
+from reconciler.pairing import World, make_plan
+from reconciler.plan import Change, Plan
 from reconciler.providers.docker.image import TRAITS, ImageProvider, ImageSettings
 from reconciler.providers.docker.registry import Registries
 from reconciler.providers.docker.registry_http import Connection

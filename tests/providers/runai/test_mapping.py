@@ -12,7 +12,8 @@ from hypothesis import given, settings
 
 from reconciler.kinds.compute import COMPUTE
 from reconciler.kinds.environment import ENVIRONMENT
-from reconciler.plan import Action, Change, desired_mark
+from reconciler.ownership import desired_mark
+from reconciler.plan import Action, Change
 from reconciler.providers.runai.assets import AssetProvider
 from reconciler.providers.runai.fields import COMPUTE_FIELDS, ENVIRONMENT_FIELDS
 from reconciler.providers.runai.mapping import AssetMapping

@@ -11,7 +11,8 @@ import pytest
 from urllib3.exceptions import ProtocolError
 
 from reconciler.errors import AmbiguousWriteError, ConflictError, ProviderError, UnreachableError
-from reconciler.plan import Action, Change, desired_mark
+from reconciler.ownership import desired_mark
+from reconciler.plan import Action, Change
 from reconciler.providers.runai.faults import Call, from_transport, withholding
 from reconciler.resource import LiveResource, Resource, Secret
 from reconciler.sandbox import Behaviour

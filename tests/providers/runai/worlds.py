@@ -11,7 +11,8 @@ from typing import Any
 from pydantic import SecretStr
 
 from reconciler.config import RunaiTarget, Target
-from reconciler.plan import Action, Change, desired_mark
+from reconciler.ownership import desired_mark
+from reconciler.plan import Action, Change
 from reconciler.providers.runai import RunaiSystem
 from reconciler.providers.runai.assets import AssetProvider
 from reconciler.providers.runai.connection import Connection, Credentials
