@@ -41,8 +41,11 @@ class EventStream:
     It is an `Observer` of an apply; call `tick` about once a second.
     """
 
-    def __init__(self, write: Callable[[str], None]) -> None:
+    def __init__(
+        self, write: Callable[[str], None], clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._write = write
+        self._clock = clock
         self._lock = threading.Lock()
         self._begun: dict[str, tuple[Change, float]] = {}
         self._told: dict[str, int] = {}
@@ -103,7 +106,7 @@ class EventStream:
     def started(self, change: Change) -> None:
         """See `reconciler.apply.Observer`."""
         with self._lock:
-            self._begun[change.address] = (change, time.monotonic())
+            self._begun[change.address] = (change, self._clock())
         hook = _hook(change) | _identity(change.live.uid if change.live else "")
         message = f"{change.address}: {DOING[change.action]}..."
         self._event("apply_start", message, {"hook": hook})
@@ -144,7 +147,7 @@ class EventStream:
     def _elapsed(self, change: Change) -> int:
         with self._lock:
             begun = self._begun.get(change.address)
-        return int(time.monotonic() - begun[1]) if begun else 0
+        return int(self._clock() - begun[1]) if begun else 0
 
     def _summary(self, operation: str, message: str, counts: Counts, own: dict[str, Any]) -> None:
         changes = {
