@@ -20,6 +20,7 @@ from reconciler.render.style import Style
 from reconciler.render.summary import apply_line
 from reconciler.screen import open_screen
 from reconciler.session import Session
+from reconciler.signals import handled
 
 if TYPE_CHECKING:
     from reconciler.render.events import EventStream
@@ -33,7 +34,7 @@ def carry_out(plan: Plan, session: Session, options: PlanOptions) -> tuple[Outco
     """Apply the plan, show what happens on standard error and the result on standard output."""
     interrupt = _Interrupt()
     # Until the command ends: a signal while the session closes must not pass for one before.
-    click.get_current_context().with_resource(interrupt.handled())
+    click.get_current_context().with_resource(handled(interrupt.ask, *_SIGNALS))
     with _observer(options) as observer:
         crew = Crew(
             session.providers, session.executor, observer, interrupt.stop, interrupt.breakable
@@ -95,20 +96,8 @@ class _Interrupt:
         finally:
             self._running, self._over = False, True
 
-    @contextmanager
-    def handled(self) -> Iterator[None]:
-        """Handle the signals meanwhile; only where this is the main thread."""
-        if threading.current_thread() is not threading.main_thread():
-            yield  # a library call from a thread: signals belong to whoever owns the main thread
-            return
-        before = {number: signal.signal(number, self._ask) for number in _SIGNALS}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-    def _ask(self, _signal: int, _frame: FrameType | None) -> None:
+    def ask(self, _signal: int, _frame: FrameType | None) -> None:
+        """Handle a signal; see the class."""
         if self._over:
             return
         if self.stop.is_set():

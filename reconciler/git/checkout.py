@@ -8,8 +8,9 @@ import os
 import re
 import shlex
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from reconciler.errors import ConfigError
@@ -57,12 +58,8 @@ def find_commit(checkout: Checkout, name: str) -> str:
 
     Raises `ConfigError`.
     """
-
-    def names_of(places: Sequence[str]) -> bytes:
-        return git(checkout.directory, "for-each-ref", "--format=%(refname)", *places)
-
     if is_plain_ref(name):
-        require_one(name, names_of)
+        require_one(name, partial(git, checkout.directory))
     try:
         found = git(
             checkout.directory,

@@ -5,7 +5,7 @@ standard error alone.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from reconciler.errors import ConfigError
 
@@ -23,17 +23,17 @@ def is_plain_ref(text: str) -> bool:
     return bool(name) and not name.startswith("-") and ".." not in name and not _ODD.search(name)
 
 
-def require_one(text: str, names_of: Callable[[Sequence[str]], bytes]) -> None:
+def require_one(text: str, run: Callable[..., bytes]) -> None:
     """Refuse a name that may be several refs, or a ref and a hash. Raises `ConfigError`.
 
-    `names_of` lists those of some full names of refs that are there, one on each line.
+    `run` runs git with some words and returns what it prints.
     """
     name = _SUFFIX.sub("", text)
     if name.startswith("refs/") or _HASH.fullmatch(name):
         return
     places = [f"{place}{name}" for place in _PLACES] + [f"refs/remotes/{name}/HEAD"]
-    listed = names_of(places).decode(errors="replace").splitlines()
-    found = [place for place in places if place in listed]
+    listed = run("for-each-ref", "--format=%(refname)", *places).decode(errors="replace")
+    found = [place for place in places if place in listed.splitlines()]
     if len(found) > 1 or (found and _ABBREVIATED.fullmatch(name)):
         others = found if len(found) > 1 else [*found, "a hash"]
         raise ConfigError(

@@ -59,7 +59,7 @@ class Repository:
         """
         found = None
         if is_plain_ref(ref):
-            require_one(ref, self._list)
+            require_one(ref, self.run)
             found = self.ask("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")
         if not found:
             raise ConfigError(
@@ -67,9 +67,6 @@ class Repository:
                 fix=self._deepen(ref) if self.is_shallow else "fetch it first, or correct the name",
             )
         return found
-
-    def _list(self, places: Sequence[str]) -> bytes:
-        return self.run("for-each-ref", "--format=%(refname)", *places)
 
     def merge_base(self, ref: str) -> str:
         """The commit from which HEAD and a ref went different ways."""

@@ -18,6 +18,7 @@ from typing import IO
 
 from reconciler.errors import ReconcileError
 from reconciler.github.runner import Runner, untrusted_log
+from reconciler.signals import handled
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _TOKENS = ("GH_TOKEN", "GITHUB_TOKEN", "GH_ENTERPRISE_TOKEN", "GITHUB_ENTERPRISE_TOKEN")
@@ -123,12 +124,8 @@ class _Signals:
     @contextmanager
     def handled(self) -> Iterator[Callable[[subprocess.Popen[bytes]], None]]:
         """Handle the signals within the block, which has to call what it gets with the child."""
-        before = {number: signal.signal(number, self._pass) for number in _SIGNALS}
-        try:
+        with handled(self._pass, *_SIGNALS):
             yield self._start
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
     def _start(self, child: subprocess.Popen[bytes]) -> None:
         self._child = child

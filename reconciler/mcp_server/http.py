@@ -8,8 +8,7 @@ request must bear the token, compared in constant time.
 import hmac
 import signal
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any
@@ -21,6 +20,8 @@ from mcp.server.transport_security import TransportSecuritySettings
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from reconciler.signals import handled
 
 HOST = "127.0.0.1"
 PATH = "/mcp"
@@ -84,24 +85,14 @@ def serve_http(
         log_config=None,
     )
     runner = uvicorn.Server(config)
-    with _ended_by_signals(runner):
-        announce(f"http://{HOST}:{port}{PATH}")
-        anyio.run(lambda: runner.serve(sockets=[listening]))
-
-
-@contextmanager
-def _ended_by_signals(runner: uvicorn.Server) -> Iterator[None]:
-    """Raise nothing: an exception in the middle of an import may become any other."""
 
     def end(_number: int, _frame: FrameType | None) -> None:
+        # Raised in the middle of an import, an interrupt could become any error.
         runner.should_exit = True
 
-    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    with handled(end, signal.SIGINT, signal.SIGTERM):
+        announce(f"http://{HOST}:{port}{PATH}")
+        anyio.run(lambda: runner.serve(sockets=[listening]))
 
 
 def listen(port: int) -> socket.socket:

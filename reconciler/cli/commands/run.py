@@ -22,6 +22,7 @@ from reconciler.rayfine.docker.engine import Engine
 from reconciler.rayfine.runtime.outcome import no_method
 from reconciler.rayfine.runtime.sweep import sweep
 from reconciler.render.escape import printable
+from reconciler.signals import handled
 
 ENGINES = click.Choice(["ray", "process"])
 
@@ -227,10 +228,5 @@ def interrupted_by_signals(words: str) -> Iterator[None]:
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt(words)
 
-    signals = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, interrupt) for number in signals}
-    try:
+    with handled(interrupt, signal.SIGINT, signal.SIGTERM):
         yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
