@@ -52,6 +52,25 @@ def manifest_schema(kinds: Sequence[Kind] = KINDS) -> Schema:
     return readable
 
 
+def overlay_schema(kinds: Sequence[Kind] = KINDS) -> Schema:
+    """The schema of one document of an overlay: any part of a manifest, and null to remove one."""
+    schema = manifest_schema(kinds)
+    definitions = {name: _partial(part) for name, part in schema["$defs"].items()}
+    metadata = definitions["Metadata"]
+    del metadata["properties"]["moved_from"]
+    metadata |= {
+        "description": "Which manifest this patches, and what it sets for this target.",
+        "anyOf": [{"required": ["name"]}, {"required": ["id"]}],
+    }
+    return {
+        **schema,
+        "title": "Overlay of reconciler",
+        "description": "What one target states otherwise of one manifest.",
+        "required": ["kind", "metadata"],
+        "$defs": definitions,
+    }
+
+
 def config_schema() -> Schema:
     """The schema of `reconciler.yaml`."""
     schema: Schema = _readable({"$schema": DIALECT, **ConfigFile.model_json_schema()})
@@ -61,6 +80,38 @@ def config_schema() -> Schema:
 def to_json(schema: Schema) -> str:
     """A schema as it is printed and kept in `docs/schema`."""
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+def _partial(schema: Any) -> Any:
+    """The same with nothing required, and null for what is to be removed."""
+    if not isinstance(schema, dict):
+        return schema
+    result = {key: part for key, part in schema.items() if key not in ("required", "default")}
+    if "anyOf" in result:
+        result["anyOf"] = [_partial(member) for member in result["anyOf"]]
+    for key in ("items", "additionalProperties"):
+        if key in result:
+            result[key] = _partial(result[key])
+    if isinstance(result.get("additionalProperties"), dict):
+        result["additionalProperties"] = _or_null(result["additionalProperties"])
+    if "properties" in result:
+        parts = result["properties"].items()
+        result["properties"] = {name: _or_null(_partial(part)) for name, part in parts}
+    if result.get("items", {}).get("properties"):
+        remove = {"const": "delete", "description": "Removes the entry of this name."}
+        result["items"]["properties"]["$patch"] = remove
+    return result
+
+
+def _or_null(schema: Schema) -> Schema:
+    null = {"type": "null"}
+    if null in schema.get("anyOf", ()) or "null" in schema.get("type", ()):
+        return schema
+    if "anyOf" in schema:
+        return {**schema, "anyOf": [*schema["anyOf"], null]}
+    about: Schema = {key: schema[key] for key in ("title", "description", "examples") if key in schema}
+    rest = {key: part for key, part in schema.items() if key not in about}
+    return _merge_null({"anyOf": [rest, null], **about})
 
 
 def _readable(schema: Any) -> Any:

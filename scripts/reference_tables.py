@@ -106,7 +106,9 @@ def _type(schema: str, field: Mapping[str, Any]) -> str:
         kinds = [_type(schema, item) for item in field["anyOf"] if item != {"type": "null"}]
         if "text" in kinds and "whole number" in kinds:
             kinds.remove("whole number")  # a number passes for text
-        return " or ".join(kinds)
+        return (", or " if any(kind.startswith("list of m") for kind in kinds) else " or ").join(
+            kinds
+        )
     if "const" in field:
         return f"`{field['const']}`"
     if "enum" in field:
@@ -120,6 +122,8 @@ def _plain_type(schema: str, field: Mapping[str, Any]) -> str:
     types = field.get("type", "object")
     kinds = [item for item in ([types] if isinstance(types, str) else types) if item != "null"]
     kind = "string" if "string" in kinds else kinds[0]
+    if kind == "array" and field["items"].get("required"):
+        return f"list of mappings, each with its `{field['items']['required'][0]}`"
     if kind == "array":
         return f"list of {_type(schema, field['items'])}"
     if kind == "object":

@@ -1,5 +1,6 @@
 """The JSON Schemas: they accept what the loader accepts, and refuse the usual mistakes."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +9,12 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from reconciler.kinds.registry import KINDS
-from reconciler.schema import config_schema, manifest_schema, to_json
+from reconciler.schema import config_schema, manifest_schema, overlay_schema, to_json
 
 ROOT = Path(__file__).parent.parent
 MANIFESTS = sorted((ROOT / "manifests").rglob("*.yaml"))
 MANIFEST = Draft202012Validator(manifest_schema())
+OVERLAY = Draft202012Validator(overlay_schema())
 CONFIG = Draft202012Validator(config_schema())
 
 
@@ -34,19 +36,22 @@ def config(**runai: Any) -> dict[str, Any]:
     return {"apiVersion": "reconciler/v1", "stack": "ml", "targets": {"a": {"runai": runai}}}
 
 
-@pytest.mark.parametrize("schema", [manifest_schema(), config_schema()], ids=["manifest", "config"])
+SCHEMAS = {
+    "manifest": manifest_schema(),
+    "overlay": overlay_schema(),
+    "reconciler": config_schema(),
+}
+
+
+@pytest.mark.parametrize("schema", SCHEMAS.values(), ids=SCHEMAS)
 def test_they_are_schemas(schema: dict[str, Any]) -> None:
     Draft202012Validator.check_schema(schema)
     assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
 
 
-@pytest.mark.parametrize(
-    ("name", "schema"),
-    [("manifest", manifest_schema()), ("reconciler", config_schema())],
-    ids=["manifest", "reconciler"],
-)
+@pytest.mark.parametrize(("name", "schema"), SCHEMAS.items(), ids=SCHEMAS)
 def test_the_checked_in_schemas_are_current(name: str, schema: dict[str, Any]) -> None:
-    """Renew them with `reconcile schema` and `reconcile schema config`."""
+    """Renew them with `reconcile schema`, `reconcile schema overlay`, `reconcile schema config`."""
     kept = ROOT / "docs" / "schema" / f"{name}.schema.json"
     assert kept.read_text(encoding="utf-8") == to_json(schema)
 
@@ -67,6 +72,8 @@ ACCEPTED = {
     "numbers for text": manifest(image="a:1", environment_variables={"A": 0, "B": 1.5}),
     "every form of workload types": manifest(workload_types={"workspace": True}),
     "a reference": manifest(image={"from": "RayfineImage.affine"}),
+    "variables as a list": manifest(environment_variables=[{"name": "A", "value": "x"}]),
+    "connections as a list": manifest(connections=[{"name": "UI", "tool_type": "custom"}]),
     "a variable with a source": manifest(environment_variables={"A": {"env": "RECONCILE_VAR_A"}}),
     "null for an absent field": manifest(description=None),
     "a compute asset": manifest("RunaiCompute", cpu_core_request=0.5, cpu_memory_request="8Gi"),
@@ -85,6 +92,7 @@ REFUSED = {
     "a scope that is none": manifest(scope="clusters"),
     "workload types as text": manifest(workload_types="training"),
     "a workload type that is none": manifest(workload_types=["trainin"]),
+    "an entry without its name": manifest(environment_variables=[{"value": "x"}]),
     "text for a boolean": manifest(tty="yes"),
     "a boolean for text": manifest(description=True),
     "tools as text": manifest(tools="jupyter"),
@@ -105,6 +113,55 @@ def test_what_fits(document: Any) -> None:
 @pytest.mark.parametrize("document", REFUSED.values(), ids=REFUSED)
 def test_mistakes_do_not_fit(document: Any) -> None:
     assert not MANIFEST.is_valid(document)
+
+
+def overlay(kind: str = "RunaiEnvironment", **spec: Any) -> dict[str, Any]:
+    return {"kind": kind, "metadata": {"name": "a"}, "spec": spec}
+
+
+PATCHES = {
+    "one field": overlay(image="busybox"),
+    "a field removed": overlay(description=None, compute=None),
+    "a value removed": overlay(environment_variables={"A": None, "B": "2"}),
+    "a source removed": overlay(environment_variables={"A": {"pod_field": None, "value": "x"}}),
+    "an entry removed": overlay(environment_variables=[{"name": "A", "$patch": "delete"}]),
+    "protection alone": {"kind": "RunaiEnvironment", "metadata": {"id": "a", "protect": True}},
+    "part of a mapping": overlay(compute={"gpu": 1}, connections={"UI": {"container_port": 1}}),
+    "an image": overlay("RayfineImage", labels={"team": None}, push=None),
+}
+WRONG_PATCHES = {
+    "unknown field": overlay(imagee="x"),
+    "another identity": {"kind": "RunaiEnvironment", "metadata": {"name": "a", "moved_from": "b"}},
+    "of nothing": {"kind": "RunaiEnvironment", "metadata": {"protect": True}},
+    "no kind": {"metadata": {"name": "a"}, "spec": {}},
+    "another patch": overlay(environment_variables=[{"name": "A", "$patch": "replace"}]),
+    "a scope that is none": overlay(scope="clusters"),
+    "a field of another kind": overlay("RunaiCompute", image="x"),
+}
+
+
+@pytest.mark.parametrize("document", [*PATCHES.values(), *ACCEPTED.values()])
+def test_overlays_that_fit(document: Any) -> None:
+    OVERLAY.validate(document)
+
+
+@pytest.mark.parametrize("document", WRONG_PATCHES.values(), ids=WRONG_PATCHES)
+def test_overlays_that_do_not_fit(document: Any) -> None:
+    assert not OVERLAY.is_valid(document)
+
+
+def test_any_part_of_the_samples_is_an_overlay() -> None:
+    for path in MANIFESTS:
+        for document in yaml.safe_load_all(path.read_text(encoding="utf-8")):
+            for name, value in document["spec"].items():
+                OVERLAY.validate({**document, "spec": {name: value}})
+                OVERLAY.validate({**document, "spec": {name: None}})
+
+
+def test_the_editor_settings_name_schemas_that_exist() -> None:
+    settings = json.loads((ROOT / ".vscode" / "settings.json").read_text(encoding="utf-8"))
+    assert len(settings["yaml.schemas"]) == len(SCHEMAS)
+    assert all((ROOT / name).is_file() for name in settings["yaml.schemas"])
 
 
 @pytest.mark.parametrize(
@@ -148,12 +205,13 @@ def _properties(schema: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 def _referred(schema: dict[str, Any], info: dict[str, Any]) -> dict[str, Any]:
     """A reference without words of its own says what its definition says."""
-    name = info.get("$ref", "").removeprefix("#/$defs/")
+    member = next((item for item in info.get("anyOf", []) if "$ref" in item), info)
+    name = member.get("$ref", "").removeprefix("#/$defs/")
     found: dict[str, Any] = schema["$defs"].get(name, {})
     return found
 
 
-@pytest.mark.parametrize("schema", [manifest_schema(), config_schema()], ids=["manifest", "config"])
+@pytest.mark.parametrize("schema", SCHEMAS.values(), ids=SCHEMAS)
 def test_editors_have_something_to_show(schema: dict[str, Any]) -> None:
     properties = _properties(schema)
     assert properties

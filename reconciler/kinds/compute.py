@@ -43,7 +43,7 @@ from reconciler.kinds.base import (
     LoadContext,
     Strict,
 )
-from reconciler.kinds.entries import by_name
+from reconciler.kinds.entries import ByName
 from reconciler.kinds.quantity import (
     MEMORY_FORMAT,
     canonical_memory,
@@ -82,7 +82,7 @@ ExtendedResources = Annotated[
         ],
     ]
     | None,
-    BeforeValidator(by_name("resource")),
+    ByName("resource"),
     Field(
         description="Quantity by resource name.", examples=[{"hardware-vendor.example/foo": "2"}]
     ),

@@ -13,11 +13,11 @@ with `is_custom_url`, `external_url` (ExternalUrl), `is_custom_port` (NodePort) 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import AfterValidator, BeforeValidator, Field, StrictBool, StrictInt, model_validator
+from pydantic import AfterValidator, Field, StrictBool, StrictInt, model_validator
 
 from reconciler.kinds.asset import Fault
 from reconciler.kinds.base import Strict, field_fault
-from reconciler.kinds.entries import by_name
+from reconciler.kinds.entries import ByName
 from reconciler.wording import did_you_mean
 
 EXTERNAL_TOOLS = ("wandb", "comet")
@@ -151,7 +151,7 @@ Tools = Annotated[
 ]
 Connections = Annotated[
     dict[Annotated[str, Field(min_length=1)], Connection] | None,
-    BeforeValidator(by_name("name")),
+    ByName("name"),
     Field(
         description="Connections by name, beyond those that `tools` makes.",
         examples=[{"UI": {"tool_type": "custom", "container_port": 8080}}],

@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, Field, StrictBool, model_validator
 
 from reconciler.kinds.asset import Fault
 from reconciler.kinds.base import LoadContext, Strict, field_fault
-from reconciler.kinds.entries import by_name
+from reconciler.kinds.entries import ByName
 from reconciler.resource import Secret
 from reconciler.strict_yaml import WrittenFloat
 
@@ -108,7 +108,7 @@ Variables = Annotated[
         ],
     ]
     | None,
-    BeforeValidator(by_name("name")),
+    ByName("name"),
     Field(
         description="By name. A value is text, or a mapping with credential, config_map, "
         "pod_field or env, and optionally exclude and description.",
