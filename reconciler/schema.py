@@ -109,7 +109,9 @@ def _or_null(schema: Schema) -> Schema:
         return schema
     if "anyOf" in schema:
         return {**schema, "anyOf": [*schema["anyOf"], null]}
-    about: Schema = {key: schema[key] for key in ("title", "description", "examples") if key in schema}
+    about: Schema = {
+        key: schema[key] for key in ("title", "description", "examples") if key in schema
+    }
     rest = {key: part for key, part in schema.items() if key not in about}
     return _merge_null({"anyOf": [rest, null], **about})
 

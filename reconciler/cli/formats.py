@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 FORMATS = ("text", "json", "digest", "markdown", "summary", "html", "annotations", "outputs")
 STEP_FORMATS = {"summary": "GITHUB_STEP_SUMMARY", "outputs": "GITHUB_OUTPUT"}
@@ -56,6 +57,15 @@ class OutputType(click.ParamType[Output]):
         if form in _FILES_ONLY and not path:
             self.fail(f"{form} is a page to open: give it a file, -o {form}=PATH", param, ctx)
         return Output(form, Path(path) if path else None)
+
+    def shell_complete(
+        self,
+        ctx: click.Context,  # noqa: ARG002  (click's signature)
+        param: click.Parameter,  # noqa: ARG002
+        incomplete: str,
+    ) -> list[CompletionItem]:
+        """The formats that begin like this."""
+        return [CompletionItem(form) for form in self.formats if form.startswith(incomplete)]
 
 
 def checked(outputs: tuple[Output, ...]) -> tuple[Output, ...]:

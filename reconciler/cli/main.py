@@ -244,6 +244,7 @@ def run(arguments: list[str]) -> ExitCode:
         return code if isinstance(code, ExitCode) else ExitCode.OK
     except click.ClickException as error:
         error.show()
+        _hint(error, arguments)
     except click.exceptions.Exit as error:  # --help and --version end this way
         return ExitCode(error.exit_code)
     except (RuntimeError, KeyboardInterrupt) as error:
@@ -261,6 +262,17 @@ def run(arguments: list[str]) -> ExitCode:
     except OSError as error:
         _say(f"Error: {_escaped(_disk_fault(error))}")
     return ExitCode.ERROR
+
+
+def _hint(error: click.ClickException, arguments: list[str]) -> None:
+    """Say which command line was probably meant."""
+    if not isinstance(error, click.UsageError):
+        return
+    from reconciler.cli.usage_hints import suggest  # noqa: PLC0415  (only for a mistake)
+
+    hint = suggest(error, arguments, root, list(_COMMANDS))
+    if hint is not None:
+        _say(f"  {_escaped(hint)}")
 
 
 def _finish(code: ExitCode) -> int:

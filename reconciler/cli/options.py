@@ -15,6 +15,7 @@ from reconciler.guard import Approval
 from reconciler.selection import Selection
 
 if TYPE_CHECKING:
+    from reconciler.config import Config
     from reconciler.render.events import EventStream
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -84,16 +85,38 @@ def complete_target(
     incomplete: str,
 ) -> list[str]:
     """The names of targets in reconciler.yaml, for shell completion."""
-    from reconciler.config import find_config, load_config  # noqa: PLC0415  (only on TAB)
-    from reconciler.errors import ReconcileError  # noqa: PLC0415
+    config = _config_on_tab(ctx)
+    return sorted(name for name in config.sections if name.startswith(incomplete)) if config else []
 
-    root = ctx.find_root()
-    directory = root.params.get("directory") or Path()
+
+def complete_address(
+    ctx: click.Context,
+    param: click.Parameter,  # noqa: ARG001  (click's signature)
+    incomplete: str,
+) -> list[str]:
+    """The addresses of the manifests, for shell completion."""
+    from reconciler.stated import read_stated  # noqa: PLC0415  (only on TAB)
+
+    config = _config_on_tab(ctx)
+    if config is None:
+        return []
     try:
-        config = load_config(root.params.get("config") or find_config(directory))
+        addresses = {resource.key.address for resource in read_stated(config, None)}
     except ReconcileError:
         return []
-    return sorted(name for name in config.sections if name.startswith(incomplete))
+    return sorted(address for address in addresses if address.startswith(incomplete))
+
+
+def _config_on_tab(ctx: click.Context) -> "Config | None":
+    from reconciler.config import find_config, load_config  # noqa: PLC0415  (only on TAB)
+
+    given = ctx.find_root().params
+    directory = given.get("directory") or Path()
+    config = given.get("config")
+    try:
+        return load_config(directory / config if config else find_config(directory))
+    except ReconcileError:
+        return None
 
 
 def target_option(command: Command) -> Command:
@@ -126,11 +149,16 @@ def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
         "--only",
         multiple=True,
         metavar="ADDRESS",
+        shell_complete=complete_address,
         help="Only these addresses and what they need; globs allowed, repeatable. Naming an "
         "address in full also approves its deletion.",
     )
     @click.option(
-        "--exclude", multiple=True, metavar="ADDRESS", help="All but these; globs, repeatable."
+        "--exclude",
+        multiple=True,
+        metavar="ADDRESS",
+        shell_complete=complete_address,
+        help="All but these; globs, repeatable.",
     )
     @click.option(
         "--allow-deletes",
@@ -141,6 +169,7 @@ def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
         "--allow-destroy",
         multiple=True,
         metavar="ADDRESS",
+        shell_complete=complete_address,
         help="Approve deleting or replacing this address; repeatable.",
     )
     @click.option(

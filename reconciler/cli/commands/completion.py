@@ -17,7 +17,7 @@ _SHELLS = ("bash", "zsh", "fish")
 @click.argument("shell", type=click.Choice(_SHELLS))
 @click.pass_context
 def command(ctx: click.Context, shell: str) -> None:
-    """Print the completion script of a shell; it completes commands, options and targets."""
+    """Print the completion script of a shell; targets and addresses are completed, too."""
     script = get_completion_class(shell)
     assert script is not None
     root = ctx.find_root().command

@@ -7,7 +7,7 @@ import click
 from reconciler.agent.explaining import explain_address
 from reconciler.agent.target import Request
 from reconciler.cli.main import Globals
-from reconciler.cli.options import target_option
+from reconciler.cli.options import complete_address, target_option
 from reconciler.cli.output import show
 from reconciler.render.explain import explanation_document, explanation_text
 from reconciler.session import open_session, plan_session
@@ -18,7 +18,7 @@ from reconciler.session import open_session, plan_session
     "  reconcile explain RunaiEnvironment.ml-training-env\n"
     "  reconcile explain RunaiCompute.half-gpu --target production -o json"
 )
-@click.argument("address")
+@click.argument("address", shell_complete=complete_address)
 @click.option(
     "-o",
     "--output",

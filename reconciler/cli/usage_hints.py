@@ -1,0 +1,130 @@
+"""A mistaken command line -> the command that was probably meant, in words."""
+
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+
+import click
+
+from reconciler.providers.registry import KIND_TRAITS
+
+_OTHER_TOOLS = {
+    **dict.fromkeys(("diff", "preview", "refresh", "status"), "that is: reconcile plan"),
+    **dict.fromkeys(("sync", "deploy", "up"), "that is: reconcile apply --apply"),
+    **dict.fromkeys(("lint", "check"), "that is: reconcile validate"),
+    **dict.fromkeys(
+        ("destroy", "delete", "down"),
+        "remove the manifests of what is to go, then: reconcile apply --apply",
+    ),
+    **dict.fromkeys(
+        ("state", "taint", "unlock", "force-unlock"),
+        "there is no state and no lock: what is owned is marked on the live objects",
+    ),
+    "import": "write the manifest with metadata.adopt: true, then: reconcile plan",
+}
+"""Commands of other tools, and what does the same here."""
+_APPLY_ANYWAY = ("--auto-approve", "-auto-approve", "--yes", "-y", "--force", "--no-dry-run")
+
+
+def is_address(word: str) -> bool:
+    """Whether this is written like `KIND.ID`."""
+    return word.partition(".")[0] in KIND_TRAITS
+
+
+def suggest(
+    error: click.UsageError, arguments: Sequence[str], root: click.Group, commands: Sequence[str]
+) -> str | None:
+    """What to write instead; None if nothing can be said."""
+    context = click.Context(root)
+    name = _find_command(arguments, root, commands)
+    if name is None:
+        unknown = next((word for word in arguments if word in _OTHER_TOOLS), None)
+        return _OTHER_TOOLS[unknown] if unknown and "No such command" in error.message else None
+    command = root.get_command(context, name)
+    assert command is not None
+    if isinstance(error, click.NoSuchOption):
+        return _about_option(error.option_name, arguments, name, command, root)
+    strays = [word for word in arguments if is_address(word)]
+    if strays and "--only" in _options(command) and "argument" in error.message:
+        return f"an address goes with --only: {_line([name, '--only', strays[0]])}"
+    return None
+
+
+def _about_option(
+    option: str, arguments: Sequence[str], name: str, command: click.Command, root: click.Group
+) -> str | None:
+    at = arguments.index(name)
+    option = _whole(option, arguments)
+    if option == "--apply" and name == "plan":
+        apply = root.get_command(click.Context(root), "apply")
+        assert apply is not None
+        others = [word for word in arguments if word not in ("plan", "--apply")]
+        early, late = _part(others, root)
+        kept = late if all(_is_option_of(word, apply) for word in late) else []
+        return (
+            f"plan never changes anything; to do so: {_line([*early, 'apply', *kept, '--apply'])}"
+        )
+    if option in _APPLY_ANYWAY and name == "apply":
+        return f"it is carried out with --apply: {_line(['apply', '--apply'])}"
+    if option == "--dry-run" and name in ("apply", "plan"):
+        return f"leave it out: without --apply nothing is changed: {_line([name])}"
+    early, late = _part(arguments[:at], root)
+    moved, own = _part(arguments[at + 1 :], root, unless=command)
+    if (late or moved) and all(_is_option_of(word, command) for word in late):
+        place = "behind" if late else "before"
+        return f"it goes {place} the command: {_line([*early, *moved, name, *late, *own])}"
+    if f"-{option}" in _options(command):
+        return f"options begin with two dashes: -{option}"
+    return None
+
+
+def _whole(option: str, arguments: Sequence[str]) -> str:
+    """The whole of `-target=x`, of which click reads the first letter alone."""
+    whole = next((word for word in arguments if word.startswith(option)), option)
+    return whole.partition("=")[0]
+
+
+def _find_command(
+    arguments: Sequence[str], root: click.Group, commands: Sequence[str]
+) -> str | None:
+    values = _options(root)
+    skip = False
+    for word in arguments:
+        if not skip and word in commands:
+            return word
+        skip = not skip and word in values and not values[word].is_flag
+    return None
+
+
+def _part(
+    words: Sequence[str], root: click.Group, unless: click.Command | None = None
+) -> tuple[list[str], list[str]]:
+    """The root command's options, with their values, and everything else."""
+    known = _options(root)
+    own = _options(unless) if unless else {}
+    parts: tuple[list[str], list[str]] = ([], [])
+    rest: Iterator[str] = iter(words)
+    for word in rest:
+        name = word.partition("=")[0]
+        mine = name in known and name not in own
+        parts[not mine].append(word)
+        if mine and not known[name].is_flag and "=" not in word:
+            parts[0].append(next(rest, "..."))
+    return parts
+
+
+def _is_option_of(word: str, command: click.Command) -> bool:
+    return not word.startswith("-") or word.partition("=")[0] in _options(command)
+
+
+def _options(command: click.Command) -> Mapping[str, click.Option]:
+    """The options of a command by each of their spellings."""
+    return {
+        spelling: option
+        for option in command.params
+        if isinstance(option, click.Option)
+        for spelling in (*option.opts, *option.secondary_opts)
+    }
+
+
+def _line(words: Sequence[str]) -> str:
+    return f"reconcile {shlex.join(words)}"
