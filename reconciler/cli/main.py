@@ -20,12 +20,13 @@ from reconciler.cli.exit_codes import ExitCode
 from reconciler.errors import ReconcileError, StalePlanError
 
 _COMMANDS = {
+    "init": ("Write a reconciler.yaml and an example manifest.", "init"),
     "validate": ("Check manifests and configuration: no network, no credentials.", "validate"),
     "plan": ("Show what apply would change.", "plan"),
     "apply": ("Show the plan and, only with --apply, carry it out.", "apply"),
     "show": ("Print a saved plan again.", "show"),
     "explain": ("Say why one address changes, field by field, in words.", "explain"),
-    "schema": ("Print the JSON Schema of manifests, configuration or plans.", "schema"),
+    "schema": ("Print the JSON Schemas for editors and tools.", "schema"),
     "graph": ("Print which resource needs which, for Graphviz or Mermaid.", "graph"),
     "lock": ("Pin base images to their digests in reconciler.lock.", "lock"),
     "run": ("Start an environment, call a method, print the result, clean up.", "run"),
@@ -102,6 +103,7 @@ class LazyGroup(click.Group):
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Start here:\n\n\b\n"
+    "  reconcile init\n"
     "  reconcile validate\n"
     "  reconcile plan --target sandbox\n"
     "  reconcile apply --target sandbox            # a dry run: says what it would do\n"

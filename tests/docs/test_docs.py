@@ -218,6 +218,18 @@ def test_every_option_that_is_named_exists() -> None:
             assert option in every | foreign, f"{page.name}: {option}"
 
 
+def test_every_option_is_on_a_page() -> None:
+    text = "".join(page.read_text(encoding="utf-8") for page in PAGES)
+    context = click.Context(root)
+    for name in _COMMANDS:
+        command = root.get_command(context, name)
+        assert command is not None
+        for parameter in command.params:
+            spellings = "|".join(re.escape(word) for word in parameter.opts)
+            if isinstance(parameter, click.Option):
+                assert re.search(rf"(?<![\w-])({spellings})(?![\w-])", text), f"{name}: {spellings}"
+
+
 def test_options_of_commands_in_examples_exist() -> None:
     context = click.Context(root)
     for block in BLOCKS:
