@@ -2,7 +2,7 @@
 
 What a chosen change depends on comes with it; what depends on an excluded change is refused. A
 pattern without `*`, `?` or `[` is an exact address; it also finds the live object of a manifest
-that is gone, by the hash of its id.
+that is gone, by the hash of its id. An id or a name alone will do where it means one thing.
 """
 
 from collections.abc import Sequence
@@ -74,11 +74,14 @@ def narrow(plan: Plan, selection: Selection) -> Plan:
 
 
 def exact_addresses(plan: Plan, selection: Selection) -> frozenset[str]:
-    """The addresses, as the plan writes them, that `only` names in full."""
+    """The addresses, as the plan writes them, that `only` names in full: an id alone does not."""
     return frozenset(
         change.key.address
         for change in plan.changes
-        if any(_matches(change, pattern) for pattern in selection.exact)
+        if any(
+            pattern.startswith(f"{change.key.kind}.") and _matches(change, pattern)
+            for pattern in selection.exact
+        )
     )
 
 
@@ -87,6 +90,8 @@ def _concerns(failure: ReadFailure, chosen: Sequence[Change], selection: Selecti
     kinds = {pattern.partition(".")[0] for pattern in selection.only}
     if not kinds or any(fnmatchcase(kind, k) for kind in failure.kinds for k in kinds):
         return True
+    if not all(_is_address(pattern, chosen) for pattern in selection.only):
+        return True  # what is called so may be what could not be read
     needed = (key for change in chosen if change.desired for key in change.desired.depends_on)
     return any(key.kind in failure.kinds for key in needed)
 
@@ -97,15 +102,49 @@ def _chosen(change: Change, selection: Selection) -> bool:
 
 
 def _named(address: str, selection: Selection) -> bool:
-    wanted = not selection.only or any(fnmatchcase(address, p) for p in selection.only)
-    return wanted and not any(fnmatchcase(address, p) for p in selection.exclude)
+    wanted = not selection.only or any(_fits(address, p) for p in selection.only)
+    return wanted and not any(_fits(address, p) for p in selection.exclude)
+
+
+def _fits(address: str, pattern: str) -> bool:
+    return fnmatchcase(address, pattern) or address.partition(".")[2] == pattern
+
+
+def _is_address(pattern: str, chosen: Sequence[Change]) -> bool:
+    return _is_glob(pattern) or pattern.startswith(tuple(f"{c.key.kind}." for c in chosen))
+
+
+def called(plan: Plan, word: str) -> list[Change]:
+    """The changes that a whole address, an id or a name means; raises `ConfigError` for several.
+
+    What only belongs to another one of them, such as the compute asset that an environment makes
+    beside itself, is meant with that.
+    """
+    exact = [change for change in plan.changes if word in (change.address, change.key.address)]
+    found = exact or [change for change in plan.changes if _is_called(change, word)]
+    needed = {key for change in found if change.desired for key in change.desired.depends_on}
+    meant = [change for change in found if change.key not in needed]
+    addresses = list(dict.fromkeys(change.key.address for change in meant))
+    if len(addresses) > 1:
+        raise ConfigError(
+            f"{word!r} means {len(addresses)} addresses", fix=f"name one: {', '.join(addresses)}"
+        )
+    return meant
+
+
+def _is_called(change: Change, word: str) -> bool:
+    """Whether this is the id or the name of a change, as it is to be or as it is live."""
+    sides = (side.name for side in (change.desired, change.live) if side is not None)
+    return change.deposed is None and word in (change.key.id, *sides)
 
 
 def _matches(change: Change, pattern: str) -> bool:
     if fnmatchcase(change.key.address, pattern) or change.key.address == pattern:
         return True
     kind, _, resource_id = pattern.partition(".")
-    if change.desired is not None or kind != change.key.kind:
+    if kind != change.key.kind:
+        return not _is_glob(pattern) and _is_called(change, pattern)
+    if change.desired is not None:
         return False
     mark = change.live.mark if change.live is not None else None
     hashed = hash_id(kind, resource_id)
@@ -122,16 +161,24 @@ def _require_match(pattern: str, plan: Plan) -> None:
     addresses = [change.key.address for change in plan.changes]
     unread = [address for failure in plan.failures for address in failure.addresses]
     if any(_matches(change, pattern) for change in plan.changes):
+        called(plan, pattern)
         return
-    if any(fnmatchcase(address, pattern) for address in unread):
+    if any(_fits(address, pattern) for address in unread):
         return
-    close = get_close_matches(pattern, [*addresses, *unread], n=3)
+    close = close_addresses(pattern, [*addresses, *unread])
     raise ConfigError(
         f"no address matches {pattern!r}",
         fix=f"did you mean {', '.join(close)}?"
         if close
         else "an address is KIND.ID, such as RunaiEnvironment.ml-training-env; quote globs",
     )
+
+
+def close_addresses(word: str, addresses: Sequence[str]) -> list[str]:
+    """The addresses, three at most, that look like a word, or whose ids do."""
+    known = {address.partition(".")[2]: address for address in addresses}
+    known |= {address: address for address in addresses}
+    return list(dict.fromkeys(known[name] for name in get_close_matches(word, known, n=3)))
 
 
 def _dependencies(chosen: Sequence[Change], plan: Plan) -> set[ResourceKey]:

@@ -1,10 +1,9 @@
 """An address on an open session -> its explanation, or the names that may have been meant."""
 
-from difflib import get_close_matches
-
 from reconciler.errors import ConfigError, ReconcileError
 from reconciler.plan import Change, Plan
 from reconciler.render.explain import Explanation, explain_change
+from reconciler.selection import called, close_addresses
 from reconciler.session import Session
 
 
@@ -23,18 +22,19 @@ def explain_address(plan: Plan, address: str, session: Session) -> Explanation:
 
 
 def find_change(plan: Plan, address: str) -> Change:
-    """The change of an address, as the plan writes it. Raises `ConfigError` with close names."""
-    for change in plan.changes:
-        if address in (change.address, change.key.address):
-            return change
+    """The change of an address, or of an id or a name that means one alone.
+
+    Raises `ConfigError` with close names.
+    """
+    for change in called(plan, address):
+        return change
     for failure in plan.failures:
-        if address in failure.addresses:
+        if any(address in (known, known.partition(".")[2]) for known in failure.addresses):
             raise ReconcileError(
                 f"{address} is not planned, because the {failure.system} could not be read: "
                 f"{failure.reason}",
                 fix=failure.fix,
             )
-    known = [change.address for change in plan.changes]
-    close = get_close_matches(address, known, n=3)
+    close = close_addresses(address, [change.address for change in plan.changes])
     fix = f"did you mean {' or '.join(close)}?" if close else "reconcile plan lists what there is"
     raise ConfigError(f"there is no {address} in the manifests or among what they own", fix=fix)

@@ -150,8 +150,8 @@ def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
         multiple=True,
         metavar="ADDRESS",
         shell_complete=complete_address,
-        help="Only these addresses and what they need; globs allowed, repeatable. Naming an "
-        "address in full also approves its deletion.",
+        help="Only these addresses and what they need; globs and plain ids allowed, repeatable. An "
+        "address in full (KIND.ID) also approves its deletion.",
     )
     @click.option(
         "--exclude",

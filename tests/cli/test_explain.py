@@ -43,6 +43,19 @@ def test_an_unknown_address_gets_the_close_names(world: Project) -> None:  # noq
     assert "reconcile plan lists what there is" in said.err
 
 
+def test_an_id_alone_will_do(world: Project) -> None:  # noqa: F811
+    world.write(environment())
+    assert world.reconcile("explain", "train").out.startswith(f"{ADDRESS}: create\n")
+    said = world.reconcile("explain", "trian")
+    assert said.err.endswith(f"did you mean {ADDRESS}?\n")
+    world.apply()
+    world.write(environment(image="busybox:2"))
+    said = world.reconcile("apply", "--only", "train", "--apply")
+    assert "0 added, 1 changed, 0 destroyed" in said.out
+    world.write()
+    assert world.reconcile("apply", "--only", "train", "--apply").code == 4
+
+
 def test_a_system_that_cannot_be_read_is_said(
     world: Project,  # noqa: F811
     tmp_path: Path,

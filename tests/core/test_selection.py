@@ -3,7 +3,7 @@ import pytest
 from reconciler.errors import ConfigError
 from reconciler.guard import refuse_dependents
 from reconciler.plan import Plan, ReadFailure
-from reconciler.selection import Selection, apply_selection, exact_addresses
+from reconciler.selection import Selection, apply_selection, called, exact_addresses
 from tests.core.builders import actions, live, plan_of, resource
 
 
@@ -53,6 +53,9 @@ def test_a_pattern_without_a_match_is_an_error_with_a_hint(plan: Plan) -> None:
     with pytest.raises(ConfigError, match="no address matches") as caught:
         apply_selection(plan, Selection(only=("RunaiEnvironment.alon",)))
     assert "RunaiEnvironment.alone" in caught.value.fix
+    with pytest.raises(ConfigError) as caught:
+        apply_selection(plan, Selection(only=("alon",)))
+    assert caught.value.fix == "did you mean RunaiEnvironment.alone?"
     with pytest.raises(ConfigError) as caught:
         apply_selection(plan, Selection(exclude=("zzz",)))
     assert "KIND.ID" in caught.value.fix
@@ -128,3 +131,57 @@ def test_a_system_that_was_not_read_matters_if_the_selection_may_hold_or_need_it
     assert counts("RunaiEnvironment.uses.it")
     assert counts("RunaiEnvironment.alone", "RayfineImage.a")
     assert not counts("RunaiEnvironment.alone")
+
+
+@pytest.fixture
+def named() -> Plan:
+    return plan_of(
+        [
+            resource("RunaiCompute.notebook"),
+            resource("RunaiEnvironment.notebook", depends_on=["RunaiCompute.notebook"]),
+            resource("RunaiEnvironment.shared"),
+            resource("RayfineImage.shared", {"tag": "shared:1"}),
+            resource("RunaiEnvironment.team-b", {"name": "team-b-training"}),
+        ],
+        [live("RunaiEnvironment.gone", {"name": "gone"})],
+    )
+
+
+@pytest.mark.parametrize(
+    ("word", "addresses"),
+    [
+        ("team-b", {"RunaiEnvironment.team-b"}),
+        ("team-b-training", {"RunaiEnvironment.team-b"}),
+        ("notebook", {"RunaiEnvironment.notebook", "RunaiCompute.notebook"}),
+        ("gone", {"RunaiEnvironment.gone"}),
+    ],
+)
+def test_an_id_or_a_name_will_do(named: Plan, word: str, addresses: set[str]) -> None:
+    assert set(actions(apply_selection(named, Selection(only=(word,))))) == addresses
+    left = set(actions(apply_selection(named, Selection(exclude=(word,)))))
+    assert left == set(actions(named)) - addresses
+
+
+def test_an_id_approves_no_deletion(named: Plan) -> None:
+    assert exact_addresses(named, Selection(only=("gone",))) == frozenset()
+    assert exact_addresses(named, Selection(only=("RunaiEnvironment.gone",))) == {
+        "RunaiEnvironment.gone"
+    }
+
+
+def test_an_id_that_two_have_is_refused(named: Plan) -> None:
+    with pytest.raises(ConfigError, match="'shared' means 2 addresses") as caught:
+        apply_selection(named, Selection(only=("shared",)))
+    assert caught.value.fix == "name one: RayfineImage.shared, RunaiEnvironment.shared"
+    assert called(named, "RayfineImage.shared")[0].key.address == "RayfineImage.shared"
+
+
+def test_what_an_id_means_may_be_what_could_not_be_read() -> None:
+    failure = ReadFailure("Docker engine", ("RayfineImage",), "down", "", ("RayfineImage.b",))
+    desired = [resource("RunaiEnvironment.a"), resource("RayfineImage.b")]
+    plan = plan_of(desired, failures=[failure])
+    for word, unread in (("a", ()), ("b", ("RayfineImage.b",))):
+        assert [
+            item.addresses for item in apply_selection(plan, Selection(only=(word,))).failures
+        ] == [unread]
+    assert not apply_selection(plan, Selection(only=("RunaiEnvironment.a",))).failures
