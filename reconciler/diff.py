@@ -1,14 +1,17 @@
 """Desired spec against live spec -> field changes. Pure; the only importer of deepdiff.
 
-Equal specs are told by equality, which costs nothing; only specs that differ are taken apart.
-A list counts as one value: what has a meaning item by item is a mapping in a canonical spec.
+A spec counts as its fields: each path with the JSON text of its value. So no key and no number is
+special to DeepDiff, which leaves out keys that begin with `__` and rounds numbers otherwise. A list
+is one value: what has a meaning item by item is a mapping in a canonical spec.
 """
 
-from collections.abc import Mapping
+import json
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from reconciler.resource import Path, Secret, Spec, dotted, leaves
+from reconciler.errors import ReconcileError
+from reconciler.resource import Path, Reference, Secret, Spec, dotted, holds_secret, leaves
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,70 +31,95 @@ class FieldChange:
     @property
     def sensitive(self) -> bool:
         """Whether either value must not be shown."""
-        return isinstance(self.before, Secret) or isinstance(self.after, Secret)
+        return holds_secret(self.before) or holds_secret(self.after)
 
 
-def diff_specs(live: Spec, desired: Spec, immutable: frozenset[str]) -> tuple[FieldChange, ...]:
-    """The fields in which two canonical specs differ, sorted by path.
+def diff_specs(
+    live: Spec, desired: Spec, immutable: frozenset[str], where: str = ""
+) -> tuple[FieldChange, ...]:
+    """The fields in which two canonical specs differ, sorted by path; `where` is their address.
 
     A top-level field named in `immutable` forces a replacement; where the desired spec leaves such
-    a field out, the live value stands and nothing is reported.
+    a field out, the live value stands and nothing is reported. Raises `ReconcileError` if a
+    difference was found that no field tells: a defect of ours, and no plan may hide it.
     """
-    if live == desired:
+    old, new = _texts(live), _texts(desired)
+    if old == new:
         return ()
-    changes = [
-        FieldChange(path, before, after, forces_replacement=path[0] in immutable)
-        for path, before, after in _differences(live, desired)
+    paths = {_outermost(path, old, new) for path in _differing(old, new)}
+    require_all_told(old, new, paths, where)
+    return tuple(
+        FieldChange(
+            path,
+            _value_at(live, path),
+            _value_at(desired, path),
+            forces_replacement=path[0] in immutable,
+        )
+        for path in sorted(paths)
         if not (path[0] in immutable and path[0] not in desired)
-    ]
-    return tuple(sorted(changes, key=lambda change: change.path))
-
-
-def _differences(live: Spec, desired: Spec) -> list[tuple[Path, Any, Any]]:
-    from deepdiff.diff import DeepDiff  # noqa: PLC0415  (0.1 s that an empty plan need not pay)
-
-    tree = DeepDiff(
-        _comparable(live),
-        _comparable(desired),
-        view="tree",
-        ignore_numeric_type_changes=True,
-        threshold_to_diff_deeper=0,
     )
-    paths = {
-        _field_path(item.path(output_format="list")) for items in tree.values() for item in items
-    }
-    found: dict[Path, tuple[Any, Any]] = {}
-    for path in paths:
-        before, after = _value_at(live, path), _value_at(desired, path)
-        if isinstance(before, Mapping) != isinstance(after, Mapping) and None not in (
-            before,
-            after,
+
+
+def require_all_told(
+    old: Mapping[Path, str], new: Mapping[Path, str], told: Collection[Path], where: str
+) -> None:
+    """Raise `ReconcileError` if a field differs and neither it nor what it is part of is told."""
+    for path in sorted(old.keys() | new.keys()):
+        if old.get(path) != new.get(path) and not any(
+            path[:length] in told for length in range(1, len(path) + 1)
         ):
-            found[path] = (before, after)  # a plain value became a mapping, or the reverse
-            continue
-        old, new = _leaves_below(before, path), _leaves_below(after, path)
-        for leaf in old.keys() | new.keys():
-            found[leaf] = (old.get(leaf), new.get(leaf))
-    return [(path, before, after) for path, (before, after) in found.items() if before != after]
+            raise ReconcileError(
+                f"{dotted(path)} differs, and the plan does not show it: a defect of reconcile",
+                where=where,
+                fix="nothing was changed; please report this with the manifest of this address",
+            )
 
 
-def _comparable(value: Any) -> Any:
-    """The tree with secrets as their text, which deepdiff would look into otherwise."""
-    if isinstance(value, Mapping):
-        return {name: _comparable(item) for name, item in value.items()}
+def _texts(spec: Spec) -> dict[Path, str]:
+    return {path: _text(value) for path, value in leaves(spec)}
+
+
+def _text(value: Any) -> str:
+    """JSON text that is the same for equal values only; `8` and `8.0` are equal, `1` and true not.
+
+    A text is not quoted, and begins with a quote all the same, as no other value does.
+    """
+    if isinstance(value, str):
+        return f'"{value}'
+    if isinstance(value, Secret):
+        return f'"{value.reveal()}'
+    return json.dumps(_plain(value), sort_keys=True)
+
+
+def _plain(value: Any) -> Any:
     if isinstance(value, Secret):
         return value.reveal()
+    if isinstance(value, Reference):
+        return {"reference": value.key.address}
+    if isinstance(value, Mapping):
+        return {name: _plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
     return value
 
 
-def _field_path(path: list[Any]) -> Path:
-    """Cut a deepdiff path off at the first list index: a list is one field."""
-    names: list[str] = []
-    for part in path:
-        if not isinstance(part, str):
-            break
-        names.append(part)
-    return tuple(names)
+def _differing(old: Mapping[Path, str], new: Mapping[Path, str]) -> set[Path]:
+    from deepdiff.diff import DeepDiff  # noqa: PLC0415  (0.1 s that an empty plan need not pay)
+
+    tree = DeepDiff(
+        old, new, view="tree", ignore_private_variables=False, threshold_to_diff_deeper=0
+    )
+    return {item.path(output_format="list")[0] for items in tree.values() for item in items}
+
+
+def _outermost(path: Path, old: Mapping[Path, str], new: Mapping[Path, str]) -> Path:
+    """The field that became a mapping, or was one, if this path leads into that mapping."""
+    for length in range(1, len(path)):
+        if path[:length] in old or path[:length] in new:
+            return path[:length]
+    return path
 
 
 def _value_at(spec: Spec, path: Path) -> Any:
@@ -101,11 +129,3 @@ def _value_at(spec: Spec, path: Path) -> Any:
             return None
         value = value[part]
     return value
-
-
-def _leaves_below(value: Any, path: Path) -> dict[Path, Any]:
-    if value is None:
-        return {}
-    if isinstance(value, Mapping):
-        return dict(leaves(value, path))
-    return {path: value}

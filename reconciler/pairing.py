@@ -157,7 +157,7 @@ def _decide(resource: Resource, index: _LiveIndex, world: World) -> Iterable[Cha
 
 def _compare(resource: Resource, live: LiveResource, index: _LiveIndex, world: World) -> Change:
     traits = world.kinds[resource.key.kind]
-    fields = diff_specs(live.spec, resource.spec, traits.immutable)
+    fields = diff_specs(live.spec, resource.spec, traits.immutable, resource.key.address)
     fields += _mark_changes(resource, live, world.stack, alone=not fields)
     if not fields:
         return Change(resource.key, Action.UNCHANGED, resource, live)
@@ -206,7 +206,7 @@ def _create_or_adopt(resource: Resource, index: _LiveIndex, world: World) -> Cha
     if live is None:
         return Change(resource.key, Action.CREATE, resource)
     traits = world.kinds[kind]
-    fields = diff_specs(live.spec, resource.spec, traits.immutable)
+    fields = diff_specs(live.spec, resource.spec, traits.immutable, resource.key.address)
     refusal: Refusal | None = None
     if live.mark is not None:
         refusal = Refusal(

@@ -163,10 +163,10 @@ def base32(digest: bytes, length: int) -> str:
 
 
 def leaves(spec: Spec, prefix: Path = ()) -> Iterator[tuple[Path, Any]]:
-    """Every field of a spec that is not a mapping, depth first in sorted order."""
+    """Every field of a spec, depth first in sorted order: what is no mapping, or an empty one."""
     for name in sorted(spec):
         value = spec[name]
-        if isinstance(value, Mapping):
+        if value and isinstance(value, Mapping):
             yield from leaves(value, (*prefix, name))
         else:
             yield (*prefix, name), value
@@ -174,10 +174,16 @@ def leaves(spec: Spec, prefix: Path = ()) -> Iterator[tuple[Path, Any]]:
 
 def has_secrets(spec: Spec) -> bool:
     """Whether any field of the spec holds a `Secret`."""
-    return any(
-        isinstance(value, Secret) or (isinstance(value, dict) and has_secrets(value))
-        for value in spec.values()
-    )
+    return any(holds_secret(value) for value in spec.values())
+
+
+def holds_secret(value: Any) -> bool:
+    """Whether a value is a `Secret`, or holds one."""
+    if isinstance(value, Mapping):
+        return any(holds_secret(item) for item in value.values())
+    if isinstance(value, list | tuple):
+        return any(holds_secret(item) for item in value)
+    return isinstance(value, Secret)
 
 
 def redact(value: Any) -> Any:
