@@ -184,7 +184,7 @@ class _Run:
                     self.record(confirmed)
 
     def _failed_dependency(self, change: Change) -> ResourceKey | None:
-        for key in change.desired.depends_on if change.desired else ():
+        for key in change.waits_for:
             outcome = self.outcomes.get((key, None))
             if outcome is not None and outcome.status is not Status.APPLIED:
                 return key
@@ -293,12 +293,7 @@ def _waves(changes: Sequence[Change]) -> Iterable[list[Change]]:
     """Group changes so that each comes after what it depends on."""
     keys = {change.key for change in changes}
     level: dict[ResourceKey, int] = {}
-    needs = {
-        change.key: [
-            key for key in (change.desired.depends_on if change.desired else ()) if key in keys
-        ]
-        for change in changes
-    }
+    needs = {change.key: [key for key in change.waits_for if key in keys] for change in changes}
     waiting = list(changes)
     depth = 0
     while waiting:

@@ -5,14 +5,14 @@ override: an approval names addresses, or the exact number of objects that may b
 """
 
 import shlex
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from reconciler.plan import Action, Change, Plan, Refusal, RefusalKind
 from reconciler.resource import ResourceKey
 
-TEMPLATE = "template "
-"""How a provider starts the description of a user that holds on to an object by its id."""
+_MOST_USERS = 5
+"""Users of an object that a refusal names; the change itself lists them all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class GuardRules:
     """How much one apply may destroy: deletes and replacements together.
 
     More than `max_deletes` are refused, and so are more than `max_delete_percent` of the owned
-    objects once there are more than `free_deletes` of them.
+    objects once there are more than `free_deletes` of them, or all of them are to go.
     """
 
     max_deletes: int = 10
@@ -32,7 +32,8 @@ class GuardRules:
 class Approval:
     """What a person allowed: exact addresses, or an exact number of destroyed objects.
 
-    `addresses` may be deleted and replaced; `deletions`, named by `--only`, may be deleted.
+    `addresses` may be deleted and replaced, whatever uses them; `deletions`, named by `--only`, may
+    be deleted as long as nothing does.
     """
 
     addresses: frozenset[str] = frozenset()
@@ -48,9 +49,10 @@ class Approval:
 def guard(plan: Plan, rules: GuardRules, approval: Approval) -> Plan:
     """The plan with every change refused that breaks a rule or depends on a refused one."""
     plan = _refuse(plan, _protection)
-    plan = _refuse(plan, lambda change: _template_users(change, approval))
+    plan = _refuse(plan, lambda change: _users(change, approval))
     plan = _refuse_pruning_by_an_empty_set(plan, approval)
-    plan = _refuse_mass_destruction(plan, rules, approval)
+    # Before they are counted: what is refused with something else is not destroyed.
+    plan = _refuse_mass_destruction(refuse_dependents(plan), rules, approval)
     return refuse_dependents(plan)
 
 
@@ -78,18 +80,24 @@ def _protection(change: Change) -> Refusal | None:
     )
 
 
-def _template_users(change: Change, approval: Approval) -> Refusal | None:
-    templates = [user for user in change.used_by if user.startswith(TEMPLATE)]
-    if change.action is not Action.REPLACE or not templates:
+def _users(change: Change, approval: Approval) -> Refusal | None:
+    """What is in use is not destroyed; a leftover goes with the replacement that was allowed."""
+    if not change.destroys or not change.used_by or change.deposed:
         return None
     if change.address in approval.addresses:
         return None
+    new_id = "its id changes with a replacement, and " if change.action is Action.REPLACE else ""
     return Refusal(
         RefusalKind.BLOCKED,
-        f"its id changes with a replacement, and it is used by {', '.join(templates)}",
-        f"move the templates to another object, or pass --allow-destroy {change.address}",
+        f"{new_id}it is used by {_listed(change.used_by)}",
+        f"end that use, or pass --allow-destroy {shlex.quote(change.address)}",
         _destroy(change),
     )
+
+
+def _listed(users: Sequence[str]) -> str:
+    more = f" and {len(users) - _MOST_USERS} more" if len(users) > _MOST_USERS else ""
+    return ", ".join(users[:_MOST_USERS]) + more
 
 
 def _refuse_pruning_by_an_empty_set(plan: Plan, approval: Approval) -> Plan:
@@ -123,13 +131,15 @@ def _refuse_mass_destruction(plan: Plan, rules: GuardRules, approval: Approval) 
         if change.pending and change.destroys and not _approved(change, approval)
     ]
     count = len(destroys)
-    if approval.deletes is not None and approval.deletes == count:
+    if approval.deletes is None:
+        leftovers = sum(change.deposed is not None for change in plan.changes)
+        gone = sum(change.deposed is None for change in destroys)
+        everything = gone >= plan.owned - leftovers
+        reason = _too_many(count, plan.owned, rules, everything=everything)
+    else:
+        reason = _not_what_was_allowed(count, approval.deletes)
+    if reason is None or not destroys:
         return plan
-    reason = _too_many(count, plan.owned, rules)
-    if reason is None:
-        return plan
-    if approval.deletes is not None:
-        reason += f"; {approval.deletes} were allowed"
     refusal = Refusal(
         RefusalKind.BLOCKED,
         reason,
@@ -142,42 +152,58 @@ def _refuse_mass_destruction(plan: Plan, rules: GuardRules, approval: Approval) 
     )
 
 
-def _too_many(count: int, owned: int, rules: GuardRules) -> str | None:
+def _not_what_was_allowed(count: int, allowed: int) -> str | None:
+    if count == allowed:
+        return None
+    objects = "1 object" if count == 1 else f"{count} objects"
+    return f"the plan destroys {objects} that no approval names, and {allowed} were allowed"
+
+
+def _too_many(count: int, owned: int, rules: GuardRules, *, everything: bool) -> str | None:
     if count > rules.max_deletes:
         return (
             f"the plan destroys {count} objects, more than guards.max_deletes ({rules.max_deletes})"
         )
     percent = 100 * count / owned if owned else 0
-    if count > rules.free_deletes and percent > rules.max_delete_percent:
-        return (
-            f"the plan destroys {count} of {owned} owned objects ({percent:.0f} %), more than "
-            f"guards.max_delete_percent ({rules.max_delete_percent:g} %)"
-        )
+    if percent <= rules.max_delete_percent:
+        return None
+    limit = f"more than guards.max_delete_percent ({rules.max_delete_percent:g} %)"
+    if everything:
+        return f"the plan destroys all that this stack owns ({count} of {owned}), {limit}"
+    if count > rules.free_deletes:
+        return f"the plan destroys {count} of {owned} owned objects ({percent:.0f} %), {limit}"
     return None
 
 
 def _approved(change: Change, approval: Approval) -> bool:
+    """Whether it was named, or the object that its manifest states first."""
     allowed = approval.addresses
     if change.action is Action.DELETE:
         allowed |= approval.deletions
-    return change.address in allowed or change.key.address in allowed
+    names = {change.address, change.key.address}
+    if change.part_of:
+        names.add(change.part_of.address)
+    return not names.isdisjoint(allowed)
 
 
 def refuse_dependents(plan: Plan) -> Plan:
-    """Block every change that depends, directly or not, on one that will not be made."""
+    """Block every change that cannot be made without one that will not be made."""
     unread = {address for failure in plan.failures for address in failure.addresses}
-    refused = {change.key for change in plan.refused if change.desired}
+    refused = {change.key for change in plan.refused if change.deposed is None}
     changes = list(plan.changes)
     settled = False
     while not settled:
         settled = True
         for position, change in enumerate(changes):
-            reason = _missing_dependency(change, refused, unread) if change.pending else None
+            if not change.pending or change.deposed:
+                continue
+            reason = _missing(change, refused, unread)
             if reason is not None:
                 refusal = Refusal(RefusalKind.BLOCKED, reason, "clear that one first")
                 changes[position] = replace(change, refusal=refusal)
                 refused.add(change.key)
                 settled = False
+    refused &= {change.key for change in changes if change.desired}
     return replace(plan, changes=tuple(_keep_leftover(change, refused) for change in changes))
 
 
@@ -189,12 +215,12 @@ def _keep_leftover(change: Change, refused: Collection[ResourceKey]) -> Change:
     return replace(change, refusal=Refusal(RefusalKind.BLOCKED, reason, "clear that one first"))
 
 
-def _missing_dependency(
+def _missing(
     change: Change, refused: Collection[ResourceKey], unread: Collection[str]
 ) -> str | None:
-    for key in change.desired.depends_on if change.desired else ():
+    for key, words in change.needs:
         if key in refused:
-            return f"it depends on {key.address}, which is refused"
+            return f"it {words} {key.address}, which is refused"
         if key.address in unread:
-            return f"it depends on {key.address}, whose system could not be read"
+            return f"it {words} {key.address}, whose system could not be read"
     return None

@@ -21,6 +21,9 @@ from reconciler.resource import (
     hash_id,
 )
 
+_UNKNOWN = "~"
+"""Stands in the id of an object of which only the name and a hash of its id are known."""
+
 
 @dataclass(frozen=True, slots=True)
 class World:
@@ -46,6 +49,7 @@ def make_plan(world: World) -> Plan:
     for resource in desired:
         changes.extend(_decide(resource, index, world))
     changes.extend(_deletions(index, {item.key for item in desired}))
+    changes = list(_in_units(changes, world))
     return Plan(
         target=world.target,
         stack=world.stack,
@@ -243,6 +247,48 @@ def _deletions(index: _LiveIndex, keys: set[ResourceKey]) -> Iterable[Change]:
         yield Change(key, Action.DELETE, live=item, deposed=mark.deposed)
 
 
+def _in_units(changes: Sequence[Change], world: World) -> Iterable[Change]:
+    """The changes, each with the others of its manifest: those that could not be read as well."""
+    wholes = {item.key: item.part_of for item in world.desired if item.part_of}
+    wholes |= _former_wholes(changes, world)
+    parts: dict[ResourceKey, list[ResourceKey]] = {}
+    for part, whole in sorted(wholes.items()):
+        parts.setdefault(whole, []).append(part)
+    for change in changes:
+        if change.deposed:
+            yield change
+        else:
+            beside = tuple(parts.get(change.key, ()))
+            yield replace(change, part_of=wholes.get(change.key), parts=beside)
+
+
+def _former_wholes(changes: Sequence[Change], world: World) -> Mapping[ResourceKey, ResourceKey]:
+    """For what no manifest states any more: the object of the same id, name and scope."""
+    kinds = world.kinds
+    by_place = {
+        identity_of(change.key.kind, side.spec, kinds): change
+        for change in changes
+        if change.deposed is None and (side := change.live or change.desired) is not None
+    }
+    found = {}
+    for change in changes:
+        whole, live = kinds[change.key.kind].part_of, change.live
+        if not whole or change.desired or change.deposed or live is None:
+            continue
+        other = by_place.get(identity_of(whole, live.spec, kinds))
+        if other is not None and _same_id(change, other):
+            found[change.key] = other.key
+    return found
+
+
+def _same_id(change: Change, other: Change) -> bool:
+    """Whether both have one id; where neither is known any more, the same name has to do."""
+    mark = change.live.mark if change.live is not None else None
+    if mark is not None and mark.id_hash == hash_id(change.key.kind, other.key.id):
+        return True
+    return other.desired is None and _UNKNOWN in other.key.id and _UNKNOWN in change.key.id
+
+
 def _key_of(live: LiveResource) -> ResourceKey:
     """The key of an object whose manifest is gone: its name where that was its id, else a hash."""
     mark = live.mark
@@ -250,7 +296,7 @@ def _key_of(live: LiveResource) -> ResourceKey:
     original = live.name.removesuffix(f"-replaced-{mark.deposed}") if mark.deposed else live.name
     if hash_id(live.kind, original) == mark.id_hash:
         return ResourceKey(live.kind, original)
-    return ResourceKey(live.kind, f"{original}~{mark.id_hash}")
+    return ResourceKey(live.kind, f"{original}{_UNKNOWN}{mark.id_hash}")
 
 
 def _name_addresses(world: World) -> Iterable[ReadFailure]:

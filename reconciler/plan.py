@@ -61,7 +61,9 @@ class Change:
     """One planned action on one address.
 
     `deposed` names (6 hex digits) a leftover of an interrupted replacement of the same address.
-    `used_by` lists what refers to a live object that is to be destroyed.
+    `used_by` lists what refers to a live object that is to be destroyed. `part_of` names the object
+    that the same manifest states first, `parts` those that it states beside this one: all of them
+    are changed, or none.
     """
 
     key: ResourceKey
@@ -72,6 +74,8 @@ class Change:
     refusal: Refusal | None = None
     deposed: str | None = None
     used_by: tuple[str, ...] = ()
+    part_of: ResourceKey | None = None
+    parts: tuple[ResourceKey, ...] = ()
 
     @property
     def address(self) -> str:
@@ -82,6 +86,22 @@ class Change:
     def pending(self) -> bool:
         """Whether apply would carry this change out."""
         return self.action is not Action.UNCHANGED and self.refusal is None
+
+    @property
+    def waits_for(self) -> tuple[ResourceKey, ...]:
+        """What has to be carried out before, if it is in the plan."""
+        needed = self.desired.depends_on if self.desired else ()
+        return (*needed, self.part_of) if self.part_of else needed
+
+    @property
+    def needs(self) -> tuple[tuple[ResourceKey, str], ...]:
+        """What this change must not be made without, each with how, in words."""
+        needed = self.desired.depends_on if self.desired else ()
+        beside = (*self.parts, self.part_of) if self.part_of else self.parts
+        return (
+            *((key, "depends on") for key in needed),
+            *((key, "is stated together with") for key in beside),
+        )
 
     @property
     def destroys(self) -> bool:
@@ -114,7 +134,8 @@ class Unmanaged:
 class Plan:
     """All changes, sorted for printing, and what was seen beside them.
 
-    `owned` counts the live objects of this stack, `stated` the resources of the manifests.
+    `owned` counts the live objects of this stack, `stated` the resources of the manifests,
+    `left_out` the addresses that were not chosen.
     `digest_read` is the digest of a plan that was read back from a file, which holds less of each
     object than a digest covers.
     """
@@ -126,6 +147,7 @@ class Plan:
     failures: tuple[ReadFailure, ...] = ()
     owned: int = 0
     stated: int = 0
+    left_out: int = 0
     warnings: tuple[str, ...] = ()
     digest_read: str = ""
 

@@ -85,17 +85,22 @@ class KindTraits:
 
     `immutable` names top-level fields whose change forces a replacement; `identity` names the
     fields that make two objects of the live system clash; `rank` orders kinds by dependency.
+    `part_of` is the kind whose manifests may state an object of this one beside their own.
     """
 
     name: str
     immutable: frozenset[str]
     identity: tuple[str, ...]
     rank: int
+    part_of: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """A validated manifest (desired state). `exports` is what references to it resolve to."""
+    """A validated manifest (desired state). `exports` is what references to it resolve to.
+
+    `part_of` is the resource that the same manifest states first: both are carried out, or none.
+    """
 
     key: ResourceKey
     spec: Spec
@@ -104,6 +109,7 @@ class Resource:
     adopt: bool = False
     moved_from: str | None = None
     depends_on: tuple[ResourceKey, ...] = ()
+    part_of: ResourceKey | None = None
     exports: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 

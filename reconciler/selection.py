@@ -1,8 +1,9 @@
 """`--only` and `--exclude` address globs -> a plan of the chosen changes. Pure.
 
-What a chosen change depends on comes with it; what depends on an excluded change is refused. A
-pattern without `*`, `?` or `[` is an exact address; it also finds the live object of a manifest
-that is gone, by the hash of its id. An id or a name alone will do where it means one thing.
+What a chosen change depends on comes with it, and what the same manifest states beside it; what
+depends on an excluded change, or is stated together with one, is refused. A pattern without `*`,
+`?` or `[` is an exact address; it also finds the live object of a manifest that is gone, by the
+hash of its id. An id or a name alone will do where it means one thing.
 """
 
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
 from reconciler.errors import ConfigError
-from reconciler.plan import Change, Plan, ReadFailure, Refusal, RefusalKind
+from reconciler.plan import Action, Change, Plan, ReadFailure, Refusal, RefusalKind
 from reconciler.resource import ResourceKey, hash_id
 
 
@@ -58,9 +59,13 @@ def narrow(plan: Plan, selection: Selection) -> Plan:
     chosen = [change for change in plan.changes if _chosen(change, selection)]
     keys = {change.key for change in chosen}
     if selection.only:
-        keys |= _dependencies(chosen, plan)
+        keys |= _needed(chosen, plan, selection)
     kept = tuple(change for change in plan.changes if change.key in keys)
-    excluded = {change.key for change in plan.changes if change.pending and change.key not in keys}
+    excluded = {
+        change.key
+        for change in plan.changes
+        if change.action is not Action.UNCHANGED and change.key not in keys
+    }
     failures = tuple(
         replace(failure, addresses=tuple(a for a in failure.addresses if _named(a, selection)))
         for failure in plan.failures
@@ -70,6 +75,7 @@ def narrow(plan: Plan, selection: Selection) -> Plan:
         plan,
         changes=tuple(_refuse_if_waiting(change, excluded) for change in kept),
         failures=failures,
+        left_out=plan.left_out + len(plan.changes) - len(kept),
     )
 
 
@@ -92,13 +98,17 @@ def _concerns(failure: ReadFailure, chosen: Sequence[Change], selection: Selecti
         return True
     if not all(_is_address(pattern, chosen) for pattern in selection.only):
         return True  # what is called so may be what could not be read
-    needed = (key for change in chosen if change.desired for key in change.desired.depends_on)
+    needed = (key for change in chosen for key, _ in change.needs)
     return any(key.kind in failure.kinds for key in needed)
 
 
 def _chosen(change: Change, selection: Selection) -> bool:
     wanted = not selection.only or any(_matches(change, p) for p in selection.only)
-    return wanted and not any(_matches(change, p) for p in selection.exclude)
+    return wanted and not _excluded(change, selection)
+
+
+def _excluded(change: Change, selection: Selection) -> bool:
+    return any(_matches(change, pattern) for pattern in selection.exclude)
 
 
 def _named(address: str, selection: Selection) -> bool:
@@ -181,26 +191,28 @@ def close_addresses(word: str, addresses: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(known[name] for name in get_close_matches(word, known, n=3)))
 
 
-def _dependencies(chosen: Sequence[Change], plan: Plan) -> set[ResourceKey]:
-    by_key = {change.key: change for change in plan.changes if change.desired is not None}
+def _needed(chosen: Sequence[Change], plan: Plan, selection: Selection) -> set[ResourceKey]:
+    """What the chosen changes cannot be made without, as far as it is not excluded."""
+    by_key = {change.key: change for change in plan.changes if change.deposed is None}
     found: set[ResourceKey] = set()
     waiting = [change.key for change in chosen]
     while waiting:
         change = by_key.get(waiting.pop())
-        for key in change.desired.depends_on if change and change.desired else ():
-            if key not in found:
+        for key, _ in change.needs if change else ():
+            if key not in found and key in by_key and not _excluded(by_key[key], selection):
                 found.add(key)
                 waiting.append(key)
     return found
 
 
 def _refuse_if_waiting(change: Change, excluded: set[ResourceKey]) -> Change:
-    needs = change.desired.depends_on if change.desired and change.pending else ()
-    for key in needs:
+    if not change.pending or change.deposed:
+        return change
+    for key, words in change.needs:
         if key in excluded:
             refusal = Refusal(
                 RefusalKind.BLOCKED,
-                f"it depends on {key.address}, which was excluded",
+                f"it {words} {key.address}, which was excluded",
                 f"leave {key.address} in, or exclude this one as well",
             )
             return replace(change, refusal=refusal)

@@ -51,7 +51,9 @@ from reconciler.kinds.quantity import (
 )
 from reconciler.resource import KindTraits, Resource
 
-COMPUTE = KindTraits("RunaiCompute", ASSET_IMMUTABLE, ASSET_IDENTITY, 10)
+COMPUTE = KindTraits(
+    "RunaiCompute", ASSET_IMMUTABLE, ASSET_IDENTITY, 10, part_of="RunaiEnvironment"
+)
 
 _CPU_FIELDS = ("cpu_core_request", "cpu_core_limit")
 _CPU_MEMORY_FIELDS = ("cpu_memory_request", "cpu_memory_limit")

@@ -9,6 +9,7 @@ are sorted.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, PlainValidator, StrictInt
@@ -195,7 +196,8 @@ class RunaiEnvironment(Kind):
         for name in ASSET_IDENTITY:
             if name in meta:
                 compute[name] = meta[name]
-        return (asset_resource(COMPUTE.name, document, compute), environment)
+        part = asset_resource(COMPUTE.name, document, compute)
+        return (replace(part, part_of=environment.key), environment)
 
 
 def _canonical_environment(

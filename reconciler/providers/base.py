@@ -41,7 +41,7 @@ class Provider(ABC):
     def usage(self, live: Sequence[LiveResource]) -> Mapping[str, tuple[str, ...]]:
         """By uid, what uses these objects, in words such as `workspace train-7`. One list call.
 
-        A user whose own existence depends on the uid of the object starts with `template `.
+        What is named here keeps an object from being destroyed: nothing that has ended is.
         """
 
     @abstractmethod

@@ -21,7 +21,9 @@ STACK = "ml"
 IMMUTABLE = frozenset({"scope", "scope_id", "workload_types"})
 KINDS = {
     "RayfineImage": KindTraits("RayfineImage", frozenset(), ("tag",), 0),
-    "RunaiCompute": KindTraits("RunaiCompute", IMMUTABLE, ("name", "scope", "scope_id"), 10),
+    "RunaiCompute": KindTraits(
+        "RunaiCompute", IMMUTABLE, ("name", "scope", "scope_id"), 10, part_of="RunaiEnvironment"
+    ),
     "RunaiEnvironment": KindTraits(
         "RunaiEnvironment", IMMUTABLE, ("name", "scope", "scope_id"), 20
     ),

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -6,7 +7,7 @@ from hypothesis import strategies as st
 
 from reconciler.guard import Approval, GuardRules, guard
 from reconciler.plan import Action, Plan, ReadFailure
-from reconciler.resource import LiveResource
+from reconciler.resource import LiveResource, Resource, ResourceKey
 from tests.core.builders import actions, live, plan_of, resource
 
 RULES = GuardRules()
@@ -63,12 +64,54 @@ def test_an_approval_names_the_exact_number() -> None:
     assert "13 were allowed" in wrong.refused[0].refusal.reason  # type: ignore[union-attr]
 
 
+@given(st.integers(0, 6), st.integers(0, 20), st.integers(0, 8), st.sets(st.integers(0, 5)))
+def test_a_number_that_differs_refuses_even_where_no_guard_trips(
+    destroys: int, others: int, allowed: int, named: set[int]
+) -> None:
+    generous = GuardRules(max_deletes=100, max_delete_percent=100, free_deletes=100)
+    plan = plan_with(destroys, others)
+    addresses = frozenset(f"RunaiEnvironment.e{n:03}" for n in named)
+    left = destroys - len([n for n in named if n < destroys])
+    judged = guard(plan, generous, Approval(addresses, deletes=allowed))
+    if plan.stated:
+        assert refused(judged) == (0 if left == allowed else left)
+    else:
+        assert refused(judged) == left
+
+
 def test_an_address_named_in_full_is_approved_and_not_counted() -> None:
     plan = plan_with(3, 1)
     names = frozenset(change.address for change in plan.changes if change.destroys)
     assert refused(guard(plan, RULES, Approval(names))) == 0
     one = frozenset(list(names)[:1])
     assert refused(guard(plan, RULES, Approval(one))) == 0  # two are left, which are free
+
+
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("replaced", [False, True])
+def test_the_free_deletes_never_are_all_that_a_stack_owns(count: int, replaced: bool) -> None:
+    there = orphans(count)
+    moved = [resource(f"RunaiEnvironment.e{n:03}", {"scope": "cluster"}) for n in range(count)]
+    stated = moved if replaced else [KEEP]
+    plan = plan_of(stated, there)
+    assert refused(guard(plan, RULES, NOTHING)) == count
+    assert refused(guard(plan, GuardRules(free_deletes=1000), NOTHING)) == count
+    assert refused(guard(plan, RULES, Approval(deletes=count))) == 0
+    names = frozenset(change.address for change in plan.changes if change.destroys)
+    assert refused(guard(plan, RULES, Approval(names))) == 0
+    assert refused(guard(plan, GuardRules(max_delete_percent=100), NOTHING)) == 0
+    one_more = (
+        plan_of([*stated, KEEP], [*there, KEPT]) if replaced else plan_of([KEEP], [*there, KEPT])
+    )
+    assert refused(guard(one_more, RULES, NOTHING)) == 0
+
+
+def test_a_leftover_is_nothing_that_a_stack_would_miss() -> None:
+    leftover = live("RunaiEnvironment.keep", {"name": "x"}, uid="old", mark={"deposed": "0a1b2c"})
+    assert refused(guard(plan_of([KEEP], [leftover]), RULES, NOTHING)) == 1
+    assert refused(guard(plan_of([KEEP], [KEPT, leftover]), RULES, NOTHING)) == 0
+    last = plan_of([resource("RunaiEnvironment.keep", {"scope": "cluster"})], [KEPT, leftover])
+    assert refused(guard(last, RULES, NOTHING)) == 2
 
 
 def test_an_empty_manifest_set_never_prunes() -> None:
@@ -97,10 +140,10 @@ def test_protection_outlives_the_manifest() -> None:
 def test_a_protected_replacement_is_blocked_until_the_manifest_lifts_it() -> None:
     item = live("RunaiEnvironment.x", mark={"protect": True})
     moved = {"scope": "cluster", "scope_id": "c"}
-    still = plan_of([resource("RunaiEnvironment.x", moved, protect=True)], [item])
-    assert actions(guard(still, RULES, NOTHING)) == {"RunaiEnvironment.x": "blocked replace"}
-    lifted = plan_of([resource("RunaiEnvironment.x", moved)], [item])
-    assert actions(guard(lifted, RULES, NOTHING)) == {"RunaiEnvironment.x": "replace"}
+    still = plan_of([KEEP, resource("RunaiEnvironment.x", moved, protect=True)], [KEPT, item])
+    assert actions(guard(still, RULES, NOTHING))["RunaiEnvironment.x"] == "blocked replace"
+    lifted = plan_of([KEEP, resource("RunaiEnvironment.x", moved)], [KEPT, item])
+    assert actions(guard(lifted, RULES, NOTHING))["RunaiEnvironment.x"] == "replace"
 
 
 def test_a_protected_object_may_still_be_updated() -> None:
@@ -109,21 +152,105 @@ def test_a_protected_object_may_still_be_updated() -> None:
     assert actions(guard(plan, RULES, NOTHING)) == {"RunaiEnvironment.x": "update"}
 
 
-def test_replacing_what_templates_use_needs_its_address() -> None:
-    plan = plan_of(
-        [resource("RunaiEnvironment.x", {"scope": "cluster", "scope_id": "c"})],
-        [live("RunaiEnvironment.x")],
-    )
+@pytest.mark.parametrize("user", ["template t1", "workspace w (Running)", "container c"])
+@pytest.mark.parametrize("replaced", [False, True])
+def test_destroying_what_is_in_use_needs_its_address(user: str, replaced: bool) -> None:
+    address = "RunaiEnvironment.x"
+    moved = [resource(address, {"scope": "cluster", "scope_id": "c"})] if replaced else []
+    plan = plan_of([KEEP, *moved], [KEPT, live(address)])
+    free = guard(plan, RULES, NOTHING)
+    assert refused(free) == 0
     used = replace(
-        plan, changes=(replace(plan.changes[0], used_by=("template t1", "workspace w")),)
+        plan,
+        changes=tuple(
+            replace(change, used_by=(user,)) if change.destroys else change
+            for change in plan.changes
+        ),
     )
     blocked = guard(used, RULES, NOTHING)
-    assert actions(blocked) == {"RunaiEnvironment.x": "blocked replace"}
-    assert "template t1" in blocked.refused[0].refusal.reason  # type: ignore[union-attr]
-    allowed = Approval(frozenset({"RunaiEnvironment.x"}))
-    assert actions(guard(used, RULES, allowed)) == {"RunaiEnvironment.x": "replace"}
-    workspace = replace(plan, changes=(replace(plan.changes[0], used_by=("workspace w",)),))
-    assert refused(guard(workspace, RULES, NOTHING)) == 0
+    (change,) = blocked.refused
+    assert change.refusal is not None
+    assert user in change.refusal.reason
+    assert f"--allow-destroy {address}" in change.refusal.fix
+    assert change.refusal.allow == f"destroy={address}"
+    assert refused(guard(used, RULES, Approval(frozenset({address})))) == 0
+    for wrong in (Approval(deletions=frozenset({address})), Approval(deletes=1)):
+        assert refused(guard(used, RULES, wrong)) == 1
+
+
+def test_a_leftover_in_use_goes_with_the_replacement_that_was_allowed() -> None:
+    leftover = live("RunaiEnvironment.keep", {"name": "x"}, uid="old", mark={"deposed": "0a1b2c"})
+    plan = plan_of([KEEP], [KEPT, leftover])
+    used = tuple(replace(c, used_by=("template t",)) if c.destroys else c for c in plan.changes)
+    assert refused(guard(replace(plan, changes=used), RULES, NOTHING)) == 0
+
+
+COMPUTE, WHOLE = "RunaiCompute.x", "RunaiEnvironment.x"
+
+
+def unit(**rest: Any) -> list[Resource]:
+    """A manifest that states an environment asset and a compute asset, in another scope."""
+    moved = {"scope": "cluster", "scope_id": "c"}
+    part = resource(COMPUTE, moved, part_of=ResourceKey("RunaiEnvironment", "x"))
+    return [part, resource(WHOLE, moved, **rest)]
+
+
+UNIT = [live(COMPUTE), live(WHOLE)]
+
+
+@pytest.mark.parametrize("refused_one", [COMPUTE, WHOLE])
+@pytest.mark.parametrize("stated", ["both", "none", "environment"])
+def test_one_manifest_is_refused_as_one(refused_one: str, stated: str) -> None:
+    desired = {"both": unit(), "none": [], "environment": unit()[1:]}[stated]
+    plan = plan_of([KEEP, *desired], [KEPT, *UNIT])
+    assert {c.address: c.part_of for c in plan.changes}[COMPUTE] == ResourceKey(*WHOLE.split("."))
+    lax = GuardRules(max_delete_percent=100)
+    assert refused(guard(plan, lax, NOTHING)) == 0
+    changes = tuple(
+        replace(change, used_by=("template t",)) if change.address == refused_one else change
+        for change in plan.changes
+    )
+    judged = guard(replace(plan, changes=changes), lax, NOTHING)
+    assert {change.address for change in judged.refused} == {COMPUTE, WHOLE}
+    (other,) = [change for change in judged.refused if change.address != refused_one]
+    assert other.refusal is not None
+    assert other.refusal.reason == (f"it is stated together with {refused_one}, which is refused")
+
+
+def test_a_conflict_of_one_refuses_the_other_and_what_depends_on_it() -> None:
+    theirs = live(WHOLE, {"image": "theirs", "scope": "cluster", "scope_id": "c"}, owner=None)
+    user = resource("RunaiEnvironment.y", depends_on=[COMPUTE])
+    plan = guard(plan_of([*unit(), user, KEEP], [live(COMPUTE), theirs, KEPT]), RULES, NOTHING)
+    assert actions(plan) == {
+        COMPUTE: "blocked replace",
+        "RunaiEnvironment.keep": "unchanged",
+        WHOLE: "conflict adopt",
+        "RunaiEnvironment.y": "blocked create",
+    }
+
+
+def test_naming_an_environment_approves_what_its_manifest_states_beside_it() -> None:
+    strict = GuardRules(max_deletes=0)
+    plan = plan_of([KEEP], [KEPT, *UNIT])
+    assert refused(guard(plan, strict, NOTHING)) == 2
+    assert refused(guard(plan, strict, Approval(deletions=frozenset({WHOLE})))) == 0
+    assert refused(guard(plan, strict, Approval(deletions=frozenset({COMPUTE})))) == 2
+
+
+def test_what_only_looks_alike_is_no_unit() -> None:
+    """Another id, another place, or a leftover: each goes its own way."""
+    other_place = live(COMPUTE, {"scope": "cluster"})
+    other_id = live("RunaiCompute.y", {"name": "x"})
+    leftover = live(COMPUTE, uid="old", mark={"deposed": "0a1b2c"})
+    for item in (other_place, other_id, leftover):
+        plan = plan_of([KEEP], [KEPT, item, live(WHOLE)])
+        assert {change.part_of for change in plan.changes} == {None}
+    renamed = [live("RunaiCompute.i", {"name": "x"}), live("RunaiEnvironment.i", {"name": "x"})]
+    plan = plan_of([KEEP], [KEPT, *renamed])
+    (part,) = [change for change in plan.changes if change.part_of]
+    assert part.part_of is not None
+    assert part.part_of.id.startswith("x~")
+    assert part.key.id.startswith("x~")
 
 
 def test_what_depends_on_a_refused_change_is_blocked_too() -> None:
@@ -243,14 +370,14 @@ def test_a_refusal_reaches_dependents_in_any_order_of_addresses() -> None:
     }
 
 
-def test_a_leftover_that_is_refused_already_keeps_its_reason() -> None:
+def test_a_leftover_of_what_is_refused_is_not_counted() -> None:
     strict = GuardRules(max_deletes=0)
     address = "RunaiEnvironment.train"
     leftover = live(address, {"name": "x"}, uid="old", mark={"deposed": "0a1b2c"})
     theirs = live(address, {"image": "theirs"}, uid="theirs", owner=None)
     plan = guard(plan_of([resource(address)], [leftover, theirs]), strict, NOTHING)
     assert plan.refused[1].refusal is not None
-    assert "guards.max_deletes" in plan.refused[1].refusal.reason
+    assert "is refused, and this is what is left of it" in plan.refused[1].refusal.reason
 
 
 def test_an_address_that_was_selected_approves_its_deletion_but_no_replacement() -> None:

@@ -55,14 +55,16 @@ def test_protection() -> None:
     )
 
 
-def test_templates() -> None:
-    plan = used(plan_of([resource(ENV, {"scope": "x"})], [live(ENV)]), "template a", "template b")
-    (refusal,) = refusals(guard(plan, RULES, NOTHING))
-    assert refusal[1:] == (
-        BLOCKED,
-        "its id changes with a replacement, and it is used by template a, template b",
-        f"move the templates to another object, or pass --allow-destroy {ENV}",
-    )
+def test_users() -> None:
+    fix = f"end that use, or pass --allow-destroy {ENV}"
+    plan = used(plan_of([resource(ENV, {"scope": "x"})], [live(ENV)]), "template a", "workspace b")
+    (replaced,) = refusals(guard(plan, RULES, NOTHING))
+    what = "its id changes with a replacement, and it is used by template a, workspace b"
+    assert replaced[1:] == (BLOCKED, what, fix)
+    plan = used(plan_of([KEEP], [live(ENV)]), *(f"template {n}" for n in range(7)))
+    (deleted,) = [item for item in refusals(guard(plan, RULES, NOTHING)) if item[0] == ENV]
+    what = "it is used by template 0, template 1, template 2, template 3, template 4 and 2 more"
+    assert deleted[1:] == (BLOCKED, what, fix)
 
 
 def test_no_manifest_at_all() -> None:
@@ -78,12 +80,21 @@ def test_no_manifest_at_all() -> None:
 def test_too_many() -> None:
     there = [live(f"RunaiEnvironment.e{n}") for n in range(3)]
     percent = (
-        "the plan destroys 3 of 3 owned objects (100 %), more than guards.max_delete_percent (30 %)"
+        "the plan destroys 3 of 4 owned objects (75 %), more than guards.max_delete_percent (30 %)"
     )
     fix = "check that this is meant; then pass --allow-deletes=3"
-    assert {item[1:] for item in refusals(guarded([KEEP], there))} == {(BLOCKED, percent, fix)}
+    some = guarded([KEEP], [live("RunaiEnvironment.keep"), *there])
+    assert {item[1:] for item in refusals(some)} == {(BLOCKED, percent, fix)}
+    everything = (
+        "the plan destroys all that this stack owns (3 of 3), more than "
+        "guards.max_delete_percent (30 %)"
+    )
+    assert {item[2] for item in refusals(guarded([KEEP], there))} == {everything}
     wrong = refusals(guarded([KEEP], there, Approval(deletes=2)))
-    assert {item[2] for item in wrong} == {f"{percent}; 2 were allowed"}
+    what = "the plan destroys 3 objects that no approval names, and 2 were allowed"
+    assert {item[1:] for item in wrong} == {(BLOCKED, what, fix)}
+    (one,) = refusals(guarded([KEEP], there[:1], Approval(deletes=0)))
+    assert one[2] == "the plan destroys 1 object that no approval names, and 0 were allowed"
 
 
 def test_dependents_and_leftovers() -> None:

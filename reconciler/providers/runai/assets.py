@@ -21,6 +21,8 @@ _USERS = (
     ("inferences", "inference"),
     ("templates", "template"),
 )
+_ENDED = ("Completed", "Failed")
+"""Phases of a workload that uses nothing any more."""
 
 
 class AssetProvider(Provider):
@@ -84,13 +86,14 @@ class AssetProvider(Provider):
 
 
 def _users(used_by: Mapping[str, Any]) -> list[str]:
-    """`workspace train-7 (Running)`, sorted within each sort."""
+    """`workspace train-7 (Running)`, sorted within each sort; not what has ended."""
     users: list[str] = []
     for name, word in _USERS:
         found = [
             f"{word} {item.get('name', '?')}"
             + (f" ({item['status']})" if item.get("status") else "")
             for item in used_by.get(name) or ()
+            if item.get("status") not in _ENDED
         ]
         users += sorted(found)
     return users
