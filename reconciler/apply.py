@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -23,12 +23,14 @@ from reconciler.providers.base import Providers
 from reconciler.resource import ResourceKey
 
 log = logging.getLogger(__name__)
+_LOOK = "run plan to see what is there"
 
 
 class Status(StrEnum):
     """What became of one change."""
 
     APPLIED = "applied"
+    WRITTEN = "written"
     FAILED = "failed"
     SKIPPED_DEPENDENCY = "skipped_dependency"
     NOT_ATTEMPTED = "not_attempted"
@@ -37,7 +39,10 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The end of one change. `seconds` is how long its write took; `uid` the object's id."""
+    """The end of one change. `seconds` is how long its write took; `uid` the object's id.
+
+    `sent`: the live system took the write, or may have taken it, whatever came of it.
+    """
 
     change: Change
     status: Status
@@ -45,6 +50,7 @@ class Outcome:
     fix: str = ""
     uid: str = ""
     seconds: float = 0.0
+    sent: bool = False
 
 
 class Observer(Protocol):
@@ -80,8 +86,8 @@ class Crew:
 def apply_plan(plan: Plan, crew: Crew) -> tuple[Outcome, ...]:
     """Carry out every pending change of the plan. The outcomes come in the plan's order.
 
-    A `KeyboardInterrupt` ends it at once: what had begun is then `unknown`, and no thread that
-    still runs is waited for.
+    A `KeyboardInterrupt` ends it at once: what had begun is then `unknown`, or `written` if the
+    live system had taken it, and no thread that still runs is waited for.
     """
     run = _Run(crew)
     try:
@@ -137,6 +143,7 @@ class _Run:
     def __init__(self, crew: Crew) -> None:
         self.crew = replace(crew, observer=_Muffled(crew.observer))
         self.begun: set[tuple[ResourceKey, str | None]] = set()
+        self.ended: dict[tuple[ResourceKey, str | None], Outcome] = {}
         self.outcomes: dict[tuple[ResourceKey, str | None], Outcome] = {}
 
     @property
@@ -153,9 +160,11 @@ class _Run:
             key = (change.key, change.deposed)
             if key in self.outcomes:
                 continue
-            if key in self.begun:
+            if key in self.ended:
+                self.record(_unconfirmed(self.ended[key], "interrupted before it was read back"))
+            elif key in self.begun:
                 text = "interrupted while it ran: it may be done or not"
-                self.record(Outcome(change, Status.UNKNOWN, text, "run plan to see what is there"))
+                self.record(Outcome(change, Status.UNKNOWN, text, _LOOK, sent=True))
             else:
                 self.record(_not_attempted(change, "interrupted before it began"))
 
@@ -196,7 +205,9 @@ class _Run:
                 return _not_attempted(change, "interrupted before it began")
             self.begun.add((change.key, change.deposed))
             self.crew.observer.started(change)
-            return self._guarded(change, lambda: self._write(change))
+            outcome = self._guarded(change, lambda: self._write(change))
+            self.ended[(change.key, change.deposed)] = outcome
+            return outcome
 
         return write
 
@@ -204,85 +215,85 @@ class _Run:
         begin = time.monotonic()
         provider = self.crew.providers[change.key.kind]
         uid = provider.write(change, lambda line: self.crew.observer.progressed(change, line))
-        return Outcome(change, Status.APPLIED, uid=uid, seconds=time.monotonic() - begin)
+        seconds = time.monotonic() - begin
+        return Outcome(change, Status.APPLIED, uid=uid, seconds=seconds, sent=True)
 
     def _guarded(self, change: Change, action: Callable[[], Outcome]) -> Outcome:
         begin = time.monotonic()
         try:
             return action()
         except AmbiguousWriteError as error:
-            return Outcome(
-                change, Status.UNKNOWN, error.what, error.fix, seconds=time.monotonic() - begin
-            )
+            status, what, fix = Status.UNKNOWN, error.what, error.fix
         except ReconcileError as error:
             what = f"{error.where}: {error.what}" if error.where else error.what
-            return Outcome(change, Status.FAILED, what, error.fix, seconds=time.monotonic() - begin)
+            status, fix = Status.FAILED, error.fix
         except Exception as error:  # law 10: a defect of ours must not swallow an outcome either
             log.exception("writing %s failed unexpectedly", change.address)
-            what = f"unexpected {type(error).__name__}: {error}"
-            return Outcome(
-                change,
-                Status.UNKNOWN,
-                what,
-                "run plan to see what is there; please report this with --debug output",
-                seconds=time.monotonic() - begin,
-            )
+            status, what = Status.UNKNOWN, f"unexpected {type(error).__name__}: {error}"
+            fix = f"{_LOOK}; please report this with --debug output"
+        seconds, sent = time.monotonic() - begin, status is Status.UNKNOWN
+        return Outcome(change, status, what, fix, seconds=seconds, sent=sent)
 
     def _confirm(self, kind: str, written: Sequence[Outcome]) -> Iterable[Outcome]:
         """Compare all writes of a kind with what was asked; then finish the replacements."""
-        wrong = self._settle(kind, written) if written else {}
-        confirmed = []
-        for outcome in written:
-            problem = wrong.get(outcome.change.address)
-            if problem is None:
-                confirmed.append(outcome)
-            else:
-                yield replace(outcome, status=Status.FAILED, message=problem)
-        yield from self._finish(kind, confirmed)
+        settled = self._settle(kind, written)
+        yield from (item for item in settled if item.status is not Status.APPLIED)
+        yield from self._finish(kind, [item for item in settled if item.status is Status.APPLIED])
 
-    def _settle(self, kind: str, outcomes: Sequence[Outcome]) -> Mapping[str, str]:
-        changes = [outcome.change for outcome in outcomes]
+    def _settle(self, kind: str, outcomes: Sequence[Outcome]) -> list[Outcome]:
+        """The same outcomes, with what reading back tells of them."""
+        if not outcomes:
+            return []
         uids = {outcome.change.address: outcome.uid for outcome in outcomes}
         try:
-            return self.crew.providers[kind].settle(changes, uids)
-        except ReconcileError as error:
-            text = f"written, but reading it back failed: {error.what}"
-            return {change.address: text for change in changes}
+            changes = [outcome.change for outcome in outcomes]
+            wrong = self.crew.providers[kind].settle(changes, uids)
         except Exception as error:  # law 10, as in `_guarded`
-            log.exception("comparing %s with what was asked failed unexpectedly", kind)
-            text = f"written, but reading it back failed: unexpected {type(error).__name__}"
-            return {change.address: text for change in changes}
+            if isinstance(error, ReconcileError):
+                why = error.what
+            else:
+                log.exception("comparing %s with what was asked failed unexpectedly", kind)
+                why = f"unexpected {type(error).__name__}"
+            return [_unconfirmed(item, f"reading it back failed: {why}") for item in outcomes]
+        return [
+            replace(item, status=Status.FAILED, message=wrong[item.change.address])
+            if item.change.address in wrong
+            else item
+            for item in outcomes
+        ]
 
     def _finish(self, kind: str, confirmed: Sequence[Outcome]) -> Iterable[Outcome]:
         """Delete what a confirmed replacement has replaced: the last step of the same change."""
         replaced = [item for item in confirmed if item.change.action is Action.REPLACE]
         yield from (item for item in confirmed if item.change.action is not Action.REPLACE)
         tasks = [self._removal(item) for item in replaced]
-        removed = []
-        for index, outcome in self.crew.executor.run(tasks) if tasks else ():
-            if outcome.status is Status.APPLIED:
-                removed.append((replaced[index], outcome))
-            else:
-                yield self._left_behind(replaced[index], outcome.status, outcome)
-        wrong = self._settle(kind, [outcome for _, outcome in removed]) if removed else {}
-        for outcome, removal in removed:
-            problem = wrong.get(removal.change.address)
-            if problem is None:
+        removals = dict(self.crew.executor.run(tasks)) if tasks else {}
+        sent = [removals[n] for n in sorted(removals) if removals[n].status is Status.APPLIED]
+        settled = {item.change.address: item for item in self._settle(kind, sent)}
+        for index, outcome in enumerate(replaced):
+            removal = settled.get(outcome.change.address, removals[index])
+            if removal.status is Status.APPLIED:
                 yield replace(outcome, seconds=outcome.seconds + removal.seconds)
             else:
-                failed = replace(removal, message=problem)
-                yield self._left_behind(outcome, Status.FAILED, failed)
+                yield self._left_behind(outcome, removal)
 
     def _removal(self, outcome: Outcome) -> Callable[[], Outcome]:
         removal = replace(outcome.change, action=Action.DELETE, desired=None, fields=())
         return lambda: self._guarded(removal, lambda: self._write(removal))
 
     @staticmethod
-    def _left_behind(outcome: Outcome, status: Status, removal: Outcome) -> Outcome:
-        text = "the replacement is there, but the old object could not be deleted"
-        return replace(
-            outcome, status=status, message=f"{text}: {removal.message}", fix=removal.fix
-        )
+    def _left_behind(outcome: Outcome, removal: Outcome) -> Outcome:
+        failed = removal.status is Status.FAILED
+        old = "the old object could not be deleted" if failed else "the old object may be, too"
+        text = f"the replacement is there, but {old}: {removal.message}"
+        return replace(outcome, status=removal.status, message=text, fix=removal.fix)
+
+
+def _unconfirmed(outcome: Outcome, why: str) -> Outcome:
+    """Of a write that the live system took, that nobody looked at it; others are as they are."""
+    if outcome.status is not Status.APPLIED:
+        return outcome
+    return replace(outcome, status=Status.WRITTEN, message=why, fix=_LOOK)
 
 
 def _not_attempted(change: Change, why: str) -> Outcome:

@@ -219,8 +219,8 @@ def unfinished(heading: str, outcomes: Sequence[Outcome]) -> str:
         lines.append(f"  • {quoted(outcome.change.address)}: {done or outcome.status.value}{said}")
         if outcome.fix:
             lines.append(f"    to fix it: {quoted(sentence(outcome.fix), 700)}")
-    unknown = any(item.status is Status.UNKNOWN for item in outcomes)
-    ask = "It is not known whether the write took place: " if unknown else ""
+    unknown = any(item.status in (Status.UNKNOWN, Status.WRITTEN) for item in outcomes)
+    ask = "It is not known what is there now: " if unknown else ""
     return block(
         heading,
         ["What became of each change:", *lines],

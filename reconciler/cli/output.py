@@ -99,11 +99,11 @@ def plan_exit_code(plan: Plan, *, detailed: bool) -> ExitCode:
 
 
 def apply_exit_code(plan: Plan, outcomes: Sequence[Outcome]) -> ExitCode:
-    """What an apply stands for: 1 if nothing at all was applied, 5 if only a part was."""
+    """What an apply stands for: 5 if only a part was applied or may have been, 1 if nothing was."""
     codes = [ExitCode.OK]
     if plan.refused:
         codes.append(ExitCode.REFUSED)
-    applied = sum(outcome.status is Status.APPLIED for outcome in outcomes)
-    if applied < len(outcomes):
-        codes.append(ExitCode.PARTIAL if applied else ExitCode.ERROR)
+    if any(outcome.status is not Status.APPLIED for outcome in outcomes):
+        sent = any(outcome.sent for outcome in outcomes)
+        codes.append(ExitCode.PARTIAL if sent else ExitCode.ERROR)
     return strongest(codes)

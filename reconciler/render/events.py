@@ -16,7 +16,7 @@ from reconciler.errors import ManifestError, Problem, ReconcileError
 from reconciler.plan import Action, Change, Plan
 from reconciler.render.escape import log_safe_json, printable
 from reconciler.render.progress import DOING, DONE
-from reconciler.render.summary import Counts, apply_line, count, plan_line
+from reconciler.render.summary import Counts, apply_line, count, count_ends, plan_line
 
 UI_VERSION = "1.0"
 _ACTIONS = {
@@ -90,8 +90,7 @@ class EventStream:
     def outcomes(self, outcomes: tuple[Outcome, ...], refused: int) -> None:
         """The sum of an apply."""
         applied = [item.change for item in outcomes if item.status is Status.APPLIED]
-        failed = len(outcomes) - len(applied)
-        own = {"applied": len(applied), "not_applied": failed, "refused": refused}
+        own = {**count_ends(outcomes), "refused": refused}
         self._summary("apply", apply_line(outcomes, refused), count(applied), own)
 
     def error(self, error: ReconcileError) -> None:

@@ -101,6 +101,7 @@ def _ending(outcome: Outcome) -> list[str]:
         uid = f" [id={printable(outcome.uid)}]" if outcome.uid else ""
         return [f"{subject}: {done} complete after {outcome.seconds:.0f}s{uid}"]
     words = {
+        Status.WRITTEN: "Written, not confirmed",
         Status.FAILED: "Failed",
         Status.UNKNOWN: "Outcome unknown",
         Status.SKIPPED_DEPENDENCY: "Skipped",

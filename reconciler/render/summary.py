@@ -89,6 +89,24 @@ def alert_words(plan: Plan) -> list[str]:
     return words
 
 
+_ENDS = {
+    "applied": "applied",
+    "written": "written and not confirmed",
+    "unknown": "unknown",
+    "failed": "failed",
+    "not_sent": "not sent",
+}
+
+
+def count_ends(outcomes: Iterable[Outcome]) -> dict[str, int]:
+    """How many changes ended how: each is counted once, those that were never sent as one sort."""
+    found = dict.fromkeys(_ENDS, 0)
+    for outcome in outcomes:
+        unsent = outcome.status in (Status.NOT_ATTEMPTED, Status.SKIPPED_DEPENDENCY)
+        found["not_sent" if unsent else outcome.status.value] += 1
+    return found
+
+
 def apply_line(outcomes: Sequence[Outcome], refused: int) -> str:
     """`Apply complete! Resources: 2 added, 1 changed, 0 destroyed.`, or what is missing to it.
 
@@ -100,8 +118,11 @@ def apply_line(outcomes: Sequence[Outcome], refused: int) -> str:
         f"Resources: {imports}{counts.adds} added, {counts.changes} changed, "
         f"{counts.destroys} destroyed."
     )
-    failed = sum(item.status is not Status.APPLIED for item in outcomes)
-    missing = [f"{failed} of {len(outcomes)} changes not applied"] if failed else []
+    ends = count_ends(outcomes)
+    applied = ends.pop("applied")
+    missing = [f"{number} {_ENDS[name]}" for name, number in ends.items() if number]
+    if missing:
+        missing.insert(0, f"{applied} of {len(outcomes)} changes applied")
     missing += [f"{refused} refused"] if refused else []
     if missing:
         return f"Apply incomplete: {', '.join(missing)}. {resources}"

@@ -19,7 +19,7 @@ class MemoryProvider(Provider):
         self.calls: list[str] = []
         self.broken: dict[str, Exception] = {}
         self.wrong: dict[str, str] = {}
-        self.unsettled: Exception | None = None
+        self.unsettled: BaseException | None = None
         self.unreadable: ProviderError | None = None
         self.objects: list[LiveResource] = []
         self.users: dict[str, tuple[str, ...]] = {}

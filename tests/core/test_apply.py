@@ -1,12 +1,13 @@
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import pytest
 
 from reconciler.apply import Crew, Outcome, Status, apply_plan
 from reconciler.errors import AmbiguousWriteError, ProviderError, ReconcileError
-from reconciler.executor import ThreadExecutor
+from reconciler.executor import Result, ThreadExecutor
 from reconciler.plan import Action, Change, Plan
+from reconciler.resource import ResourceKey
 from tests.core.builders import live, plan_of, resource
 from tests.core.fake_provider import MemoryProvider
 
@@ -178,11 +179,83 @@ def test_every_error_becomes_an_outcome(
     assert outcomes["RunaiEnvironment.a"].status is status
 
 
-def test_a_read_back_that_fails_is_a_failure(environments: MemoryProvider) -> None:
+def test_a_read_back_that_fails_leaves_what_was_written(environments: MemoryProvider) -> None:
     environments.unsettled = ProviderError("gone away")
     outcomes = run(plan_of([resource("RunaiEnvironment.a")]), environments)
-    assert outcomes["RunaiEnvironment.a"].status is Status.FAILED
+    assert outcomes["RunaiEnvironment.a"].status is Status.WRITTEN
     assert "gone away" in outcomes["RunaiEnvironment.a"].message
+
+
+@pytest.mark.parametrize("parallelism", [1, 4])
+def test_a_second_interrupt_tells_what_was_written(
+    environments: MemoryProvider, parallelism: int
+) -> None:
+    """Twenty creates, interrupted while they are read back: what is known of each is told."""
+    environments.unsettled = KeyboardInterrupt()
+    environments.broken["create RunaiEnvironment.e18"] = AmbiguousWriteError("lost")
+    environments.broken["create RunaiEnvironment.e19"] = ProviderError("no")
+    plan = plan_of(
+        [resource(f"RunaiEnvironment.e{n:02}") for n in range(20)], [live("RunaiEnvironment.z")]
+    )
+    outcomes = run(plan, environments, parallelism=parallelism)
+    found = statuses(outcomes)
+    assert found.pop("RunaiEnvironment.e18") == "unknown"
+    assert found.pop("RunaiEnvironment.e19") == "failed"
+    assert found.pop("RunaiEnvironment.z") == "not_attempted"
+    assert found == {f"RunaiEnvironment.e{n:02}": "written" for n in range(18)}
+    assert {o.change.address for o in outcomes.values() if o.sent} == {
+        f"RunaiEnvironment.e{n:02}" for n in range(19)
+    }
+
+
+class Breaking(Diary):
+    """Is interrupted for good when the third change begins, in the same thread."""
+
+    def started(self, change: Change) -> None:
+        super().started(change)
+        if sum(line.startswith("started ") for line in self.lines) == 3:
+            raise KeyboardInterrupt
+
+
+def test_what_ends_while_others_run_is_told_as_it_ended(environments: MemoryProvider) -> None:
+    """One write a time: two are done and not read back, one is under way, one has not begun."""
+    environments.broken["create RunaiEnvironment.b"] = ProviderError("no")
+    plan = plan_of([resource(f"RunaiEnvironment.{name}") for name in "abcd"])
+
+    class Serial:
+        """Runs tasks in order, and tells of all of them at the end."""
+
+        def run(self, tasks: Sequence[Callable[[], Result]]) -> Iterator[tuple[int, Result]]:
+            return iter(list(enumerate([task() for task in tasks])))
+
+    diary = Breaking()
+    outcomes = apply_plan(plan, Crew({"RunaiEnvironment": environments}, Serial(), diary))
+    assert [outcome.status.value for outcome in outcomes] == [
+        "written",
+        "failed",
+        "unknown",
+        "not_attempted",
+    ]
+    assert [outcome.sent for outcome in outcomes] == [True, False, True, False]
+
+
+def test_one_manifest_is_written_as_one() -> None:
+    """The part waits for the whole: nothing of it is begun where that failed."""
+    moved = {"scope": "cluster"}
+    whole = ResourceKey("RunaiEnvironment", "x")
+    plan = plan_of(
+        [resource("RunaiCompute.x", moved, part_of=whole), resource("RunaiEnvironment.x", moved)],
+        [live("RunaiCompute.x"), live("RunaiEnvironment.x")],
+    )
+    computes, environments = MemoryProvider("RunaiCompute"), MemoryProvider()
+    environments.broken["replace RunaiEnvironment.x"] = ProviderError("no")
+    outcomes = run(plan, computes, environments)
+    assert statuses(outcomes) == {
+        "RunaiCompute.x": "skipped_dependency",
+        "RunaiEnvironment.x": "failed",
+    }
+    assert computes.calls == []
+    assert set(statuses(run(plan, computes, environments)).values()) == {"applied"}
 
 
 class Interrupting(Diary):
@@ -247,5 +320,5 @@ def test_a_failed_delete_stops_the_deletes_after_it() -> None:
 def test_a_defect_in_settling_does_not_swallow_outcomes(environments: MemoryProvider) -> None:
     environments.unsettled = KeyError("surprise")
     outcomes = run(plan_of([resource("RunaiEnvironment.a")]), environments)
-    assert statuses(outcomes) == {"RunaiEnvironment.a": "failed"}
+    assert statuses(outcomes) == {"RunaiEnvironment.a": "written"}
     assert "unexpected KeyError" in outcomes["RunaiEnvironment.a"].message

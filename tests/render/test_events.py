@@ -103,7 +103,9 @@ def test_an_apply() -> None:
     assert out.events[7]["diagnostic"] == {
         "severity": "error", "summary": "why", "detail": "do this", "address": two.address,
     }  # fmt: skip
-    assert out.events[8]["reconciler"] == {"applied": 1, "not_applied": 1, "refused": 3}
+    assert out.events[8]["reconciler"] == {
+        "applied": 1, "written": 0, "unknown": 0, "failed": 1, "not_sent": 0, "refused": 3,
+    }  # fmt: skip
 
 
 def test_errors_are_diagnostics() -> None:

@@ -64,9 +64,9 @@ def test_an_apply(plan: Plan) -> None:
     assert apply_line(done, 0) == "Apply complete! Resources: 2 added, 1 changed, 2 destroyed."
     partly = [replace(done[0], status=Status.FAILED), *done[1:]]
     text = apply_line(partly, 0)
-    assert text.startswith("Apply incomplete: 1 of 4 changes not applied. Resources:")
+    assert text.startswith("Apply incomplete: 3 of 4 changes applied, 1 failed. Resources:")
     text = apply_line(partly, 2)
-    assert text.startswith("Apply incomplete: 1 of 4 changes not applied, 2 refused. Resources:")
+    assert text.startswith("Apply incomplete: 3 of 4 changes applied, 1 failed, 2 refused. Res")
     assert apply_line(done, 1).startswith("Apply incomplete: 1 refused. Resources: 2 added")
 
 

@@ -8,7 +8,8 @@ asset's id, so that they are the same on a rerun.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, assert_never
 
@@ -64,14 +65,16 @@ class AssetWriter:
         body = self._mapping.create_body(desired.spec, mark, raw)
         try:
             uid = self._api.create(body)
-        except AmbiguousWriteError:
-            uid = self._find_created(desired, mark)
+        except AmbiguousWriteError as error:
+            with _looking(error):
+                uid = self._find_created(desired, mark)
             if uid is None:
                 raise
         except ConflictError as error:
             return self._take_created(desired, mark, error)
         else:
-            uid = uid or self._find_created(desired, mark)
+            with _looking(AmbiguousWriteError(f"{desired.name} was accepted")):
+                uid = uid or self._find_created(desired, mark)
         if uid is None:
             raise AmbiguousWriteError(
                 f"{desired.name} was accepted, but no such asset is to be seen",
@@ -123,7 +126,8 @@ class AssetWriter:
             ) from error
         except AmbiguousWriteError as error:
             for _ in self._wait.rounds():
-                found = self._get(uid)
+                with _looking(error):
+                    found = self._get(uid)
                 if found is None:
                     raise ConflictError(
                         f"the asset {uid} is not there any more", fix="run plan again"
@@ -172,7 +176,7 @@ class AssetWriter:
         try:
             self._rename(live, live.name, live.mark)
         except ProviderError as error:
-            raise ProviderError(
+            raise AmbiguousWriteError(
                 f"{failure.what}; and the old asset {live.uid} could not be renamed back: "
                 f"{error.what}",
                 fix="run apply again: it creates the new one and deletes the old one",
@@ -203,12 +207,30 @@ class AssetWriter:
             self._api.delete(live.uid)
         except NotFoundError:
             return live.uid
-        except AmbiguousWriteError:
+        except AmbiguousWriteError as error:
             for _ in self._wait.rounds():
-                if self._get(live.uid) is None:
+                with _looking(error):
+                    now = self._get(live.uid)
+                if now is None:
                     return live.uid
             raise
         return live.uid
+
+
+@contextmanager
+def _looking(lost: AmbiguousWriteError) -> Iterator[None]:
+    """A read after a write whose answer was lost: if that fails, too, the outcome is unknown.
+
+    The read's own error would say that nothing was written.
+    """
+    try:
+        yield
+    except ProviderError as error:
+        raise AmbiguousWriteError(
+            f"{lost.what}; looking for it failed: {error.what}",
+            where=lost.where,
+            fix="run plan again to see what is there",
+        ) from error
 
 
 def _check_still_ours(planned: LiveResource, now: LiveResource, deposed: str | None) -> None:

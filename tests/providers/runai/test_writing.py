@@ -83,6 +83,48 @@ def test_a_create_that_never_arrived_is_unknown_and_not_repeated(
         assert made.names() == []
 
 
+def blackout(made: World, method: str, fault: Fault) -> None:
+    """The next request of this method gets this fault, and nothing is answered after it."""
+    struck = []
+    made.proxy.clear()
+
+    def rule(number: int, met: str, path: str) -> Fault | None:
+        if met == method and "/token" not in path:
+            struck.append(number)
+            return fault
+        return Fault(Kind.RESET) if struck else None
+
+    made.proxy.rule = rule
+
+
+NO_ID = Fault(Kind.BODY, after=True, status=202, body={"code": 202, "message": "accepted"})
+
+
+@pytest.mark.parametrize(
+    ("method", "fault"),
+    [
+        *((method, Fault(Kind.RESET, after=done)) for method in WRITES for done in (True, False)),
+        ("POST", NO_ID),
+    ],
+)
+def test_a_lost_answer_and_then_an_outage_is_unknown(
+    tmp_path: Path, method: str, fault: Fault
+) -> None:
+    """The read that fails must not pass for the write's own end: it may have taken place."""
+    with world(tmp_path, patience=0.4) as made:
+        live = made.live(create(made, wanted("there")))
+        change = {"PUT": update_of(live, image="busybox:2"), "DELETE": delete_of(live)}.get(method)
+        if change is None:
+            resource = wanted("new")
+            (bound,) = made.environments.resolve([resource])
+            change = Change(resource.key, Action.CREATE, bound)
+        blackout(made, method, fault)
+        with pytest.raises(AmbiguousWriteError, match="looking for it failed") as caught:
+            write(made, change)
+        assert "run plan again" in caught.value.fix
+        assert made.proxy.count(method, "/asset/") == 1
+
+
 def test_a_lost_answer_and_a_late_object(tmp_path: Path) -> None:
     with world(tmp_path, Behaviour(visibility_lag=0.5)) as made:
         made.names()
@@ -264,7 +306,7 @@ def test_an_undo_that_fails_is_told(plain: World) -> None:
         return None if skip or not faults else faults.pop(0)
 
     plain.proxy.rule = rule
-    with pytest.raises(ProviderError, match="could not be renamed back") as caught:
+    with pytest.raises(AmbiguousWriteError, match="could not be renamed back") as caught:
         write(plain, replace_of(live))
     assert "run apply again" in caught.value.fix
 
