@@ -20,7 +20,7 @@ class GuardRules:
     """How much one apply may destroy: deletes and replacements together.
 
     More than `max_deletes` are refused, and so are more than `max_delete_percent` of the owned
-    objects once there are more than `free_deletes` of them, or all of them are to go.
+    objects once there are more than `free_deletes` of them, or nothing would be left.
     """
 
     max_deletes: int = 10
@@ -132,10 +132,7 @@ def _refuse_mass_destruction(plan: Plan, rules: GuardRules, approval: Approval) 
     ]
     count = len(destroys)
     if approval.deletes is None:
-        leftovers = sum(change.deposed is not None for change in plan.changes)
-        gone = sum(change.deposed is None for change in destroys)
-        everything = gone >= plan.owned - leftovers
-        reason = _too_many(count, plan.owned, rules, everything=everything)
+        reason = _too_many(count, plan.owned, rules, everything=_deletes_everything(plan, destroys))
     else:
         reason = _not_what_was_allowed(count, approval.deletes)
     if reason is None or not destroys:
@@ -159,6 +156,13 @@ def _not_what_was_allowed(count: int, allowed: int) -> str | None:
     return f"the plan destroys {objects} that no approval names, and {allowed} were allowed"
 
 
+def _deletes_everything(plan: Plan, destroys: Sequence[Change]) -> bool:
+    """Whether nothing that the stack owns now would be left, not even as a replacement."""
+    leftovers = sum(change.deposed is not None for change in plan.changes)
+    gone = sum(change.action is Action.DELETE and not change.deposed for change in destroys)
+    return gone > 0 and gone >= plan.owned - leftovers
+
+
 def _too_many(count: int, owned: int, rules: GuardRules, *, everything: bool) -> str | None:
     if count > rules.max_deletes:
         return (
@@ -169,7 +173,7 @@ def _too_many(count: int, owned: int, rules: GuardRules, *, everything: bool) ->
         return None
     limit = f"more than guards.max_delete_percent ({rules.max_delete_percent:g} %)"
     if everything:
-        return f"the plan destroys all that this stack owns ({count} of {owned}), {limit}"
+        return f"the plan deletes all that this stack owns, {limit}"
     if count > rules.free_deletes:
         return f"the plan destroys {count} of {owned} owned objects ({percent:.0f} %), {limit}"
     return None

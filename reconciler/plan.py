@@ -135,7 +135,7 @@ class Plan:
     """All changes, sorted for printing, and what was seen beside them.
 
     `owned` counts the live objects of this stack, `stated` the resources of the manifests,
-    `left_out` the addresses that were not chosen.
+    `restricted` says in words what was chosen, `left_out` counts the addresses that were not.
     `digest_read` is the digest of a plan that was read back from a file, which holds less of each
     object than a digest covers.
     """
@@ -147,6 +147,7 @@ class Plan:
     failures: tuple[ReadFailure, ...] = ()
     owned: int = 0
     stated: int = 0
+    restricted: tuple[str, ...] = ()
     left_out: int = 0
     warnings: tuple[str, ...] = ()
     digest_read: str = ""

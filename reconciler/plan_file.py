@@ -101,7 +101,7 @@ def read_plan_file(path: Path) -> SavedPlan:
         own["target_description"],
         own["commit"] or "",
         own["version"],
-        Selection(tuple(own["selection"]["only"]), tuple(own["selection"]["exclude"])),
+        _selection(own),
         _review(document, own["review"]),
         own["offline"],
     )
@@ -198,6 +198,7 @@ def _no_plan(path: Path, why: str) -> ReconcileError:
 
 
 def _plan(document: Mapping[str, Any], own: Mapping[str, Any]) -> Plan:
+    selection = _selection(own)
     return Plan(
         target=own["target"],
         stack=own["stack"],
@@ -217,9 +218,15 @@ def _plan(document: Mapping[str, Any], own: Mapping[str, Any]) -> Plan:
             for item in own["failures"]
         ),
         owned=own["owned"],
+        restricted=(str(selection),) if selection.given else (),
+        left_out=own["selection"]["left_out"],
         digest_read=own["digest"],
         warnings=tuple(own["warnings"]),
     )
+
+
+def _selection(own: Mapping[str, Any]) -> Selection:
+    return Selection(tuple(own["selection"]["only"]), tuple(own["selection"]["exclude"]))
 
 
 def _change(item: Mapping[str, Any], stack: str) -> Change:

@@ -130,6 +130,7 @@ class SelectionJson(TypedDict):
 
     only: list[str]
     exclude: list[str]
+    left_out: int
 
 
 @with_config(_STRICT)

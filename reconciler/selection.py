@@ -27,6 +27,11 @@ class Selection:
     exclude: tuple[str, ...] = ()
     approves: bool = True
 
+    def __str__(self) -> str:
+        """In words: `RunaiEnvironment.a, RunaiEnvironment.b without RunaiCompute.*`."""
+        without = f" without {', '.join(self.exclude)}" if self.exclude else ""
+        return f"{', '.join(self.only) or 'everything'}{without}"
+
     @property
     def given(self) -> bool:
         """Whether anything is chosen or left out at all."""
@@ -66,8 +71,12 @@ def narrow(plan: Plan, selection: Selection) -> Plan:
         for change in plan.changes
         if change.action is not Action.UNCHANGED and change.key not in keys
     }
+    needed = {key.address for change in chosen for key, _ in change.needs}
     failures = tuple(
-        replace(failure, addresses=tuple(a for a in failure.addresses if _named(a, selection)))
+        replace(
+            failure,
+            addresses=tuple(a for a in failure.addresses if a in needed or _named(a, selection)),
+        )
         for failure in plan.failures
         if _concerns(failure, chosen, selection)
     )
@@ -75,6 +84,7 @@ def narrow(plan: Plan, selection: Selection) -> Plan:
         plan,
         changes=tuple(_refuse_if_waiting(change, excluded) for change in kept),
         failures=failures,
+        restricted=(*plan.restricted, str(selection)) if selection.given else plan.restricted,
         left_out=plan.left_out + len(plan.changes) - len(kept),
     )
 
@@ -132,7 +142,8 @@ def called(plan: Plan, word: str) -> list[Change]:
     """
     exact = [change for change in plan.changes if word in (change.address, change.key.address)]
     found = exact or [change for change in plan.changes if _is_called(change, word)]
-    needed = {key for change in found if change.desired for key in change.desired.depends_on}
+    needed = {key for change in found for key in (*change.waits_for, *change.parts)}
+    needed -= {change.part_of for change in found}
     meant = [change for change in found if change.key not in needed]
     addresses = list(dict.fromkeys(change.key.address for change in meant))
     if len(addresses) > 1:

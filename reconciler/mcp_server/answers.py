@@ -15,7 +15,7 @@ from reconciler.mcp_server.fitting import Exact, Part
 from reconciler.mcp_server.naming import delimited
 from reconciler.plan import Action, Change, Plan
 from reconciler.render.explain import Explanation, explanation_document
-from reconciler.render.summary import apply_line, plan_line
+from reconciler.render.summary import apply_line, plan_line, restriction
 from reconciler.resource import LiveResource, Resource, redact
 
 MOST_CHANGES = 20
@@ -60,6 +60,8 @@ def plan_answer(plan: Plan, *, applicable: bool) -> dict[str, Any]:
         "unchanged": len(plan.changes) - len(wanted),
         "changes": Part([change_answer(change, plan) for change in wanted], MOST_CHANGES),
     }
+    if plan.restricted:
+        answer["restricted"] = restriction(plan)
     if plan.failures:
         answer["summary"] = (
             f"Incomplete, a system could not be read. Of the rest: {plan_line(plan)}"

@@ -11,7 +11,7 @@ from reconciler.errors import Problem
 from reconciler.plan import Action, Change, Plan
 from reconciler.render.escape import visible
 from reconciler.render.review_words import change_words
-from reconciler.render.summary import plan_details, plan_line
+from reconciler.render.summary import plan_details, plan_line, restriction
 from reconciler.render.text import VERBS, WANTED, Header
 from reconciler.review import Origin
 
@@ -52,7 +52,8 @@ def plan_annotations(plan: Plan, header: Header) -> Iterator[Annotation]:
         users = tuple(f"used by {user}" for user in change.used_by)
         yield _of_change("warning", change, header, (head, *users))
     place = f"{header.target}, stack {plan.stack}"
-    yield Annotation("notice", f"Plan for {place}", (plan_line(plan), *plan_details(plan, "")))
+    lines = (plan_line(plan), *plan_details(plan, ""), restriction(plan))
+    yield Annotation("notice", f"Plan for {place}", tuple(line for line in lines if line))
 
 
 def problem_annotations(problems: Iterable[Problem]) -> Iterator[Annotation]:

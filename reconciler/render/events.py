@@ -16,7 +16,7 @@ from reconciler.errors import ManifestError, Problem, ReconcileError
 from reconciler.plan import Action, Change, Plan
 from reconciler.render.escape import log_safe_json, printable
 from reconciler.render.progress import DOING, DONE
-from reconciler.render.summary import Counts, apply_line, count, count_ends, plan_line
+from reconciler.render.summary import Counts, apply_line, count, count_ends, plan_line, restriction
 
 UI_VERSION = "1.0"
 _ACTIONS = {
@@ -84,6 +84,7 @@ class EventStream:
             "digest": plan.digest(),
             "complete": plan.complete,
             "refused": len(plan.refused),
+            "restricted": restriction(plan) or None,
         }
         self._summary("plan", plan_line(plan), count(plan.changes), own)
 

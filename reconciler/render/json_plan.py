@@ -67,6 +67,7 @@ def plan_document(plan: Plan, header: Header, made_at: datetime, version: str) -
             "selection": {
                 "only": list(header.selection.only),
                 "exclude": list(header.selection.exclude),
+                "left_out": plan.left_out,
             },
             "review": _review(header.review),
             "owned": plan.owned,

@@ -23,7 +23,7 @@ from reconciler.render.review_words import (
     place_words,
     review_summary,
 )
-from reconciler.render.summary import alert_words, plan_details, plan_line
+from reconciler.render.summary import alert_words, plan_details, plan_line, restriction
 from reconciler.render.text import WANTED, Header
 from reconciler.review import Review
 
@@ -236,7 +236,8 @@ def _head(plan: Plan, header: Header) -> str:
 
 def _short_head(plan: Plan, header: Header, limit: int) -> str:
     """The summary line alone, where there is hardly any room."""
-    text = f"### Plan for {code(header.target)}\n\n**{plan_line(plan)}**\n"
+    part = f" {code(text)}" if (text := restriction(plan)) else ""
+    text = f"### Plan for {code(header.target)}\n\n**{plan_line(plan)}**{part}\n"
     return text if size(text) + _ROOM_FOR_LEFT_OUT < limit else ""
 
 

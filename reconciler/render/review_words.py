@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from reconciler.allowance import TRAILER
 from reconciler.plan import Action, Change, Plan
+from reconciler.render.summary import restriction
 from reconciler.review import Cause, Edit, Origin, Review
 
 
@@ -82,8 +83,8 @@ def _drift(cause: Cause, change: Change) -> str:
 
 
 def review_summary(plan: Plan, review: Review) -> list[str]:
-    """The lines below the plan's summary: origins, what is new since the review, a trailer."""
-    lines = []
+    """The lines below the summary: restriction, origins, news since the review, a trailer."""
+    lines = [text] if (text := restriction(plan)) else []
     if review.since and not review.note:
         lines.append(f"{origins(review)} (since {review.since}).")
     if review.reviewed:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from reconciler.plan import Plan
 from reconciler.render.escape import printable
-from reconciler.render.summary import count, plan_line
+from reconciler.render.summary import count, plan_line, restriction
 from reconciler.render.text import Header
 
 
@@ -27,6 +27,7 @@ def plan_outputs(plan: Plan, header: Header) -> dict[str, str]:
         "target": plan.target,
         "stack": plan.stack,
         "summary": plan_line(plan),
+        "restricted": restriction(plan),
     }
 
 

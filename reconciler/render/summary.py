@@ -7,6 +7,7 @@ from reconciler.apply import Outcome, Status
 from reconciler.plan import Action, Change, Plan, RefusalKind
 
 NO_CHANGES = "No changes. Your infrastructure matches the configuration."
+NO_CHANGES_IN_PART = "No changes. What was looked at matches the configuration."
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +53,20 @@ _COUNTED: dict[Action, tuple[str, ...]] = {
 def plan_line(plan: Plan) -> str:
     """`Plan: 2 to add, 1 to change, 0 to destroy.` or the line that says there is nothing to do."""
     if plan.complete and not plan.pending and not plan.refused:
-        return NO_CHANGES
+        return NO_CHANGES_IN_PART if plan.restricted else NO_CHANGES
     counts = count(plan.changes)
     imports = f"{counts.imports} to import, " if counts.imports else ""
     return (
         f"Plan: {imports}{counts.adds} to add, {counts.changes} to change, "
         f"{counts.destroys} to destroy."
     )
+
+
+def restriction(plan: Plan) -> str:
+    """What the plan was restricted to, with the patterns as they were given; empty if nothing."""
+    if not plan.restricted:
+        return ""
+    return f"Restricted to {', and of that '.join(plan.restricted)}; {plan.left_out} not looked at."
 
 
 def plan_details(plan: Plan, place: str = " (see above)") -> list[str]:

@@ -9,7 +9,7 @@ from reconciler.plan import Action, Change, Plan, ReadFailure
 from reconciler.render.escape import literal, literal_name, log_safe, printable
 from reconciler.render.review_words import change_words, notices, place_words, review_summary
 from reconciler.render.style import Style
-from reconciler.render.summary import NO_CHANGES, plan_details, plan_line
+from reconciler.render.summary import plan_details, plan_line
 from reconciler.resource import SENSITIVE, Secret, Spec
 from reconciler.review import Review
 from reconciler.selection import Selection
@@ -68,7 +68,7 @@ def render_plan(plan: Plan, header: Header, style: Style) -> str:
     blocks.append(
         "\n".join(
             [
-                style.paint(line, "bold", "green" if line == NO_CHANGES else "bold"),
+                style.paint(line, "bold", "green" if line.startswith("No changes.") else "bold"),
                 *plan_details(plan),
                 *(printable(line) for line in review_summary(plan, header.review)),
             ]

@@ -88,30 +88,31 @@ def test_an_address_named_in_full_is_approved_and_not_counted() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 2])
-@pytest.mark.parametrize("replaced", [False, True])
-def test_the_free_deletes_never_are_all_that_a_stack_owns(count: int, replaced: bool) -> None:
-    there = orphans(count)
-    moved = [resource(f"RunaiEnvironment.e{n:03}", {"scope": "cluster"}) for n in range(count)]
-    stated = moved if replaced else [KEEP]
-    plan = plan_of(stated, there)
+def test_the_free_deletes_never_are_all_that_a_stack_owns(count: int) -> None:
+    plan = plan_of([KEEP], orphans(count))  # what is created is none of what it owns
     assert refused(guard(plan, RULES, NOTHING)) == count
     assert refused(guard(plan, GuardRules(free_deletes=1000), NOTHING)) == count
     assert refused(guard(plan, RULES, Approval(deletes=count))) == 0
     names = frozenset(change.address for change in plan.changes if change.destroys)
     assert refused(guard(plan, RULES, Approval(names))) == 0
+    assert refused(guard(plan, RULES, Approval(deletions=names))) == 0
     assert refused(guard(plan, GuardRules(max_delete_percent=100), NOTHING)) == 0
-    one_more = (
-        plan_of([*stated, KEEP], [*there, KEPT]) if replaced else plan_of([KEEP], [*there, KEPT])
-    )
-    assert refused(guard(one_more, RULES, NOTHING)) == 0
+    assert refused(guard(plan_of([KEEP], [*orphans(count), KEPT]), RULES, NOTHING)) == 0
+
+
+def test_a_replacement_leaves_something() -> None:
+    moved = [resource(f"RunaiEnvironment.e{n:03}", {"scope": "cluster"}) for n in range(2)]
+    assert refused(guard(plan_of(moved, orphans(2)), RULES, NOTHING)) == 0
+    assert refused(guard(plan_of(moved[:1], orphans(2)), RULES, NOTHING)) == 0
+    assert refused(guard(plan_of(moved, orphans(3)), RULES, NOTHING)) == 3
 
 
 def test_a_leftover_is_nothing_that_a_stack_would_miss() -> None:
     leftover = live("RunaiEnvironment.keep", {"name": "x"}, uid="old", mark={"deposed": "0a1b2c"})
-    assert refused(guard(plan_of([KEEP], [leftover]), RULES, NOTHING)) == 1
+    assert refused(guard(plan_of([KEEP], [leftover]), RULES, NOTHING)) == 0
     assert refused(guard(plan_of([KEEP], [KEPT, leftover]), RULES, NOTHING)) == 0
-    last = plan_of([resource("RunaiEnvironment.keep", {"scope": "cluster"})], [KEPT, leftover])
-    assert refused(guard(last, RULES, NOTHING)) == 2
+    other = resource("RunaiEnvironment.other")
+    assert refused(guard(plan_of([other], [KEPT, leftover]), RULES, NOTHING)) == 2
 
 
 def test_an_empty_manifest_set_never_prunes() -> None:

@@ -3,7 +3,8 @@ import pytest
 from reconciler.errors import ConfigError
 from reconciler.guard import refuse_dependents
 from reconciler.plan import Plan, ReadFailure
-from reconciler.selection import Selection, apply_selection, called, exact_addresses
+from reconciler.resource import ResourceKey
+from reconciler.selection import Selection, apply_selection, called, exact_addresses, narrow
 from tests.core.builders import actions, live, plan_of, resource
 
 
@@ -185,3 +186,68 @@ def test_what_an_id_means_may_be_what_could_not_be_read() -> None:
             item.addresses for item in apply_selection(plan, Selection(only=(word,))).failures
         ] == [unread]
     assert not apply_selection(plan, Selection(only=("RunaiEnvironment.a",))).failures
+
+
+WHOLE, PART = "RunaiEnvironment.x", "RunaiCompute.x"
+
+
+def one_manifest(*, stated: bool = True, changed: str = PART) -> Plan:
+    """A manifest of two objects, one of which differs, or that is gone; and another one."""
+    spec = {address: {"image": "b"} if address == changed else {} for address in (WHOLE, PART)}
+    both = [
+        resource(PART, spec[PART], part_of=ResourceKey("RunaiEnvironment", "x")),
+        resource(WHOLE, spec[WHOLE]),
+    ]
+    return plan_of(
+        [*(both if stated else ()), resource("RunaiEnvironment.other", {"image": "b"})],
+        [live(PART), live(WHOLE), live("RunaiEnvironment.other")],
+    )
+
+
+@pytest.mark.parametrize("word", [WHOLE, PART, "x", "*.x", "*Environment.x"])
+@pytest.mark.parametrize("stated", [True, False])
+def test_what_one_manifest_states_is_chosen_together(word: str, stated: bool) -> None:
+    for changed in (WHOLE, PART):
+        chosen = apply_selection(one_manifest(stated=stated, changed=changed), Selection((word,)))
+        assert set(actions(chosen)) == {WHOLE, PART}
+        assert chosen.pending
+        assert chosen.left_out == 1
+
+
+def test_half_of_a_manifest_is_not_applied() -> None:
+    for stated in (True, False):
+        for left, excluded in ((WHOLE, PART), (PART, WHOLE)):
+            plan = one_manifest(stated=stated, changed=left)
+            chosen = apply_selection(plan, Selection(exclude=(excluded,)))
+            blocked = not stated  # or the excluded one needs no change
+            assert actions(chosen)[left].startswith("blocked") == blocked
+            assert chosen.left_out == 1
+    both = apply_selection(one_manifest(stated=False), Selection((WHOLE,), (PART,)))
+    assert actions(both) == {WHOLE: "blocked delete"}
+    assert both.refused[0].refusal is not None
+    assert "is stated together with RunaiCompute.x, which was excluded" in (
+        both.refused[0].refusal.reason
+    )
+
+
+def test_a_unit_of_which_a_part_could_not_be_read_is_not_applied_in_part() -> None:
+    failure = ReadFailure("Run:ai control plane", ("RunaiCompute",), "403", "ask")
+    whole = ResourceKey("RunaiEnvironment", "x")
+    plan = plan_of(
+        [resource(PART, part_of=whole), resource(WHOLE, {"image": "b"})],
+        [live(WHOLE)],
+        [failure],
+    )
+    chosen = apply_selection(plan, Selection((WHOLE,)))
+    assert not chosen.complete
+    assert actions(refuse_dependents(chosen)) == {WHOLE: "blocked update"}
+
+
+def test_a_selection_is_told_with_what_it_leaves_out(plan: Plan) -> None:
+    assert plan.restricted == ()
+    first = narrow(plan, Selection(("RunaiEnvironment.*",), ("*.uses-it",)))
+    assert first.restricted == ("RunaiEnvironment.* without *.uses-it",)
+    assert first.left_out == 2
+    second = narrow(first, Selection(exclude=("*.alone",)))
+    assert second.restricted == (*first.restricted, "everything without *.alone")
+    assert second.left_out == 3

@@ -86,8 +86,7 @@ def test_too_many() -> None:
     some = guarded([KEEP], [live("RunaiEnvironment.keep"), *there])
     assert {item[1:] for item in refusals(some)} == {(BLOCKED, percent, fix)}
     everything = (
-        "the plan destroys all that this stack owns (3 of 3), more than "
-        "guards.max_delete_percent (30 %)"
+        "the plan deletes all that this stack owns, more than guards.max_delete_percent (30 %)"
     )
     assert {item[2] for item in refusals(guarded([KEEP], there))} == {everything}
     wrong = refusals(guarded([KEEP], there, Approval(deletes=2)))

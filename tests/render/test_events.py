@@ -71,7 +71,10 @@ def test_a_plan() -> None:
         "add": 2, "change": 1, "import": 2, "remove": 2, "operation": "plan",
     }  # fmt: skip
     own = events[-1]["reconciler"]
-    assert own == {"target": "test", "digest": plan.digest(), "complete": False, "refused": 1}
+    assert own == {
+        "target": "test", "digest": plan.digest(), "complete": False, "refused": 1,
+        "restricted": None,
+    }  # fmt: skip
     assert "canary" not in "".join(out.lines)
 
 

@@ -53,6 +53,7 @@ def test_what_a_workflow_decides_by() -> None:
         "target": "test",
         "stack": "ml",
         "summary": "Plan: 2 to add, 1 to change, 2 to destroy.",
+        "restricted": "",
     }
     assert plan_outputs(plan, Header("test", offline=True))["applyable"] == "false"
     unread = plan_of([], [], [ReadFailure("Docker engine", (), "no", "")])
