@@ -46,7 +46,10 @@ class AssetProvider(Provider):
         self._rules = rules
 
     def resolve(self, resources: Sequence[Resource]) -> Sequence[Resource]:
-        """Ids in place of names; what equals a default of this server is left out."""
+        """Ids in place of names; what equals a default of this server is left out.
+
+        A field that this server does not have is an error of the manifest.
+        """
         if not resources:
             return ()
         bound = self._directory.bind(resources)
@@ -66,7 +69,7 @@ class AssetProvider(Provider):
     def usage(self, live: Sequence[LiveResource]) -> Mapping[str, tuple[str, ...]]:
         """What uses these assets, from one list with usage information."""
         wanted = {item.uid for item in live}
-        found = self._reader.entries_by_uid(usage_info=True)
+        found = self._reader.entries_by_uid(usageInfo=True)
         try:
             return {
                 uid: tuple(_users(entry.get("usedBy") or {}))

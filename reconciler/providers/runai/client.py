@@ -22,8 +22,9 @@ import re
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote_plus, unquote, urlsplit
 
 import urllib3
 
@@ -39,6 +40,16 @@ from reconciler.providers.runai.faults import (
     not_json,
     unexpected,
 )
+from reconciler.providers.runai.login import (
+    WAYS,
+    Issued,
+    Refused,
+    Way,
+    is_wrong_client,
+    no_way,
+    read_token,
+    wrong_client,
+)
 from reconciler.providers.runai.quoting import without_secrets
 from reconciler.providers.runai.token import seconds_left
 
@@ -47,7 +58,6 @@ log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
 _SDK = sdk.load()
 _ApiClient: Any = _SDK.ApiClient
-_LOGIN = Call("POST", "/api/v1/token", changes=False)
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 _MARGIN = 60.0
 """Seconds before its end at which a token is renewed, or a tenth of its life if that is less."""
@@ -56,11 +66,20 @@ _WHOLE_ANSWER = 10
 _CHUNK = 1 << 18
 
 
+class _WrongClientError(Exception):
+    """The server does not know this id and secret: it would not in another way, either."""
+
+    def __init__(self, refused: Refused) -> None:
+        super().__init__()
+        self.refused = refused
+
+
 class Client(_ApiClient):  # type: ignore[misc]  # the SDK has no usable types
     """A logged-in client. Every call raises `ProviderError`; safe to use from several threads."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self.way: Way | None = None
         self._token = ""
         self._logins = 0
         self._login_lock = threading.Lock()
@@ -74,41 +93,61 @@ class Client(_ApiClient):  # type: ignore[misc]  # the SDK has no usable types
         bearer = self._connection.credentials.token
         if bearer is not None:
             return _check_token(bearer.get_secret_value().strip())
-        token = _check_token(self._reading(self._request_token))
-        left = seconds_left(token, time.time())
+        issued = self._request_token()
+        token = _check_token(issued.token)
+        left = issued.seconds or seconds_left(token, time.time())
         self._renew_at = None
         if left is not None:
             self._renew_at = time.monotonic() + left - min(_MARGIN, left / 10)
         return token
 
-    def _request_token(self) -> str:
+    def _request_token(self) -> Issued:
+        """Log in by the way that worked before, or by the first one that this server accepts."""
+        ways = sorted(WAYS, key=lambda way: way != self.way)
+        refused: list[Refused] = []
+        try:
+            for way in ways:
+                issued = self._reading(partial(self._log_in, way))
+                if isinstance(issued, Issued):
+                    self.way = way
+                    return issued
+                refused.append(issued)
+        except _WrongClientError as error:
+            raise self._clean(wrong_client([*refused, error.refused])) from None
+        raise self._clean(no_way(refused, self._connection.base_url))
+
+    def _log_in(self, way: Way) -> Issued | Refused:
         """One login. Neither the secret nor the token is ever part of an error."""
-        body = {
-            "grantType": "app_token",
-            "AppId": self.configuration.client_id,
-            "AppSecret": self.configuration.client_secret,
-        }
-        headers = {"Accept": "application/json", "Content-Type": "application/json"}
-        url = self.configuration.runai_base_url + _LOGIN.path
+        call = Call("POST", way.path, changes=False)
+        configuration = self.configuration
+        fields = way.fields(configuration.client_id or "", configuration.client_secret or "")
+        kind = "application/x-www-form-urlencoded" if way.is_form else "application/json"
+        headers = {"Accept": "application/json", "Content-Type": kind}
+        url = configuration.runai_base_url + way.path
+        body = None if way.is_form else json.dumps(fields)
+        form = list(fields.items()) if way.is_form else None
         answer: Any = None
         try:
-            answer = self._exchange("POST", url, headers, json.dumps(body))
+            answer = self._exchange("POST", url, headers, body, form)
             data = self.response_deserialize(answer, {"200": dict}).data
         except _SDK.ApiException as error:
-            if error.status in (400, 401, 403):
-                raise AccessError(
-                    f"the control plane refused the login with {error.status}",
-                    fix="check client_id and client_secret of the target",
-                ) from None
-            raise self._clean(from_answer(error, _LOGIN)) from None
+            return self._refusal(way, call, error)
         except urllib3.exceptions.HTTPError as error:
-            raise from_transport(error, _LOGIN) from error
+            raise from_transport(error, call) from error
         except (ValueError, LookupError):
-            raise not_json(_LOGIN, None, _content_type(answer)) from None
-        token = data.get("accessToken") if isinstance(data, dict) else None
-        if not isinstance(token, str) or not token:
-            raise unexpected(_LOGIN.path, "an accessToken")
-        return token
+            return Refused(way, 0, _words(not_json(call, answer.data, _content_type(answer))))
+        issued = read_token(data)
+        return issued or Refused(way, 0, _words(unexpected(call.path, "an access token")))
+
+    def _refusal(self, way: Way, call: Call, error: Any) -> Refused:
+        """What an answer without success says of a way. Raises if it says something of all ways."""
+        status, fault = int(error.status or 0), from_answer(error, call)
+        if status == 0 or (isinstance(fault, BusyError) and status != 501):
+            raise self._clean(fault) from None
+        refused = Refused(way, 0 if 300 <= status < 400 else status, _words(fault))
+        if is_wrong_client(status, error.data):
+            raise _WrongClientError(refused)
+        return refused
 
     def call_api(  # noqa: PLR0913, PLR0917  (the SDK's own signature)
         self,
@@ -123,24 +162,27 @@ class Client(_ApiClient):  # type: ignore[misc]  # the SDK has no usable types
         """One request of an API class, with everything that the SDK leaves out.
 
         A read is repeated when the server is busy; a write never is, except after a 401, which
-        says that nothing was done.
+        says that nothing was done: then there is a new login, or two if the first is refused.
         """
         call = Call(method, resource_path, changes=method != "GET")
         query = [item for item in query_params or () if item[1] is not None]
+        headers = {"Accept": "application/json", **(header_params or {})}
 
         def send() -> Any:
             request = self.param_serialize(
-                method, resource_path, None, query, dict(header_params or {}), body, post_params
+                method, resource_path, None, query, headers, body, post_params
             )
             return self._send(call, request)
 
         def attempt() -> Any:
-            login = self._fresh_login()
-            try:
-                return send()
-            except UnauthorizedError:
-                if not self._log_in_again(login):
-                    raise
+            for pause in (0.0, self._connection.first_pause):
+                login = self._fresh_login()
+                try:
+                    return send()
+                except UnauthorizedError:
+                    time.sleep(pause)  # a token that was just issued may be known a little later
+                    if not self._log_in_again(login):
+                        raise
             return send()
 
         return attempt() if call.changes else self._reading(attempt)
@@ -155,8 +197,9 @@ class Client(_ApiClient):  # type: ignore[misc]  # the SDK has no usable types
     def _clean(self, error: ProviderError) -> ProviderError:
         """Without what says who we are, in case the server quoted that."""
         credentials = self._connection.credentials
-        secrets = [item for item in (credentials.client_secret, credentials.token) if item]
-        return without_secrets(error, [self._token, *(item.get_secret_value() for item in secrets)])
+        stated = [item for item in (credentials.client_secret, credentials.token) if item]
+        secrets = [self._token, *(item.get_secret_value() for item in stated)]
+        return without_secrets(error, [*secrets, *map(quote_plus, secrets)])
 
     def _ask(self, call: Call, request: Any) -> Any:
         method, url, headers, text, _ = request
@@ -175,13 +218,20 @@ class Client(_ApiClient):  # type: ignore[misc]  # the SDK has no usable types
             raise unexpected(call.path, f"status 200: it was {result.status_code}")
         return result
 
-    def _exchange(self, method: str, url: str, headers: Any, body: str | None) -> Any:
+    def _exchange(
+        self, method: str, url: str, headers: Any, body: str | None, form: Any = None
+    ) -> Any:
         """Send, and read the whole answer within the time limits (hazard 3)."""
         limit = self._connection.timeout
         begin = time.monotonic()
         deadline = begin + _WHOLE_ANSWER * limit
         answer = self.rest_client.request(
-            method, url, headers=headers, body=body, _request_timeout=(limit, limit)
+            method,
+            url,
+            headers=headers,
+            body=body,
+            post_params=form,
+            _request_timeout=(limit, limit),
         )
         chunks: list[bytes] = []
         while chunk := answer.response.read1(_CHUNK):  # what is there: `read` waits for all of it
@@ -242,6 +292,11 @@ def _check_token(token: str) -> str:
             fix="check `token` of the target; it may have been cut or quoted wrongly",
         )
     return token
+
+
+def _words(fault: ProviderError) -> str:
+    """What was answered, without to what."""
+    return fault.what[fault.what.index("was answered") :]
 
 
 def _content_type(answer: Any) -> str | None:

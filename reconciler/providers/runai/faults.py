@@ -171,6 +171,9 @@ def _what_was_said(error: Any) -> str:
         details = f" ({data['details']})" if data.get("details") else ""
         text = " ".join(f"{data['message']}{details}".split())
         return f": {text[:1000]}"
+    if isinstance(data, dict) and data.get("error"):  # the form of OAuth 2.0
+        more = f" ({data['error_description']})" if data.get("error_description") else ""
+        return ": " + " ".join(f"{data['error']}{more}".split())[:1000]
     text = " ".join(re.sub(r"<[^>]*>", " ", str(error.body or "")).split())
     return f": {text[:_SNIPPET]}" if text else f" {error.reason or ''}".rstrip()
 

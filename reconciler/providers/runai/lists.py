@@ -35,3 +35,11 @@ def check_whole(data: Mapping[str, Any], count: int, path: str) -> None:
             raise unexpected(path, f"the whole list: {count} of {value} entries")
         if _ABOUT_PAGES.fullmatch(name) and isinstance(value, dict):
             check_whole(value, count, path)
+
+
+def is_deleted(entry: Any) -> bool:
+    """Whether an entry only says that something was there (`deletedAt`, since 2.21)."""
+    if not isinstance(entry, Mapping):
+        return False
+    meta = entry.get("meta")
+    return bool((meta if isinstance(meta, Mapping) else entry).get("deletedAt"))

@@ -33,6 +33,8 @@ def _read_variable(entry: Mapping[str, Any]) -> tuple[str, Any]:
         canonical["credential"] = present(
             as_mapping(source), ("assetId", "asset_id"), ("key", "key")
         )
+    if source := entry.get("secret"):  # up to 2.19; no manifest can state it, so it has to differ
+        canonical["secret"] = present(as_mapping(source), ("name", "name"), ("key", "key"))
     if source := entry.get("configMap"):
         canonical["config_map"] = present(as_mapping(source), ("name", "name"), ("key", "key"))
     if (source := entry.get("podFieldRef")) and (path := as_mapping(source).get("path")):

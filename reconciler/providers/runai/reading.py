@@ -2,8 +2,9 @@
 
 The list has no filter, so that objects of ours are seen in scopes that no manifest mentions any
 more. Where a server refuses that, the tenant and each cluster with all that is below it are listed
-instead, and scope by scope where that is refused, too. A refusal there is an error: what cannot be
-read is never taken for absent.
+instead; and scope by scope where that is refused, too, or where the server may be too old to know
+`includeDescendants`: it would ignore it and show the cluster's own assets alone. A refusal there is
+an error: what cannot be read is never taken for absent.
 """
 
 import logging
@@ -14,22 +15,25 @@ from reconciler.errors import AccessError
 from reconciler.providers.runai.asset_api import AssetApi
 from reconciler.providers.runai.faults import RejectedError, unexpected
 from reconciler.providers.runai.mapping import SCOPE_IDS, AssetMapping, write_scope_id
+from reconciler.providers.runai.server import LIST_BELOW, Server
 from reconciler.providers.runai.units import Unit, UnitLists
 from reconciler.resource import LiveResource
 
 log = logging.getLogger(__name__)
 
 Entry = Mapping[str, Any]
-_FILTERS = {"cluster": "cluster_id", "department": "department_id", "project": "project_id"}
 
 
 class AssetReader:
     """Lists the assets of one kind. Every method raises `ProviderError`."""
 
-    def __init__(self, api: AssetApi, mapping: AssetMapping, units: UnitLists) -> None:
+    def __init__(
+        self, api: AssetApi, mapping: AssetMapping, units: UnitLists, server: Server
+    ) -> None:
         self._api = api
         self._mapping = mapping
         self._units = units
+        self._server = server
 
     def read(self) -> list[LiveResource]:
         """Every asset that may concern us: no built-in ones, none of a scope we do not know."""
@@ -65,15 +69,17 @@ class AssetReader:
 
     def _below(self, cluster: Unit, options: Mapping[str, Any]) -> list[Entry]:
         """The assets of a cluster, and of every department and project in it."""
-        try:
-            return list(self._api.list(cluster_id=cluster.id, include_descendants=True, **options))
-        except RejectedError as error:
-            log.info("a list with descendants was refused, reading each: %s", error.what)
+        if self._server.has(LIST_BELOW[self._api.word]):
+            try:
+                filters: dict[str, Any] = {"clusterId": cluster.id, "includeDescendants": True}
+                return list(self._api.list(**filters, **options))
+            except RejectedError as error:
+                log.info("a list with descendants was refused, reading each: %s", error.what)
         found: list[Entry] = []
         for scope in SCOPE_IDS:
             for unit in self._units.of_scope(scope):
                 if unit.cluster_id == cluster.id:
-                    filters = {_FILTERS[scope]: write_scope_id(scope, unit.id)}
+                    filters = {SCOPE_IDS[scope]: write_scope_id(scope, unit.id)}
                     found += self._api.list(scope=scope, **filters, **options)
         return found
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from reconciler.errors import ManifestError, Problem
+from reconciler.providers.runai.server import Server, missing_fields, unknown_version
 from reconciler.providers.runai.units import CredentialAsset, Unit, UnitLists
 from reconciler.resource import Resource
 from reconciler.wording import nearest
@@ -31,17 +32,24 @@ class _UnresolvedError(Exception):
 class ScopeDirectory:
     """Finds what manifests name; safe to use from several threads."""
 
-    def __init__(self, units: UnitLists) -> None:
+    def __init__(self, units: UnitLists, server: Server) -> None:
         self._units = units
+        self._server = server
 
     def bind(self, resources: Sequence[Resource]) -> list[Resource]:
-        """The resources with ids in place of names. Raises `ManifestError`, `ProviderError`."""
+        """The resources with ids in place of names. Raises `ManifestError`, `ProviderError`.
+
+        A field that the server does not have is a problem; one that it may not have is warned of,
+        once.
+        """
         problems: list[Problem] = []
         found: dict[tuple[str, str | None], str | _UnresolvedError] = {}
-        bound = []
+        bound: list[Resource] = []
+        doubt = ""
         for resource in resources:
             scope, wanted = resource.spec["scope"], resource.spec.get("scope_id")
             spec = dict(resource.spec)
+            problems += missing_fields(resource, self._server)
             if scope != "tenant":
                 if (scope, wanted) not in found:
                     found[scope, wanted] = self._try_find(scope, wanted)
@@ -52,7 +60,10 @@ class ScopeDirectory:
                 spec["scope_id"] = answer
             if variables := spec.get("environment_variables"):
                 spec["environment_variables"] = self._bind(resource, spec, variables, problems)
-            bound.append(replace(resource, spec=spec))
+            warnings = resource.warnings
+            if not doubt and (doubt := unknown_version(resource, self._server)):
+                warnings = (*warnings, doubt)
+            bound.append(replace(resource, spec=spec, warnings=warnings))
         if problems:
             raise ManifestError(problems)
         return bound

@@ -19,6 +19,7 @@ from reconciler.providers.runai.mapping import AssetMapping
 from reconciler.providers.runai.patience import Patience
 from reconciler.providers.runai.reading import AssetReader
 from reconciler.providers.runai.scopes import ScopeDirectory
+from reconciler.providers.runai.server import Server
 from reconciler.providers.runai.settling import Rules
 from reconciler.providers.runai.units import UnitLists
 from reconciler.providers.runai.writing import AssetWriter
@@ -37,8 +38,9 @@ class RunaiSystem:
     ) -> None:
         self._origin = origin
         self._units = UnitLists(login)
+        self._server = Server(login, self._units)
         self._defaults = target.runai.server_defaults if target.runai else {}
-        directory = ScopeDirectory(self._units)
+        directory = ScopeDirectory(self._units, self._server)
         self.providers: tuple[Provider, ...] = tuple(
             self._provider(kind, login, directory, target) for kind in KINDS
         )
@@ -48,7 +50,7 @@ class RunaiSystem:
     ) -> Provider:
         name, api = kind.traits.name, AssetApi(kind, login)
         mapping = AssetMapping(name, kind.fields, self._defaults.get(name, {}), self._commit)
-        reader = AssetReader(api, mapping, self._units)
+        reader = AssetReader(api, mapping, self._units, self._server)
         rules = Rules(target.stack, kind.traits, Patience(target.timeout))
         writer = AssetWriter(api, mapping, reader, rules)
         return AssetProvider(reader, writer, mapping, directory, rules)

@@ -29,6 +29,7 @@ _VARIABLE = _shape(
     "exclude",
     "description",
     credential=_shape("assetId", "key"),
+    secret=_shape("name", "key"),
     configMap=_shape("name", "key"),
     podFieldRef=_shape("path"),
 )

@@ -4,24 +4,36 @@ Each list is read at most once, when it is first needed. Projects and department
 a `next` that does not advance is an error, not an endless loop.
 """
 
+import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
-from reconciler.providers.runai import sdk
-from reconciler.providers.runai.faults import unexpected
-from reconciler.providers.runai.lists import check_whole, whole_list
+from reconciler.errors import AccessError
+from reconciler.providers.runai.faults import (
+    NotFoundError,
+    RejectedError,
+    UnauthorizedError,
+    unexpected,
+)
+from reconciler.providers.runai.lists import check_whole, is_deleted, whole_list
+
+log = logging.getLogger(__name__)
 
 _PAGE = 500
 _Value = TypeVar("_Value")
 
 
 class Unit(NamedTuple):
-    """A cluster, department or project. `cluster_id` is the cluster it is in (itself for one)."""
+    """A cluster, department or project. `cluster_id` is the cluster it is in (itself for one).
+
+    `version` is what a cluster says of itself, empty if it says nothing.
+    """
 
     id: str
     name: str
     cluster_id: str
+    version: str = ""
 
 
 class CredentialAsset(NamedTuple):
@@ -38,10 +50,10 @@ class UnitLists:
 
     def __init__(self, login: Callable[[], Any]) -> None:
         self._login = login
-        self.clusters = _Once(self._read_clusters)
-        self.departments = _Once(lambda: self._read_pages("departments"))
-        self.projects = _Once(lambda: self._read_pages("projects"))
-        self.credentials = _Once(self._read_credentials)
+        self.clusters = once(self._read_clusters)
+        self.departments = once(lambda: self._read_pages("departments"))
+        self.projects = once(lambda: self._read_pages("projects"))
+        self.credentials = once(self._read_credentials)
 
     def of_scope(self, scope: str) -> Sequence[Unit]:
         """The units of a scope other than the tenant."""
@@ -53,18 +65,32 @@ class UnitLists:
         return lists[scope]()
 
     def _read_clusters(self) -> Sequence[Unit]:
-        path = "/api/v1/clusters"
-        data = sdk.load().ClustersApi(self._login()).get_clusters(verbosity="metadata").data
-        if not isinstance(data, list):
-            raise unexpected(path, "a list of clusters")
-        return [_unit(item, "uuid", "uuid", path) for item in data]
+        """The clusters, or as much of them as an account without a right on clusters may see.
+
+        The second list is known since 2.24. The Department administrator of 2.25 and later may
+        read no other.
+        """
+        try:
+            return self._read_array("/api/v1/clusters", ("verbosity", "metadata"))
+        except UnauthorizedError:
+            raise
+        except AccessError as refusal:
+            try:
+                return self._read_array("/api/v1/clusters/minimal", ("limit", _PAGE))
+            except (AccessError, NotFoundError, RejectedError) as error:
+                log.info("there is no short list of clusters: %s", error.what)
+                raise refusal from None
+
+    def _read_array(self, path: str, option: tuple[str, Any]) -> Sequence[Unit]:
+        data = self._get(path, option)
+        if not isinstance(data, list) or len(data) >= _PAGE:
+            raise unexpected(path, "a list of clusters, all of them")
+        return [_unit(item, "uuid", "uuid", path) for item in data if not is_deleted(item)]
 
     def _read_pages(self, word: str) -> Sequence[Unit]:
         path, units, offset = f"/api/v1/org-unit/{word}", list[Unit](), 0
-        api = {"projects": "ProjectsApi", "departments": "DepartmentsApi"}[word]
-        read = getattr(getattr(sdk.load(), api)(self._login()), f"get_{word}")
         while True:
-            data = read(offset=offset, limit=_PAGE).data
+            data = self._get(path, ("offset", offset), ("limit", _PAGE))
             items = data.get(word) if isinstance(data, dict) else None
             if not isinstance(items, list):
                 raise unexpected(path, f"a list of {word}")
@@ -79,29 +105,31 @@ class UnitLists:
 
     def _read_credentials(self) -> Sequence[CredentialAsset]:
         path = "/api/v1/asset/credentials"
-        data = sdk.load().CredentialsApi(self._login()).list_credentials_assets().data
-        return [_credential(entry, path) for entry in whole_list(data, path)]
+        entries = whole_list(self._get(path), path)
+        return [_credential(entry, path) for entry in entries if not is_deleted(entry)]
+
+    def _get(self, path: str, *query: tuple[str, Any]) -> Any:
+        return self._login().call_api("GET", path, list(query)).data
 
 
-class _Once(Generic[_Value]):
-    """A function without arguments that is called until it succeeds once, by one thread."""
+def once(function: Callable[[], _Value]) -> Callable[[], _Value]:
+    """The function, called until it succeeds once, by one thread at a time."""
+    lock, values = threading.Lock(), list[_Value]()
 
-    def __init__(self, function: Callable[[], _Value]) -> None:
-        self._function = function
-        self._lock = threading.Lock()
-        self._values: list[_Value] = []
+    def call() -> _Value:
+        with lock:
+            if not values:
+                values.append(function())
+            return values[0]
 
-    def __call__(self) -> _Value:
-        with self._lock:
-            if not self._values:
-                self._values.append(self._function())
-            return self._values[0]
+    return call
 
 
 def _unit(item: Any, id_name: str, cluster_name: str, path: str) -> Unit:
     if not isinstance(item, dict) or not item.get(id_name) or not item.get("name"):
         raise unexpected(path, f"the {id_name} and name of each entry")
-    return Unit(str(item[id_name]), str(item["name"]), str(item.get(cluster_name) or ""))
+    cluster_id, version = (str(item.get(name) or "") for name in (cluster_name, "version"))
+    return Unit(str(item[id_name]), str(item["name"]), cluster_id, version)
 
 
 def _credential(entry: Mapping[str, Any], path: str) -> CredentialAsset:

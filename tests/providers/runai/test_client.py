@@ -278,7 +278,7 @@ def test_a_login_page_is_named(plain: World) -> None:
 @pytest.mark.parametrize("body", [{}, [], {"accessToken": ""}, {"accessToken": 5}])
 def test_a_login_without_a_token(plain: World, body: Any) -> None:
     plain.proxy.rule = lambda *_: Fault(Kind.BODY, status=200, body=body)
-    with pytest.raises(UnreachableError, match="without an accessToken"):
+    with pytest.raises(UnreachableError, match="without an access token"):
         environments(plain).list()
 
 
@@ -319,9 +319,15 @@ def test_a_refused_token_is_replaced_once(plain: World) -> None:
     assert [item.method for item in plain.proxy.seen] == ["GET", "POST", "GET"]
     plain.proxy.clear()
     plain.proxy.plan = {1: Fault(Kind.STATUS, status=401), 3: Fault(Kind.STATUS, status=401)}
+    assert api.list()  # the fresh token is refused once: the server hears of it a little later
+    assert [item.method for item in plain.proxy.seen] == ["GET", "POST", "GET", "POST", "GET"]
+    plain.proxy.clear()
+    plain.proxy.rule = lambda number, method, path: (
+        Fault(Kind.STATUS, status=401) if method == "GET" else None
+    )
     with pytest.raises(AccessError):
         api.list()
-    assert len(plain.proxy.seen) == 3
+    assert len(plain.proxy.seen) == 5
 
 
 def test_a_write_is_sent_again_after_a_401(plain: World) -> None:
@@ -480,7 +486,7 @@ def test_a_proxy_is_used(plain: World, monkeypatch: pytest.MonkeyPatch) -> None:
     )
     with pytest.raises(UnreachableError) as caught:
         login()
-    assert seen == ["http://control-plane.invalid/api/v1/token"]
+    assert seen == ["http://control-plane.invalid/api/v2/token"]
     assert "canary" not in str(caught.value)
 
 
