@@ -99,8 +99,10 @@ def _default(field: Mapping[str, Any]) -> str:
 def _type(schema: str, field: Mapping[str, Any]) -> str:
     if "$ref" in field:
         name = field["$ref"].rpartition("/")[2]
+        if name == "Source":
+            return "[`{env}` or `{file}`](#variables-and-files)"
         if name == "Variable":
-            return "`{env: NAME}`" if schema == "config" else "[mapping](#environment_variables)"
+            return "[mapping](#environment_variables)"
         return f"[mapping](#{SECTIONS[name]})"
     if "anyOf" in field:
         kinds = [_type(schema, item) for item in field["anyOf"] if item != {"type": "null"}]

@@ -2,8 +2,8 @@
 
 Whoever can edit reconciler.yaml could send credentials to an address of their own (`targets`), put
 them into an asset that everyone reads (`env_allow`), loosen the `guards`, or delete as another
-stack. So these, with `default_target` and the certificates that targets name, come from the ref;
-the manifests, their directory and the `limits` on them come from the work tree.
+stack. So these, with `default_target` and the files that targets name, come from the ref; the
+manifests, their directory and the `limits` on them come from the work tree.
 """
 
 import os
@@ -15,7 +15,8 @@ from tempfile import TemporaryDirectory
 
 from reconciler.cli.main import stated_directory
 from reconciler.config import Config, parse_config
-from reconciler.config.file import TargetSection, Variable
+from reconciler.config.file import TargetSection
+from reconciler.config.source import Source, SourceError, read_plain_file, take
 from reconciler.errors import ConfigError
 from reconciler.git.repository import Repository, open_repository
 
@@ -35,13 +36,15 @@ def config_from(work: Config, ref: str | None) -> Iterator[tuple[Config, tuple[s
         TemporaryDirectory(prefix="reconcile-config-") as directory,
     ):
         trusted = _read(work, ref, repository)
+        files = _Files(ref, repository)
         sections = {
-            name: _with_certificates(section, ref, repository, Path(directory) / f"{number}.pem")
+            name: _with_certificates(section, files, work.root, Path(directory) / f"{number}.pem")
             for number, (name, section) in enumerate(trusted.sections.items())
         }
         merged = replace(
             trusted,
             sections=sections,
+            read_file=files.read,
             path=work.path,
             root=work.root,
             manifests=work.manifests,
@@ -98,25 +101,49 @@ def _is_outside(path: str) -> bool:
     return path == ".." or path.startswith("../")
 
 
+class _Files:
+    """The files that targets name: those of the repository as they are in the ref.
+
+    What a branch puts in their place, a link to any file of this machine for one, is never read.
+    """
+
+    def __init__(self, ref: str, repository: Repository) -> None:
+        self._ref = ref
+        self._repository = repository
+
+    def read(self, path: Path) -> bytes:
+        """The content of a file that a target names. Raises `ConfigError`, `OSError`."""
+        data = self.of_ref(path, "the file")
+        return read_plain_file(path) if data is None else data
+
+    def of_ref(self, path: Path, what: str) -> bytes | None:
+        """The content in the ref; None for a file outside of the repository."""
+        stated = _stated_path(path, self._repository, what)
+        if stated is None:
+            return None
+        data = self._repository.read_at(self._repository.commit(self._ref), stated)
+        if data is None:
+            raise ConfigError(
+                f"{self._ref} has no {stated}, {what} that a target names",
+                where=f"--config-from {self._ref}",
+                fix="commit it there, or name an absolute path outside of the repository",
+            )
+        return data
+
+
 def _with_certificates(
-    section: TargetSection, ref: str, repository: Repository, copy: Path
+    section: TargetSection, files: _Files, root: Path, copy: Path
 ) -> TargetSection:
     """The target with the ref's certificates: those of the work tree may be somebody else's."""
     bundle = section.ca_bundle
-    if isinstance(bundle, Variable):
-        bundle = os.environ.get(bundle.env)
-    if not bundle:
-        return section
-    path = _stated_path(repository.top / repository.prefix / bundle, repository, "the certificate")
-    if path is None and Path(bundle).is_absolute():
-        return section
-    data = None if path is None else repository.read_at(repository.commit(ref), path)
+    if isinstance(bundle, Source):
+        try:
+            bundle = take(bundle, root, files.read, os.environ)
+        except SourceError:
+            return section  # said of the target in use, when it is resolved
+    data = files.of_ref(root / bundle, "the certificate") if bundle else None
     if data is None:
-        raise ConfigError(
-            f"{ref} has no {path or bundle}, the ca_bundle of a target",
-            where=f"--config-from {ref}",
-            fix="commit it there, or name an absolute path outside of the repository",
-        )
+        return section
     copy.write_bytes(data)
     return section.model_copy(update={"ca_bundle": str(copy)})
 

@@ -4,16 +4,18 @@ import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from reconciler.config.file import RunaiSection, Variable
+from reconciler.config.base_url import cut_base_url
+from reconciler.config.file import RunaiSection
+from reconciler.config.source import Source
 
 
 def control_plane(runai: RunaiSection, root: Path) -> str:
     """What tells two control planes apart, as far as the file itself, in `root`, says."""
     if runai.sandbox is not None:
         value = runai.sandbox
-        return f"env {value.env}" if isinstance(value, Variable) else same_file(root, value)
+        return str(value) if isinstance(value, Source) else same_file(root, value)
     url = runai.base_url
-    return f"env {url.env}" if isinstance(url, Variable) else normal_url(url or "")
+    return str(url) if isinstance(url, Source) else normal_url(url or "")
 
 
 def same_file(root: Path, path: str) -> str:
@@ -23,7 +25,7 @@ def same_file(root: Path, path: str) -> str:
 
 def normal_url(url: str) -> str:
     """Host, port and path: the scheme and a closing slash make no other control plane."""
-    parts = urlsplit(url)
+    parts = urlsplit(cut_base_url(url.strip())[0])
     port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
     return f"{parts.hostname}:{port}{parts.path.rstrip('/')}"
 

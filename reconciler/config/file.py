@@ -8,31 +8,25 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, ConfigDict, Field, SecretStr, StrictBool, model_validator
 
+from reconciler.config.proxies import is_loopback
+from reconciler.config.source import Source
 from reconciler.kinds.base import Strict, field_fault
 
 Scope = Literal["tenant", "cluster", "department", "project"]
-_LOOPBACK = re.compile(r"localhost|127(\.[0-9]{1,3}){3}|::1")
 
 
-class Variable(Strict):
-    """`{env: NAME}`: the text is taken from an environment variable when the target is used."""
-
-    env: str = Field(
-        pattern=r"^[A-Za-z_][A-Za-z0-9_]*$",
-        description="Name of the environment variable.",
-        examples=["RUNAI_CLIENT_SECRET"],
-    )
-
-
-def _check_url(value: str | Variable) -> str | Variable:
-    if isinstance(value, Variable):
+def _check_url(value: str | Source) -> str | Source:
+    if isinstance(value, Source):
         return value
+    value = value.strip()
+    if "://" not in value:
+        raise field_fault("it is not a URL: it does not begin with https://", _URL_FORM)
     try:
         parts = urlsplit(value)
         _ = parts.port
     except ValueError:
         raise field_fault("it is not a URL", _URL_FORM) from None
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"\s", value):
         raise field_fault("it is not a URL", _URL_FORM)
     if parts.username or parts.password:
         fix = "use client_id and client_secret"
@@ -42,15 +36,15 @@ def _check_url(value: str | Variable) -> str | Variable:
     return value
 
 
-def _check_proxy(value: str | Variable) -> str | Variable:
-    if not isinstance(value, Variable) and not re.match(r"https?://[^/\s]", value):
+def _check_proxy(value: str | Source) -> str | Source:
+    if not isinstance(value, Source) and not re.match(r"https?://[^/\s]", value):
         raise field_fault("it is not the URL of a proxy", "write http://HOST:PORT")
     return value
 
 
-def _check_host(value: str | Variable) -> str | Variable:
+def _check_host(value: str | Source) -> str | Source:
     schemes = ("unix://", "tcp://", "ssh://", "http://", "https://", "npipe://")
-    if not isinstance(value, Variable) and not value.startswith(schemes):
+    if not isinstance(value, Source) and not value.startswith(schemes):
         fix = "write unix:///PATH, tcp://HOST:PORT or ssh://USER@HOST; without it, the context"
         raise field_fault("it is not the address of a Docker engine", fix)
     return value
@@ -75,14 +69,16 @@ def _check_pattern(value: str) -> str:
 
 _URL_FORM = "write https://HOST"
 Written = Annotated[str, Field(min_length=1)]
-Text = Written | Variable
-SecretText = Annotated[SecretStr, Field(min_length=1)] | Variable
+Text = Written | Source
+SecretText = Annotated[SecretStr, Field(min_length=1)] | Source
 Url = Annotated[Text, AfterValidator(_check_url)]
+SECRETS = ("client_secret", "token")
+"""The fields of a control plane that hold a secret."""
 Stack = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,32}$", examples=["ml-platform"])]
 
 
 class Section(Strict):
-    """A part of a target: its texts may come from variables."""
+    """A part of a target: its texts may come from variables and files."""
 
     def written(self) -> dict[str, Any]:
         """The fields that were stated, as they are."""
@@ -159,10 +155,10 @@ class RunaiSection(Section):
         return self
 
     def _check_encrypted(self) -> None:
-        if isinstance(self.base_url, Variable) or self.base_url is None or self.allow_http:
+        if isinstance(self.base_url, Source) or self.base_url is None or self.allow_http:
             return
         parts = urlsplit(self.base_url)
-        if parts.scheme == "http" and not _LOOPBACK.fullmatch(parts.hostname or ""):
+        if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
             raise field_fault(
                 "http:// would send credentials unencrypted",
                 "write https://, or add `allow_http: true` beside it if that is really meant",
@@ -208,7 +204,7 @@ class TargetSection(Section):
     )
     proxy: Annotated[Text, AfterValidator(_check_proxy)] | None = Field(
         default=None,
-        description="Proxy for the control plane; proxy variables are not read.",
+        description="Proxy for the control plane and registries, before HTTPS_PROXY and the like.",
         examples=["http://proxy.example.com:3128"],
     )
     timeout: Annotated[float, Field(strict=True, gt=0, le=3600)] = Field(

@@ -9,8 +9,9 @@ from pathlib import Path
 from pydantic import SecretStr, ValidationError
 
 from reconciler.config.control_plane import control_plane, twin_words
-from reconciler.config.file import ConfigFile, RunaiSection, TargetSection, Variable
+from reconciler.config.file import SECRETS, ConfigFile, RunaiSection, TargetSection
 from reconciler.config.report import fault_error, problem_error
+from reconciler.config.source import Reader, Source, read_plain_file
 from reconciler.errors import ConfigError, ManifestError
 from reconciler.guard import GuardRules
 from reconciler.kinds.base import Limits
@@ -25,7 +26,8 @@ CONFIG_NAME = "reconciler.yaml"
 class Config:
     """What `reconciler.yaml` says. `root` is the directory that it lies in.
 
-    `sections` holds the targets as written, `data` the bytes of the file, to find positions in.
+    `sections` holds the targets as written, `data` the bytes of the file, to find positions in;
+    `read_file` reads the files that targets name.
     """
 
     path: Path
@@ -40,6 +42,7 @@ class Config:
     env_allow: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     data: bytes = field(default=b"", repr=False)
+    read_file: Reader = field(default=read_plain_file, repr=False)
 
 
 def find_config(start: Path) -> Path:
@@ -106,7 +109,7 @@ def _config(path: Path, data: bytes, file: ConfigFile) -> Config:
         line, _ = positions.at(0, keys)
         warnings.append(
             f"{path.name}:{line}: a secret is written into the file; "
-            f"write `{keys[-1]}: {{env: NAME}}` instead"
+            f"write `{keys[-1]}: {{env: NAME}}` or `{{file: PATH}}` instead"
         )
     return Config(
         path=path,
@@ -127,7 +130,7 @@ def _config(path: Path, data: bytes, file: ConfigFile) -> Config:
 def _written_secrets(file: ConfigFile) -> Iterator[DataPath]:
     for name, section in file.targets.items():
         runai = section.runai
-        for secret in ("client_secret", "token"):
+        for secret in SECRETS:
             if runai is not None and isinstance(getattr(runai, secret), SecretStr):
                 yield ("targets", name, "runai", secret)
 
@@ -151,9 +154,9 @@ def _check_file(file: ConfigFile, root: Path) -> Iterator[Fault]:
 
 def _check_variables(name: str, runai: RunaiSection, env_allow: tuple[str, ...]) -> Iterator[Fault]:
     """Manifests must not be able to read the credentials of a target."""
-    for secret in ("client_id", "client_secret", "token"):
+    for secret in ("client_id", *SECRETS):
         value = getattr(runai, secret)
-        if not isinstance(value, Variable):
+        if not isinstance(value, Source) or value.env is None:
             continue
         for index, pattern in enumerate(env_allow):
             if fnmatchcase(value.env, pattern):

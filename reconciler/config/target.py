@@ -1,5 +1,6 @@
 """A section of `reconciler.yaml` -> a `Target` that is ready for use, its variables filled in."""
 
+import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,12 +9,17 @@ from typing import Any
 
 from pydantic import SecretStr, ValidationError
 
+from reconciler.config.base_url import cut_base_url
 from reconciler.config.control_plane import normal_url, same_file, twin_words
-from reconciler.config.file import RunaiSection, TargetSection, Variable
+from reconciler.config.file import SECRETS, RunaiSection, TargetSection
 from reconciler.config.load import Config
+from reconciler.config.proxies import Proxies, proxies_of
 from reconciler.config.report import fault_error
+from reconciler.config.source import Source, SourceError, take
 from reconciler.errors import ConfigError
 from reconciler.wording import DataPath, Fault, explain, nearest
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +58,7 @@ class Target:
     runai: RunaiTarget | None = None
     docker: DockerTarget | None = None
     ca_bundle: Path | None = None
-    proxy: str | None = field(default=None, repr=False)
+    proxies: Proxies = field(default_factory=Proxies)
     timeout: float = 30.0
 
     @property
@@ -127,7 +133,7 @@ def offline_target(config: Config, name: str | None) -> Target:
     )
 
 
-def _written(value: str | Variable | None) -> str:
+def _written(value: str | Source | None) -> str:
     return value if isinstance(value, str) else ""
 
 
@@ -142,7 +148,7 @@ def _check_no_twin(config: Config, target: Target, environ: Mapping[str, str]) -
         if name == target.name or stack != target.stack or section.runai is None:
             continue
         given = section.runai.sandbox if mine.sandbox is not None else section.runai.base_url
-        value = environ.get(given.env, "") if isinstance(given, Variable) else given
+        value = _peek(given, config, environ)
         if not value:
             continue
         same = (
@@ -153,6 +159,16 @@ def _check_no_twin(config: Config, target: Target, environ: Mapping[str, str]) -
         if same:
             what, fix = twin_words(target.name, name, stack)
             raise ConfigError(what, where=config.path.name, fix=fix)
+
+
+def _peek(value: str | Source | None, config: Config, environ: Mapping[str, str]) -> str | None:
+    """The text of a target that is not in use: what is wrong with it matters to who uses it."""
+    if not isinstance(value, Source):
+        return value
+    try:
+        return take(value, config.root, config.read_file, environ)
+    except (SourceError, ConfigError):
+        return None
 
 
 class _Resolution:
@@ -178,7 +194,7 @@ class _Resolution:
                 self.text(section.docker, "base_image", "docker"),
             ),
             ca_bundle=None if ca_bundle is None else self.config.root / ca_bundle,
-            proxy=self.text(section, "proxy"),
+            proxies=proxies_of(self.environ, self.text(section, "proxy")),
             timeout=section.timeout,
         )
         if target.ca_bundle is not None and not target.ca_bundle.is_file():
@@ -195,31 +211,51 @@ class _Resolution:
         token = self.text(section, "token", "runai")
         return RunaiTarget(
             sandbox=None if sandbox is None else self.config.root / sandbox,
-            base_url=None if base_url is None else base_url.rstrip("/"),
+            base_url=None if base_url is None else self._cut(base_url),
             client_id=self.text(section, "client_id", "runai"),
             client_secret=None if secret is None else SecretStr(secret),
             token=None if token is None else SecretStr(token),
             server_defaults={str(kind): value for kind, value in section.server_defaults.items()},
         )
 
+    def _cut(self, url: str) -> str:
+        kept, cut = cut_base_url(url)
+        if cut:
+            log.warning(
+                "base_url of target %s ends in %s, which is left out: write %s",
+                self.name,
+                cut,
+                kept,
+            )
+        return kept
+
     def text(self, section: Any, name: str, *above: str) -> str | None:
-        """The text of a field, from its variable if it names one, checked like a written one."""
+        """The text of a field, from its source if it names one, checked like a written one.
+
+        What closes a line is no part of it: most editors, and `echo`, write one.
+        """
         value = getattr(section, name)
         if isinstance(value, SecretStr):
-            return value.get_secret_value()
-        if not isinstance(value, Variable):
-            return None if value is None else str(value)
-        text = self.environ.get(value.env, "")
+            return value.get_secret_value().rstrip("\r\n")
+        if not isinstance(value, Source):
+            return None if value is None else str(value).strip()
+        try:
+            text = take(value, self.config.root, self.config.read_file, self.environ)
+        except SourceError as error:
+            problem = f"{value}, which target {self.name} takes its {name} from, {error.what}"
+            self._add((*above, name), problem, error.fix)
+            return None
+        if name not in SECRETS:
+            text = text.strip()
         if not text:
-            problem = f"the environment variable {value.env} is not set, which target {self.name}"
-            fix = f"set {value.env}, or choose another target"
-            self._add((*above, name), f"{problem} takes its {name} from", fix)
+            problem = f"{value} is not set, which target {self.name} takes its {name} from"
+            self._add((*above, name), problem, f"set {value.env}, or choose another target")
             return None
         try:
             type(section).model_validate({**section.written(), name: text})
         except ValidationError as error:
             for fault in explain(error, {name: text}, type(section)):
-                self._add((*above, name), f"{value.env}: {fault.message}", fault.fix)
+                self._add((*above, name), f"{value.env or value.file}: {fault.message}", fault.fix)
         return text
 
     def _add(self, path: DataPath, message: str, fix: str) -> None:

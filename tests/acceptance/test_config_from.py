@@ -264,6 +264,93 @@ def test_a_certificate_is_no_link_to_another_file_of_the_base(branch: Project) -
     assert "name the certificate by a path without links" in ran.err
 
 
+def take_from_files(branch: Project, *, outside: bool = False) -> Path:
+    """On main and on `work`: address and secret are in files. Gives their directory."""
+    place = branch.directory.parent / "secrets" if outside else branch.directory
+    place.mkdir(exist_ok=True)
+    (place / "url").write_text(f"{branch.endpoint.base_url}\n")
+    (place / "secret").write_text(f"{branch.endpoint.client_secret.get_secret_value()}\n")
+    stated = place if outside else Path()
+    login = {
+        "base_url": {"file": str(stated / "url")},
+        "client_id": branch.endpoint.client_id,
+        "client_secret": {"file": str(stated / "secret")},
+    }
+    git(branch.directory, "checkout", "--quiet", "main")
+    branch.target = {"runai": login}
+    branch.configure(env_allow=["RECONCILE_VAR_*"])
+    commit(branch, "Take the login from files")
+    git(branch.directory, "checkout", "--quiet", "-B", "work")
+    return place
+
+
+def test_files_of_a_target_are_those_of_the_base(branch: Project, elsewhere: Elsewhere) -> None:
+    take_from_files(branch)
+    (branch.directory / "url").write_text(f"{elsewhere.url}\n")
+    commit(branch, "Another address")
+    ran = plan(branch)
+    assert ran.code == 0, ran.err
+    assert elsewhere.requests == []
+    branch.reconcile("plan")
+    assert elsewhere.requests  # without the option it would have been told
+
+
+@pytest.mark.parametrize("part", ["file", "directory"])
+def test_a_branch_cannot_have_another_file_read(branch: Project, part: str) -> None:
+    """A link in place of a file that the base names: what it leads to is never sent."""
+    take_from_files(branch)
+    private = branch.directory.parent / "private"
+    private.mkdir()
+    (private / "secret").write_text(SECRET)
+    (branch.directory / "secret").unlink()
+    if part == "file":
+        (branch.directory / "secret").symlink_to(private / "secret")
+    else:
+        branch.target["runai"]["client_secret"] = {"file": "in/secret"}
+        (branch.directory / "in").symlink_to(private)
+        branch.configure(env_allow=["RECONCILE_VAR_*"])
+    commit(branch, "Lead elsewhere")
+    git(branch.directory, "branch", "--force", "main")
+    for words in (["plan", "--config-from", "main"], ["plan"]):
+        ran = branch.reconcile(*words)
+        assert ran.code == 1
+        assert "link" in ran.err
+        assert SECRET not in ran.out + ran.err
+
+
+def test_a_branch_cannot_name_another_file(branch: Project, elsewhere: Elsewhere) -> None:
+    private = branch.directory.parent / "private"
+    private.write_text(SECRET)
+    stolen = {"base_url": elsewhere.url, "client_id": "x", "client_secret": {"file": str(private)}}
+    branch.target = {"runai": stolen}
+    branch.configure(env_allow=["RECONCILE_VAR_*"])
+    commit(branch, "Name another file")
+    ran = plan(branch)
+    assert ran.code == 0, ran.err
+    assert notice("targets") in ran.out
+    assert elsewhere.requests == []
+    assert branch.reconcile("plan", "--offline").code == 0  # as for forks: no file is read
+    assert elsewhere.requests == []
+
+
+def test_files_outside_of_the_repository_are_read(branch: Project) -> None:
+    take_from_files(branch, outside=True)
+    ran = plan(branch)
+    assert ran.code == 0, ran.err
+
+
+def test_a_file_that_the_base_does_not_have(branch: Project) -> None:
+    take_from_files(branch)
+    git(branch.directory, "rm", "-q", "--cached", "secret")
+    commit_all = ("-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "Keep it untracked")
+    git(branch.directory, *commit_all)
+    git(branch.directory, "branch", "--force", "main")
+    ran = plan(branch)
+    assert ran.code == 1
+    assert "main has no secret, the file that a target names" in ran.err
+    assert "commit it there, or name an absolute path outside of the repository" in ran.err
+
+
 @pytest.mark.parametrize("sort", ["remote branch", "branch", "hash"])
 def test_a_tag_does_not_pass_for_the_base(branch: Project, sort: str) -> None:
     """git takes `refs/tags/origin/main` for `origin/main`; whoever may push can push it."""

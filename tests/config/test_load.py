@@ -143,7 +143,7 @@ def test_secrets_in_the_file_are_a_warning_and_never_shown(tmp_path: Path) -> No
     (warning,) = config.warnings
     assert warning == (
         "reconciler.yaml:9: a secret is written into the file; "
-        "write `client_secret: {env: NAME}` instead"
+        "write `client_secret: {env: NAME}` or `{file: PATH}` instead"
     )
     assert "s3cr3t-canary" not in repr(config)
     for wrong in ("apiVersion: x\n", "clint_id: x\n"):

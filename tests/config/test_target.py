@@ -79,7 +79,7 @@ def test_the_sandbox(config: Config, tmp_path: Path) -> None:
     assert target.runai is not None
     assert target.runai.sandbox == tmp_path / "state/sandbox.db"
     assert target.docker == DockerTarget(base_image="reconciler/ray-base:local")
-    assert (target.ca_bundle, target.proxy, target.timeout) == (None, None, 30.0)
+    assert (target.ca_bundle, target.proxies.stated, target.timeout) == (None, None, 30.0)
 
 
 def test_client_credentials_from_variables(config: Config) -> None:
@@ -106,7 +106,7 @@ def test_a_token_a_stack_and_a_corporate_network(config: Config, tmp_path: Path)
     assert target.runai.token is not None
     assert target.runai.token.get_secret_value() == "t"
     assert target.ca_bundle == tmp_path / "ca.pem"
-    assert target.proxy == environ["PROXY"]
+    assert target.proxies.stated == environ["PROXY"]
     assert "user:pw" not in repr(target)
     assert target.docker is None
 

@@ -55,7 +55,7 @@ def command(ctx: click.Context, /, check: bool, target: str | None) -> ExitCode:
     path = config.root / LOCK_FILE
     lock = read_lock(path)
     references = list(base_references(images, config.root, chosen.docker.base_image or ""))
-    connection = Connection(chosen.ca_bundle, chosen.proxy, chosen.timeout)
+    connection = Connection(chosen.ca_bundle, chosen.proxies, chosen.timeout)
     with closing(Registries(connection)) as registries:
         changes = check_lock(lock, references, registries)
         _tell(changes, len(references))

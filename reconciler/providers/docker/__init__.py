@@ -33,7 +33,7 @@ def open_docker(
     assert target.docker is not None
     around = surroundings(target, root)
     settings = ImageSettings(root, target.stack, around, lambda: _labels(origin()), parallelism)
-    connection = Connection(target.ca_bundle, target.proxy, target.timeout)
+    connection = Connection(target.ca_bundle, target.proxies, target.timeout)
     with (
         closing(Engine(target.docker.host, target.timeout)) as engine,
         closing(Registries(connection)) as registries,

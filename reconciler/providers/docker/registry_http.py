@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import SplitResult, urlencode, urljoin, urlsplit
 
+from reconciler.config.proxies import Proxies, Proxy, is_loopback
 from reconciler.errors import AccessError, ProviderError, UnreachableError
 from reconciler.providers.docker.login import Login, find_login
 from reconciler.rayfine.image.reference import DOCKER_HUB, ImageReference
@@ -35,7 +36,7 @@ class Connection:
     """How to reach registries. `timeout` is in seconds, for each answer."""
 
     ca_bundle: Path | None = None
-    proxy: str | None = field(default=None, repr=False)
+    proxies: Proxies = field(default_factory=Proxies)
     timeout: float = 30.0
     login: Callable[[str], Login | None] = find_login
 
@@ -64,7 +65,7 @@ class RegistryHttp:
         """Nothing is connected yet."""
         self._connection = connection
         self._lock = threading.Lock()
-        self._pools: dict[bool, PoolManager] = {}
+        self._pools: dict[Proxy | None, PoolManager] = {}
         self._schemes: dict[str, str] = {}
         self._logins: dict[str, Login | None] = {}
         self._tokens: dict[tuple[str, str], str] = {}
@@ -187,7 +188,7 @@ class RegistryHttp:
         server = urlsplit(ask.path).netloc
         extra: dict[str, Any] = {"retries": False} if probe else {}
         try:
-            answer = self._pool(server).request(
+            answer = self._pool(ask.path).request(
                 ask.method,
                 ask.path,
                 body=ask.body,
@@ -205,12 +206,12 @@ class RegistryHttp:
         headers = {name.lower(): value for name, value in answer.headers.items()}
         return Answer(answer.status, headers, data)
 
-    def _pool(self, server: str) -> "PoolManager":
+    def _pool(self, url: str) -> "PoolManager":
         from urllib3 import PoolManager, ProxyManager, Retry, Timeout  # noqa: PLC0415
 
-        direct = is_loopback(server) or not self._connection.proxy
+        proxy = self._connection.proxies.to(url)
         with self._lock:
-            if direct not in self._pools:
+            if proxy not in self._pools:
                 link = self._connection
                 settings: dict[str, Any] = {
                     "timeout": Timeout(connect=min(link.timeout, 10.0), read=link.timeout),
@@ -224,20 +225,16 @@ class RegistryHttp:
                 }
                 if link.ca_bundle:
                     settings["ca_certs"] = str(link.ca_bundle)
-                self._pools[direct] = (
-                    PoolManager(**settings) if direct else ProxyManager(str(link.proxy), **settings)
+                self._pools[proxy] = (
+                    PoolManager(**settings)
+                    if proxy is None
+                    else ProxyManager(proxy.address, proxy_headers=proxy.headers, **settings)
                 )
-            return self._pools[direct]
+            return self._pools[proxy]
 
 
 class _PlainHttpError(UnreachableError):
     """The server answered a TLS greeting in plain HTTP."""
-
-
-def is_loopback(server: str) -> bool:
-    """Whether `HOST[:PORT]` is this machine: the only place where plain HTTP is accepted."""
-    name = urlsplit(f"//{server}").hostname or ""
-    return name in ("localhost", "::1") or re.fullmatch(r"127(\.\d{1,3}){3}", name) is not None
 
 
 def _is_safe(place: SplitResult, host: str) -> bool:

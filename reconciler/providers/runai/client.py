@@ -7,7 +7,7 @@ Each hazard of the SDK (runapy 1.224) is named where it is handled, so that a la
    the number of retries are bounded; TLS errors are told apart
 4  login in the constructor, a broken bearer token, one failed refresh for ever: see
    `_make_token_request` and `_log_in_again`
-7  proxy variables ignored (the target's `proxy` is passed on), a handler added to stderr (our own
+7  proxy variables ignored (`config.proxies` reads them), a handler added to stderr (our own
    logger is passed on), the token logged with `debug` (never set)
 8  the pool is as large as the number of threads
 
@@ -24,7 +24,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
-from urllib.parse import quote_plus, unquote, urlsplit
+from urllib.parse import quote_plus
 
 import urllib3
 
@@ -305,7 +305,7 @@ def _content_type(answer: Any) -> str | None:
 
 def _configuration(connection: Connection) -> Any:
     """The SDK's own configuration. Hazards 2, 4, 7 and 8 are switched off or passed on here."""
-    proxy, headers = _proxy(connection.proxy)
+    proxy = connection.proxy
     secret = connection.credentials.client_secret
     try:
         return _SDK.Configuration(
@@ -315,8 +315,8 @@ def _configuration(connection: Connection) -> Any:
             ssl_ca_cert=str(connection.ca_bundle) if connection.ca_bundle else None,
             pool_maxsize=max(connection.parallelism, 1),
             retry_enabled=False,
-            proxy_url=proxy,
-            proxy_headers=headers,
+            proxy_url=proxy.address if proxy else None,
+            proxy_headers=proxy.headers if proxy else None,
             auto_refresh_token=False,
             logger=log,
         )
@@ -325,17 +325,3 @@ def _configuration(connection: Connection) -> Any:
             f"ca_bundle {connection.ca_bundle} cannot be used: {error}",
             fix="name a PEM file with the certificates to trust",
         ) from error
-
-
-def _proxy(proxy: str | None) -> tuple[str | None, dict[str, str] | None]:
-    """The proxy without its login, and the header for that, which urllib3 does not make itself."""
-    if proxy is None:
-        return None, None
-    parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
-    if parts.hostname is None:
-        raise ConfigError("proxy of the target is no URL", fix="write it like http://proxy:3128")
-    address = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
-    if parts.username is None:
-        return address, None
-    login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-    return address, dict(urllib3.make_headers(proxy_basic_auth=login))

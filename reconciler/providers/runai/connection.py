@@ -5,6 +5,8 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from reconciler.config.proxies import Proxy
+
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
@@ -29,7 +31,7 @@ class Connection:
     timeout: float = 30.0
     parallelism: int = 10
     ca_bundle: Path | None = None
-    proxy: str | None = None
+    proxy: Proxy | None = None
     read_attempts: int = 4
     first_pause: float = 0.25
     longest_pause: float = 10.0

@@ -111,7 +111,7 @@ def from_transport(error: Exception, call: Call) -> ProviderError:
     if isinstance(error, transport.ProxyError):
         return UnreachableError(
             f"the proxy gave no connection: {_plain(error.original_error)}",
-            fix="check `proxy` of the target",
+            fix="check `proxy` of the target, or else HTTPS_PROXY and NO_PROXY",
         )
     # Left-overs of an answer may be taken for the status line of the next, and be quoted.
     broken = isinstance(error, transport.ProtocolError) and any(
@@ -122,7 +122,7 @@ def from_transport(error: Exception, call: Call) -> ProviderError:
     if not call.changes or isinstance(
         error, transport.NewConnectionError | transport.ConnectTimeoutError
     ):
-        fix = "check base_url, the network, and `proxy` of the target if there is one"
+        fix = "check base_url, the network, and which proxy `reconcile doctor` names"
         return BusyError(what, fix=fix)
     return AmbiguousWriteError(what, fix="run plan again to see whether it took place")
 

@@ -148,7 +148,7 @@ def _connection(
         timeout=target.timeout,
         parallelism=parallelism,
         ca_bundle=target.ca_bundle,
-        proxy=target.proxy,
+        proxy=target.proxies.to(runai.base_url),
     )
 
 

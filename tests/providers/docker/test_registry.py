@@ -11,10 +11,11 @@ from typing import TypeAlias
 
 import pytest
 
+from reconciler.config.proxies import is_loopback
 from reconciler.errors import AccessError, ProviderError, UnreachableError
 from reconciler.providers.docker.login import Login, find_login
 from reconciler.providers.docker.registry import INDEXES, OCI_MANIFEST, Manifest, Registries
-from reconciler.providers.docker.registry_http import Connection, is_loopback
+from reconciler.providers.docker.registry_http import Connection
 from reconciler.rayfine.image.reference import ImageReference, parse_reference
 
 CONFIG = b'{"config": {"Labels": {"a": "b"}}}'
