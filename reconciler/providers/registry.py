@@ -3,12 +3,14 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from reconciler.config import Target
+from reconciler.config.proxies import Proxy
 from reconciler.git.head import Provenance
 from reconciler.kinds.registry import KINDS
 from reconciler.providers.base import Provider, Providers
-from reconciler.resource import KindTraits
+from reconciler.resource import KindTraits, Resource
 
 KIND_TRAITS: dict[str, KindTraits] = {kind.traits.name: kind.traits for kind in KINDS}
 
@@ -37,21 +39,39 @@ def open_providers(
         yield dict(sorted(providers.items(), key=lambda item: item[1].traits.rank))
 
 
-def check_systems(target: Target, root: Path) -> Iterator[tuple[str, Callable[[], Sequence[str]]]]:
-    """The systems of a target, each with a check that tells what it found or raises.
+class Check(NamedTuple):
+    """One thing to try: it tells what was found, or raises. `optional` says what needs it."""
 
-    Each check is to be called before the next is asked for: its connection ends with it.
+    name: str
+    run: Callable[[], Sequence[str]]
+    optional: str = ""
+
+
+def check_systems(target: Target, root: Path, resources: Sequence[Resource]) -> Iterator[Check]:
+    """What to try of the systems of a target, for these manifests.
+
+    Each check is to be run before the next is asked for: its connection ends with it.
     """
     if target.runai is not None:
         from reconciler.providers.runai import open_runai  # noqa: PLC0415  (heavy SDK)
 
+        if target.runai.base_url is not None:
+            url = target.runai.base_url
+            yield Check("proxy", lambda: (describe_proxy(target.proxies.to(url)),))
         with open_runai(target, 1) as system:
-            yield describe_control_plane(target, root), system.check
+            yield Check(describe_control_plane(target, root), system.check)
+            for right in system.rights(resources) if system.reached else ():
+                yield Check(right.name, right.attempt, "" if right.needed else right.when)
     if target.docker is not None:
         from reconciler.rayfine.docker.engine import Engine  # noqa: PLC0415  (heavy SDK)
 
         with closing(Engine(target.docker.host, target.timeout)) as engine:
-            yield f"Docker engine ({engine.name})", engine.check
+            yield Check(f"Docker engine ({engine.name})", engine.check)
+
+
+def describe_proxy(proxy: Proxy | None) -> str:
+    """The proxy to the control plane, without its login, and who states it."""
+    return "none" if proxy is None else f"{proxy.address}, stated by {proxy.source}"
 
 
 def describe_control_plane(target: Target, root: Path) -> str:

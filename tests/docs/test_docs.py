@@ -265,7 +265,7 @@ def test_no_page_names_a_path_of_the_machine_that_it_was_written_on() -> None:
     first = re.compile(r"(?<![\w.~<>)\]}*$-])/(\w+)/")
     for page in PAGES:
         found = set(first.findall(address.sub("", page.read_text(encoding="utf-8"))))
-        assert found <= {"app", "dev", "assets", "path"}, page.name
+        assert found <= {"api", "app", "dev", "assets", "path", "run"}, page.name
 
 
 @functools.cache

@@ -14,8 +14,9 @@ from reconciler.cli.options import target_option
 from reconciler.cli.output import style_of
 from reconciler.config import Config, Target, resolve_target
 from reconciler.errors import ReconcileError
-from reconciler.providers.registry import check_systems
+from reconciler.providers.registry import Check, check_systems
 from reconciler.render.escape import printable
+from reconciler.resource import Resource
 from reconciler.session import read_config
 from reconciler.stated import read_manifests, read_stated
 
@@ -29,7 +30,9 @@ def command(ctx: click.Context, /, target: str | None) -> ExitCode:
     """Say what is reachable, which versions, and what is missing; change nothing.
 
     Checks configuration, manifests, the Run:ai control plane and the Docker engine of a target,
-    one after the other, and says what to do about each that fails. Exit code 1 if any does.
+    one after the other, and says what to do about each that fails. Of the control plane it says
+    which proxy leads there, which login worked and which version was found, and tries every right
+    to read that a plan needs. Exit code 1 if anything fails that these manifests need.
     """
     report = _Report(ctx.obj)
     report.good("reconcile", f"{__version__}, runapy {version('runapy')}")
@@ -37,22 +40,27 @@ def command(ctx: click.Context, /, target: str | None) -> ExitCode:
     if config is None:
         return ExitCode.ERROR
     chosen = report.check("target", lambda: resolve_target(config, target, os.environ), _describe)
-    report.check("manifests", lambda: _manifests(config, chosen), _count)
+    stated = report.check("manifests", lambda: _manifests(config, chosen), _count)
     if chosen is not None:
-        _systems(report, chosen, config)
+        _systems(report, chosen, config, stated or ())
     return ExitCode.ERROR if report.failed else ExitCode.OK
 
 
-def _systems(report: "_Report", target: Target, config: Config) -> None:
-    for name, check in check_systems(target, config.root):
-        report.check(name, check, "; ".join)
+def _systems(
+    report: "_Report", target: Target, config: Config, resources: Sequence[Resource]
+) -> None:
+    for check in check_systems(target, config.root, resources):
+        if check.optional:
+            report.attempt(check)
+        else:
+            report.check(check.name, check.run, "; ".join)
     if target.runai is None:
         report.note("Run:ai", f"target {target.name} has no `runai`: nothing to reach")
     if target.docker is None:
         report.note("Docker engine", f"target {target.name} has no `docker`: nothing to reach")
 
 
-def _manifests(config: Config, target: Target | None) -> Sequence[object]:
+def _manifests(config: Config, target: Target | None) -> Sequence[Resource]:
     return read_manifests(config, target) if target else read_stated(config, None)
 
 
@@ -91,3 +99,10 @@ class _Report:
             return None
         self.good(name, words(found))
         return found
+
+    def attempt(self, check: Check) -> None:
+        """Run a check whose failure matters to no manifest; say how it went."""
+        try:
+            self.good(check.name, "; ".join(check.run()))
+        except ReconcileError as error:
+            self.note(check.name, f"no, which only {check.optional} needs: {error.what}")

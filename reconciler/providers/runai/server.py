@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from reconciler.errors import AccessError, Problem
+from reconciler.providers.runai.faults import UnauthorizedError
 from reconciler.providers.runai.login import Version
 from reconciler.providers.runai.units import UnitLists, once
 from reconciler.resource import Resource
@@ -61,6 +62,8 @@ class Server:
     def _read_newest(self) -> tuple[Version | None, str]:
         try:
             clusters = self._units.clusters()
+        except UnauthorizedError:
+            raise
         except AccessError:
             return None, "the account may not view clusters"
         known = [(found, unit) for unit in clusters if (found := parse_version(unit.version))]

@@ -4,7 +4,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -18,11 +18,13 @@ from reconciler.providers.runai.connection import Connection, Credentials
 from reconciler.providers.runai.mapping import AssetMapping
 from reconciler.providers.runai.patience import Patience
 from reconciler.providers.runai.reading import AssetReader
+from reconciler.providers.runai.rights import Right, rights
 from reconciler.providers.runai.scopes import ScopeDirectory
 from reconciler.providers.runai.server import Server
 from reconciler.providers.runai.settling import Rules
 from reconciler.providers.runai.units import UnitLists
 from reconciler.providers.runai.writing import AssetWriter
+from reconciler.resource import Resource
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +39,8 @@ class RunaiSystem:
         self, target: Target, login: "Login", origin: Callable[[], Provenance] = Provenance
     ) -> None:
         self._origin = origin
+        self._login = login
+        self.reached = False
         self._units = UnitLists(login)
         self._server = Server(login, self._units)
         self._defaults = target.runai.server_defaults if target.runai else {}
@@ -67,13 +71,19 @@ class RunaiSystem:
         return self._units
 
     def check(self) -> tuple[str, ...]:
-        """Log in and read the clusters; lines about what was found, for `reconcile doctor`.
+        """Log in; lines about how, and which version is there, for `reconcile doctor`.
 
         Raises `ProviderError` if the control plane cannot be reached or refuses us.
         """
-        clusters = self._units.clusters()
-        names = ", ".join(sorted(cluster.name for cluster in clusters)) or "none"
-        return ("logged in", f"clusters: {names}")
+        way = self._login().way
+        how = "the token of the target" if way is None else f"logged in by {way}"
+        words = (how, self._server.describe())
+        self.reached = True
+        return words
+
+    def rights(self, resources: Sequence[Resource]) -> Iterator[Right]:
+        """The rights that a plan of these manifests needs, to be tried after `check`."""
+        return rights(self._units, self.providers, resources)
 
 
 class Login:
