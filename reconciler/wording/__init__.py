@@ -4,13 +4,17 @@ Used for manifests and for `reconciler.yaml`. The words never repeat a value, wh
 names of fields and the values that a field may have are no secret.
 """
 
+from reconciler.wording.conflicts import CONFLICT, FINISH_MERGE, conflict_line
 from reconciler.wording.explain import Fault, explain, missing_field, without_misspelt
 from reconciler.wording.models import field_names
 from reconciler.wording.names import DataPath, did_you_mean, label, nearest, shorten
 
 __all__ = [
+    "CONFLICT",
+    "FINISH_MERGE",
     "DataPath",
     "Fault",
+    "conflict_line",
     "did_you_mean",
     "explain",
     "field_names",

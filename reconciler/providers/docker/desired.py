@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reconciler.errors import BuildError, ManifestError, Problem
-from reconciler.rayfine.docker.builder import refuse_buildkit
 from reconciler.rayfine.image.inputs import (
     DEFAULT_PLATFORM,
     BuildInput,
@@ -34,9 +33,8 @@ def resolve_images(
     found: dict[ResourceKey, Desired] = {}
     tags: dict[str, Resource] = {}
     for resource in resources:
-        with _collected(resource, problems):
+        with _collected(resource, root, problems):
             build = prepare(image_source(resource, root), around)
-            refuse_buildkit(build)
             other = tags.setdefault(build.tag, resource)
             if other is not resource:
                 raise BuildError(
@@ -81,10 +79,27 @@ def _resolved(resource: Resource, build: BuildInput) -> Resource:
 
 
 @contextmanager
-def _collected(resource: Resource, problems: list[Problem]) -> Iterator[None]:
+def _collected(resource: Resource, root: Path, problems: list[Problem]) -> Iterator[None]:
+    """Note an error within the block: at the file of the image that it is about, if it is of one.
+
+    All else is said of the manifest.
+    """
     try:
         yield
     except BuildError as error:
-        what = f"{error.where}: {error.what}" if error.where else error.what
-        place = resource.source
-        problems.append(Problem(place.file, place.line, 1, what, error.fix))
+        problems.append(_problem(error, resource, root))
+
+
+def _problem(error: BuildError, resource: Resource, root: Path) -> Problem:
+    path, _, line = error.where.rpartition(":")
+    if not line.isdecimal():
+        path, line = error.where, "0"
+    real, top = os.path.realpath(path), os.path.realpath(root)
+    if Path(real).is_file() and os.path.commonpath((real, top)) == top:
+        file = Path(os.path.abspath(path))  # noqa: PTH100  (a link is named as it is written)
+        for start in (Path(os.path.abspath(root)), Path(top)):  # noqa: PTH100
+            if file.is_relative_to(start):
+                name = file.relative_to(start).as_posix()
+                return Problem(name, int(line), int(line != "0"), error.what, error.fix)
+    what = f"{error.where}: {error.what}" if error.where else error.what
+    return Problem(resource.source.file, resource.source.line, 1, what, error.fix)

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconciler.errors import BuildError, UnreachableError
-from reconciler.providers.docker.desired import image_source
+from reconciler.providers.docker.desired import resolve_images
 from reconciler.providers.docker.registry import Registries
-from reconciler.rayfine.image.inputs import Surroundings, prepare
+from reconciler.rayfine.image.hashcache import user_cache
+from reconciler.rayfine.image.inputs import Surroundings
 from reconciler.rayfine.image.lockfile import LOCAL, LOCK_FILE, LockFile
 from reconciler.rayfine.image.reference import parse_reference
 from reconciler.resource import Resource
@@ -25,13 +26,16 @@ class LockChange:
 def base_references(
     resources: Iterable[Resource], root: Path, default_base: str
 ) -> Mapping[str, tuple[str, ...]]:
-    """The bases of these unresolved images that can be locked, and the addresses that use them."""
+    """The bases of these unresolved images that can be locked, and the addresses that use them.
+
+    Raises one `ManifestError` with the faults of all images.
+    """
+    around = Surroundings(default_base=default_base, cache_directory=user_cache())
     found: dict[str, list[str]] = {}
-    for resource in resources:
-        build = prepare(image_source(resource, root), Surroundings(default_base=default_base))
-        for base in build.bases:
+    for desired in resolve_images(list(resources), root, around).values():
+        for base in desired.build.bases:
             if not base.digest:
-                found.setdefault(base.reference, []).append(resource.key.address)
+                found.setdefault(base.reference, []).append(desired.resource.key.address)
     return {reference: tuple(sorted(users)) for reference, users in sorted(found.items())}
 
 

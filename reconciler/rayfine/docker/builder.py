@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from reconciler.errors import BuildError
 from reconciler.rayfine.docker.build_log import Progress
 from reconciler.rayfine.docker.engine import BuildRequest, Engine
 from reconciler.rayfine.docker.labels import DIGEST, content_labels, mark_fits
@@ -33,23 +32,11 @@ class Making:
     nocache: bool = False
 
 
-def refuse_buildkit(build: BuildInput) -> None:
-    """Raise `BuildError` for a Dockerfile that the engine's own builder cannot read."""
-    if build.needs_buildkit:
-        where, _, what = build.needs_buildkit.rpartition(": ")
-        raise BuildError(
-            f"this needs BuildKit, which is not supported: {what}",
-            where=where,
-            fix="write it without: COPY and RUN as in Docker's classic builder",
-        )
-
-
 def make_image(engine: Engine, build: BuildInput, making: Making) -> str:
     """Have this content on the engine, under its `:src-` tag and with these labels; its id.
 
     Content that is there is taken as it is, with other labels if need be; only else it is built.
     """
-    refuse_buildkit(build)
     making = replace(making, labels={**content_labels(build), **making.labels})
     image_id = None if making.nocache else _existing(engine, build, making)
     if image_id is None:

@@ -63,8 +63,8 @@ def read_context(root: Path, cache_directory: Path | None = None) -> Context:
     if not root.is_dir():
         raise BuildError("this directory does not exist", where=str(root), fix="correct spec.path")
     real = Path(os.path.realpath(root))
-    ignore_file = read_regular_file(real / IGNORE_FILE, MAX_BYTES) or b""
-    rules = IgnoreRules(_decoded(real / IGNORE_FILE, ignore_file))
+    ignore_file = _read_ignore_file(real)
+    rules = IgnoreRules(_decoded(real / IGNORE_FILE, ignore_file), str(real / IGNORE_FILE))
     cache = HashCache(cache_directory, real)
     entries = []
     for path, item in _walk(real, rules):
@@ -92,6 +92,39 @@ def read_regular_file(path: Path, limit: int) -> bytes | None:
     if len(data) > limit:
         raise BuildError(f"larger than {limit // 1024} KiB", where=str(path), fix="make it smaller")
     return data
+
+
+def follow_link(root: Path, name: str, where: str, fix: str) -> str:
+    """The path, relative to `root` (a real path), of the file that a path in it leads to.
+
+    Raises `BuildError` where that is no file, or lies outside.
+    """
+    try:
+        real = os.path.realpath(root / name, strict=True)
+    except OSError as error:
+        what = "there is no such file"
+        if error.errno == errno.ELOOP:
+            what = "this link leads to itself"
+        elif (root / name).is_symlink():
+            what = "this link leads nowhere"
+        elif error.errno != errno.ENOENT:
+            what = f"cannot be read: {error.strerror or error}"
+        raise BuildError(what, where=where, fix=fix) from error
+    if not _is_below(real, root):
+        raise BuildError(
+            "this file is outside of the build context",
+            where=where,
+            fix="move it into the directory, and name it by a relative path",
+        )
+    return os.path.relpath(real, root)
+
+
+def _read_ignore_file(root: Path) -> bytes:
+    """The patterns of what is left out; a link to them is followed within the context."""
+    path = root / IGNORE_FILE
+    if path.is_symlink():
+        path = root / follow_link(root, IGNORE_FILE, str(path), "correct the link")
+    return read_regular_file(path, MAX_BYTES) or b""
 
 
 def hash_file(path: Path) -> tuple[os.stat_result, str]:
@@ -131,7 +164,8 @@ def _decoded(path: Path, data: bytes) -> str:
     try:
         return data.decode()
     except UnicodeDecodeError as error:
-        raise BuildError("not UTF-8 text", where=str(path), fix="save it as UTF-8") from error
+        place = f"{path}:{data[: error.start].count(10) + 1}"
+        raise BuildError("not UTF-8 text", where=place, fix="save it as UTF-8") from error
 
 
 def _walk(root: Path, rules: IgnoreRules) -> Iterator[tuple[str, os.DirEntry[str]]]:
@@ -203,16 +237,24 @@ def _link(root: Path, path: str) -> Entry:
         target.startswith("/")
         or lexical == ".."
         or lexical.startswith("../")
-        or not (inside == str(root) or inside.startswith(f"{str(root).rstrip('/')}/"))
+        or not _is_below(inside, root)
     ):
+        within = target.startswith("/") and _is_below(inside, root)
         raise BuildError(
-            "this link leads out of the build context",
+            "the target of this link is absolute, which differs on every machine"
+            if within
+            else "this link leads out of the build context",
             where=str(full),
             fix=f"copy the file there, link with a relative path, or use a {IGNORE_FILE}",
         )
     _check_name(target, str(full))
     content = target.encode()
     return Entry(path, "link", 0, hashlib.sha256(content).hexdigest(), target)
+
+
+def _is_below(path: str, root: Path) -> bool:
+    """Whether a real path is this directory or in it."""
+    return path == str(root) or path.startswith(f"{str(root).rstrip('/')}/")
 
 
 def _special(mode: int) -> str:

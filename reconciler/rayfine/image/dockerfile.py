@@ -1,15 +1,16 @@
-"""Dockerfiles: the generated one, and what a given one says of its bases and of BuildKit. Pure.
+"""Dockerfiles: the generated one, and which images a given one builds on or copies from. Pure.
 
-Only the outline is read (instructions, their flags and lines); the engine parses the rest. The
-syntax is that of https://docs.docker.com/reference/dockerfile/.
+Only what decides that is read; the engine parses the rest. Its classic builder has to understand
+all of it: what needs BuildKit is refused.
 """
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from reconciler.errors import BuildError
+from reconciler.rayfine.image.instructions import Instruction, Text
+from reconciler.rayfine.image.substitution import Expansion, SubstitutionError, expand
 
 BASE_ARGUMENT = "BASE_IMAGE"
 """The build argument that carries `base_image`, in the generated Dockerfile and in given ones."""
@@ -23,10 +24,6 @@ _ELSEWHERE = re.compile(
     r"|@[ \t]*file:",
     re.MULTILINE,
 )
-_VARIABLE = re.compile(
-    r"\\(?P<escaped>.)|\$(?:\{(?P<name>\w+)(?:(?P<operator>:[-+])(?P<word>[^{}]*))?\}|(?P<bare>\w+))"
-)
-_LONGEST_VALUE = 65_536
 _AUTOMATIC = frozenset(
     f"{where}{what}"
     for where in ("BUILD", "TARGET")
@@ -37,16 +34,6 @@ _BUILDKIT_FLAGS = {
     "COPY": ("link", "chmod", "parents", "exclude"),
     "ADD": ("link", "chmod", "checksum", "keep-git-dir", "unpack", "exclude"),
 }
-
-
-class Instruction(NamedTuple):
-    """One instruction. Lines count from 0; `end` is the first line that is no part of it."""
-
-    keyword: str
-    flags: Mapping[str, str]
-    text: str
-    start: int
-    end: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,188 +73,199 @@ class Dockerfile:
 
     def __init__(self, data: bytes, where: str) -> None:
         """Read it. Raises `BuildError` with file and line for what is no Dockerfile."""
-        self.where = where
-        try:
-            self.text = data.decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            raise BuildError("not UTF-8 text", where=where, fix="save it as UTF-8") from error
-        self._lines = self.text.split("\n")
-        self.directives = _directives(self._lines)
-        self.heredoc: Instruction | None = None
-        self.instructions = tuple(self._parse())
-        if not any(item.keyword == "FROM" for item in self.instructions):
+        self._text = Text(data, where)
+        self._items = self._text.instructions
+        if not any(item.keyword == "FROM" for item in self._items):
             raise BuildError("there is no FROM in it", where=where, fix="start it with FROM BASE")
-
-    def _parse(self) -> Iterator[Instruction]:
-        escape = self.directives.get("escape", "\\")
-        continued = re.compile(rf"{re.escape(escape)}[ \t\r]*$")
-        number = 0
-        while number < len(self._lines):
-            start, text = number, ""
-            while number < len(self._lines):
-                line = self._lines[number]
-                number += 1
-                if line.lstrip().startswith("#"):
-                    start = start if text else number
-                    continue
-                match = continued.search(line)
-                text += line[: match.start()] if match else line
-                if match is None and (line.strip() or not text.strip()):
-                    break
-            if text.strip():
-                instruction = _instruction(text.strip(), start, number)
-                closing = _heredocs(instruction)
-                if closing:
-                    self.heredoc = self.heredoc or instruction
-                    number = self._skip_heredocs(closing, number)
-                yield instruction
-
-    def _skip_heredocs(self, names: Sequence[str], number: int) -> int:
-        for name in names:
-            while number < len(self._lines) and self._lines[number].strip("\t\r") != name:
-                number += 1
-            number += 1
-        return number
+        stray = next(item for item in self._items if item.keyword != "ARG")
+        if stray.keyword != "FROM" and not self._text.foreign_syntax:
+            what = f"{stray.keyword} stands before the first FROM"
+            raise self.error(what, stray, "start with FROM; only ARG may come before it")
 
     def declares(self, argument: str) -> bool:
         """Whether an ARG before the first FROM has this name."""
-        return argument in self._global_arguments({})
+        return any(name == argument for name, _, _ in self._global_arguments())
 
     def default(self, argument: str) -> str:
         """The default of an ARG before the first FROM, empty if it has none."""
-        return self._global_arguments({}).get(argument, "")
+        return self._values({}).get(argument, "")
 
     def bases(self, arguments: Mapping[str, str]) -> tuple[BaseUse, ...]:
         """The images from outside that it builds on or copies from, in order.
 
-        `arguments` are the build arguments. Raises `BuildError` where a FROM has no value.
+        `arguments` are the build arguments. Raises `BuildError` with the line of what needs
+        BuildKit, and of what no builder takes.
         """
-        values = self._global_arguments(arguments)
-        stages: set[str] = set()
-        count = 0
+        values = self._values(arguments)
+        self._refuse_buildkit(values)
+        later = [self._stage(item) for item in self._items if item.keyword == "FROM"]
+        stages = _Stages()
         found = []
-        for item in self.instructions:
+        for item in self._items:
+            triggers: Sequence[Instruction] = (item,)
             if item.keyword == "FROM":
-                words = item.text.split()
-                reference = self._expand(words[0], values) if words else ""
-                if not reference:
-                    raise self.error("FROM names no image", item, "give its ARG a default or value")
-                if reference.lower() not in stages and reference != "scratch":
+                stages.finish()
+                reference = self._base(item, values)
+                triggers = stages.triggers.get(reference.lower(), ())
+                if reference.lower() not in stages.triggers and reference != "scratch":
                     found.append(BaseUse(reference, item))
-                count += 1
-                if len(words) == 3 and words[1].upper() == "AS":
-                    stages.add(words[2].lower())
-            elif item.keyword == "COPY" and (source := item.flags.get("from", "")):
-                stages.update(str(number) for number in range(count))
-                if source.lower() not in stages:
-                    found.append(BaseUse(source, item))
+                stages.begin(later.pop(0))
+            elif item.keyword == "ONBUILD":
+                stages.waiting.append(self._text.triggered(item))
+            for step in triggers:
+                source = step.flag("from") if step.keyword == "COPY" else None
+                if source is not None and self._is_image(source, stages, later, step):
+                    found.append(BaseUse(source, step))
         return tuple(found)
+
+    def _stage(self, item: Instruction) -> str:
+        """The name that a FROM gives to its stage, empty if it gives none."""
+        odd = next((flag for flag in item.flags if flag.name != "platform" or not flag.value), None)
+        if odd is not None:
+            what = f"FROM does not understand {odd.written}"
+            raise self.error(what, item, "its one flag is --platform=OS/ARCHITECTURE")
+        words = item.words()
+        if len(words) == 1 or (len(words) == 3 and words[1].upper() == "AS"):
+            name = words[2].lower() if len(words) == 3 else ""
+            if name and not re.fullmatch(r"[a-z][a-z0-9-_.]*", name):
+                fix = "start it with a letter; use letters, digits, `-`, `_` and `.`"
+                raise self.error(f"{words[2]!r} cannot be the name of a stage", item, fix)
+            return name
+        if not words:
+            raise self.error("FROM names no image", item, "write FROM IMAGE")
+        fix = "write FROM IMAGE, or FROM IMAGE AS NAME"
+        if "#" in item.text:
+            fix = "put the comment on a line of its own"
+        raise self.error("FROM has more words than an image and its name", item, fix)
+
+    def _base(self, item: Instruction, values: Mapping[str, str]) -> str:
+        reference = self._expand(item.words()[0], values, item).text
+        if not reference:
+            raise self.error("FROM names no image", item, "give its ARG a default or value")
+        return reference
+
+    def _is_image(
+        self, source: str, stages: "_Stages", later: Sequence[str], item: Instruction
+    ) -> bool:
+        """Whether COPY --from names an image from outside, and no stage before this one."""
+        name = source.lower()
+        if name in stages.triggers:
+            return False
+        if re.fullmatch(r"[+-]?[0-9]+", name):
+            if 0 <= int(name) < stages.count - 1:
+                return False
+            what = f"there is no stage {source} before this one"
+            raise self.error(what, item, "stages count from 0; name them with FROM IMAGE AS NAME")
+        if name and name in (stages.name, *later):
+            what = f"{source!r} is a stage that is not built before this one"
+            raise self.error(what, item, "move that stage up")
+        if not name:
+            raise self.error("--from names nothing", item, "write --from=NAME, without a blank")
+        if "$" in name:
+            what = f"variables are not put into --from={source}"
+            fix = "write FROM IMAGE AS NAME above, which takes them, and --from=NAME here"
+            raise self.error(what, item, fix)
+        return True
 
     def pin(self, pins: Mapping[str, str], arguments: Mapping[str, str]) -> bytes:
         """The same file with these references replaced, line numbers kept."""
-        lines = list(self._lines)
+        lines = list(self._text.lines)
         for use in self.bases(arguments):
             pinned = pins.get(use.reference)
             item = use.instruction
             if pinned is None:
                 continue
-            flags = {**item.flags, "from": pinned} if item.keyword == "COPY" else item.flags
-            words = [f"--{name}={value}" for name, value in flags.items()]
-            rest = item.text
+            words = [f"{item.prefix}{item.keyword}"]
+            for flag in item.flags:
+                is_source = item.keyword == "COPY" and flag.name == "from"
+                words.append(f"--from={pinned}" if is_source else flag.written)
             if item.keyword == "FROM":
-                rest = " ".join([pinned, *item.text.split()[1:]])
-            lines[item.start] = " ".join([item.keyword, *words, rest])
+                words += [pinned, *item.words()[1:]]
+            else:
+                words.append(item.text)
+            lines[item.start] = " ".join(words)
             lines[item.start + 1 : item.end] = ["#"] * (item.end - item.start - 1)
         return "\n".join(lines).encode()
 
-    def buildkit_need(self) -> str | None:
-        """What in it only BuildKit understands, as `LINE: what`; None if nothing is."""
-        syntax = self.directives.get("syntax", "")
-        if syntax and not re.match(r"(docker\.io/)?docker/dockerfile(:|@|$)", syntax):
-            return f"{self.where}:1: # syntax={syntax}"
-        for item in self.instructions:
-            names = _BUILDKIT_FLAGS.get(item.keyword, ())
-            flag = next((f"--{name}" for name in names if name in item.flags), None)
-            if item.keyword == "FROM" and not self._platform_known(item):
-                flag = f"--platform={item.flags['platform']}"
-            if flag is None and item is self.heredoc:
-                flag = "<<"
-            if flag is not None:
-                return f"{self.where}:{item.start + 1}: {item.keyword} {flag}"
-        return None
-
-    def _platform_known(self, item: Instruction) -> bool:
-        declared = self._global_arguments({})
-        names = {
-            found["name"] or found["bare"]
-            for found in _VARIABLE.finditer(item.flags.get("platform", ""))
-        }
-        return not (names & _AUTOMATIC) - declared.keys()
-
-    def _global_arguments(self, given: Mapping[str, str]) -> dict[str, str]:
-        values: dict[str, str] = {}
-        for item in self.instructions:
-            if item.keyword == "FROM":
+    def _refuse_buildkit(self, values: Mapping[str, str]) -> None:
+        """Raise `BuildError` for what only BuildKit understands."""
+        need, line = "", 0
+        if self._text.foreign_syntax:
+            need = f"# syntax={self._text.foreign_syntax}"
+        for item in self._items:
+            if need:
                 break
-            for word in item.text.split() if item.keyword == "ARG" else ():
-                name, _, default = word.partition("=")
-                text = given.get(name, default.strip("\"'"))
-                values[name] = self._expand(text, values)
+            inner = self._text.triggered(item) if item.keyword == "ONBUILD" else item
+            names = _BUILDKIT_FLAGS.get(inner.keyword, ())
+            flag = next((f"--{name}" for name in names if inner.flag(name) is not None), "")
+            flag = flag or ("<<" if item.heredoc else "")
+            if item.keyword == "FROM":
+                flag = self._automatic(item, values)
+            need, line = f"{item.keyword} {flag}" if flag else "", item.start
+        if need:
+            fix = "write it without: COPY and RUN as in Docker's classic builder"
+            if need.startswith("FROM "):
+                fix = "state a value: a default, as in ${TARGETPLATFORM:-linux/amd64}, or an ARG"
+            what = f"this needs BuildKit, which is not supported: {need}"
+            raise self._text.error(what, line, fix)
+
+    def _automatic(self, item: Instruction, values: Mapping[str, str]) -> str:
+        """The part of a FROM that needs a variable which only BuildKit sets."""
+        flags = [flag.written for flag in item.flags if flag.name == "platform"]
+        for written in (*flags, *item.words()[:1]):
+            if self._expand(written, values, item).unset & _AUTOMATIC:
+                return written
+        return ""
+
+    def _global_arguments(self) -> Iterator[tuple[str, str | None, Instruction]]:
+        """What every ARG before the first FROM declares: a name, and a default if it has one."""
+        for item in self._items:
+            if item.keyword != "ARG":
+                return
+            for word in self._text.arguments(item):
+                name, equals, default = word.partition("=")
+                yield name, default if equals else None, item
+
+    def _values(self, given: Mapping[str, str]) -> dict[str, str]:
+        values: dict[str, str] = {}
+        for name, default, item in self._global_arguments():
+            if name in given:
+                values[name] = given[name]
+            elif default is not None:
+                values[name] = self._expand(default, values, item).text
         return values
 
-    def _expand(self, text: str, values: Mapping[str, str]) -> str:
-        def value(found: re.Match[str]) -> str:
-            if found["escaped"] is not None:
-                return found["escaped"]
-            known = values.get(found["name"] or found["bare"], "")
-            if found["operator"] == ":-":
-                return known or found["word"]
-            if found["operator"] == ":+":
-                return found["word"] if known else ""
-            return known
-
-        room = _LONGEST_VALUE
-
-        def counted(found: re.Match[str]) -> str:
-            nonlocal room
-            put = value(found)
-            room -= len(put)
-            if room < 0:
-                raise BuildError(
-                    f"with its variables a value is longer than {_LONGEST_VALUE:,} characters",
-                    where=self.where,
-                    fix="shorten its ARG instructions",
-                )
-            return put
-
-        return _VARIABLE.sub(counted, text.strip("\"'"))
+    def _expand(self, word: str, values: Mapping[str, str], item: Instruction) -> Expansion:
+        try:
+            return expand(word, values, self._text.escape)
+        except SubstitutionError as error:
+            what = f"{word[:100]!r} cannot be worked out: {error}"
+            raise self.error(what, item, "correct its quotes and variables") from error
 
     def error(self, what: str, item: Instruction, fix: str) -> BuildError:
         """An error at an instruction."""
-        return BuildError(what, where=f"{self.where}:{item.start + 1}", fix=fix)
+        return self._text.error(what, item.start, fix)
 
 
-def _directives(lines: Sequence[str]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for line in lines:
-        match = re.match(r"#\s*(\w+)\s*=\s*(\S.*)", line.strip())
-        if match is None or match[1].lower() not in ("syntax", "escape", "check"):
-            break
-        found[match[1].lower()] = match[2]
-    return found
+class _Stages:
+    """The stages so far: what each that has a name and is finished does to one built on it.
 
+    `name` is that of the one under way, which counts among `count`; `waiting` is what it has for
+    those built on it.
+    """
 
-def _instruction(text: str, start: int, end: int) -> Instruction:
-    keyword, _, rest = text.partition(" ") if " " in text else text.partition("\t")
-    flags: dict[str, str] = {}
-    rest = rest.strip()
-    while rest.startswith("--") and (match := re.match(r"--([a-z-]+)(?:=(\S*))?(?:\s+|$)", rest)):
-        flags[match[1]] = match[2] or ""
-        rest = rest[match.end() :]
-    return Instruction(keyword.upper(), flags, rest, start, end)
+    def __init__(self) -> None:
+        self.triggers: dict[str, list[Instruction]] = {}
+        self.name = ""
+        self.count = 0
+        self.waiting: list[Instruction] = []
 
+    def finish(self) -> None:
+        """From here on the stage under way can be named."""
+        if self.name:
+            self.triggers[self.name] = self.waiting
 
-def _heredocs(item: Instruction) -> list[str]:
-    if item.keyword not in ("RUN", "COPY", "ADD"):
-        return []
-    return [match[2] for match in re.finditer(r"<<-?\s*(['\"]?)([A-Za-z_]\w*)\1", item.text)]
+    def begin(self, name: str) -> None:
+        """Begin the next stage."""
+        self.name, self.waiting = name, []
+        self.count += 1

@@ -93,7 +93,7 @@ def _compile(expression: str, line: str) -> re.Pattern[str]:
             return re.compile(expression)
     except re.error as error:
         raise BuildError(
-            f"malformed pattern in {IGNORE_FILE}: {line!r}",
+            f"malformed pattern {line!r}",
             fix="close every [ and put a backslash before characters that stand for themselves",
         ) from error
 
@@ -140,14 +140,22 @@ class Verdict(NamedTuple):
 class IgnoreRules:
     """The patterns of one `.dockerignore`."""
 
-    def __init__(self, text: str = "") -> None:
-        """Read the file's text. Raises `BuildError` for a malformed pattern."""
+    def __init__(self, text: str = "", where: str = IGNORE_FILE) -> None:
+        """Read the file's text. Raises `BuildError` with the line of a malformed pattern."""
         if len(text) > MAX_BYTES:
             raise BuildError(
-                f"{IGNORE_FILE} is larger than {MAX_BYTES // 1024} KiB",
+                f"it is larger than {MAX_BYTES // 1024} KiB",
+                where=where,
                 fix="use patterns instead of naming files",
             )
-        self._patterns = tuple(_Pattern(line) for line in _lines(text))
+        patterns = []
+        for number, line in enumerate(text.removeprefix("\ufeff").split("\n"), 1):
+            try:
+                patterns += [_Pattern(pattern) for pattern in _pattern(line)]
+            except BuildError as error:
+                place = f"{where}:{number}"
+                raise BuildError(error.what, where=place, fix=error.fix) from error
+        self._patterns = tuple(patterns)
         self._negations = any(pattern.negated for pattern in self._patterns)
 
     def judge(self, path: str, parent: Verdict | None = None) -> Verdict:
@@ -179,19 +187,14 @@ class IgnoreRules:
         return verdict is not None and verdict.ignored
 
 
-def _lines(text: str) -> Iterable[str]:
-    for raw in text.removeprefix("\ufeff").split("\n"):
-        if raw.startswith("#"):
-            continue
-        line = raw.strip()
-        negated = line.startswith("!")
-        pattern = line.removeprefix("!").strip()
-        if negated and not pattern:
-            raise BuildError(
-                f'illegal exclusion pattern "!" in {IGNORE_FILE}', fix="name what to keep after it"
-            )
-        if pattern:
-            yield ("!" if negated else "") + _clean(pattern)
+def _pattern(raw: str) -> Iterable[str]:
+    """The pattern of a line, if it has one."""
+    line = "" if raw.startswith("#") else raw.strip()
+    pattern = line.removeprefix("!").strip()
+    if line and not pattern:
+        raise BuildError('illegal exclusion pattern "!"', fix="name what to keep after it")
+    if pattern:
+        yield ("!" if line.startswith("!") else "") + _clean(pattern)
 
 
 def _clean(pattern: str) -> str:

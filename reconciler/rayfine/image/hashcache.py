@@ -21,10 +21,16 @@ RACY_NANOSECONDS = 2_000_000_000
 _VERSION = 1
 
 
-def user_cache() -> Path:
-    """`$XDG_CACHE_HOME/reconciler`, by default `~/.cache/reconciler`."""
+def user_cache() -> Path | None:
+    """`$XDG_CACHE_HOME/reconciler`, by default `~/.cache/reconciler`; None for a user without home.
+
+    A container's user may have neither an entry in passwd nor HOME. What is relative counts as
+    unset (XDG Base Directory Specification).
+    """
     base = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(base) if base.startswith("/") else Path.home() / ".cache") / "reconciler"
+    if not base.startswith("/"):
+        base = os.path.expanduser("~/.cache")  # noqa: PTH111  (which does not raise)
+    return Path(base, "reconciler") if base.startswith("/") else None
 
 
 class HashCache:

@@ -14,7 +14,12 @@ from typing import Any
 
 from reconciler.errors import BuildError
 from reconciler.rayfine.image import methods as env_methods
-from reconciler.rayfine.image.context import Context, read_context, read_regular_file
+from reconciler.rayfine.image.context import (
+    Context,
+    follow_link,
+    read_context,
+    read_regular_file,
+)
 from reconciler.rayfine.image.digest import (
     content_digest,
     context_table,
@@ -76,7 +81,6 @@ class BuildInput:
     bases: tuple[Base, ...]
     methods: Mapping[str, str]
     warnings: tuple[str, ...]
-    needs_buildkit: str | None
 
     @property
     def source_tag(self) -> str:
@@ -95,7 +99,6 @@ class _Recipe:
     bases: tuple[Base, ...]
     arguments: Mapping[str, str]
     warnings: tuple[str, ...] = ()
-    needs_buildkit: str | None = None
 
 
 def prepare(source: ImageSource, around: Surroundings) -> BuildInput:
@@ -135,7 +138,6 @@ def prepare(source: ImageSource, around: Surroundings) -> BuildInput:
         bases=recipe.bases,
         methods=found,
         warnings=(*recipe.warnings, *method_warnings, *_context_warnings(context)),
-        needs_buildkit=recipe.needs_buildkit,
     )
 
 
@@ -153,22 +155,19 @@ def _recipe(source: ImageSource, context: Context, around: Surroundings) -> _Rec
 
 
 def _dockerfile_path(source: ImageSource, context: Context) -> str:
-    """The given Dockerfile relative to the context, empty if it is to be generated."""
-    if not source.dockerfile:
-        for name in (DEFAULT_DOCKERFILE, DEFAULT_DOCKERFILE.lower()):
-            if os.path.lexists(context.root / name):
-                return name
-        return ""
-    path = posixpath.normpath(source.dockerfile)
-    parent = os.path.realpath(context.root / posixpath.dirname(path))
-    inside = parent == posixpath.join(context.root, posixpath.dirname(path)).rstrip("/")
-    if path.startswith(("/", "../")) or path in ("..", ".") or not inside:
-        raise BuildError(
-            f"the Dockerfile {source.dockerfile!r} is outside of the build context",
-            where=str(source.path),
-            fix="move it into the directory and give a relative path",
-        )
-    return path
+    """The given Dockerfile relative to the context, empty if it is to be generated.
+
+    Links are followed within the context, as the Docker CLI does: the file itself is named then.
+    """
+    names = (
+        source.dockerfile or DEFAULT_DOCKERFILE,
+        source.dockerfile or DEFAULT_DOCKERFILE.lower(),
+    )
+    for name in names:
+        if source.dockerfile or os.path.lexists(context.root / name):
+            where = str(source.path / posixpath.normpath(name))
+            return follow_link(context.root, name, where, "correct spec.dockerfile")
+    return ""
 
 
 def _generated(source: ImageSource, context: Context, around: Surroundings) -> _Recipe:
@@ -189,14 +188,7 @@ def _generated(source: ImageSource, context: Context, around: Surroundings) -> _
 
 
 def _given(path: str, source: ImageSource, context: Context, around: Surroundings) -> _Recipe:
-    full = context.root / path
-    data = read_regular_file(full, MAX_BYTES)
-    if data is None:
-        raise BuildError(
-            "there is no such Dockerfile",
-            where=str(source.path / path),
-            fix="correct spec.dockerfile, or leave it out to have one generated",
-        )
+    data = read_regular_file(context.root / path, MAX_BYTES) or b""
     parsed = Dockerfile(data, str(source.path / path))
     arguments = dict(source.build_args)
     warnings: tuple[str, ...] = ()
@@ -209,7 +201,12 @@ def _given(path: str, source: ImageSource, context: Context, around: Surrounding
             f"base_image has no effect: {path} has no `ARG {BASE_ARGUMENT}` before its FROM",
         )
     uses = parsed.bases(arguments)
-    bases = {use.reference: around.lock.base(use.reference) for use in uses}
+    bases: dict[str, Base] = {}
+    for use in uses:
+        try:
+            bases[use.reference] = around.lock.base(use.reference)
+        except BuildError as error:
+            raise parsed.error(error.what, use.instruction, error.fix) from error
     pins = {text: base.pull for text, base in bases.items() if base.digest}
     left_out = "" if context.find(path) else ":not-copied"
     return _Recipe(
@@ -220,23 +217,19 @@ def _given(path: str, source: ImageSource, context: Context, around: Surrounding
         bases=tuple(bases.values()),
         arguments={name: arguments[name] for name in arguments if parsed.declares(name)},
         warnings=warnings,
-        needs_buildkit=parsed.buildkit_need(),
     )
 
 
 def _read(context: Context, path: str) -> bytes:
-    """A file of the context; a link in it was found to stay inside."""
-    full = Path(os.path.realpath(context.root / path))
+    """A file of the context, or what a link there leads to."""
+    where = str(context.root / path)
+    full = context.root / follow_link(context.root, path, where, "correct the link")
     return read_regular_file(full, env_methods.MAX_BYTES) or b""
 
 
 def _methods(context: Context) -> tuple[Mapping[str, str], tuple[str, ...]]:
     name = env_methods.ENTRY_POINT
-    source = _read(context, name)
-    try:
-        found = env_methods.read_methods(source, str(context.root.name + "/" + name))
-    except BuildError as error:
-        return {}, (f"its methods are unknown: {error.where}: {error.what}",)
+    found = env_methods.read_methods(_read(context, name), str(context.root / name))
     if not found:
         return {}, (f"{name} has no public function and no class Actor with public methods",)
     return found, ()

@@ -22,6 +22,7 @@ from typing import Any
 from reconciler.errors import BuildError, ConfigError
 from reconciler.rayfine.image.context import read_regular_file
 from reconciler.rayfine.image.reference import parse_reference
+from reconciler.wording import CONFLICT, FINISH_MERGE, conflict_line
 
 LOCK_FILE = "reconciler.lock"
 LOCAL = "local"
@@ -69,6 +70,7 @@ class LockFile:
 
 def read_lock(path: Path) -> LockFile:
     """Read the file; without one nothing is locked. Raises `ConfigError` if it is malformed."""
+    data = None
     try:
         data = read_regular_file(path, _MAX_BYTES)
         document = _parse(data) if data is not None else {"version": _VERSION, "bases": {}}
@@ -76,6 +78,9 @@ def read_lock(path: Path) -> LockFile:
     except BuildError as error:
         raise ConfigError(error.what, where=str(path), fix=error.fix) from error
     except (ValueError, RecursionError) as error:
+        if number := conflict_line((data or b"").decode(errors="replace")):
+            fix = f"{FINISH_MERGE}, or run `reconcile lock`"
+            raise ConfigError(CONFLICT, where=f"{path}:{number}", fix=fix) from error
         raise ConfigError(
             f"not a lock file: {error}",
             where=str(path),

@@ -1,11 +1,13 @@
 """`env.py` -> names and signatures of its methods, by parsing. Nothing in it is ever executed."""
 
 import ast
+import sys
 import warnings
 from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
 from reconciler.errors import BuildError
+from reconciler.wording import CONFLICT, FINISH_MERGE, conflict_line
 
 ENTRY_POINT = "env.py"
 MAX_BYTES = 1 << 20
@@ -15,6 +17,8 @@ MAX_METHODS = 200
 Methods: TypeAlias = Mapping[str, str]
 """By name, a signature such as `async Actor.evaluate(task_type='sat', **kwargs)`."""
 
+_PYTHON = "Python {}.{}".format(*sys.version_info)
+_FIX = "correct the file; if it is written for a newer Python, run reconcile with that one"
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -24,24 +28,48 @@ def read_methods(source: bytes, where: str) -> Methods:
     A name that both have stands for the method of `Actor`. Raises `BuildError` with file and line
     for what is not Python, as the Python that runs this knows it.
     """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = ast.parse(source)
-    except SyntaxError as error:
-        place = f"{where}:{error.lineno}" if error.lineno else where
-        raise BuildError(
-            f"not valid Python: {error.msg}", where=place, fix="correct the file"
-        ) from error
-    except (ValueError, RecursionError, MemoryError) as error:
-        raise BuildError(
-            "not Python source that can be parsed", where=where, fix="correct the file"
-        ) from error
+    tree = _parse(source, where)
     found: dict[str, str] = {}
     for name, signature in (*_of_actor(tree), *_of_module(tree)):
         if len(found) < MAX_METHODS:
             found.setdefault(name, signature)
     return dict(sorted(found.items()))
+
+
+def _parse(source: bytes, where: str) -> ast.Module:
+    """The tree of a module that compiles. Nothing of it runs."""
+    nul = source.find(b"\0")
+    if nul >= 0:
+        place = f"{where}:{_line(source, nul)}"
+        raise BuildError("it contains a NUL byte", where=place, fix="save it as UTF-8 text")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = ast.parse(source)
+            compile(tree, ENTRY_POINT, "exec", dont_inherit=True)
+    except SyntaxError as error:
+        line = error.lineno or _undecodable(source)
+        place = f"{where}:{line}" if line else where
+        if conflict_line((error.text or "").rstrip()):
+            raise BuildError(CONFLICT, where=place, fix=FINISH_MERGE) from error
+        raise BuildError(f"not valid {_PYTHON}: {error.msg}", where=place, fix=_FIX) from error
+    except (ValueError, RecursionError, MemoryError) as error:
+        what = "it is nested too deeply to be parsed"
+        raise BuildError(what, where=where, fix="take it apart") from error
+    return tree
+
+
+def _undecodable(source: bytes) -> int:
+    """The line that is not UTF-8, 0 if all of it is."""
+    try:
+        source.decode()
+    except UnicodeDecodeError as error:
+        return _line(source, error.start)
+    return 0
+
+
+def _line(source: bytes, at: int) -> int:
+    return source.count(b"\n", 0, at) + 1
 
 
 def _of_actor(tree: ast.Module) -> Iterator[tuple[str, str]]:

@@ -62,9 +62,35 @@ def test_all_faults_come_together_with_file_and_line(root: Path) -> None:
     text = str(raised.value)
     assert len(raised.value.problems) == 6 - 1
     assert text.count(OUTSIDE) == 2
-    assert "kit/Dockerfile:2: this needs BuildKit" in text
+    assert "kit/Dockerfile:2:1: this needs BuildKit" in text
     assert "RayfineImage.five has the tag five:v1 already" in text
     assert "m.yaml:7" in text
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "place"),
+    [
+        ("Dockerfile", "ARG A\nFROM Python:3.11\n", ("env/Dockerfile", 2, 1)),
+        ("Dockerfile", "FROM a\n\xff", ("env/Dockerfile", 2, 1)),
+        ("Dockerfile", "# nothing\n", ("env/Dockerfile", 0, 0)),
+        ("env.py", "\nx = (\n", ("env/env.py", 2, 1)),
+        (".dockerignore", "a\n[\n", ("env/.dockerignore", 2, 1)),
+        (".dockerignore", "a\n!\n", ("env/.dockerignore", 2, 1)),
+        (".dockerignore", "a\n\xff\n", ("env/.dockerignore", 2, 1)),
+    ],
+)
+@pytest.mark.parametrize("link", [False, True])
+def test_a_fault_of_a_file_is_said_of_that_file(
+    root: Path, file: str, text: str, place: tuple[str, int, int], link: bool
+) -> None:
+    (root / "env" / file).write_bytes(text.encode("latin-1"))
+    if link:  # a directory above may be a link, as /tmp is on a Mac
+        (root.parent / "through").symlink_to(root)
+        root = root.parent / "through"
+    with pytest.raises(ManifestError) as raised:
+        resolved(root, image())
+    (problem,) = raised.value.problems
+    assert (problem.file, problem.line, problem.column) == place
 
 
 @pytest.mark.parametrize("other", ["a", "a:latest", "docker.io/a", "docker.io/library/a:latest"])

@@ -5,6 +5,8 @@ import io
 import os
 import socket
 import stat
+import subprocess
+import sys
 import tarfile
 import time
 from pathlib import Path
@@ -113,9 +115,22 @@ def test_pipes_sockets_and_devices_are_refused(root: Path) -> None:
             read_context(root)
 
 
-def test_an_ignore_file_that_is_a_link_is_refused(root: Path) -> None:
-    (root / ".dockerignore").symlink_to("env.py")
-    with pytest.raises(BuildError, match="cannot be read"):
+def test_an_ignore_file_that_is_a_link_is_followed_within_the_context(root: Path) -> None:
+    (root / "rules").write_text("env.py\n")
+    (root / ".dockerignore").symlink_to("rules")
+    assert read_context(root).find("env.py") is None
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [("../out", "outside"), (".dockerignore", "itself"), ("nothing", "nowhere")],
+)
+def test_an_ignore_file_that_leads_elsewhere_is_refused(
+    root: Path, target: str, message: str
+) -> None:
+    (root.parent / "out").write_text("")
+    (root / ".dockerignore").symlink_to(target)
+    with pytest.raises(BuildError, match=message):
         read_context(root)
 
 
@@ -199,7 +214,42 @@ def test_a_damaged_cache_is_no_cache(root: Path, tmp_path: Path, text: str) -> N
 def test_a_cache_that_cannot_be_written_is_no_error(root: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     assert read_context(root, tmp_path / "file").entries
-    assert user_cache().name == "reconciler"
+
+
+@pytest.mark.parametrize(
+    ("xdg", "home", "expected"),
+    [
+        ("/x", "/h", "/x/reconciler"),
+        (None, "/h", "/h/.cache/reconciler"),
+        ("", "/h", "/h/.cache/reconciler"),
+        ("x/y", "/h", "/h/.cache/reconciler"),
+        (None, "h", None),
+        ("~/x", "~", None),
+        (None, "/nonexistent", "/nonexistent/.cache/reconciler"),
+    ],
+)
+def test_the_cache_is_where_the_user_has_one(
+    monkeypatch: pytest.MonkeyPatch, xdg: str | None, home: str, expected: str | None
+) -> None:
+    monkeypatch.setenv("HOME", home)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    if xdg is not None:
+        monkeypatch.setenv("XDG_CACHE_HOME", xdg)
+    assert user_cache() == (Path(expected) if expected else None)
+
+
+def test_a_user_without_entry_and_home_has_no_cache() -> None:
+    """Only root can become one; anybody else sees the rule in the test above."""
+    program = (
+        "import os, pwd\n"
+        "from reconciler.rayfine.image.hashcache import user_cache\n"
+        "os.geteuid() or os.setuid(2**31 - 7)\n"
+        "os.environ.pop('HOME', '')\n"
+        "print(user_cache() if os.getuid() == 2**31 - 7 else None)\n"
+    )
+    command = [sys.executable, "-c", program]
+    ran = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert ran.stdout == "None\n"
 
 
 # What is sent.

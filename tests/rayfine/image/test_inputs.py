@@ -198,7 +198,7 @@ def test_a_dockerfile_outside_of_the_context_is_refused(
     (root / "link").symlink_to("..")
     (root / "out").symlink_to("../Dockerfile")
     (root / ".dockerignore").write_text("link\nout\n")
-    with pytest.raises(BuildError, match=r"outside|cannot be read"):
+    with pytest.raises(BuildError, match=r"outside|no such file|cannot be read"):
         prepare(replace(source, dockerfile=path), Surroundings())
 
 
@@ -208,11 +208,62 @@ def test_an_environment_needs_env_py(source: ImageSource, root: Path) -> None:
         prepare(source, Surroundings())
 
 
-def test_broken_python_is_a_warning_with_its_line(source: ImageSource, root: Path) -> None:
-    (root / "env.py").write_text("def hello(:\n")
-    made = prepare(source, Surroundings())
-    assert made.methods == {}
-    assert any("env/env.py:1" in text for text in made.warnings)
+def test_a_dockerfile_that_is_a_link_is_followed_within_the_context(
+    source: ImageSource, root: Path
+) -> None:
+    write(root, {"docker/Dockerfile.gpu": OWN})
+    direct = prepare(replace(source, dockerfile="docker/Dockerfile.gpu"), Surroundings())
+    for name, target in (("Dockerfile", "hop"), ("hop", "docker/Dockerfile.gpu"), ("d", "docker")):
+        (root / name).symlink_to(target)
+    for dockerfile in ("", "Dockerfile", "./docker/../hop", "d/Dockerfile.gpu"):
+        made = prepare(replace(source, dockerfile=dockerfile), Surroundings())
+        assert (made.dockerfile_path, made.dockerfile) == ("docker/Dockerfile.gpu", OWN.encode())
+        assert made.spec["dockerfile"] == direct.spec["dockerfile"]
+        assert made.spec["context"]["Dockerfile"].startswith("link:")
+
+
+@pytest.mark.parametrize("name", ["Dockerfile", "dockerfile", "env.py", "requirements.txt"])
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("{name}", "leads to itself"),
+        ("nothing", "leads nowhere"),
+        ("../elsewhere", "leads out of|outside"),
+        ("{root}/src/a.py", "absolute"),
+        ("/etc/passwd", "leads out of|outside"),
+        ("src", "not a plain file"),
+    ],
+)
+def test_a_link_that_leads_to_no_file_of_the_context_is_refused(
+    source: ImageSource, root: Path, name: str, target: str, message: str
+) -> None:
+    (root.parent / "elsewhere").write_text(OWN)
+    (root / name).unlink(missing_ok=True)
+    (root / name).symlink_to(target.format(name=name, root=root))
+    with pytest.raises(BuildError, match=message) as raised:
+        prepare(source, Surroundings())
+    assert raised.value.where.startswith(str(root))
+
+
+def test_a_base_that_is_no_reference_is_named_with_the_line_of_the_dockerfile(
+    source: ImageSource, root: Path
+) -> None:
+    (root / "Dockerfile").write_text("ARG A=Python:3.11\n\nFROM $A\n")
+    with pytest.raises(BuildError, match=r"'Python:3\.11'") as raised:
+        prepare(source, Surroundings())
+    assert raised.value.where == f"{root}/Dockerfile:3"
+
+
+def test_broken_python_is_an_error_with_its_line(source: ImageSource, root: Path) -> None:
+    (root / "env.py").write_text("\ndef hello(:\n")
+    with pytest.raises(BuildError, match="not valid Python") as raised:
+        prepare(source, Surroundings())
+    assert raised.value.where == f"{root}/env.py:2"
+
+
+def test_without_methods_there_is_a_warning(source: ImageSource, root: Path) -> None:
+    (root / "env.py").write_text("from elsewhere import Actor\n")
+    assert any("no public function" in text for text in prepare(source, Surroundings()).warnings)
 
 
 def test_what_differs_on_every_machine_is_warned_of(source: ImageSource, root: Path) -> None:

@@ -1,6 +1,7 @@
 """References, lock files, methods and reduced context tables."""
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -95,6 +96,14 @@ def test_a_malformed_lock_file_is_an_error(tmp_path: Path, text: str) -> None:
     assert raised.value.where == str(path)
 
 
+def test_a_lock_file_with_conflict_markers_names_their_line(tmp_path: Path) -> None:
+    path = tmp_path / "reconciler.lock"
+    path.write_text('{\n"version": 1,\n<<<<<<< HEAD\n"bases": {}\n=======\n>>>>>>> a\n}')
+    with pytest.raises(ConfigError, match="conflict markers") as raised:
+        read_lock(path)
+    assert raised.value.where == f"{path}:3"
+
+
 def test_methods_of_actor_and_module() -> None:
     source = b"""
 import os
@@ -120,11 +129,29 @@ raise SystemExit("never executed")
 
 
 @pytest.mark.parametrize(
-    "source", [b"def x(:", b"\0", b"\xff\xfe", b"(" * 5000, b"-" * 100_000 + b"1"]
+    ("source", "line", "message"),
+    [
+        (b"def x(:", 1, f"not valid Python {sys.version_info[0]}.{sys.version_info[1]}: "),
+        (b"a = 1\nprint 'two'\n", 2, "run reconcile with that one"),
+        (b"def f():\n    pass\nreturn 1\n", 3, "outside function"),
+        (b"def f(a, a): ...\n", 1, "duplicate argument"),
+        (b"a = 1\nb = '\xff'\n", 2, "utf-8"),
+        (b"# coding: utf-7-or-so\n", None, "encoding"),
+        (b"a = 1\nb = '\0'\n", 2, "NUL byte"),
+        (b"(" * 5000, None, "Python"),
+        (b"-" * 100_000 + b"1", None, "nested too deeply"),
+        (b"a = 1\n<<<<<<< HEAD\nb = 1\n=======\nb = 2\n>>>>>>> c\n", 2, "conflict markers"),
+        (b'"""\n=======\n"""\nprint 1', 4, "not valid"),  # an underline is no marker
+    ],
 )
-def test_what_is_no_python(source: bytes) -> None:
-    with pytest.raises(BuildError, match="Python"):
+def test_what_is_no_python_is_named_with_its_line(
+    source: bytes, line: int | None, message: str
+) -> None:
+    with pytest.raises(BuildError) as raised:
         read_methods(source, "env.py")
+    assert message in str(raised.value)
+    if line is not None:
+        assert raised.value.where == f"env.py:{line}"
 
 
 def test_long_signatures_are_cut_and_odd_escapes_are_quiet() -> None:
