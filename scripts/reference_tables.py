@@ -123,7 +123,7 @@ def _type(schema: str, field: Mapping[str, Any]) -> str:
 def _plain_type(schema: str, field: Mapping[str, Any]) -> str:
     types = field.get("type", "object")
     kinds = [item for item in ([types] if isinstance(types, str) else types) if item != "null"]
-    kind = "string" if "string" in kinds else kinds[0]
+    kind = kinds[0]
     if kind == "array" and field["items"].get("required"):
         return f"list of mappings, each with its `{field['items']['required'][0]}`"
     if kind == "array":

@@ -4,13 +4,29 @@ Each limit is checked by the field's validator, where the loader hands its conte
 by the kind on expansion, through the same `*_fault` function.
 """
 
+import re
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, StrictFloat, StrictInt, ValidationInfo
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    StrictFloat,
+    StrictInt,
+    ValidationInfo,
+    WithJsonSchema,
+)
 
 from reconciler.kinds.asset import context_of
 from reconciler.kinds.base import Limits, field_fault
-from reconciler.kinds.quantity import PATTERN, parse_bytes, suggest_memory
+from reconciler.kinds.quantity import (
+    LEAST_MEMORY,
+    PATTERN,
+    parse_bytes,
+    suggest_memory,
+    too_little_memory,
+)
+from reconciler.strict_yaml import WrittenFloat
 
 _LIMIT_FIX = "ask for less, or raise {}"
 
@@ -61,18 +77,30 @@ def _within_gpus(gpus: int, info: ValidationInfo) -> int:
     return gpus
 
 
+def _as_text(value: Any) -> Any:
+    """A number of a manifest as it is written; all else as it is."""
+    if isinstance(value, WrittenFloat) or (isinstance(value, int) and not isinstance(value, bool)):
+        return str(value)
+    return value.strip() if isinstance(value, str) else value
+
+
 def _check_memory(value: Any) -> Any:
-    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    text = _as_text(value)
     if not isinstance(text, str):
         return value
-    amount = parse_bytes(text.strip())
+    amount = parse_bytes(text)
     if amount is None:
         raise field_fault(f"{text!r} is no amount of memory", suggest_memory(text))
-    if amount and amount < 2**20 and text.strip()[-1:].isdigit():
-        raise field_fault(
-            f"{text} without a unit means {text} bytes", f"add one, such as {text.strip()}Gi"
-        )
-    return text.strip()
+    if 0 < amount < LEAST_MEMORY:
+        raise field_fault(*too_little_memory(text))
+    return text
+
+
+def _read_cores(value: Any) -> Any:
+    """Kubernetes' thousandths (`500m`) as a number."""
+    if isinstance(value, str) and re.fullmatch("[0-9]{1,9}m", value.strip()):
+        return int(value.strip()[:-1]) / 1000
+    return value
 
 
 def _check_gpus(value: Any) -> Any:
@@ -88,14 +116,20 @@ def _check_gpus(value: Any) -> Any:
 
 
 def check_quantity(value: Any) -> Any:
-    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-    if isinstance(text, str) and parse_bytes(text.strip()) is None:
+    text = _as_text(value)
+    if isinstance(text, str) and parse_bytes(text) is None:
         raise field_fault(f"{text!r} is no quantity", "write a number such as 2 or 500m")
-    return text.strip() if isinstance(text, str) else text
+    return text
 
 
 _FINITE = Field(ge=0, allow_inf_nan=False)
-Cores = Annotated[StrictFloat, _FINITE, AfterValidator(_within_cores)]
+Cores = Annotated[
+    StrictFloat,
+    _FINITE,
+    BeforeValidator(_read_cores),
+    AfterValidator(_within_cores),
+    WithJsonSchema({"type": ["number", "string"], "minimum": 0, "pattern": "^[0-9]{1,9}m$"}),
+]
 AnyMemory = Annotated[
     str,
     BeforeValidator(_check_memory, json_schema_input_type=Annotated[str, Field(pattern=PATTERN)]),

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from reconciler.kinds.compute import RunaiComputeSpec
+from reconciler.strict_yaml import WrittenFloat
 from tests.kinds.expanding import compute, compute_faults, limited
 
 BASE = {"name": "train", "scope": "tenant"}
@@ -53,6 +54,19 @@ def test_zero_and_false_are_absent(name: str) -> None:
         ({"cpu_memory_limit": "300G"}, "cpu_memory_limit", "exceeds maximum allowed (256Gi)"),
         ({"gpu_devices_request": 9}, "gpu_devices_request", "exceeds maximum allowed (8)"),
         ({"cpu_memory_request": 64}, "cpu_memory_request", "64 without a unit means 64 bytes"),
+        ({"cpu_memory_request": "512m"}, "cpu_memory_request", "512M (10^6 bytes each) or 512Mi"),
+        ({"cpu_memory_request": "1e-3"}, "cpu_memory_request", "without a unit means 1e-3 bytes"),
+        ({"cpu_memory_limit": "1n"}, "cpu_memory_limit", "1 billionths of a byte"),
+        ({"cpu_memory_limit": "64k"}, "cpu_memory_limit", "64k is less than 1Mi of memory"),
+        ({"cpu_memory_limit": "64Ki"}, "cpu_memory_limit", "64M or 64Mi"),
+        ({"cpu_memory_limit": "64K"}, "cpu_memory_limit", "write it like 64Gi"),
+        ({"cpu_memory_limit": WrittenFloat("0.5")}, "cpu_memory_limit", "0.5 without a unit"),
+        ({"cpu_memory_limit": "64 GB"}, "cpu_memory_limit", "write 64G (powers of 1000) or 64Gi"),
+        ({"cpu_memory_limit": "64gib"}, "cpu_memory_limit", "write 64Gi"),
+        ({"cpu_memory_limit": "-1Gi"}, "cpu_memory_limit", "no amount of memory"),
+        ({"gpu_memory_limit": "20m"}, "gpu_memory_limit", "20M (10^6 bytes each) or 20Mi"),
+        ({"cpu_core_request": "2Gi"}, "cpu_core_request", "without quotes or a unit"),
+        ({"cpu_core_request": "64000m"}, "cpu_core_request", "exceeds maximum allowed (32)"),
         ({"cpu_core_request": "4"}, "cpu_core_request", "must be a number"),
         ({"cpu_core_request": -1}, "cpu_core_request", "must be at least 0"),
         ({"cpu_core_request": True}, "cpu_core_request", "must be a number"),
@@ -78,6 +92,16 @@ def test_faults(spec: dict[str, Any], path: str, words: str) -> None:
     found = compute_faults(**spec)
     assert len(found) == 1
     assert words in found.get(f"spec.{path}", found.get("spec.extended_resources.a", ""))
+
+
+@pytest.mark.parametrize("text", ["0", "0Gi", " 64Gi ", "1Mi", "1048576", "2e9", "1288490188800m"])
+def test_amounts_that_something_runs_in(text: str) -> None:
+    assert "cpu_memory_request" in compute(cpu_memory_request=text)
+
+
+@pytest.mark.parametrize(("text", "cores"), [("500m", 0.5), (" 2000m ", 2), ("0m", 0)])
+def test_cores_in_thousandths(text: str, cores: float) -> None:
+    assert compute(cpu_core_request=text)["cpu_core_request"] == cores
 
 
 def test_gpu_memory_has_no_limit() -> None:

@@ -66,7 +66,8 @@ def test_what_is_no_amount(text: str) -> None:
         ("64GiB", "write 64Gi"),
         ("64 Gi", "write 64Gi"),
         ("64gib", "write 64Gi"),
-        ("512kb", "write 512k (powers of 1000) or 512Ki (powers of 1024)"),
+        ("512mb", "write 512M (powers of 1000) or 512Mi (powers of 1024)"),
+        ("512kb", "write it like 64Gi (2^30 bytes each), 64G (10^9 bytes each), 512Mi, 1Ti"),
         ("much", "write it like 64Gi (2^30 bytes each), 64G (10^9 bytes each), 512Mi, 1Ti"),
     ],
 )
