@@ -43,9 +43,10 @@ def _write(plan: Plan, header: Header, output: Output, place: Globals) -> Page |
         if output.format == "outputs":
             runner.append(path, render_outputs(plan_outputs(plan, header)))
             return None
-        room = SUMMARY_LIMIT - runner.size_of(path) - 1
+        room = SUMMARY_LIMIT - runner.size_of(path) - len("\n\n\n")
         summary = render_markdown(plan, header, room, runner.run_url())
-        runner.append(path, f"{summary.text}\n" if summary.text else "")
+        gap = "\n" if runner.size_of(path) else ""  # ends a block of HTML
+        runner.append(path, f"{gap}{summary.text}\n" if summary.text else "")
         return summary
     page: Page | None = None
     if output.format == "markdown":

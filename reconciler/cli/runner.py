@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from reconciler.errors import ConfigError, ReconcileError
+from reconciler.github.runner import append as add_lines
 
 
 def step_file(variable: str, form: str) -> Path:
@@ -19,11 +20,10 @@ def step_file(variable: str, form: str) -> Path:
 
 
 def append(path: Path, text: str) -> None:
-    """Add to what the step has written so far. Raises `ReconcileError` where that fails."""
+    """Add lines to what the step has written so far. Raises `ReconcileError` where that fails."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a", encoding="utf-8") as stream:
-            stream.write(text)
+        add_lines(path, text)
     except OSError as error:
         raise ReconcileError(
             f"cannot add to the file: {error.strerror or error}",

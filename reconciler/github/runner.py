@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+import stat
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -90,22 +91,33 @@ class Runner:
         path = self.get("GITHUB_OUTPUT")
         if not path:
             return
-        with Path(path).open("a", encoding="utf-8") as stream:
-            for name, value in values.items():
-                end = f"end_{secrets.token_hex(16)}"
-                stream.write(f"{name.replace('_', '-')}<<{end}\n{value}\n{end}\n")
+        for name, value in values.items():
+            end = f"end_{secrets.token_hex(16)}"
+            append(Path(path), f"{name.replace('_', '-')}<<{end}\n{value}\n{end}\n")
 
     def summarise(self, text: str) -> None:
         """Add to the step's summary, as far as there is room."""
         path = self.get("GITHUB_STEP_SUMMARY")
         if not path:
             return
-        room = SUMMARY_LIMIT - (Path(path).stat().st_size if Path(path).exists() else 0)
-        data = text.encode()
-        if len(data) > room:
-            data = b"The plan is too long for a summary; see the log and the artifact.\n"
-        with Path(path).open("ab") as stream:
-            stream.write(data)
+        room = SUMMARY_LIMIT - (Path(path).stat().st_size if Path(path).exists() else 0) - 1
+        if len(text.encode()) > room:
+            text = "The plan is too long for a summary; see the log and the artifact.\n"
+        append(Path(path), text)
+
+
+def append(path: Path, text: str) -> None:
+    """Add to what a step has written so far, on a line of its own. Raises `OSError`.
+
+    What was written before may end in the middle of a line: `printf name=value > $GITHUB_OUTPUT`.
+    """
+    with path.open("ab") as stream:
+        written = path.stat()
+        if text and stat.S_ISREG(written.st_mode) and written.st_size:
+            with path.open("rb") as before:
+                before.seek(-1, os.SEEK_END)
+                text = text if before.read() == b"\n" else f"\n{text}"
+        stream.write(text.encode())
 
 
 def _is_commit(value: object) -> bool:

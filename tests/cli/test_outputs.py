@@ -82,10 +82,35 @@ def test_every_output_of_one_plan(
     assert "will be created" in log
     assert (project / "c.md").read_text().startswith("<!-- reconcile:sandbox -->\n")
     assert "<!doctype html>" in (project / "p.html").read_text()
-    assert summary.read_text().startswith("# before\n<!-- reconcile:sandbox -->\n")
+    assert summary.read_text().startswith("# before\n\n<!-- reconcile:sandbox -->\n")
     found = outputs(output.read_text())
     assert (found["mine"], found["changes"], found["adds"]) == ("1", "1", "1")
     assert found["digest"] == json.loads((project / "p.json").read_text())["reconciler"]["digest"]
+
+
+@pytest.mark.parametrize("before", ["", "mine=1", "mine=1\n", "mine=1\r\n", "é=1", "a=1\nmine=1"])
+def test_what_is_added_begins_on_a_line_of_its_own(
+    reconcile: Reconcile, project: Path, before: str
+) -> None:
+    (project / "o").write_bytes(before.encode())
+    (project / "s").write_bytes(before.encode())
+    assert reconcile("plan", "-o", "outputs=o", "-o", "summary=s") == 0
+    assert reconcile("plan", "-o", "outputs=o", "-o", "summary=s") == 0
+    found = outputs((project / "o").read_bytes().decode())
+    assert found["changes"] == "1"
+    assert found.get("mine", "1").strip() == "1"
+    marks = [
+        line for line in (project / "s").read_text().split("\n") if "reconcile:sandbox" in line
+    ]
+    assert marks == 2 * ["<!-- reconcile:sandbox -->"]
+
+
+def test_outputs_may_go_to_a_pipe(reconcile: Reconcile, project: Path) -> None:
+    os.mkfifo(project / "pipe")
+    reader = os.open(project / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    assert reconcile("plan", "-o", "outputs=pipe") == 0
+    assert outputs(os.read(reader, 65_536).decode())["changes"] == "1"
+    os.close(reader)
 
 
 def test_where_the_runner_does_not_say(
