@@ -1,186 +1,148 @@
 """The HTML page in a real browser: filters, search, colours, keyboard, and that it is inert."""
 
-import importlib.resources
-import json
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from reconciler.plan import Plan
 from reconciler.render.escape import visible
 from reconciler.render.html import render_html
 from reconciler.render.html_graph import MOST_NODES
 from reconciler.render.text import Header
-from tests.browser.chromium import Browser, running_browser
 from tests.browser.plans import large, small
 from tests.core.builders import plan_of
 from tests.render.hostile import TRICKS, hostile_plan, hostile_review
 
 pytestmark = pytest.mark.browser
-SHOWN = "[...document.querySelectorAll('ul.changes > li')].filter((x) => !x.hidden).length"
 BACK = "getComputedStyle(document.body).backgroundColor"
 
 
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with running_browser(tmp_path_factory.mktemp("profile")) as browser:
-        yield browser
-
-
-@pytest.fixture
-def browser(running: Browser) -> Iterator[Browser]:
-    """The browser; after the test its page must have asked for and complained of nothing."""
-    running.prefer("light")
-    yield running
-    asked = {item["request"]["url"] for item in running.reported("Network.requestWillBeSent")}
-    assert {url for url in asked if not url.startswith("file:")} == set()
-    assert running.reported("Runtime.consoleAPICalled") == []
-    assert running.reported("Runtime.exceptionThrown") == []
-    assert running.reported("Log.entryAdded") == []
-    assert running.reported("Page.javascriptDialogOpening") == []
-
-
-def written(directory: Path, plan: Plan, header: Header) -> Path:
+def written(directory: Path, plan: Plan, header: Header) -> str:
+    """The address of a plan's page."""
     page = directory / "plan.html"
     page.write_text(render_html(plan, header), encoding="utf-8")
-    return page
+    return page.as_uri()
 
 
-def click(browser: Browser, selector: str) -> None:
-    event = "new MouseEvent('click', {bubbles: true, cancelable: true})"
-    browser.run(f"document.querySelector({json.dumps(selector)}).dispatchEvent({event})")
+def shown(page: Page) -> Locator:
+    return page.locator("ul.changes > li:not([hidden])")
 
 
-def type_into_search(browser: Browser, text: str) -> None:
-    browser.run(
-        f"(() => {{ const s = document.getElementById('search'); s.value = {json.dumps(text)};"
-        " s.dispatchEvent(new Event('input')); })()"
-    )
+def violations(page: Page) -> list[Any]:
+    found = Axe().run(page).response["violations"]
+    return [(item["id"], [node["html"] for node in item["nodes"]]) for item in found]
 
 
-def violations(browser: Browser) -> list[Any]:
-    axe = importlib.resources.files("axe_core_python").joinpath("axe.min.js").read_text("utf-8")
-    browser.run(f"{axe}; true")
-    found = browser.run(
-        "axe.run().then((r) => r.violations.map((v) => [v.id, v.nodes.map((n) => n.html)]))"
-    )
-    assert isinstance(found, list)
-    return found
+def test_filters_search_and_links(page: Page, tmp_path: Path) -> None:
+    page.goto(written(tmp_path, *small()))
+    status = page.locator("#status")
+    expect(status).to_have_text("7 of 7 changes shown.")
+    expect(page.locator("svg a")).to_have_count(7)
+    delete = page.locator(".pick input[value=delete]")
+    delete.uncheck()
+    expect(shown(page)).to_have_count(6)
+    expect(page.locator("svg a.delete.faded")).to_have_count(1)
+    delete.check()
+    page.get_by_label("Search").fill("AFFINE:2 train")
+    expect(shown(page)).to_have_count(1)
+    expect(status).to_have_text("1 of 7 changes shown.")
+    page.locator("svg a.delete").click()
+    expect(shown(page)).to_have_count(7)
+    expect(page.locator(":target details[open]")).to_have_count(1)
+    expect(page.locator(":target")).to_have_attribute("data-state", "delete")
+    page.locator("#open").click()
+    expect(page.locator(".changes details:not([open])")).to_have_count(0)
+    page.locator("#open").click()
+    expect(page.locator(".changes details[open]")).to_have_count(0)
 
 
-def test_filters_search_and_links(browser: Browser, tmp_path: Path) -> None:
-    browser.open(written(tmp_path, *small()))
-    assert browser.run("document.getElementById('status').textContent") == "7 of 7 changes shown."
-    assert browser.run("document.querySelectorAll('svg a').length") == 7
-    click(browser, ".pick input[value=delete]")
-    assert browser.run(SHOWN) == 6
-    assert browser.run("document.querySelector('svg a.delete').classList.contains('faded')")
-    click(browser, ".pick input[value=delete]")
-    type_into_search(browser, "AFFINE:2 train")
-    assert browser.run(SHOWN) == 1
-    assert browser.run("document.getElementById('status').textContent") == "1 of 7 changes shown."
-    click(browser, "svg a.delete")
-    browser.wait("Page.navigatedWithinDocument")
-    browser.run("new Promise((done) => setTimeout(done, 0))")
-    assert browser.run(SHOWN) == 7
-    assert browser.run("document.querySelector(':target details').open")
-    assert browser.run("document.querySelector(':target').dataset.state") == "delete"
-    click(browser, "#open")
-    assert browser.run("document.querySelectorAll('.changes details:not([open])').length") == 0
-    click(browser, "#open")
-    assert browser.run("document.querySelectorAll('.changes details[open]').length") == 0
-
-
-def test_what_matters_is_open_and_secrets_are_nowhere(browser: Browser, tmp_path: Path) -> None:
-    page = written(tmp_path, *small())
-    assert "canary" not in page.read_text(encoding="utf-8")
-    browser.open(page)
-    opened = (
-        "[...document.querySelectorAll('.changes details[open]')]"
-        ".map((x) => x.parentElement.dataset.state)"
-    )
-    assert browser.run(opened) == ["delete", "refused", "replace"]
-    text = browser.run("document.body.textContent")
+def test_what_matters_is_open_and_secrets_are_nowhere(page: Page, tmp_path: Path) -> None:
+    page.goto(written(tmp_path, *small()))
+    assert "canary" not in page.content()
+    assert "canary" not in (tmp_path / "plan.html").read_text(encoding="utf-8")
+    opened = page.locator(".changes li:has(> details[open])")
+    states = [item.get_attribute("data-state") for item in opened.all()]
+    assert states == ["delete", "refused", "replace"]
+    text = page.locator("body").text_content() or ""
     assert "(sensitive value, changed)" in text
     assert "drift: still in the live system, outside this branch; last changed by bob" in text
     assert "1 change from this branch, 1 drift" in text
 
 
-def test_dark_colours_by_preference_and_by_choice(browser: Browser, tmp_path: Path) -> None:
-    page = written(tmp_path, *small())
-    browser.open(page)
-    light = browser.run(BACK)
-    browser.prefer("dark")
-    dark = browser.run(BACK)
-    assert dark != light
-    browser.run("document.getElementById('theme').focus()")
-    browser.press("Enter", "\r")
-    assert browser.run(BACK) == light
-    assert browser.run("document.getElementById('theme').textContent") == "Dark colours"
-    browser.open(page)
-    assert browser.run(BACK) == light  # what was chosen is remembered
-    browser.run("localStorage.clear()")
+def test_dark_colours_by_preference_and_by_choice(page: Page, tmp_path: Path) -> None:
+    address = written(tmp_path, *small())
+    page.goto(address)
+    light = page.evaluate(BACK)
+    page.emulate_media(color_scheme="dark")
+    assert page.evaluate(BACK) != light
+    theme = page.locator("#theme")
+    expect(theme).to_have_text("Light colours")
+    theme.press("Enter")
+    expect(theme).to_have_text("Dark colours")
+    assert page.evaluate(BACK) == light
+    page.goto(address)
+    assert page.evaluate(BACK) == light  # what was chosen is remembered
 
 
-def test_the_keyboard_reaches_everything(browser: Browser, tmp_path: Path) -> None:
-    browser.open(written(tmp_path, *small()))
+def test_the_keyboard_reaches_everything(page: Page, tmp_path: Path) -> None:
+    page.goto(written(tmp_path, *small()))
     reached = []
     for _ in range(40):
-        browser.press("Tab")
+        page.keyboard.press("Tab")
         reached.append(
-            browser.run(
-                "(document.activeElement.id || document.activeElement.tagName.toLowerCase())"
+            page.evaluate(
+                "document.activeElement.id || document.activeElement.tagName.toLowerCase()"
             )
         )
     assert reached[0] == "a"  # past everything, to the changes
     assert {"theme", "search", "input", "open", "summary"} <= set(reached)
-    browser.run("document.querySelector('[data-state=update] summary').focus()")
-    browser.press("Enter", "\r")
-    assert browser.run("document.activeElement.parentElement.open")
+    update = page.locator("[data-state=update]").first
+    update.locator("summary").press("Enter")
+    expect(update.locator("details[open] summary:focus")).to_have_count(1)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_nothing_is_inaccessible(browser: Browser, tmp_path: Path, scheme: str) -> None:
-    browser.open(written(tmp_path, *small()))
-    browser.prefer(scheme)
-    click(browser, "#open")
-    assert violations(browser) == []
+def test_nothing_is_inaccessible(
+    page: Page, tmp_path: Path, scheme: Literal["light", "dark"]
+) -> None:
+    page.emulate_media(color_scheme=scheme)
+    page.goto(written(tmp_path, *small()))
+    page.locator("#open").click()
+    assert violations(page) == []
 
 
 def test_without_javascript_everything_is_there(browser: Browser, tmp_path: Path) -> None:
-    browser.send("Emulation.setScriptExecutionDisabled", value=True)
-    try:
-        browser.open(written(tmp_path, *small()))
-    finally:
-        browser.send("Emulation.setScriptExecutionDisabled", value=False)
-    assert browser.run(SHOWN) == 7
-    assert browser.run("getComputedStyle(document.getElementById('tools')).display") == "none"
+    with browser.new_context(java_script_enabled=False) as context:
+        page = context.new_page()
+        page.goto(written(tmp_path, *small()))
+        expect(page.locator("ul.changes > li:visible")).to_have_count(7)
+        expect(page.locator("#tools")).to_be_hidden()
 
 
-def test_hostile_data_is_text(browser: Browser, tmp_path: Path) -> None:
+def test_hostile_data_is_text(page: Page, tmp_path: Path) -> None:
     text = "".join(TRICKS) + "<img src=http://evil.example/x onerror=alert(2)>"
     header = Header(text, text, text, hostile_review(text))
-    browser.open(written(tmp_path, hostile_plan(text), header))
-    assert browser.run("document.scripts.length") == 1
-    assert browser.run("document.querySelectorAll('img, iframe, object, embed, base').length") == 0
-    assert (
-        browser.run("document.querySelectorAll('link, form[action], meta[http-equiv]').length") == 1
-    )
+    page.goto(written(tmp_path, hostile_plan(text), header))
+    expect(page.locator("script")).to_have_count(1)
+    expect(page.locator("img, iframe, object, embed, base")).to_have_count(0)
+    expect(page.locator("link, form[action], meta[http-equiv]")).to_have_count(1)
     names = "[...document.querySelectorAll('*')].flatMap((x) => x.getAttributeNames())"
-    assert [name for name in browser.run(names) if name.startswith("on") or name == "style"] == []
-    links = browser.run("[...document.links].map((a) => a.getAttribute('href'))")
+    assert [n for n in page.evaluate(names) if n.startswith("on") or n == "style"] == []
+    links = page.evaluate("[...document.links].map((a) => a.getAttribute('href'))")
     assert [link for link in links if not link.startswith("#")] == []
-    shown = browser.run("document.querySelector('.changes code').textContent")
-    assert shown in visible(shown)
-    assert visible(text, 2000) in browser.run("document.body.textContent")
-    assert violations(browser) == []
+    code = page.evaluate("document.querySelector('.changes code').textContent")
+    assert code in visible(code)
+    assert visible(text, 2000) in page.evaluate("document.body.textContent")
+    assert violations(page) == []
 
 
-def test_the_policy_lets_nothing_in_or_out(running: Browser, tmp_path: Path) -> None:
-    running.open(written(tmp_path, *small()))
-    blocked = running.run(
+def test_the_policy_lets_nothing_in_or_out(context: BrowserContext, tmp_path: Path) -> None:
+    page = context.new_page()  # which may complain here
+    page.goto(written(tmp_path, *small()))
+    blocked = page.evaluate(
         "new Promise((done) => { const found = [];"
         " document.addEventListener('securitypolicyviolation', (e) => {"
         "  found.push(e.effectiveDirective); if (found.length === 3) done(found.sort()); });"
@@ -190,30 +152,30 @@ def test_the_policy_lets_nothing_in_or_out(running: Browser, tmp_path: Path) -> 
         " document.body.append(s); })"
     )
     assert blocked == ["connect-src", "img-src", "script-src-elem"]
-    assert running.run("window.evil === undefined")
+    assert page.evaluate("window.evil === undefined")
 
 
-def test_a_thousand_changes_stay_legible(browser: Browser, tmp_path: Path) -> None:
-    browser.open(written(tmp_path, *large(1000)))
-    assert browser.run(SHOWN) == 1000
-    assert browser.run("document.querySelectorAll('svg rect').length") == MOST_NODES
-    assert "300 of 1004 objects are drawn" in browser.run("document.body.textContent")
+def test_a_thousand_changes_stay_legible(page: Page, tmp_path: Path) -> None:
+    page.goto(written(tmp_path, *large(1000)))
+    expect(shown(page)).to_have_count(1000)
+    expect(page.locator("svg rect")).to_have_count(MOST_NODES)
+    assert "300 of 1004 objects are drawn" in page.evaluate("document.body.textContent")
     overlap = """(() => {
       const r = [...document.querySelectorAll('svg rect')].map((x) => x.getBoundingClientRect());
       return r.some((a, i) => r.some((b, j) => i < j && a.left < b.right && b.left < a.right
         && a.top < b.bottom && b.top < a.bottom));
     })()"""
-    assert browser.run(overlap) is False
+    assert page.evaluate(overlap) is False
     smallest = (
         "Math.min(...[...document.querySelectorAll('svg text')]"
         ".map((x) => parseFloat(getComputedStyle(x).fontSize)))"
     )
-    assert browser.run(smallest) >= 10
-    type_into_search(browser, "experiment-0999")
-    assert browser.run(SHOWN) == 1
+    assert page.evaluate(smallest) >= 10
+    page.get_by_label("Search").fill("experiment-0999")
+    expect(shown(page)).to_have_count(1)
 
 
-def test_nothing_to_change(browser: Browser, tmp_path: Path) -> None:
-    browser.open(written(tmp_path, plan_of([]), Header("production")))
-    assert "There is nothing to change." in browser.run("document.body.textContent")
-    assert violations(browser) == []
+def test_nothing_to_change(page: Page, tmp_path: Path) -> None:
+    page.goto(written(tmp_path, plan_of([]), Header("production")))
+    assert "There is nothing to change." in page.evaluate("document.body.textContent")
+    assert violations(page) == []
