@@ -56,12 +56,14 @@ def load() -> Sdk:
 def missing_part() -> Literal["", "sdk", "environments"]:
     """Whether the SDK, or its part for environment assets, is not installed. Imports nothing."""
     try:
-        if importlib.util.find_spec(_PACKAGE) is None:
-            return "sdk"
-        found = importlib.util.find_spec("runai.api.environment_api")
-    except (ImportError, ValueError):  # half an installation
+        spec = importlib.util.find_spec(_PACKAGE)
+    except ValueError:  # half an installation
         return "environments"
-    return "" if found is not None else "environments"
+    if spec is None:
+        return "sdk"
+    places = spec.submodule_search_locations or ()  # a look-up by name would import `runai.api`
+    found = any(Path(place, "api", "environment_api.py").is_file() for place in places)
+    return "" if found else "environments"
 
 
 class _LazyPackage(ModuleType):
