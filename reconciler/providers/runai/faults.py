@@ -8,6 +8,7 @@ A server may quote what it was sent, in any form: within `withholding`, no word 
 
 import http.client
 import re
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -109,6 +110,8 @@ def from_transport(error: Exception, call: Call) -> ProviderError:
     if isinstance(error, transport.SSLError):
         return tls_failure(str(error))
     if isinstance(error, transport.ProxyError):
+        if isinstance(error.original_error, ssl.SSLError | transport.SSLError):
+            return tls_failure(str(error.original_error))
         return UnreachableError(
             f"the proxy gave no connection: {_plain(error.original_error)}",
             fix="check `proxy` of the target, or else HTTPS_PROXY and NO_PROXY",
@@ -130,11 +133,21 @@ def from_transport(error: Exception, call: Call) -> ProviderError:
 def tls_failure(reason: str) -> UnreachableError:
     """The certificate of the server, or of a proxy in between, is not trusted."""
     text = " ".join(reason.removeprefix("SSLError").split())
-    fix = "if your network has a certificate authority of its own, name its file as `ca_bundle` "
-    fix += "of the target"
-    if "WRONG_VERSION_NUMBER" in text:  # what OpenSSL says to an answer that is not TLS
-        fix = "there is no TLS on that port: check the port and the scheme of base_url"
+    fix = next((fix for sign, fix in _TLS_FIXES if sign in text), _FIX_AUTHORITY)
     return UnreachableError(f"no secure connection: {text}", fix=fix)
+
+
+_TLS_FIXES = (
+    # what OpenSSL says to an answer that is not TLS
+    ("WRONG_VERSION_NUMBER", "there is no TLS on that port: check its number and the scheme"),
+    ("mismatch", "write the address with a name that the server's certificate holds"),
+    ("expired", "the server needs a new certificate, or this machine's clock is wrong"),
+    ("not yet valid", "this machine's clock is wrong, or the server's certificate is"),
+)
+_FIX_AUTHORITY = (
+    "if your network has a certificate authority of its own, or the server signed its certificate "
+    "itself, name the PEM file of that as `ca_bundle` of the target"
+)
 
 
 def not_json(call: Call, body: bytes | None, content_type: str | None) -> ProviderError:

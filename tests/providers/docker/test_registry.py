@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 import pytest
 
-from reconciler.config.proxies import is_loopback
+from reconciler.config.proxies import is_loopback, proxies_of
 from reconciler.errors import AccessError, ProviderError, UnreachableError
 from reconciler.providers.docker.login import Login, find_login
 from reconciler.providers.docker.registry import INDEXES, OCI_MANIFEST, Manifest, Registries
@@ -210,6 +210,40 @@ def test_an_identity_token_is_exchanged(
     sent = [item for item in server.seen if item[0] == "POST"]
     assert b"refresh_token=identity" in sent[0][3]
     assert (server.seen[-1][2] == "Bearer T") is fine
+
+
+@pytest.mark.parametrize("stated", [True, False])
+def test_a_proxy_leads_to_registries_as_to_the_control_plane(stated: bool) -> None:
+    """The target's own goes first; without one, HTTPS_PROXY counts."""
+    asked: list[tuple[str, str | None]] = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_CONNECT(self) -> None:
+            asked.append((self.path, self.headers.get("proxy-authorization")))
+            self.send_error(403)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    url = f"http://us%40er:secret-pw@127.0.0.1:{server.server_port}"
+    nowhere = "http://127.0.0.1:1"
+    proxies = proxies_of({"HTTPS_PROXY": nowhere if stated else url}, url if stated else None)
+    connection = Connection(login=lambda _: None, proxies=proxies, timeout=5)
+    try:
+        with (
+            contextlib.closing(Registries(connection)) as registries,
+            pytest.raises(UnreachableError) as raised,
+        ):
+            registries.manifest(parse_reference("registry.invalid/app:1"))
+        assert "secret-pw" not in str(raised.value)
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    assert set(asked) == {("registry.invalid:443", "Basic dXNAZXI6c2VjcmV0LXB3")}
 
 
 def test_only_loopback_may_do_without_tls() -> None:

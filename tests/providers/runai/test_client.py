@@ -2,12 +2,14 @@
 
 import json
 import logging
+import ssl
 import threading
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+import urllib3
 from pydantic import SecretStr
 
 from reconciler.config.proxies import Proxy
@@ -22,7 +24,7 @@ from reconciler.errors import (
 from reconciler.providers.runai.asset_api import KINDS, AssetApi
 from reconciler.providers.runai.client import Client
 from reconciler.providers.runai.connection import Connection, Credentials
-from reconciler.providers.runai.faults import NotFoundError, RejectedError
+from reconciler.providers.runai.faults import Call, NotFoundError, RejectedError, from_transport
 from reconciler.providers.runai.units import UnitLists
 from reconciler.sandbox import Behaviour
 from tests.faults.proxy import CERTIFICATE, Fault, FaultProxy, Kind
@@ -451,6 +453,39 @@ def test_a_certificate_of_one_s_own_needs_a_ca_bundle(plain: World) -> None:
         assert secure.seen == []
         login = connect(secure.base_url, plain.endpoint, ca_bundle=CERTIFICATE)
         assert AssetApi(KINDS[1], login).list()
+
+
+def test_a_certificate_of_another_name_needs_another_address(plain: World) -> None:
+    with FaultProxy(plain.endpoint.base_url, tls=True) as secure:
+        url = secure.base_url.replace("127.0.0.1", "localhost")
+        login = connect(url, plain.endpoint, ca_bundle=CERTIFICATE, read_attempts=1)
+        with pytest.raises(UnreachableError, match="mismatch") as caught:
+            AssetApi(KINDS[1], login).list()
+        assert "with a name that the server's certificate holds" in caught.value.fix
+
+
+@pytest.mark.parametrize(
+    ("said", "fix"),
+    [
+        ("unable to get local issuer certificate", "`ca_bundle` of the target"),
+        ("self-signed certificate", "`ca_bundle` of the target"),
+        ("self-signed certificate in certificate chain", "`ca_bundle` of the target"),
+        ("certificate has expired", "the server needs a new certificate"),
+        ("certificate is not yet valid", "this machine's clock is wrong"),
+        ("Hostname mismatch, certificate is not valid for 'run.ai'", "the server's certificate"),
+    ],
+)
+def test_what_is_wrong_with_a_certificate_leads_to_its_cure(said: str, fix: str) -> None:
+    """Directly, and for a proxy that has a certificate of its own."""
+    error = ssl.SSLCertVerificationError(f"certificate verify failed: {said} (_ssl.c:1006)")
+    call = Call("GET", "/api/v1/clusters", changes=False)
+    for raised in (
+        urllib3.exceptions.SSLError(error),
+        urllib3.exceptions.ProxyError("Unable to connect to proxy", error),
+    ):
+        found = from_transport(raised, call)
+        assert "no secure connection" in found.what
+        assert fix in found.fix
 
 
 def test_a_port_without_tls(plain: World) -> None:
