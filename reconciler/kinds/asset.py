@@ -132,7 +132,8 @@ class AssetSpec(Strict):
         default=None,
         min_length=1,
         description="Name or id of the cluster, department or project; CLUSTER/NAME where a name "
-        "exists in several clusters. A cluster is found by itself when there is exactly one.",
+        "exists in several clusters, id:ID or name:NAME where it is the id of one and the name of "
+        "another. A cluster is found by itself when there is exactly one.",
         examples=["team-a", "main/team-a"],
     )
     description: str | None = Field(

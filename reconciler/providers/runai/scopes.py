@@ -1,7 +1,8 @@
 """Names in manifests -> ids of the control plane: scopes, and credentials in variables.
 
-A `scope_id` may be a name or an id, `CLUSTER/NAME` where a name is ambiguous; a cluster is found
-by itself when there is exactly one. What has no match becomes a `Problem` at the manifest, with
+A `scope_id` may be a name or an id, `CLUSTER/NAME` where a name is ambiguous, and `id:ID` or
+`name:NAME` where one is the id of one unit and the name of another; a cluster is found by itself
+when there is exactly one. What has no match becomes a `Problem` at the manifest, with
 the closest names. Everything is collected, and raised as one `ManifestError`.
 """
 
@@ -78,12 +79,23 @@ class ScopeDirectory:
         units = self._units.of_scope(scope)
         if wanted is None:
             return _only(units, scope)
-        by_id = [unit for unit in units if unit.id.lower() == wanted.lower()]
-        if by_id:
+        whole = wanted
+        how, _, rest = wanted.partition(":")
+        if how in ("id", "name") and rest:
+            wanted = rest
+        by_id = [unit for unit in units if unit.id.lower() == wanted.lower() and how != "name"]
+        named = [unit for unit in units if unit.name == wanted and how != "id"]
+        if not named and not by_id and scope != "cluster" and "/" in whole:
+            named = self._in_cluster(units, scope, whole)
+        if by_id and all(unit.id == by_id[0].id for unit in named):
             return by_id[0].id
-        named = [unit for unit in units if unit.name == wanted]
-        if not named and scope != "cluster" and "/" in wanted:
-            named = self._in_cluster(units, scope, wanted)
+        if by_id:
+            others = " and ".join(f"{unit.name!r} (id {unit.id})" for unit in named)
+            raise _UnresolvedError(
+                f"{wanted!r} is the id of {scope} {by_id[0].name!r} and the name of {scope} "
+                f"{others}",
+                f"write id:{wanted} for {by_id[0].name!r}, or name:{wanted} for the other",
+            )
         if len(named) == 1:
             return named[0].id
         if named:

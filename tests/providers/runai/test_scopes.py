@@ -81,6 +81,69 @@ def test_what_has_no_match(large: World, scope: str, wanted_id: str | None, word
     assert words in problem
 
 
+TWINS = """
+clusters:
+  - name: east
+    uuid: 11111111-1111-4111-8111-111111111111
+    departments:
+      - name: "d2"
+        id: "d1"
+        projects: [{name: mlops, id: 7}, {name: "7", id: 12}, {name: "12", id: 13}]
+      - {name: research, id: "d2", projects: [{name: "14", id: 14}]}
+  - name: 11111111-1111-4111-8111-111111111111
+    uuid: 22222222-2222-4222-8222-222222222222
+    departments: [{name: other, id: "d3", projects: [{name: "7", id: 21}]}]
+"""
+WEST = "22222222-2222-4222-8222-222222222222"
+
+
+@pytest.mark.parametrize(
+    ("scope", "wanted_id", "both"),
+    [
+        ("project", "7", "'7' is the id of project 'mlops' and the name of project '7' (id 12)"),
+        ("project", "12", "'12' is the id of project '7' and the name of project '12' (id 13)"),
+        ("department", "d2", "the id of department 'research' and the name of department 'd2'"),
+        ("cluster", EAST, f"is the id of cluster 'east' and the name of cluster '{EAST}'"),
+        ("project", f"{EAST}/7", f"is the id of cluster 'east' and the name of cluster '{EAST}'"),
+    ],
+)
+def test_an_id_that_is_the_name_of_another(
+    tmp_path: Path, scope: str, wanted_id: str, both: str
+) -> None:
+    with world(tmp_path, seed=TWINS) as made:
+        (problem,) = problems(made, scope=scope, scope_id=wanted_id)
+        assert both in problem
+        word = wanted_id.partition("/")[0]
+        assert f"write id:{word} for" in problem
+        assert f"name:{word} for the other" in problem
+
+
+@pytest.mark.parametrize(
+    ("scope", "wanted_id", "found"),
+    [
+        ("project", "id:7", "7"),
+        ("project", "name:12", "13"),
+        ("project", "name:east/7", "12"),
+        ("project", f"id:{EAST}/7", "12"),
+        ("project", f"name:{EAST}/7", "21"),
+        ("project", "east/7", "12"),
+        ("project", "14", "14"),  # its own name
+        ("project", "13", "13"),
+        ("department", "id:d2", "d2"),
+        ("department", "name:d2", "d1"),
+        ("cluster", f"id:{EAST.upper()}", EAST),
+        ("cluster", f"name:{EAST}", WEST),
+    ],
+)
+def test_it_can_be_said_which_is_meant(
+    tmp_path: Path, scope: str, wanted_id: str, found: str
+) -> None:
+    with world(tmp_path, seed=TWINS) as made:
+        assert bind(made, scope=scope, scope_id=wanted_id).spec["scope_id"] == found
+        for wrong in ("id:zzz", "name:zzz", "id:", "name:"):
+            assert "there is no" in problems(made, scope=scope, scope_id=wrong)[0]
+
+
 def test_every_problem_is_reported_where_it_stands(large: World) -> None:
     made = [
         wanted("a", scope="project", scope_id="x"),
