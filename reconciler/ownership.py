@@ -17,7 +17,7 @@ import hashlib
 import re
 from typing import NamedTuple
 
-from reconciler.resource import Mark, Resource, base32, has_secrets, hash_id
+from reconciler.resource import Mark, Resource, base32, hash_id, needs_secrecy
 
 TRAILER_LIMIT = 80
 DESCRIPTION_LIMIT = 250
@@ -115,5 +115,5 @@ def desired_mark(resource: Resource, stack: str) -> Mark:
         stack=stack,
         id_hash=hash_id(resource.key.kind, resource.key.id),
         protect=resource.protect,
-        secrets=has_secrets(resource.spec),
+        secrets=needs_secrecy(resource.spec),
     )

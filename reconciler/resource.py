@@ -73,6 +73,24 @@ class Secret:
     __str__ = __repr__
 
 
+class PlainSecret(Secret):
+    """A secret that stands in a manifest, or on a live object, for everybody to read.
+
+    It is told by its name or its look, so that no mark has to say that there is one.
+    """
+
+    __slots__ = ()
+
+
+def reveal(value: Any) -> Any:
+    """The same value with the text of every secret: only for what is sent or built."""
+    if isinstance(value, Secret):
+        return value.reveal()
+    if isinstance(value, Mapping):
+        return {name: reveal(item) for name, item in value.items()}
+    return value
+
+
 class Reference(NamedTuple):
     """A leaf that stands for a value another resource exports, until `link` puts it in."""
 
@@ -180,16 +198,28 @@ def leaves(spec: Spec, prefix: Path = ()) -> Iterator[tuple[Path, Any]]:
 
 def has_secrets(spec: Spec) -> bool:
     """Whether any field of the spec holds a `Secret`."""
-    return any(holds_secret(value) for value in spec.values())
+    return holds_secret(spec)
+
+
+def needs_secrecy(spec: Spec) -> bool:
+    """Whether a mark has to say that there are secrets, since nothing else tells."""
+    return any(not isinstance(secret, PlainSecret) for secret in _secrets(spec))
 
 
 def holds_secret(value: Any) -> bool:
     """Whether a value is a `Secret`, or holds one."""
-    if isinstance(value, Mapping):
-        return any(holds_secret(item) for item in value.values())
-    if isinstance(value, list | tuple):
-        return any(holds_secret(item) for item in value)
-    return isinstance(value, Secret)
+    return any(True for _ in _secrets(value))
+
+
+def _secrets(value: Any) -> Iterator[Secret]:
+    if isinstance(value, Secret):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _secrets(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _secrets(item)
 
 
 def redact(value: Any) -> Any:

@@ -10,7 +10,7 @@ from reconciler.kinds.asset import WORKLOAD_TYPES
 from reconciler.kinds.pull_policy import default_pull_policy
 from reconciler.render.escape import literal
 from reconciler.render.model_text import plain, quoted
-from reconciler.resource import LiveResource, Reference, Secret
+from reconciler.resource import LiveResource, Reference, Secret, redact
 
 
 def asset_lines(spec: Mapping[str, Any], compute: Mapping[str, Any] | None) -> list[str]:
@@ -62,7 +62,7 @@ def _value(item: Any) -> str:
         return "(sensitive value)"
     if isinstance(item, Mapping) and set(item) == {"value"}:
         item = item["value"]
-    return plain(item) if isinstance(item, str) else quoted(literal(item))
+    return plain(item) if isinstance(item, str) else quoted(literal(redact(item)))
 
 
 def image_of(spec: Mapping[str, Any]) -> str:

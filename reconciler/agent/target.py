@@ -21,7 +21,7 @@ from reconciler.config.file import TargetSection
 from reconciler.errors import ConfigError
 from reconciler.executor import ThreadExecutor
 from reconciler.guard import Approval
-from reconciler.plan import Change, Plan
+from reconciler.plan import Change, Plan, select
 from reconciler.providers.registry import describe_target, open_providers
 from reconciler.render.text import Header
 from reconciler.resource import Resource, ResourceKey, hash_id
@@ -221,7 +221,9 @@ def plan_of(whole: Plan, session: Session, place: Workplace, keys: Sequence[Reso
         Selection(tuple(_exactly(address) for address in addresses)),
         Approval(addresses=frozenset(addresses)),
     )
-    return finish_plan(whole, apply_selection(whole, asked.selection), session, asked)
+    chosen = apply_selection(whole, asked.selection)
+    meant = select(chosen, (change for change in chosen.changes if change.key in keys))
+    return finish_plan(whole, meant, session, asked)
 
 
 def made_with(change: Change, environment: ResourceKey) -> bool:

@@ -42,6 +42,7 @@ from reconciler.kinds.pull_policy import default_pull_policy
 from reconciler.kinds.quantity import MEMORY_FORMAT, canonical_memory
 from reconciler.kinds.variables import Variables, expand_variables
 from reconciler.resource import KindTraits, Reference, Resource, ResourceKey, has_secrets
+from reconciler.secrecy import conceal_resource
 
 ENVIRONMENT = KindTraits("RunaiEnvironment", ASSET_IMMUTABLE, ASSET_IDENTITY, 20)
 IMAGE_KIND = "RayfineImage"
@@ -188,8 +189,10 @@ class RunaiEnvironment(Kind):
         compute = _expand_compute(document.spec.compute, context, faults)
         if faults:
             raise FieldError(*faults)
-        environment = asset_resource(
-            ENVIRONMENT.name, document, spec, _references(spec["image"]), _warnings(spec)
+        environment = conceal_resource(
+            asset_resource(
+                ENVIRONMENT.name, document, spec, _references(spec["image"]), _warnings(spec)
+            )
         )
         if compute is None:
             return (environment,)

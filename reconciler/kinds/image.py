@@ -15,6 +15,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 
 from reconciler.kinds.base import Document, FieldError, Kind, LoadContext, Strict, field_fault
 from reconciler.resource import KindTraits, Resource, ResourceKey
+from reconciler.secrecy import conceal_resource
 
 DEFAULT_BASE_IMAGE = "rayproject/ray:latest"
 DEFAULT_PLATFORM = "linux/amd64"
@@ -177,7 +178,7 @@ class RayfineImage(Kind):
             adopt=metadata.adopt,
             moved_from=metadata.moved_from,
         )
-        return (resource,)
+        return (conceal_resource(resource),)
 
 
 def _check_files(stated: RayfineImageSpec, root: Path) -> None:

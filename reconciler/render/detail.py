@@ -97,7 +97,9 @@ def _value(value: Any) -> str:
     if isinstance(value, Mapping):
         if len(value) > MOST_ELEMENTS:
             return f"({len(value)} elements)"
-        value = {name: SENSITIVE if type(item) is Secret else item for name, item in value.items()}
+        value = {
+            name: SENSITIVE if isinstance(item, Secret) else item for name, item in value.items()
+        }
     return visible(literal(value), _MOST_CHARACTERS)
 
 

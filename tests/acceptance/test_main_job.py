@@ -379,11 +379,24 @@ def test_usage_is_shown_before_a_delete(used: Project) -> None:
     used.write(environment("stays"))
     used.server.requests.clear()
     ran = used.reconcile("plan")
-    assert ran.code == 0
+    assert ran.code == 4
     assert "# used by workspace notebook-1" in ran.out
     assert "# used by template starter" in ran.out
     lists = [r for r in used.server.requests.reads() if "usageInfo" in str(r.query)]
     assert len(lists) == 1
+
+
+def test_deleting_what_is_in_use_needs_approval(used: Project) -> None:
+    """Naming an address approves its deletion, and says nothing of who uses it."""
+    used.write(environment("stays"))
+    for named_too in ((), ("--only", ADDRESS), ("--allow-deletes=1",)):
+        ran = used.reconcile("apply", "--apply", *named_too)
+        assert ran.code == 4
+        assert "it is used by workspace notebook-1 (Running), template starter" in ran.out
+        assert f"--allow-destroy {ADDRESS}" in ran.out
+        assert named(used, "train")
+    assert used.reconcile("apply", "--apply", "--allow-destroy", ADDRESS).code == 0
+    assert [item["meta"]["name"] for item in assets(used)] == ["stays"]
 
 
 def test_replacing_what_a_template_uses_needs_approval(used: Project) -> None:

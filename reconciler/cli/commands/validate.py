@@ -11,6 +11,7 @@ from reconciler.cli.main import Globals
 from reconciler.cli.output import show
 from reconciler.cli.problems import problems_of, render_problems
 from reconciler.errors import Problem, ReconcileError
+from reconciler.render.escape import printable
 from reconciler.session import read_config
 from reconciler.stated import read_every_target
 
@@ -56,6 +57,9 @@ def _check(place: Globals) -> str:
     if not resources:
         where = config.manifests.relative_to(config.root)
         click.echo(f"Warning: there is no manifest (*.yaml, *.yml) in {where}.", err=True)
+    for resource in resources:
+        for text in resource.warnings:
+            click.echo(printable(f"Warning: {resource.source}: {text}"), err=True)
     overlays = f"; overlays of {', '.join(patched)}" if patched else ""
     return f"Valid: {len(resources)} resources{f' ({listing})' if listing else ''}{overlays}.\n"
 

@@ -14,7 +14,8 @@ from reconciler.rayfine.image.inputs import (
     Surroundings,
     prepare,
 )
-from reconciler.resource import Resource, ResourceKey
+from reconciler.resource import Resource, ResourceKey, reveal
+from reconciler.secrecy import conceal
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ def resolve_images(
 
 def image_source(resource: Resource, root: Path) -> ImageSource:
     """What an unresolved resource states. Raises `BuildError` for a path that leads outwards."""
-    spec = resource.spec
+    spec = reveal(resource.spec)
     directory = root / spec["path"]
     real, inside = os.path.realpath(directory), os.path.realpath(root)
     if real != inside and not real.startswith(f"{inside.rstrip('/')}/"):
@@ -72,7 +73,7 @@ def _resolved(resource: Resource, build: BuildInput) -> Resource:
     push = {"push": True} if resource.spec.get("push") else {}
     return replace(
         resource,
-        spec={**build.spec, **push},
+        spec=conceal({**build.spec, **push}),
         exports={"image": build.source_tag, "digest": build.digest},
         warnings=(*resource.warnings, *build.warnings),
     )

@@ -23,6 +23,7 @@ from typing import NamedTuple
 from reconciler.rayfine.docker.engine import ImageSummary
 from reconciler.rayfine.docker.labels import ImageLabels, parse_labels
 from reconciler.resource import LiveResource, ResourceKey
+from reconciler.secrecy import conceal
 
 KIND = "RayfineImage"
 LEFT_TO_RETENTION = "what is in the registry is left to its own retention rules: never deleted here"
@@ -143,7 +144,7 @@ class LocalImages:
             kind=KIND,
             uid=image.id,
             name=holding.key.id,
-            spec=spec,
+            spec=conceal(spec),
             mark=labels.mark,
             updated_at=made_at(image.created),
             notes=(f"its tag {holding.tag} is missing; the content is still there",),
@@ -181,7 +182,7 @@ def _current(holding: _Holding) -> LiveResource:
         kind=KIND,
         uid=image.id,
         name=holding.key.id if holding.key else holding.tag,
-        spec=labels.spec,
+        spec=conceal(labels.spec),
         mark=labels.mark,
         updated_at=made_at(image.created),
         notes=(LEFT_TO_RETENTION,) if labels.pushed else (),

@@ -16,6 +16,7 @@ from reconciler.providers.docker.registry import Manifest, Registries
 from reconciler.rayfine.docker.labels import DIGEST, ImageLabels, mark_fits, parse_labels
 from reconciler.rayfine.image.reference import ImageReference, parse_reference
 from reconciler.resource import LiveResource, Resource
+from reconciler.secrecy import conceal
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ class Published:
             kind=KIND,
             uid=at_tag.digest,
             name=labels.key.id if labels.key else tag.text,
-            spec={**labels.spec, "push": True},
+            spec=conceal({**labels.spec, "push": True}),
             mark=labels.mark,
             updated_at=made,
             notes=(LEFT_TO_RETENTION,),
@@ -101,7 +102,7 @@ class Published:
             kind=KIND,
             uid=manifest.digest,
             name=labels.key.id,
-            spec={**spec, "push": True},
+            spec=conceal({**spec, "push": True}),
             mark=labels.mark,
             updated_at=_made_at(config),
             notes=(f"its tag {desired.spec['tag']} is missing; the content is still there",),

@@ -14,7 +14,8 @@ from reconciler.ownership import Holder, read_mark, write_mark
 from reconciler.providers.runai.fields import Field
 from reconciler.providers.runai.shape import Shape, shape_of
 from reconciler.providers.runai.unknown import keep_unknown, unknown_fields
-from reconciler.resource import LiveResource, Mark, Secret, Spec
+from reconciler.resource import LiveResource, Mark, Secret, Spec, reveal
+from reconciler.secrecy import conceal
 
 SCOPE_IDS = {"cluster": "clusterId", "department": "departmentId", "project": "projectId"}
 """API field of `meta` that holds the id of a scope."""
@@ -79,7 +80,7 @@ class AssetMapping:
             kind=self.kind,
             uid=uid,
             name=name,
-            spec=spec,
+            spec=conceal(spec),
             mark=mark,
             detached=found.detached,
             unknown_fields=unknown_fields(raw, self.shape),
@@ -134,7 +135,7 @@ class AssetMapping:
 
     def _write_spec(self, spec: Spec, raw: Mapping[str, Any]) -> dict[str, Any]:
         body = {
-            self.by_name[name].api_name: self.by_name[name].write(value)
+            self.by_name[name].api_name: self.by_name[name].write(reveal(value))
             for name, value in spec.items()
             if name not in _IN_META
         }

@@ -15,7 +15,6 @@ from reconciler.providers.runai.values import (
     read_memory,
     read_number,
 )
-from reconciler.resource import Secret
 
 EXTERNAL_TOOLS = frozenset({"wandb", "comet"})
 
@@ -53,7 +52,7 @@ def write_variables(variables: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _write_variable(name: str, variable: Any) -> dict[str, Any]:
     if not isinstance(variable, Mapping):
-        return {"name": name, "value": reveal(variable)}
+        return {"name": name, "value": variable}
     entry: dict[str, Any] = {"name": name}
     if source := variable.get("credential"):
         entry["credential"] = {"assetId": source["asset_id"], "key": source["key"]}
@@ -62,17 +61,12 @@ def _write_variable(name: str, variable: Any) -> dict[str, Any]:
     elif path := variable.get("pod_field"):
         entry["podFieldRef"] = {"path": path}
     elif "value" in variable or not variable.get("exclude"):
-        entry["value"] = reveal(variable.get("value", ""))
+        entry["value"] = variable.get("value", "")
     if variable.get("exclude"):
         entry["exclude"] = True
     if text := variable.get("description"):
         entry["description"] = text
     return entry
-
-
-def reveal(value: Any) -> Any:
-    """The text of a secret: only for a request body."""
-    return value.reveal() if isinstance(value, Secret) else value
 
 
 def read_connections(value: Any) -> dict[str, Any] | None:

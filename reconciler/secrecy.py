@@ -1,0 +1,141 @@
+"""A spec -> the same spec with what looks like a secret hidden. Pure.
+
+A secret belongs into a credential or a variable of the environment; people write it into manifests
+all the same. What stands under a name such as `AWS_SECRET_ACCESS_KEY`, or looks like a key, a token
+or a password wherever it stands, is a `PlainSecret` from here on. The rule is the same for both
+sides and needs no mark. It hides rather too much than too little, and changes nothing.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+from reconciler.resource import Path, PlainSecret, Resource, Spec, dotted
+
+_BY_NAME = frozenset({"environment_variables", "build_args", "labels"})
+"""Fields that hold texts by names that people choose."""
+_TEXTS = frozenset({"args", "command"})
+
+_ENDINGS = (
+    *("SECRET", "SECRETS", "TOKEN", "PASSWORD", "PASSWORDS", "PASSWD", "PASSPHRASE", "APIKEY"),
+    *("CREDENTIAL", "CREDENTIALS", "JWT", "AUTHORIZATION", "ACCESSKEY", "PRIVATEKEY", "SECRETKEY"),
+)
+"""A word of a name that ends so: `PGPASSWORD` and `HF_TOKEN`, but not `MAX_TOKENS`."""
+_KEYS = frozenset({"ACCESS", "ACCOUNT", "API", "ENCRYPTION", "MASTER", "PRIVATE", "SIGNING"})
+"""What makes a KEY behind it one that must not be shown."""
+_LAST = frozenset({"AUTH", "PASS", "PWD"})
+"""Words that mean a secret at the end of a longer name."""
+_ABOUT = frozenset(
+    {
+        *("DIR", "DIRECTORY", "ENABLED", "ENDPOINT", "EXPIRY", "FILE", "FILENAME", "FORMAT"),
+        *("HEADER", "HOST", "LENGTH", "LIMIT", "NAME", "PATH", "PORT", "PROVIDER", "SIZE"),
+        *("TIMEOUT", "TTL", "TYPE", "URI", "URL"),
+    }
+)
+"""Last words of a name that is about a secret, and holds none."""
+_SWITCH = re.compile(r"(?i)|true|false|yes|no|on|off|none|null|0|1")
+_REFERENCE = re.compile(r"\$(\w+|\(\w+\)|\{\w+\})|(?i:\*+|<[^<>]*>)")
+"""A value that stands for one elsewhere: `$(NAME)`, `${NAME}`; or one that is hidden already."""
+
+_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+_SHAPES = re.compile(
+    r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY"
+    r"|(?<![A-Za-z0-9_-])(?:"
+    r"gh[pousr]_[A-Za-z0-9]{10,}|github_pat_\w{10,}|glpat-[\w-]{10,}|hf_[A-Za-z0-9]{10,}"
+    r"|npm_[A-Za-z0-9]{20,}|dckr_pat_[\w-]{10,}|(?:AKIA|ASIA)[A-Z0-9]{8,}|AIza[\w-]{20,}"
+    r"|nvapi-[\w-]{8,}|xox[abeoprs]-[\w-]{8,}|[sr]k_(?:live|test)_\w{8,}"
+    r"|sk-(?=[\w-]*[0-9])[\w-]{16,}|eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*)"
+    r"|(?i:\bbearer\s+(?!\$)[\w.~+/-]{8,})"
+)
+_IN_URL = re.compile(r"(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]*://[^\s/?#@:]*:([^\s/?#@]+)@")
+_ASSIGNED = re.compile(
+    r"""(?<![\w$.-])-{0,2}([A-Za-z][\w.-]*)["']?(?:\s*=\s*|(?<=["'])\s*:\s*)["']?([^\s"';&,]+)"""
+    r"""|(?<![\w-])--([A-Za-z][\w-]*)\s+["']?([^\s"'-][^\s"']*)"""
+)
+"""`NAME=VALUE`, `"NAME": "VALUE"`, `--name VALUE`, wherever they stand in a text."""
+
+
+def conceal(spec: Spec) -> Spec:
+    """The spec with a `PlainSecret` for each text that looks like a secret."""
+    if not any(True for _ in _plain_secrets(spec)):
+        return spec
+    return {
+        name: _concealed((name,), value) if name in _BY_NAME | _TEXTS else value
+        for name, value in spec.items()
+    }
+
+
+def conceal_resource(resource: Resource) -> Resource:
+    """The resource of a manifest, its secrets concealed, with a warning for each of them."""
+    found = tuple(
+        f"{dotted(path)} looks like a secret in plain text, which everyone has who can read the "
+        "repository: take it from a credential, or from a variable with {env: NAME}"
+        for path in _plain_secrets(resource.spec)
+    )
+    if not found:
+        return resource
+    warnings = (*resource.warnings, *found)
+    return replace(resource, spec=conceal(resource.spec), warnings=warnings)
+
+
+def is_secret(name: str, text: str) -> bool:
+    """Whether a text under this name is a secret, by the name or by what it looks like."""
+    if _REFERENCE.fullmatch(text) or _SWITCH.fullmatch(text):
+        return False
+    return _is_secret_name(name, text) or _looks_secret(text)
+
+
+def _plain_secrets(spec: Spec) -> Iterator[Path]:
+    for name in sorted(_BY_NAME | _TEXTS):
+        if name in spec:
+            yield from _found((name,), spec[name])
+
+
+def _found(path: Path, value: Any) -> Iterator[Path]:
+    if isinstance(value, Mapping):
+        for name in sorted(value):
+            yield from _found((*path, name), value[name])
+    elif isinstance(value, str) and is_secret(_called(path), value):
+        yield path
+
+
+def _concealed(path: Path, value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _concealed((*path, name), item) for name, item in value.items()}
+    if isinstance(value, str) and is_secret(_called(path), value):
+        return PlainSecret(value)
+    return value
+
+
+def _called(path: Path) -> str:
+    """The name that a text stands under: of a variable, not of a field that describes it."""
+    if path[0] in _BY_NAME and (len(path) == 2 or path[2:] == ("value",)):
+        return path[1]
+    return ""
+
+
+def _is_secret_name(name: str, text: str) -> bool:
+    words = [word.upper() for word in _WORDS.findall(name)]
+    if not words or words[-1] in _ABOUT:
+        return False
+    key = any(one in _KEYS and other in ("KEY", "KEYS") for one, other in pairwise(words))
+    last = len(words) > 1 and words[-1] in _LAST
+    if key or last:
+        return True
+    ending = [word for word in words if word.endswith(_ENDINGS)]
+    counts = text.isdecimal() and all(word.endswith("TOKEN") for word in ending)
+    return bool(ending) and not counts
+
+
+def _looks_secret(text: str) -> bool:
+    if _SHAPES.search(text):
+        return True
+    if any(not _REFERENCE.fullmatch(found) for found in _IN_URL.findall(text)):
+        return True
+    return any(
+        not _REFERENCE.fullmatch(value) and not _SWITCH.fullmatch(value)
+        for name, given, flag, argument in _ASSIGNED.findall(text)
+        if _is_secret_name(name or flag, value := given or argument)
+    )
