@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from aiohttp import web
@@ -12,57 +14,114 @@ from aiohttp.typedefs import Handler, Middleware
 
 from reconciler.sandbox.answers import ApiError
 from reconciler.sandbox.assets import Assets
-from reconciler.sandbox.behaviour import Behaviour
-from reconciler.sandbox.contract import SPECS
+from reconciler.sandbox.behaviour import Behaviour, Right
+from reconciler.sandbox.connections import json_response
+from reconciler.sandbox.contract import load_contract
 from reconciler.sandbox.credentials import Credentials
 from reconciler.sandbox.database import Database
 from reconciler.sandbox.login import grant, grant_oauth
 from reconciler.sandbox.org_units import OrgUnits
 from reconciler.sandbox.planting import CREDENTIAL_KINDS
-from reconciler.sandbox.request_log import Request, RequestLog
+from reconciler.sandbox.queries import Query, read_query
+from reconciler.sandbox.request_log import TOKEN_PATHS, Request, RequestLog
 from reconciler.sandbox.tokens import Tokens
-from reconciler.sandbox.unit_answers import UnitAnswers
+from reconciler.sandbox.unit_answers import UnitAnswers, list_ranks
 
 BODY_LIMIT: Final = 1024**2
-_PUBLIC = frozenset({"/api/v1/token", "/api/v2/token"})
 _LOG = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class _Call:
+    """A request as the answers take it; `id` is "" where the path has none."""
+
+    id: str
+    query: Query
+    body: bytes
+
+
+@dataclass(frozen=True)
+class _Operation:
+    """What answers a method at a path, and the right that it needs."""
+
+    right: Right
+    answer: Callable[[_Call], str]
+    status: int = 200
+
+
+_Operations = dict[tuple[str, str], _Operation]
+
+
 def make_app(database: Database, behaviour: Behaviour, log: RequestLog) -> web.Application:
-    """Make the application that serves one database."""
-    tokens = Tokens(database, behaviour.token_lifetime)
+    """Make the application that serves one database as one version of a control plane."""
+    contract = load_contract(behaviour.version)
+    tokens = Tokens(database, behaviour)
     app = web.Application(
-        client_max_size=BODY_LIMIT, middlewares=[_make_guard(tokens, behaviour.latency, log)]
+        client_max_size=BODY_LIMIT, middlewares=[_make_guard(tokens, behaviour, log)]
     )
-    units = UnitAnswers(OrgUnits(database))
-    app.router.add_routes(_token_routes(tokens))
-    for kind in SPECS:
-        app.router.add_routes(
-            _asset_routes(f"/api/v1/asset/{kind}", Assets(kind, database, behaviour))
-        )
-    app.router.add_routes(_credential_routes(Credentials(database)))
-    app.router.add_routes(_unit_routes(units))
+    units = UnitAnswers(OrgUnits(database), behaviour, contract)
+    operations = {**_unit_operations(units), **_credential_operations(Credentials(database))}
+    for kind in contract.specs:
+        operations |= _asset_operations(kind, Assets(kind, database, behaviour, contract))
+    logins = {
+        "/api/v1/token": _log_in(tokens, contract.grants),
+        "/api/v2/token": _log_in_oauth(tokens),
+    }
+    # A path without variables goes before one that it would fit.
+    for path in sorted(contract.paths, key=lambda path: "{" in path):
+        for method, parameters in contract.paths[path].items():
+            app.router.add_route(
+                method,
+                path,
+                logins.get(path) or _make_handler(operations[method, path], parameters, behaviour),
+            )
     return app
 
 
-def _make_guard(tokens: Tokens, latency: float, log: RequestLog) -> Middleware:
+def _make_handler(
+    operation: _Operation, parameters: Mapping[str, Mapping[str, object]], behaviour: Behaviour
+) -> Handler:
+    async def handle(request: web.Request) -> web.Response:
+        needed = {operation.right} if request.method == "GET" else {operation.right, "writes"}
+        if needed.intersection(behaviour.denied):
+            raise ApiError(403, f"The account may not {request.method} {operation.right}.")
+        query = read_query(parameters, request.query, behaviour.unknown_parameters)
+        asset_id = next(iter(request.match_info.values()), "")
+        answer = operation.answer(_Call(asset_id, query, await request.read()))
+        return json_response(answer, operation.status)
+
+    return handle
+
+
+def _make_guard(tokens: Tokens, behaviour: Behaviour, log: RequestLog) -> Middleware:
+    latency = behaviour.latency
+
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         due = asyncio.get_running_loop().time() + latency
         try:
-            if request.path not in _PUBLIC:
+            if request.path not in TOKEN_PATHS:
                 tokens.check(request.headers.get("Authorization", ""))
             response = await handler(request)
         except ApiError as error:
-            response = _json(error.body(), error.status)
-        except web.HTTPException as error:  # aiohttp's own: no such route, method, body too long
+            response = json_response(error.body(), error.status)
+        except web.HTTPNotFound:
+            status = int(behaviour.missing_paths)
+            response = json_response(ApiError(status, "There is no such endpoint.").body(), status)
+        except web.HTTPException as error:  # aiohttp's own: no such method, body too long
             response = _refusal(error)
+        except web.RequestPayloadError:  # chunks or compression that cannot be read
+            response = json_response(ApiError(400, "The body cannot be read.").body(), 400)
+        except ConnectionError:
+            raise  # the client has gone, in the middle of its body
         except sqlite3.OperationalError:
             _LOG.exception("the sandbox database did not answer")
-            response = _json(ApiError(503, "The database is busy; please try again.").body(), 503)
+            response = json_response(
+                ApiError(503, "The database is busy; please try again.").body(), 503
+            )
         except Exception:  # noqa: BLE001 -- whatever it is, the client gets the contract's 500
-            _LOG.exception("%s %s failed", request.method, request.path)
-            response = _json(ApiError(500, "Something went wrong.").body(), 500)
+            _LOG.exception("%s %r failed", request.method, request.path)
+            response = json_response(ApiError(500, "Something went wrong.").body(), 500)
         log.add(Request(request.method, request.path, request.query_string, response.status))
         if latency:
             await asyncio.sleep(due - asyncio.get_running_loop().time())
@@ -72,95 +131,76 @@ def _make_guard(tokens: Tokens, latency: float, log: RequestLog) -> Middleware:
 
 
 def _refusal(error: web.HTTPException) -> web.Response:
-    response = _json(ApiError(error.status, error.reason).body(), error.status)
+    response = json_response(ApiError(error.status, error.reason).body(), error.status)
     if "Allow" in error.headers:
         response.headers["Allow"] = error.headers["Allow"]
     return response
 
 
-def _json(text: str, status: int = 200) -> web.Response:
-    return web.Response(
-        body=text.encode("ascii"), status=status, content_type="application/json", charset="utf-8"
-    )
+def _log_in(tokens: Tokens, grants: tuple[str, ...]) -> Handler:
+    async def handle(request: web.Request) -> web.Response:
+        return json_response(grant(tokens, grants, await request.read()))
+
+    return handle
 
 
-def _token_routes(tokens: Tokens) -> list[web.RouteDef]:
-    async def grant_v1(request: web.Request) -> web.Response:
-        return _json(grant(tokens, await request.read()))
-
-    async def grant_v2(request: web.Request) -> web.Response:
+def _log_in_oauth(tokens: Tokens) -> Handler:
+    async def handle(request: web.Request) -> web.Response:
         status, text = grant_oauth(tokens, await request.read())
-        return _json(text, status)
+        return json_response(text, status)
 
-    return [web.post("/api/v1/token", grant_v1), web.post("/api/v2/token", grant_v2)]
-
-
-def _asset_routes(path: str, assets: Assets) -> list[web.RouteDef]:
-    async def list_(request: web.Request) -> web.Response:
-        return _json(assets.list(request.query))
-
-    async def create(request: web.Request) -> web.Response:
-        return _json(assets.create(await request.read()), 202)
-
-    async def get(request: web.Request) -> web.Response:
-        return _json(assets.get(request.match_info["id"], request.query))
-
-    async def update(request: web.Request) -> web.Response:
-        return _json(assets.update(request.match_info["id"], await request.read()), 202)
-
-    async def delete(request: web.Request) -> web.Response:
-        return _json(assets.delete(request.match_info["id"]), 202)
-
-    one = path + "/{id}"
-    return [
-        web.get(path, list_, allow_head=False),
-        web.post(path, create),
-        web.get(one, get, allow_head=False),
-        web.put(one, update),
-        web.delete(one, delete),
-    ]
+    return handle
 
 
-def _credential_routes(credentials: Credentials) -> list[web.RouteDef]:
-    def of_type(type_: str) -> web.RouteDef:
-        async def list_(request: web.Request) -> web.Response:
-            return _json(credentials.list_type(type_, request.query))
-
-        return web.get(f"/api/v1/asset/credentials/{type_}", list_, allow_head=False)
-
-    async def list_all(request: web.Request) -> web.Response:
-        return _json(credentials.list_all(request.query))
-
-    return [
-        *(of_type(each) for each in CREDENTIAL_KINDS),
-        web.get("/api/v1/asset/credentials", list_all, allow_head=False),
-    ]
+def _asset_operations(kind: str, assets: Assets) -> _Operations:
+    right: Right = "environment" if kind == "environment" else "compute"
+    all_, one = f"/api/v1/asset/{kind}", f"/api/v1/asset/{kind}/{{AssetId}}"
+    return {
+        ("get", all_): _Operation(right, lambda call: assets.list(call.query)),
+        ("post", all_): _Operation(right, lambda call: assets.create(call.body), 202),
+        ("get", one): _Operation(right, lambda call: assets.get(call.id, call.query)),
+        ("put", one): _Operation(right, lambda call: assets.update(call.id, call.body), 202),
+        ("delete", one): _Operation(right, lambda call: assets.delete(call.id), 202),
+    }
 
 
-def _unit_routes(units: UnitAnswers) -> list[web.RouteDef]:
-    async def list_clusters(request: web.Request) -> web.Response:
-        return _json(units.list_clusters(request.query))
+def _credential_operations(credentials: Credentials) -> _Operations:
+    def of_type(type_: str) -> _Operation:
+        return _Operation("credentials", lambda call: credentials.list_type(type_, call.query))
 
-    async def get_cluster(request: web.Request) -> web.Response:
-        return _json(units.get_cluster(request.match_info["id"], request.query))
+    path = "/api/v1/asset/credentials"
+    return {
+        ("get", path): _Operation("credentials", lambda call: credentials.list_all(call.query)),
+        **{("get", f"{path}/{type_}"): of_type(type_) for type_ in CREDENTIAL_KINDS},
+    }
 
-    async def list_projects(request: web.Request) -> web.Response:
-        return _json(units.list_projects(request.query))
 
-    async def get_project(request: web.Request) -> web.Response:
-        return _json(units.get_project(request.match_info["id"]))
-
-    async def list_departments(request: web.Request) -> web.Response:
-        return _json(units.list_departments(request.query))
-
-    async def get_department(request: web.Request) -> web.Response:
-        return _json(units.get_department(request.match_info["id"]))
-
-    return [
-        web.get("/api/v1/clusters", list_clusters, allow_head=False),
-        web.get("/api/v1/clusters/{id}", get_cluster, allow_head=False),
-        web.get("/api/v1/org-unit/projects", list_projects, allow_head=False),
-        web.get("/api/v1/org-unit/projects/{id}", get_project, allow_head=False),
-        web.get("/api/v1/org-unit/departments", list_departments, allow_head=False),
-        web.get("/api/v1/org-unit/departments/{id}", get_department, allow_head=False),
-    ]
+def _unit_operations(units: UnitAnswers) -> _Operations:
+    clusters, org_units = "/api/v1/clusters", "/api/v1/org-unit"
+    answers: Mapping[str, tuple[Right, Callable[[_Call], str]]] = {
+        clusters: ("clusters", lambda call: units.list_clusters(call.query)),
+        f"{clusters}/minimal": (
+            "clusters-minimal",
+            lambda call: units.list_clusters_minimal(call.query),
+        ),
+        f"{clusters}/{{clusterUuid}}": (
+            "clusters",
+            lambda call: units.get_cluster(call.id, call.query),
+        ),
+        f"{org_units}/projects": ("projects", lambda call: units.list_projects(call.query)),
+        f"{org_units}/projects/{{projectId}}": (
+            "projects",
+            lambda call: units.get_project(call.id),
+        ),
+        f"{org_units}/departments": (
+            "departments",
+            lambda call: units.list_departments(call.query),
+        ),
+        f"{org_units}/departments/{{departmentId}}": (
+            "departments",
+            lambda call: units.get_department(call.id),
+        ),
+        f"{org_units}/priorities": ("ranks", lambda _: list_ranks("priorities")),
+        f"{org_units}/ranks": ("ranks", lambda _: list_ranks("ranks")),
+    }
+    return {("get", path): _Operation(*answer) for path, answer in answers.items()}

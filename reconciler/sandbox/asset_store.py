@@ -20,6 +20,7 @@ Place = tuple[str, str]
 """A scope and the id in it; the id is "" for system and tenant."""
 
 _COLUMNS = "id, kind, name, scope, scope_id, first_name, body"
+_FOR_EVER = 1e18
 _TYPES = "$.meta.workloadSupportedTypes"
 _ALL_TYPES = f"json_extract(body, '{_TYPES}') IS NULL"
 _SHOWN = f"""
@@ -91,13 +92,15 @@ class AssetStore:
             self._outdate(connection, sequence, before, shown=True)
         return after
 
-    def remove(self, kind: str, asset_id: str, check: Callable[[Asset], None]) -> None:
-        """Delete one asset, unless `check` raises; 404."""
+    def remove(self, kind: str, asset_id: str, trace: Callable[[Asset], Asset | None]) -> None:
+        """Delete one asset, unless `trace` raises; 404. What it makes of it is read for ever."""
         with self._database.write() as connection:
             sequence, before = _find(connection, kind, asset_id)
-            check(before)
+            left = trace(before)
             connection.execute("DELETE FROM asset WHERE seq = ?", (sequence,))
             self._outdate(connection, sequence, before, shown=True)
+            if left is not None:
+                _show_until(connection, _FOR_EVER, sequence, left)
 
     def get(self, kind: str, asset_id: str) -> Asset:
         """One asset as reads show it; 404."""
@@ -132,10 +135,21 @@ class AssetStore:
             return
         now = time.time()
         connection.execute("DELETE FROM outdated WHERE until <= ?", (now,))
-        connection.execute(
-            f"INSERT INTO outdated (until, seq, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (now + self._lag, sequence, *astuple(asset)[:-1], asset.body if shown else None),
-        )
+        _show_until(connection, now + self._lag, sequence, asset, shown=shown)
+
+
+def _show_until(
+    connection: sqlite3.Connection,
+    until: float,
+    sequence: int,
+    asset: Asset,
+    *,
+    shown: bool = True,
+) -> None:
+    connection.execute(
+        f"INSERT INTO outdated (until, seq, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (until, sequence, *astuple(asset)[:-1], asset.body if shown else None),
+    )
 
 
 def insert_builtin(connection: sqlite3.Connection, asset: Asset) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -16,19 +15,17 @@ from typing import Any
 from reconciler.sandbox.answers import ApiError, dump
 from reconciler.sandbox.asset_store import Asset, AssetFilter, AssetStore, Place
 from reconciler.sandbox.behaviour import Behaviour
+from reconciler.sandbox.contract import Contract
 from reconciler.sandbox.database import CLIENT_ID, Database
 from reconciler.sandbox.org_units import TENANT_ID, TENANT_WIDE, OrgUnits, ScopeIds
-from reconciler.sandbox.queries import read_choice, read_flag, read_integer
+from reconciler.sandbox.queries import Query, read_choice
 from reconciler.sandbox.rendering import make_renderer
 from reconciler.sandbox.schema import refuse
 from reconciler.sandbox.usage import NO_USAGE, read_usage
-from reconciler.sandbox.validation import Body, read_creation, read_update
-
-Query = Mapping[str, str]
+from reconciler.sandbox.validation import Body, BodyReader
 
 _SCOPE_FIELDS = {"cluster": "clusterId", "department": "departmentId", "project": "projectId"}
 _STATUS = dump({"status": "No issues found", "issues": []})
-_WORKLOAD_TYPES = ("Workspace", "Training", "Distributed", "Inference")
 _TYPE_FILTERS = {
     "isTraining": "training",
     "isWorkspace": "workspace",
@@ -40,30 +37,35 @@ _TYPE_FILTERS = {
 class Assets:
     """The assets of one kind, `environment` or `compute`."""
 
-    def __init__(self, kind: str, database: Database, behaviour: Behaviour) -> None:
+    def __init__(
+        self, kind: str, database: Database, behaviour: Behaviour, contract: Contract
+    ) -> None:
         self._kind = kind
         self._database = database
         self._behaviour = behaviour
         self._store = AssetStore(database, behaviour.visibility_lag)
         self._units = OrgUnits(database)
-        self._render = make_renderer(behaviour, kind)
+        self._reader = BodyReader(kind, contract, behaviour.unknown_fields)
+        self._render = make_renderer(behaviour, contract, kind)
+        self._known = contract.meta["properties"].keys()
 
     def create(self, raw: bytes) -> str:
         """Store a new asset from the body of a POST; the answer is the whole asset."""
-        body = read_creation(raw, self._kind, self._behaviour.unknown_fields)
-        asset = self._place(body)
+        asset = self._place(self._reader.read_creation(raw))
         self._store.add(asset)
         return self._render(asset.body)
 
     def update(self, asset_id: str, raw: bytes) -> str:
         """Replace spec, name and description; the answer is the whole asset."""
-        body = read_update(raw, self._kind, self._behaviour.unknown_fields)
-        asset = self._store.change(self._kind, asset_id.lower(), lambda asset: _edit(asset, body))
+        body = self._reader.read_update(raw)
+        asset = self._store.change(
+            self._kind, asset_id.lower(), lambda asset: self._edit(asset, body)
+        )
         return self._render(asset.body)
 
     def delete(self, asset_id: str) -> str:
         """Delete an asset, in use or not."""
-        self._store.remove(self._kind, asset_id.lower(), _check_changeable)
+        self._store.remove(self._kind, asset_id.lower(), self._trace)
         return dump({"code": 202, "message": "Request has been accepted."})
 
     def get(self, asset_id: str, query: Query) -> str:
@@ -95,34 +97,29 @@ class Assets:
 
         Compliance with a project's policies is not answered, since a sandbox has no policies.
         """
-        read_integer(query, "complyToProject")
-        read_choice(query, "complyToWorkloadType", _WORKLOAD_TYPES)
-        read_choice(query, "complyToReplicaType", ("Worker", "Master"))
-        usage = read_usage(self._database, self._kind) if read_flag(query, "usageInfo") else None
-        wants_status = read_flag(query, "statusInfo") or read_flag(query, "includeStatus")
-        return usage, bool(wants_status) and self._kind == "environment"
+        usage = read_usage(self._database, self._kind) if query.get("usageInfo") else None
+        return usage, bool(query.get("statusInfo"))
 
     def _filter(self, query: Query) -> AssetFilter:
         partial = self._behaviour.name_filter == "partial"
-        types = ((name, read_flag(query, flag)) for flag, name in _TYPE_FILTERS.items())
         return AssetFilter(
             name=None if partial else query.get("name"),
             name_part=query.get("name") if partial else None,
             scope=read_choice(query, "scope", ("tenant", *_SCOPE_FIELDS)),
             places=self._places(query),
-            supports=tuple((name, wanted) for name, wanted in types if wanted is not None),
+            supports=tuple(
+                (name, query[flag]) for flag, name in _TYPE_FILTERS.items() if flag in query
+            ),
             framework=query.get("distributedFramework"),
         )
 
     def _places(self, query: Query) -> tuple[Place, ...] | None:
         """The places that the scope ids of a list select; None for everywhere."""
-        descend = read_flag(query, "includeDescendants")
+        descend = query.get("includeDescendants")
         if descend and "scope" in query:
             raise ApiError(400, "includeDescendants and scope are mutually exclusive.")
         branch = self._units.branch(
-            ScopeIds(
-                query.get("clusterId"), query.get("departmentId"), read_integer(query, "projectId")
-            )
+            ScopeIds(query.get("clusterId"), query.get("departmentId"), query.get("projectId"))
         )
         if branch is None:
             if self._behaviour.unfiltered_list == "refuse" and "scope" not in query:
@@ -147,12 +144,32 @@ class Assets:
         asset_id = str(uuid.uuid4())
         now = _now()
         meta |= {"id": asset_id, "kind": self._kind, "tenantId": TENANT_ID}
-        meta |= {"createdBy": CLIENT_ID, "createdAt": now, "updatedBy": CLIENT_ID, "updatedAt": now}
-        meta["updateCount"] = 0
+        meta |= {"createdBy": CLIENT_ID, "createdAt": now, **self._updated(now, 0)}
         scope_id = str(meta[_SCOPE_FIELDS[scope]]) if scope in _SCOPE_FIELDS else ""
         text = dump({"meta": meta, "spec": body.spec})
         name = meta["name"]
         return Asset(asset_id, self._kind, name, scope, scope_id, name, text)
+
+    def _edit(self, asset: Asset, body: Body) -> Asset:
+        _check_changeable(asset)
+        meta = json.loads(asset.body)["meta"]
+        meta.pop("description", None)
+        meta |= {**body.meta, **self._updated(_now(), meta.get("updateCount", 0) + 1)}
+        return replace(asset, name=meta["name"], body=dump({"meta": meta, "spec": body.spec}))
+
+    def _updated(self, now: str, count: int) -> dict[str, object]:
+        """Who changed an asset and when, as far as this version says."""
+        stamp = {"updatedBy": CLIENT_ID, "updatedAt": now, "updateCount": count}
+        return {name: value for name, value in stamp.items() if name in self._known}
+
+    def _trace(self, asset: Asset) -> Asset | None:
+        """What reads go on to show of a deleted asset; None for nothing."""
+        _check_changeable(asset)
+        if self._behaviour.deleted_entries == "gone" or "deletedAt" not in self._known:
+            return None
+        body = json.loads(asset.body)
+        body["meta"] |= {"deletedAt": _now(), "deletedBy": CLIENT_ID}
+        return replace(asset, body=dump(body))
 
 
 def _check_scope_ids(meta: dict[str, Any]) -> None:
@@ -165,15 +182,6 @@ def _check_scope_ids(meta: dict[str, Any]) -> None:
     for scope in scopes[depth + 1 :]:
         if _SCOPE_FIELDS[scope] in meta:
             raise refuse(f"meta.{_SCOPE_FIELDS[scope]}", f"does not apply to {meta['scope']} scope")
-
-
-def _edit(asset: Asset, body: Body) -> Asset:
-    _check_changeable(asset)
-    meta = json.loads(asset.body)["meta"]
-    meta.pop("description", None)
-    meta |= body.meta
-    meta |= {"updatedBy": CLIENT_ID, "updatedAt": _now(), "updateCount": meta["updateCount"] + 1}
-    return replace(asset, name=meta["name"], body=dump({"meta": meta, "spec": body.spec}))
 
 
 def _check_changeable(asset: Asset) -> None:

@@ -19,6 +19,23 @@ Absent = Literal["absent", "null", "empty"]
 NameFilter = Literal["exact", "partial"]
 UnknownFields = Literal["ignore", "keep", "reject"]
 UnfilteredList = Literal["all", "refuse"]
+UnknownParameters = Literal["ignore", "refuse"]
+MissingPaths = Literal["404", "405"]
+ClusterVersion = Literal["same", "older", "absent"]
+TokenExpiry = Literal["stated", "jwt", "unstated"]
+DeletedEntries = Literal["gone", "listed"]
+Version = Literal["2.18", "2.19", "2.20", "2.21", "2.22", "2.23", "2.24", "3.0"]
+Right = Literal[
+    "environment",
+    "compute",
+    "credentials",
+    "clusters",
+    "clusters-minimal",
+    "projects",
+    "departments",
+    "ranks",
+    "writes",
+]
 
 ENVIRONMENT_PREFIX = "RECONCILE_SANDBOX_"
 
@@ -35,6 +52,10 @@ class Behaviour:
     from which a command line can make its options.
     """
 
+    version: Version = field(
+        default="2.24",
+        metadata=_about("the Run:ai version that the server is", *get_args(Version)),
+    )
     fill_defaults: bool = field(
         default=False,
         metadata=_about("answers state the documented defaults of fields that were not sent"),
@@ -65,11 +86,53 @@ class Behaviour:
             "whether a list without scope and scope id is answered", *get_args(UnfilteredList)
         ),
     )
+    unknown_parameters: UnknownParameters = field(
+        default="ignore",
+        metadata=_about(
+            "whether query parameters that the version does not know are ignored or refused",
+            *get_args(UnknownParameters),
+        ),
+    )
+    missing_paths: MissingPaths = field(
+        default="404",
+        metadata=_about(
+            "how a path that the version does not have is answered", *get_args(MissingPaths)
+        ),
+    )
+    cluster_version: ClusterVersion = field(
+        default="same",
+        metadata=_about(
+            "the version that clusters state, which may be behind the control plane",
+            *get_args(ClusterVersion),
+        ),
+    )
+    deleted_entries: DeletedEntries = field(
+        default="gone",
+        metadata=_about(
+            "whether deleted assets are still read, with meta.deletedAt (since 2.21)",
+            *get_args(DeletedEntries),
+        ),
+    )
+    denied: tuple[Right, ...] = field(
+        default=(),
+        metadata=_about("what the account has no right to (403)", *get_args(Right)),
+    )
     latency: float = field(
         default=0.0, metadata=_about("seconds that every answer is held back at least")
     )
     token_lifetime: float = field(
         default=3600.0, metadata=_about("seconds until an access token expires")
+    )
+    token_expiry: TokenExpiry = field(
+        default="stated",
+        metadata=_about(
+            "where the end of a token's life can be read: in the answer, in the JWT alone, nowhere",
+            *get_args(TokenExpiry),
+        ),
+    )
+    revoke_tokens_every: int = field(
+        default=0,
+        metadata=_about("number of requests after which all tokens become invalid; 0: never"),
     )
 
     def __post_init__(self) -> None:
@@ -77,12 +140,15 @@ class Behaviour:
         for each in fields(self):
             value = getattr(self, each.name)
             choices = each.metadata["choices"]
-            if choices and value not in choices:
-                raise _wrong(each.name, value, f"give one of {', '.join(choices)}")
+            for one in value if isinstance(value, tuple) else (value,):
+                if choices and one not in choices:
+                    raise _wrong(each.name, one, f"give one of {', '.join(choices)}")
             if isinstance(value, float) and (not math.isfinite(value) or value < 0):
                 raise _wrong(each.name, value, "give a number of seconds, 0 or more")
         if self.token_lifetime == 0:
             raise _wrong("token_lifetime", 0, "give more than 0 seconds")
+        if self.revoke_tokens_every < 0:
+            raise _wrong("revoke_tokens_every", self.revoke_tokens_every, "give 0 or more")
 
 
 def parse_behaviour(settings: Mapping[str, str]) -> Behaviour:
@@ -130,6 +196,17 @@ def _seconds(name: str, text: str) -> float:
         raise _wrong(name, text, "give a number of seconds") from None
 
 
+def _count(name: str, text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise _wrong(name, text, "give a whole number") from None
+
+
+def _words(_name: str, text: str) -> tuple[str, ...]:
+    return tuple(filter(None, (word.strip() for word in text.split(","))))
+
+
 def _wrong(name: str, value: object, fix: str) -> SandboxError:
     what = f"sandbox setting {_written(name)} cannot be {value!r}"
     return SandboxError(what, fix=fix.capitalize() + ".")
@@ -141,16 +218,21 @@ def _written(name: str) -> str:
 
 
 _PARSERS: Mapping[str, Callable[[str, str], object]] = MappingProxyType(
-    {"bool": _switch, "float": _seconds}
+    {"bool": _switch, "float": _seconds, "int": _count, "tuple[Right, ...]": _words}
 )
 
 
 def settings_help() -> str:
     """One line for each setting, with its choices and default: the body of a help text."""
     lines = []
+    kinds = {"bool": "true|false", "float": "SECONDS", "int": "NUMBER"}
     for each in fields(Behaviour):
-        choices = "|".join(each.metadata["choices"]) or str(each.type).replace("float", "SECONDS")
-        name = f"{_written(each.name)}={choices}".replace("=bool", "=true|false")
+        choices = "|".join(each.metadata["choices"]) or kinds[str(each.type)]
         default = f"{each.default:g}" if isinstance(each.default, float) else str(each.default)
-        lines.append(f"  {name}\n      {each.metadata['help']} (default: {default.lower()})")
+        several = ", several with commas" if isinstance(each.default, tuple) else ""
+        default = "nothing" if several else default.lower()
+        lines.append(
+            f"  {_written(each.name)}={choices}\n"
+            f"      {each.metadata['help']}{several} (default: {default})"
+        )
     return "\n".join(lines)

@@ -89,6 +89,5 @@ def _builtin(kind: str, name: str, spec: dict[str, Any]) -> Asset:
         "createdAt": _CREATED_AT,
         "updatedBy": _AUTHOR,
         "updatedAt": _CREATED_AT,
-        "updateCount": 0,
     }
     return Asset(asset_id, kind, name, "system", "", name, dump({"meta": meta, "spec": spec}))

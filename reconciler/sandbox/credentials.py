@@ -1,19 +1,17 @@
 """Seeded credential assets, listed as the SDK's credentials API reads them. Never a secret value.
 
-These endpoints are not part of the published subset that the sandbox is otherwise tested against;
-they are here because environment variables may refer to a credential, by its id.
+They are here because environment variables may refer to a credential, by its id.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 
 from reconciler.sandbox.answers import dump
 from reconciler.sandbox.database import Database
 from reconciler.sandbox.org_units import TENANT_WIDE, OrgUnits, ScopeIds
 from reconciler.sandbox.planting import CREDENTIAL_KINDS
-from reconciler.sandbox.queries import read_integer
+from reconciler.sandbox.queries import Query
 
 
 class Credentials:
@@ -23,12 +21,12 @@ class Credentials:
         self._connection = database.connection
         self._units = OrgUnits(database)
 
-    def list_type(self, type_: str, query: Mapping[str, str]) -> str:
+    def list_type(self, type_: str, query: Query) -> str:
         """The credentials of one type, e.g. `generic-secret`."""
         found = [body for of_type, body in self._find(query) if of_type == type_]
         return f'{{"entries":[{",".join(found)}]}}'
 
-    def list_all(self, query: Mapping[str, str]) -> str:
+    def list_all(self, query: Query) -> str:
         """The credentials of all types; the spec is under the name of the kind."""
         entries = []
         for type_, body in self._find(query):
@@ -36,10 +34,9 @@ class Credentials:
             entries.append({**entry, "spec": {CREDENTIAL_KINDS[type_]: entry["spec"]}})
         return dump({"entries": entries})
 
-    def _find(self, query: Mapping[str, str]) -> list[tuple[str, str]]:
+    def _find(self, query: Query) -> list[tuple[str, str]]:
         """Type and body of those that the filters leave: those of a unit and of all above it."""
-        project_id = read_integer(query, "projectId")
-        ids = ScopeIds(query.get("clusterId"), query.get("departmentId"), project_id)
+        ids = ScopeIds(query.get("clusterId"), query.get("departmentId"), query.get("projectId"))
         branch = self._units.branch(ids)
         places = None if branch is None else (*TENANT_WIDE, *branch.places())
         rows = self._connection.execute(

@@ -14,41 +14,38 @@ from typing import Any
 
 from reconciler.sandbox.answers import dump
 from reconciler.sandbox.behaviour import Behaviour
-from reconciler.sandbox.contract import ASSET_META, SPECS
+from reconciler.sandbox.contract import Contract
+from reconciler.sandbox.schema import fill, render
 
 _REMEMBERED = 20_000  # versions of assets, about 1 kB each, twice
 
 
-def make_renderer(behaviour: Behaviour, kind: str) -> Callable[[str], str]:
+def make_renderer(behaviour: Behaviour, contract: Contract, kind: str) -> Callable[[str], str]:
     """Make the function from stored to answered JSON text for one kind of asset."""
     if not behaviour.fill_defaults and behaviour.absent == "absent":
         return str
+    schemas = {"meta": contract.meta, "spec": contract.specs[kind]}
 
     @lru_cache(maxsize=_REMEMBERED)
-    def render(body: str) -> str:
+    def answer(body: str) -> str:
         asset = json.loads(body)
         if behaviour.fill_defaults and kind == "environment":
-            _fill_defaults(asset["spec"])
-        asset["meta"] = ASSET_META.render(asset["meta"], behaviour.absent)
-        asset["spec"] = SPECS[kind].render(asset["spec"], behaviour.absent)
+            _fill_described(asset["spec"])
+        for name, schema in schemas.items():
+            if behaviour.fill_defaults:
+                fill(schema, asset[name])
+            asset[name] = render(schema, asset[name], behaviour.absent)
         return dump(asset)
 
-    return render
+    return answer
 
 
-def _fill_defaults(spec: dict[str, Any]) -> None:
-    """Add the defaults that the contract states for an environment's spec."""
+def _fill_described(spec: dict[str, Any]) -> None:
+    """Add the defaults of an environment's spec that only the contract's descriptions state."""
     if "image" in spec:
         spec.setdefault("imagePullPolicy", _pull_policy(spec["image"]))
-    spec.setdefault("overrideUidGidInWorkspace", False)
     spec.setdefault("supplementalGroups", "")
-    for connection in spec.setdefault("connections", []):
-        connection.setdefault("isExternal", False)
-        tool = connection.get("internalToolInfo", {})
-        if "nodePortInfo" in tool:
-            tool["nodePortInfo"].setdefault("isCustomPort", False)
-        if "externalUrlInfo" in tool:
-            tool["externalUrlInfo"].setdefault("isCustomUrl", False)
+    spec.setdefault("connections", [])
 
 
 def _pull_policy(image: str) -> str:

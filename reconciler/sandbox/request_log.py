@@ -11,7 +11,7 @@ from threading import Lock
 
 _KEPT = 100_000
 _WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
-_TOKEN_PATHS = frozenset({"/api/v1/token", "/api/v2/token"})
+TOKEN_PATHS = frozenset({"/api/v1/token", "/api/v2/token"})
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Request:
     @property
     def is_write(self) -> bool:
         """Whether it asked for a change; logging in is none."""
-        return self.method in _WRITES and self.path not in _TOKEN_PATHS
+        return self.method in _WRITES and self.path not in TOKEN_PATHS
 
     @property
     def is_read(self) -> bool:

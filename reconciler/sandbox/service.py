@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from reconciler.errors import SandboxError
 from reconciler.sandbox.app import make_app
+from reconciler.sandbox.connections import QuietServer
 from reconciler.sandbox.database import Database
 from reconciler.sandbox.endpoint import Endpoint, Setup
 from reconciler.sandbox.planting import plant
@@ -33,8 +34,10 @@ async def run_service(
     database = Database(setup.database)
     try:
         plant(database, seed)
-        app = make_app(database, setup.behaviour, log)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=_GRACE_SECONDS)
+        application = web.AppRunner(make_app(database, setup.behaviour, log))
+        await application.setup()
+        assert application.server is not None
+        runner = web.ServerRunner(QuietServer(application.server), shutdown_timeout=_GRACE_SECONDS)
         await runner.setup()
         try:
             base_url = await _listen(runner, setup.host, setup.port)
@@ -44,11 +47,12 @@ async def run_service(
             await stop.wait()
         finally:
             await runner.cleanup()
+            await application.cleanup()
     finally:
         database.close()
 
 
-async def _listen(runner: web.AppRunner, host: str, port: int) -> str:
+async def _listen(runner: web.BaseRunner, host: str, port: int) -> str:
     """Start to listen; the address as a base URL."""
     if not _is_loopback(host):
         _LOG.warning("the sandbox listens on %s, where others can reach it, without TLS", host)

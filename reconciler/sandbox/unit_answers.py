@@ -6,11 +6,13 @@ A sandbox has no quotas and runs nothing: every figure of capacity is left out o
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
 from reconciler.sandbox.answers import ApiError, dump
+from reconciler.sandbox.behaviour import Behaviour
+from reconciler.sandbox.contract import VERSIONS, Contract
 from reconciler.sandbox.org_units import (
     TENANT_ID,
     Cluster,
@@ -18,25 +20,14 @@ from reconciler.sandbox.org_units import (
     OrgUnits,
     Project,
 )
-from reconciler.sandbox.queries import read_choice, read_flag, read_integer
+from reconciler.sandbox.queries import Query
+from reconciler.sandbox.schema import refuse
 
 Row = dict[str, Any]
-Query = Mapping[str, str]
 Keys = dict[str, str]
-"""What a unit can be filtered and sorted by."""
+"""What a unit can be filtered and sorted by; figures are not among them."""
 
-_DEFAULT_LIMIT, _MAXIMUM_LIMIT = 50, 500
-_FIGURES = (
-    "totalGpuQuota",
-    "gpuAllocated",
-    *(
-        f"avg{figure}{period}"
-        for figure in ("GpuAllocation", "GpuUtilization", "GpuMemoryUtilization")
-        for period in ("24h", "7d", "30d")
-    ),
-)
-_DEPARTMENT_FIELDS = ("name", "clusterId", "createdAt")
-_PROJECT_FIELDS = (*_DEPARTMENT_FIELDS, "departmentId", "parentId", "parentName", "phase")
+_ZERO = "0"  # each figure of each unit
 _COMPARISONS: Final[Mapping[str, Callable[[str, str], bool]]] = MappingProxyType(
     {
         "==": lambda held, given: held == given,
@@ -50,162 +41,166 @@ _COMPARISONS: Final[Mapping[str, Callable[[str, str], bool]]] = MappingProxyType
     }
 )
 _FILTER = re.compile(r"(\w+?)(==|!=|<=|>=|=@|!@|=\^|=\$)(.+)", re.DOTALL | re.ASCII)
+_RANKS = ("VeryLow", "Low", "MediumLow", "Medium", "MediumHigh", "High", "VeryHigh")
 
 
 class UnitAnswers:
     """Answers for one database."""
 
-    def __init__(self, units: OrgUnits) -> None:
+    def __init__(self, units: OrgUnits, behaviour: Behaviour, contract: Contract) -> None:
         self._units = units
+        self._fields = contract.units
+        self._version = _cluster_version(behaviour)
 
     def list_clusters(self, query: Query) -> str:
         """A bare array, as the API has it."""
-        read_flag(query, "includeRequestedForDelete")
-        return dump([_show_cluster(each, query) for each in self._units.clusters()])
+        return dump([self._show_cluster(each, query) for each in self._units.clusters()])
+
+    def list_clusters_minimal(self, query: Query) -> str:
+        """A bare array of what accounts without a right to clusters may see, too."""
+        clusters = [
+            ({"name": each.name, "uuid": each.uuid}, {**_name_cluster(each), **self._version})
+            for each in self._units.clusters()
+        ]
+        return dump(_cut([row for _, row in _filter(clusters, query)], query))
 
     def get_cluster(self, uuid: str, query: Query) -> str:
         """One cluster; 404."""
         for each in self._units.clusters():
             if each.uuid == uuid.lower():
-                return dump(_show_cluster(each, query))
+                return dump(self._show_cluster(each, query))
         raise ApiError(404, f"There is no cluster with the uuid {uuid}.")
 
     def list_projects(self, query: Query) -> str:
         """A page of projects."""
-        rows = [(_project_keys(each), _show_project(each)) for each in self._units.projects()]
-        return _page("projects", rows, query, _PROJECT_FIELDS)
+        rows = [(_project_keys(each), self._show_project(each)) for each in self._units.projects()]
+        return _page("projects", rows, query)
 
     def get_project(self, project_id: str) -> str:
         """One project; 404."""
         for each in self._units.projects():
             if str(each.id) == project_id:
-                return dump(_show_project(each))
+                return dump(self._show_project(each))
         raise ApiError(404, f"There is no project with the id {project_id}.")
 
     def list_departments(self, query: Query) -> str:
         """A page of departments."""
-        read_choice(query, "verbosity", ("meta", "brief", "verbose"))
         departments = self._units.departments()
-        rows = [(_department_keys(each), _show_department(each)) for each in departments]
-        return _page("departments", rows, query, _DEPARTMENT_FIELDS)
+        rows = [(_department_keys(each), self._show_department(each)) for each in departments]
+        return _page("departments", rows, query)
 
     def get_department(self, department_id: str) -> str:
         """One department; 404."""
         for each in self._units.departments():
             if each.id == department_id:
-                return dump(_show_department(each))
+                return dump(self._show_department(each))
         raise ApiError(404, f"There is no department with the id {department_id}.")
 
+    def _show_cluster(self, cluster: Cluster, query: Query) -> Row:
+        row = {**_name_cluster(cluster), "createdAt": cluster.created_at}
+        if query["verbosity"] != "metadata":
+            row |= {**self._version, "status": {"state": "Connected"}}
+        return row
 
-def _page(key: str, rows: Sequence[tuple[Keys, Row]], query: Query, fields: Sequence[str]) -> str:
+    def _show_project(self, project: Project) -> Row:
+        parent = {"id": project.department_id, "name": project.department_name}
+        row = {
+            **_show_unit(str(project.id), project),
+            "parentId": project.department_id,
+            "parent": parent,
+            "enforceRunaiScheduler": False,
+            "effective": {},
+            "status": {"phase": "Ready", "namespace": f"runai-{project.name}"},
+        }
+        return {name: value for name, value in row.items() if name in self._fields["Project"]}
+
+    def _show_department(self, department: Department) -> Row:
+        row = _show_unit(department.id, department)
+        return {name: value for name, value in row.items() if name in self._fields["Department"]}
+
+
+def list_ranks(name: str) -> str:
+    """The ranks of resources: `ranks`, or `priorities` as older versions call them."""
+    ranks = [
+        {"name": rank, "value": 100 * number, "isDefault": rank == "MediumLow"}
+        for number, rank in enumerate(_RANKS, start=1)
+    ]
+    return dump({name: ranks})
+
+
+def _cluster_version(behaviour: Behaviour) -> Row:
+    position = VERSIONS.index(behaviour.version)
+    match behaviour.cluster_version:
+        case "same":
+            return {"version": f"{behaviour.version}.0"}
+        case "older":
+            return {"version": f"{VERSIONS[position - 1]}.0" if position else "2.17.0"}
+        case _:
+            return {}
+
+
+def _page(key: str, rows: Sequence[tuple[Keys, Row]], query: Query) -> str:
     """Filter, sort and cut; `next` is the offset of the page after this one, if there is one."""
-    limit = read_integer(query, "limit")
-    limit = _DEFAULT_LIMIT if limit is None else limit
-    offset = read_integer(query, "offset") or 0
-    if not 1 <= limit <= _MAXIMUM_LIMIT:
-        raise ApiError(400, f"limit must be between 1 and {_MAXIMUM_LIMIT}.", details="limit")
-    if offset < 0:
-        raise ApiError(400, "offset must not be negative.", details="offset")
-    found = [row for _, row in _sort(_filter(rows, query, fields), query, fields)]
-    page: Row = {key: found[offset : offset + limit]}
-    if offset + limit < len(found):
-        page["next"] = offset + limit
+    found = [row for _, row in _sort(_filter(rows, query), query)]
+    page: Row = {key: _cut(found, query)}
+    if (following := query.get("offset", 0) + query["limit"]) < len(found):
+        page["next"] = following
     return dump(page)
 
 
-def _filter(
-    rows: Sequence[tuple[Keys, Row]], query: Query, fields: Sequence[str]
-) -> Sequence[tuple[Keys, Row]]:
-    found = rows
-    for text in query["filterBy"].split(",") if "filterBy" in query else ():
+def _cut(rows: Sequence[Row], query: Query) -> Sequence[Row]:
+    offset = query.get("offset", 0)
+    if offset < 0:
+        raise refuse("offset", "must not be negative")
+    return rows[offset:][: query.get("limit")]
+
+
+def _filter(rows: Iterable[tuple[Keys, Row]], query: Query) -> Sequence[tuple[Keys, Row]]:
+    found = list(rows)
+    for text in query.get("filterBy", ()):
         match = _FILTER.fullmatch(text)
-        if match is None or match[1] not in fields:
-            raise ApiError(
-                400,
-                f"filterBy must be FIELD OPERATOR VALUE with one of the fields {', '.join(fields)} "
-                f"and one of the operators {', '.join(_COMPARISONS)}.",
-                details="filterBy",
-            )
+        if match is None:
+            raise refuse("filterBy", "must be FIELD OPERATOR VALUE")
         name, compare, given = match[1], _COMPARISONS[match[2]], match[3]
-        found = [row for row in found if compare(row[0][name], given)]
+        found = [row for row in found if compare(row[0].get(name, _ZERO), given)]
     search = query.get("search", "")
     return [row for row in found if search in row[0]["name"]]
 
 
-def _sort(
-    rows: Sequence[tuple[Keys, Row]], query: Query, fields: Sequence[str]
-) -> Sequence[tuple[Keys, Row]]:
-    name = read_choice(query, "sortBy", (*fields, *_FIGURES))
-    order = read_choice(query, "sortOrder", ("asc", "desc"))
-    # Figures of use are equal for all units here, so that sorting by them keeps the order.
-    if name in fields:
-        rows = sorted(rows, key=lambda row: row[0][str(name)])
-    return rows[::-1] if order == "desc" else rows
+def _sort(rows: Sequence[tuple[Keys, Row]], query: Query) -> Sequence[tuple[Keys, Row]]:
+    if "sortBy" in query:
+        rows = sorted(rows, key=lambda row: row[0].get(query["sortBy"], _ZERO))
+    return rows[::-1] if query["sortOrder"] == "desc" else rows
 
 
-def _show_cluster(cluster: Cluster, query: Query) -> Row:
-    verbosity = read_choice(query, "verbosity", ("metadata", "full"))
-    row: Row = {
-        "uuid": cluster.uuid,
-        "tenantId": TENANT_ID,
-        "name": cluster.name,
-        "createdAt": cluster.created_at,
-    }
-    if verbosity != "metadata":
-        row |= {"version": "sandbox", "status": {"state": "Connected"}}
-    return row
+def _name_cluster(cluster: Cluster) -> Row:
+    return {"uuid": cluster.uuid, "tenantId": TENANT_ID, "name": cluster.name}
 
 
 def _project_keys(project: Project) -> Keys:
     return {
-        "name": project.name,
-        "clusterId": project.cluster_id,
+        **_department_keys(project),
         "departmentId": project.department_id,
         "parentId": project.department_id,
         "parentName": project.department_name,
         "phase": "Ready",
-        "createdAt": project.created_at,
     }
 
 
-def _department_keys(department: Department) -> Keys:
-    return {
-        "name": department.name,
-        "clusterId": department.cluster_id,
-        "createdAt": department.created_at,
-    }
+def _department_keys(unit: Department | Project) -> Keys:
+    return {"name": unit.name, "clusterId": unit.cluster_id, "createdAt": unit.created_at}
 
 
-def _show_project(project: Project) -> Row:
+def _show_unit(unit_id: str, unit: Department | Project) -> Row:
     return {
-        "id": str(project.id),
-        "name": project.name,
+        "id": unit_id,
+        "name": unit.name,
         "description": "",
-        "clusterId": project.cluster_id,
-        "parentId": project.department_id,
-        "parent": {"id": project.department_id, "name": project.department_name},
-        "enforceRunaiScheduler": False,
+        "clusterId": unit.cluster_id,
         "resources": [],
         "totalResources": {},
-        "effective": {},
-        "status": {"phase": "Ready", "namespace": f"runai-{project.name}"},
-        "createdAt": project.created_at,
-        "updatedAt": project.created_at,
-        "createdBy": "sandbox",
-        "updatedBy": "sandbox",
-    }
-
-
-def _show_department(department: Department) -> Row:
-    return {
-        "id": department.id,
-        "name": department.name,
-        "description": "",
-        "clusterId": department.cluster_id,
-        "resources": [],
-        "totalResources": {},
-        "createdAt": department.created_at,
-        "updatedAt": department.created_at,
+        "createdAt": unit.created_at,
+        "updatedAt": unit.created_at,
         "createdBy": "sandbox",
         "updatedBy": "sandbox",
     }

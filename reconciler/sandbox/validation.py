@@ -1,6 +1,6 @@
 """From the bytes of a request to a checked asset body, or a 400 that says what is wrong with it.
 
-The tables in contract.py state what each field may be; here are the rules of the contract's
+The contract states what each field may be; here are the rules of the contract's
 descriptions that concern several fields. Whether ids refer to something that exists is checked
 where the organisation units are known, in assets.py.
 """
@@ -15,16 +15,10 @@ from typing import Any, NoReturn
 
 from reconciler.sandbox.answers import ApiError
 from reconciler.sandbox.behaviour import UnknownFields
-from reconciler.sandbox.contract import (
-    CREATION_META,
-    CREATION_NAMES,
-    READ_ONLY_NAMES,
-    SPECS,
-    UPDATE_META,
-)
-from reconciler.sandbox.schema import Record, refuse
+from reconciler.sandbox.contract import Contract
+from reconciler.sandbox.schema import Schema, accept, refuse
 
-_VALUE_SOURCES = ("credential", "configMap", "podFieldRef")
+_VALUE_SOURCES = ("secret", "credential", "configMap", "podFieldRef")
 
 
 @dataclass(frozen=True)
@@ -35,14 +29,39 @@ class Body:
     spec: dict[str, Any]
 
 
-def read_creation(raw: bytes, kind: str, unknown: UnknownFields) -> Body:
-    """Check the body of a POST. `kind` is `environment` or `compute`."""
-    return _read(raw, kind, unknown, _MetaRules(CREATION_META, READ_ONLY_NAMES))
+@dataclass(frozen=True)
+class BodyReader:
+    """Reads the requests about assets of one kind, `environment` or `compute`."""
 
+    kind: str
+    contract: Contract
+    unknown: UnknownFields
 
-def read_update(raw: bytes, kind: str, unknown: UnknownFields) -> Body:
-    """Check the body of a PUT; known fields of meta that cannot be updated are dropped."""
-    return _read(raw, kind, unknown, _MetaRules(UPDATE_META, READ_ONLY_NAMES | CREATION_NAMES))
+    def read_creation(self, raw: bytes) -> Body:
+        """Check the body of a POST."""
+        return self._read(raw, self.contract.creation)
+
+    def read_update(self, raw: bytes) -> Body:
+        """Check the body of a PUT; known fields of meta that cannot be updated are dropped."""
+        return self._read(raw, self.contract.update)
+
+    def _read(self, raw: bytes, settable: Schema) -> Body:
+        body = read_json(raw)
+        if not isinstance(body, dict):
+            raise ApiError(400, "The body must be an object with meta and spec.")
+        for name in ("meta", "spec"):
+            if name not in body:
+                raise refuse(name, "is required")
+        if self.unknown == "reject" and (extra := body.keys() - {"meta", "spec"}):
+            raise refuse(min(extra), "is not a known field")
+        meta = body["meta"]
+        if self.unknown != "reject" and isinstance(meta, dict):
+            known = self.contract.meta["properties"].keys() - settable["properties"].keys()
+            meta = {name: value for name, value in meta.items() if name not in known}
+        accepted = accept(settable, meta, "meta", self.unknown)
+        spec = accept(self.contract.specs[self.kind], body["spec"], "spec", self.unknown) or {}
+        _RULES[self.kind](spec)
+        return Body(accepted, spec)
 
 
 def read_json(raw: bytes) -> Any:
@@ -51,32 +70,6 @@ def read_json(raw: bytes) -> Any:
         return json.loads(raw.decode(), parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise ApiError(400, "The body is not valid JSON.") from error
-
-
-@dataclass(frozen=True)
-class _MetaRules:
-    shape: Record
-    dropped: frozenset[str]  # the contract's own fields that this request cannot set
-
-
-def _read(raw: bytes, kind: str, unknown: UnknownFields, rules: _MetaRules) -> Body:
-    body = read_json(raw)
-    if not isinstance(body, dict):
-        raise ApiError(400, "The body must be an object with meta and spec.")
-    for name in ("meta", "spec"):
-        if name not in body:
-            raise refuse(name, "is required")
-    if unknown == "reject" and (extra := body.keys() - {"meta", "spec"}):
-        raise refuse(min(extra), "is not a known field")
-    meta = body["meta"]
-    if unknown != "reject" and isinstance(meta, dict):
-        meta = {name: value for name, value in meta.items() if name not in rules.dropped}
-    accepted = rules.shape.accept(meta, "meta", unknown)
-    spec = SPECS[kind].accept(body["spec"], "spec", unknown) or {}
-    assert isinstance(accepted, dict)
-    assert isinstance(spec, dict)
-    _RULES[kind](spec)
-    return Body(accepted, spec)
 
 
 def _check_environment(spec: dict[str, Any]) -> None:
@@ -104,12 +97,12 @@ def _check_variable(variable: dict[str, Any], path: str) -> None:
 def _check_compute(spec: dict[str, Any]) -> None:
     """The rules on GPUs in the descriptions of gpuRequestType and the fields beside it."""
     request_type = spec.get("gpuRequestType")
-    for name, owner in (("gpuPortionRequest", "portion"), ("gpuMemoryRequest", "memory")):
+    for name, owner in _GPU_REQUESTS:
         if name in spec and request_type != owner:
             raise refuse(f"spec.{name}", f"is allowed only if gpuRequestType is {owner}")
         if name not in spec and request_type == owner:
             raise refuse(f"spec.{name}", f"is required if gpuRequestType is {owner}")
-    if spec.get("gpuDevicesRequest", 0) > 1 and request_type == "memory":
+    if spec.get("gpuDevicesRequest", 0) > 1 and request_type not in (None, "portion"):
         raise refuse("spec.gpuRequestType", "must be portion if gpuDevicesRequest is above 1")
     portion = spec.get("gpuPortionRequest", 0)
     if portion > 1:
@@ -118,6 +111,11 @@ def _check_compute(spec: dict[str, Any]) -> None:
         raise refuse("spec.gpuPortionLimit", "must be no less than gpuPortionRequest")
 
 
+_GPU_REQUESTS = (
+    ("gpuPortionRequest", "portion"),
+    ("gpuMemoryRequest", "memory"),
+    ("migProfile", "migProfile"),
+)
 _RULES: Mapping[str, Any] = MappingProxyType(
     {"environment": _check_environment, "compute": _check_compute}
 )

@@ -1,9 +1,8 @@
-"""Sandboxes on loopback, and two ways to talk to them: the real SDK, and plain HTTP."""
+"""Sandboxes on loopback, and plain HTTP to talk to them."""
 
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -14,12 +13,6 @@ import pytest
 import urllib3
 
 from reconciler.sandbox import Behaviour, Endpoint, SandboxServer
-
-with warnings.catch_warnings():
-    # The SDK's docstrings have escapes that newer Pythons warn of when they compile them.
-    warnings.simplefilter("ignore")
-    from runai.api_client import ApiClient
-    from runai.configuration import Configuration
 
 JUPYTER: dict[str, Any] = {
     "name": "Jupyter",
@@ -50,11 +43,13 @@ class Http:
         self.token = self.log_in()
 
     def log_in(self) -> str:
-        body = {
-            "grantType": "client_credentials",
-            "clientID": self._endpoint.client_id,
-            "clientSecret": self._endpoint.client_secret.get_secret_value(),
-        }
+        """As the version wants it: the OAuth form, or else the oldest way."""
+        name, secret = self._endpoint.client_id, self._endpoint.client_secret.get_secret_value()
+        form = f"grant_type=client_credentials&client_id={name}&client_secret={secret}"
+        answer = self.send("POST", "/api/v2/token", form.encode(), token="")
+        if answer.status == 200:
+            return str(answer.body["access_token"])
+        body = {"grantType": "app_token", "appID": name, "appSecret": secret}
         return str(self.send("POST", "/api/v1/token", body, token="").body["accessToken"])
 
     def send(
@@ -91,7 +86,6 @@ class Running:
     server: SandboxServer
     endpoint: Endpoint
     http: Http
-    sdk: ApiClient
 
 
 Start = Callable[..., Running]
@@ -112,24 +106,10 @@ def start(tmp_path: Path) -> Iterator[Start]:
             server = SandboxServer(database, seed=seed_file, behaviour=Behaviour(**switches))
             endpoint = stack.enter_context(server)
             http = Http(endpoint, stack.enter_context(urllib3.PoolManager(maxsize=20)))
-            sdk = stack.enter_context(make_sdk(endpoint))
             server.requests.clear()
-            return Running(server, endpoint, http, sdk)
+            return Running(server, endpoint, http)
 
         yield begin
-
-
-def make_sdk(endpoint: Endpoint) -> ApiClient:
-    """A client as the SDK's documentation has it, without its retries (it repeats a 401)."""
-    secret = endpoint.client_secret.get_secret_value()
-    return ApiClient(
-        Configuration(
-            client_id=endpoint.client_id,
-            client_secret=secret,
-            runai_base_url=endpoint.base_url,
-            retry_enabled=False,
-        )
-    )
 
 
 @pytest.fixture

@@ -14,9 +14,10 @@ import pytest
 from reconciler.errors import SandboxError
 from reconciler.sandbox import Behaviour, behaviour_from_environment, parse_behaviour
 from reconciler.sandbox.behaviour import settings_help
-from reconciler.sandbox.contract import COMPUTE_SPEC
+from reconciler.sandbox.contract import load_contract
 from tests.sandbox.conftest import JUPYTER, Start
 
+COMPUTE = tuple(load_contract("3.0").specs["compute"]["properties"])
 ENVIRONMENTS = "/api/v1/asset/environment"
 SPEC = {
     "image": "ubuntu",
@@ -105,12 +106,12 @@ def test_absent_fields_as_empty(start: Start) -> None:
         (
             "null",
             {"extendedResources": []},
-            dict.fromkeys(COMPUTE_SPEC.fields) | {"extendedResources": []},
+            dict.fromkeys(COMPUTE) | {"extendedResources": []},
         ),
         (
             "null",
             {"gpuDevicesRequest": 0},
-            dict.fromkeys(COMPUTE_SPEC.fields) | {"gpuDevicesRequest": 0},
+            dict.fromkeys(COMPUTE) | {"gpuDevicesRequest": 0},
         ),
         ("empty", {}, {}),
         ("empty", {"cpuCoreLimit": 1}, {"cpuCoreLimit": 1, "extendedResources": []}),
@@ -357,24 +358,40 @@ def test_every_switch_is_documented_and_frozen() -> None:
 
 def test_switches_as_text() -> None:
     settings = {
+        "version": "2.20",
         "fill-defaults": "true",
         "absent": "null",
         "visibility_lag": "0.5",
         "name-filter": "partial",
         "unknown-fields": "keep",
         "unfiltered-list": "refuse",
+        "unknown-parameters": "refuse",
+        "missing-paths": "405",
+        "cluster-version": "older",
+        "deleted-entries": "listed",
+        "denied": "clusters, writes",
         "latency": "0.02",
         "token-lifetime": "60",
+        "token-expiry": "jwt",
+        "revoke-tokens-every": "7",
     }
     expected = Behaviour(
+        version="2.20",
         fill_defaults=True,
         absent="null",
         visibility_lag=0.5,
         name_filter="partial",
         unknown_fields="keep",
         unfiltered_list="refuse",
+        unknown_parameters="refuse",
+        missing_paths="405",
+        cluster_version="older",
+        deleted_entries="listed",
+        denied=("clusters", "writes"),
         latency=0.02,
         token_lifetime=60.0,
+        token_expiry="jwt",
+        revoke_tokens_every=7,
     )
     assert parse_behaviour(settings) == expected
     environment = {
@@ -395,6 +412,12 @@ def test_switches_as_text() -> None:
         ({"latency": "-1"}, "Give a number of seconds, 0 or more"),
         ({"visibility_lag": "nan"}, "visibility-lag cannot be nan"),
         ({"token_lifetime": "0"}, "Give more than 0 seconds"),
+        ({"version": "2.17"}, "version cannot be '2.17'"),
+        ({"version": "2.17"}, "Give one of 2.18, 2.19, 2.20, 2.21, 2.22, 2.23, 2.24, 3.0"),
+        ({"version": "3"}, "version cannot be '3'"),
+        ({"denied": "clusters,nodes"}, "denied cannot be 'nodes'"),
+        ({"revoke_tokens_every": "1.5"}, "Give a whole number"),
+        ({"revoke_tokens_every": "-1"}, "Give 0 or more"),
     ],
 )
 def test_wrong_switches(settings: dict[str, str], message: str) -> None:

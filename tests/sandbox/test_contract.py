@@ -1,140 +1,106 @@
-"""The published OpenAPI document against the sandbox's tables, its document order aside."""
+"""contract.json against the published documents it is made from, and its reader."""
 
 from __future__ import annotations
 
+import importlib.util
 import json
-from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from reconciler.sandbox import contract
-from reconciler.sandbox.schema import INT32, INT64, Flag, Items, Number, Record, Shape, Text, Whole
+from reconciler.sandbox.answers import ApiError
+from reconciler.sandbox.contract import VERSIONS, load_contract, merge_patch, version_of
+from reconciler.sandbox.schema import accept
 
-DOCUMENT = Path(__file__).parents[1] / "contracts" / "runai-openapi-subset.json"
-SCHEMAS = json.loads(DOCUMENT.read_text())["components"]["schemas"]
-
-
-def resolve(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """One flat schema: references followed and `allOf` merged."""
-    found: dict[str, Any] = {}
-    if "$ref" in schema:
-        found = resolve(SCHEMAS[schema["$ref"].rpartition("/")[2]])
-    for part in schema.get("allOf", ()):
-        merge(found, resolve(part))
-    merge(found, {name: each for name, each in schema.items() if name not in ("$ref", "allOf")})
-    return found
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = json.loads((ROOT / "tests" / "contracts" / "runai.json").read_text())
 
 
-def merge(into: dict[str, Any], schema: Mapping[str, Any]) -> None:
-    for name, value in schema.items():
-        if name == "properties":
-            into["properties"] = into.get("properties", {}) | value
-        elif name == "required":
-            into["required"] = [*into.get("required", ()), *value]
-        else:
-            into[name] = value
+def script() -> ModuleType:
+    spec = importlib.util.spec_from_file_location(
+        "runai_contract", ROOT / "scripts" / "runai_contract.py"
+    )
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
-def expected(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """What a schema demands of a value, in the words of `stated`."""
-    flat = resolve(schema)
-    kind = flat.get("type", "object")
-    found: dict[str, Any] = {"type": kind, "nullable": flat.get("nullable", False)}
-    if kind == "string":
-        pattern = flat.get("pattern", ".*")
-        found |= {
-            "minimum": flat.get("minLength", 0),
-            "maximum": flat.get("maxLength"),
-            "choices": tuple(flat.get("enum", ())),
-            "pattern": None if pattern == ".*" else pattern,
-            "format": flat.get("format"),
-        }
-    elif kind == "integer":
-        lowest, highest = INT64 if flat["format"] == "int64" else INT32
-        found |= {
-            "minimum": flat.get("minimum", lowest),
-            "maximum": flat.get("maximum", highest),
-        }
-    elif kind == "number":
-        found["minimum"] = flat["minimum"]
-    elif kind == "object":
-        found |= {
-            "fields": set(flat.get("properties", ())),
-            "required": set(flat.get("required", ())),
-        }
-    return found
+SCRIPT = script()
 
 
-def stated(shape: Shape) -> dict[str, Any]:
-    """What a table demands of a value."""
-    found: dict[str, Any] = {"nullable": shape.nullable}
-    match shape:
-        case Text():
-            # Anchors and possessive quantifiers say how a pattern is matched, not what it matches.
-            pattern = shape.pattern
-            for possessive in ("++", "*+", "?+"):
-                pattern = pattern and pattern.replace(possessive, possessive[0])
-            found |= {
-                "type": "string",
-                "minimum": shape.minimum,
-                "maximum": shape.maximum,
-                "choices": shape.choices,
-                "pattern": pattern and f"^{pattern.replace('/', chr(92) + 'x2F')}$",
-                "format": shape.format,
-            }
-        case Whole():
-            found |= {"type": "integer", "minimum": shape.minimum, "maximum": shape.maximum}
-        case Number():
-            found |= {"type": "number", "minimum": shape.minimum}
-        case Flag():
-            found["type"] = "boolean"
-        case Items():
-            found["type"] = "array"
-        case Record():
-            found |= {
-                "type": "object",
-                "fields": set(shape.fields),
-                "required": set(shape.required),
-            }
-    return found
+def test_the_packaged_contract_is_that_of_the_documents() -> None:
+    assert SCRIPT.main(["--check"]) == 0
+    assert SCRIPT.contract_text(DOCUMENTS) == SCRIPT.CONTRACT.read_text()
 
 
-def walk(
-    path: str, shape: Shape, schema: Mapping[str, Any]
-) -> Iterator[tuple[str, Shape, Mapping[str, Any]]]:
-    """Every value in a table, with its schema."""
-    yield path, shape, schema
-    flat = resolve(schema)
-    if isinstance(shape, Items):
-        yield from walk(f"{path}[]", shape.of, flat["items"])
-    if isinstance(shape, Record):
-        for name, each in shape.fields.items():
-            yield from walk(f"{path}.{name}", each, flat["properties"][name])
+def test_the_documents_have_every_version_and_say_so() -> None:
+    assert tuple(DOCUMENTS) == VERSIONS
+    for version in VERSIONS:
+        assert version_of(DOCUMENTS, version)["info"]["version"] == version
 
 
-def refer(name: str) -> dict[str, str]:
-    return {"$ref": f"#/components/schemas/{name}"}
+@pytest.mark.parametrize("version", VERSIONS)
+def test_every_path_of_the_documents_is_in_the_contract(version: Any) -> None:
+    documented = version_of(DOCUMENTS, version)["paths"]
+    contract = load_contract(version)
+    assert contract.paths.keys() == documented.keys()
+    for path, operations in documented.items():
+        assert contract.paths[path].keys() == operations.keys() - {"parameters"}
 
 
-VALUES = [
-    *walk("environment", contract.ENVIRONMENT_SPEC, refer("EnvironmentAssetSpec")),
-    *walk(
-        "compute", contract.COMPUTE_SPEC, {"allOf": [refer("ComputeAssetSpec")], "nullable": True}
-    ),
-    *walk("creation", contract.CREATION_META, refer("AssetCreationRequest")),
-    *walk("update", contract.UPDATE_META, refer("AssetUpdateRequest")),
-]
+def test_no_reference_and_no_noise_is_left() -> None:
+    text = SCRIPT.CONTRACT.read_text()
+    for word in ("$ref", "allOf", "example", 'description":"'):
+        assert word not in text
+    assert len(text) < 25_000
 
 
-@pytest.mark.parametrize(("path", "shape", "schema"), VALUES, ids=[path for path, _, _ in VALUES])
-def test_the_tables_are_the_contract(path: str, shape: Shape, schema: Mapping[str, Any]) -> None:
-    assert stated(shape) == expected(schema)
+values = st.recursive(
+    st.integers() | st.text() | st.booleans() | st.lists(st.integers()),
+    lambda inner: st.dictionaries(st.text(max_size=3), inner, max_size=4),
+    max_leaves=12,
+)
+objects = st.dictionaries(st.text(max_size=3), values, max_size=4)
 
 
-def test_the_meta_of_an_answer_has_the_fields_of_the_contract() -> None:
-    flat = resolve(refer("AssetMeta"))["properties"]
-    assert {name: resolve(each).get("nullable", False) for name, each in flat.items()} == {
-        name: shape.nullable for name, shape in contract.ASSET_META.fields.items()
-    }
+@given(objects, objects)
+def test_a_difference_leads_from_one_to_the_other(before: Any, after: Any) -> None:
+    patch = SCRIPT.difference(before, after)
+    assert merge_patch(before, patch) == after
+    assert merge_patch(after, SCRIPT.difference(after, after)) == after
+
+
+# The examples of RFC 7386, appendix A, that concern objects.
+@pytest.mark.parametrize(
+    ("value", "patch", "result"),
+    [
+        ({"a": "b"}, {"a": "c"}, {"a": "c"}),
+        ({"a": "b"}, {"b": "c"}, {"a": "b", "b": "c"}),
+        ({"a": "b"}, {"a": None}, {}),
+        ({"a": "b", "b": "c"}, {"a": None}, {"b": "c"}),
+        ({"a": ["b"]}, {"a": "c"}, {"a": "c"}),
+        ({"a": "c"}, {"a": ["b"]}, {"a": ["b"]}),
+        ({"a": {"b": "c"}}, {"a": {"b": "d", "c": None}}, {"a": {"b": "d"}}),
+        ({"a": [{"b": "c"}]}, {"a": [1]}, {"a": [1]}),
+        (["a", "b"], ["c", "d"], ["c", "d"]),
+        ({"a": "b"}, ["c"], ["c"]),
+        ({"a": "foo"}, "bar", "bar"),
+        ([1, 2], {"a": "b", "c": None}, {"a": "b"}),
+        ({}, {"a": {"bb": {"ccc": None}}}, {"a": {"bb": {}}}),
+    ],
+)
+def test_merge_patch(value: Any, patch: Any, result: Any) -> None:
+    assert merge_patch(value, patch) == result
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_long_values_are_matched_in_linear_time(version: Any) -> None:
+    schema = load_contract(version).specs["compute"]["properties"]["cpuMemoryRequest"]
+    with pytest.raises(ApiError, match="pattern"):
+        accept(schema, "1" * 900_000 + "!", "x", "ignore")

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from reconciler.sandbox.contract import VERSIONS
 from tests.sandbox.conftest import Running, Start
 
 V1, V2, CLUSTERS = "/api/v1/token", "/api/v2/token", "/api/v1/clusters"
@@ -29,7 +30,8 @@ def credentials(running: Running) -> tuple[str, str]:
         ("client_credentials", "CLIENTid", "clientsecret"),
     ],
 )
-def test_every_spelling_logs_in(sandbox: Running, keys: tuple[str, str, str]) -> None:
+def test_every_spelling_logs_in(start: Start, keys: tuple[str, str, str]) -> None:
+    sandbox = start(version="2.24")
     client_id, secret = credentials(sandbox)
     body = {"grantType": keys[0], keys[1]: client_id, keys[2]: secret}
     answer = sandbox.http.send("POST", V1, body, token="")
@@ -55,6 +57,55 @@ def test_wrong_logins_are_a_400(sandbox: Running, body: Any) -> None:
     assert (answer.status, answer.body["code"]) == (400, 400)
 
 
+GRANTS = {
+    version: {"app_token": version != "3.0", "client_credentials": version not in ("2.18", "2.19")}
+    for version in VERSIONS
+}
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_each_version_has_its_logins(start: Start, version: str) -> None:
+    running = start(version=version)
+    name, secret = credentials(running)
+    for grant, served in GRANTS[version].items():
+        body = {"grantType": grant, "clientID": name, "clientSecret": secret}
+        answer = running.http.send("POST", V1, body, token="")
+        assert answer.status == (200 if served else 400)
+        assert answer.body.get("details") == (None if served else "grantType")
+    form = f"grant_type=client_credentials&client_id={name}&client_secret={secret}".encode()
+    missing = running.http.send("POST", V2, form, token="").status
+    assert missing == (200 if version in ("2.24", "3.0") else 404)
+    refusing = start(version=version, missing_paths="405")
+    missing = refusing.http.send("POST", V2, form, token="").status
+    assert missing == (200 if version in ("2.24", "3.0") else 405)
+
+
+@pytest.mark.parametrize(("where", "stated"), [("stated", 90), ("jwt", None), ("unstated", None)])
+def test_where_the_end_of_a_token_is_stated(start: Start, where: str, stated: int | None) -> None:
+    running = start(version="2.24", token_expiry=where, token_lifetime=90.0)
+    name, secret = credentials(running)
+    body = {"grantType": "app_token", "appID": name, "appSecret": secret}
+    old = running.http.send("POST", V1, body, token="").body
+    form = f"grant_type=client_credentials&client_id={name}&client_secret={secret}"
+    new = running.http.send("POST", V2, form.encode(), token="").body
+    assert (old.get("expiresIn"), new.get("expires_in")) == (stated, stated)
+    for token in (old["accessToken"], new["access_token"]):
+        assert ("." in token) == (where != "unstated")
+        assert running.http.send("GET", CLUSTERS, token=token).status == 200
+        assert start().http.send("GET", CLUSTERS, token=token).status == 200
+
+
+def test_tokens_are_revoked_at_a_time(start: Start) -> None:
+    http = start(revoke_tokens_every=3).http
+    other = http.log_in()
+    statuses = [http.send("GET", CLUSTERS).status for _ in range(5)]
+    assert statuses == [200, 200, 200, 401, 401]
+    assert http.send("GET", CLUSTERS, token=other).status == 401
+    new = http.log_in()
+    assert [http.send("GET", CLUSTERS, token=new).status for _ in range(4)] == [200] * 3 + [401]
+    assert start().http.send("GET", CLUSTERS, token=new).status == 200
+
+
 def test_the_oauth_form(sandbox: Running) -> None:
     client_id, secret = credentials(sandbox)
     form = f"grant_type=client_credentials&client_id={client_id}&client_secret={secret}"
@@ -75,7 +126,8 @@ def test_the_oauth_form(sandbox: Running) -> None:
 )
 def test_the_oauth_errors(sandbox: Running, form: bytes, status: int, error: str) -> None:
     answer = sandbox.http.send("POST", V2, form, token="")
-    assert (answer.status, answer.body) == (status, {"error": error})
+    assert (answer.status, answer.body["error"]) == (status, error)
+    assert answer.body.keys() == {"error", "error_description"}
 
 
 def test_the_token_is_a_signed_jwt_that_the_sdk_can_read(sandbox: Running) -> None:

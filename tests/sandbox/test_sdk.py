@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import time
 import uuid
+import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from runai.api.clusters_api import ClustersApi
-from runai.api.compute_api import ComputeApi
-from runai.api.credentials_api import CredentialsApi
-from runai.api.departments_api import DepartmentsApi
-from runai.api.environment_api import EnvironmentApi
-from runai.api.projects_api import ProjectsApi
-from runai.api_client import ApiClient
-from runai.configuration import Configuration
-from runai.exceptions import ApiException, ConflictException, NotFoundException
-from runai.models.compute_asset import ComputeAsset
-from runai.models.department_for_list import DepartmentForList
-from runai.models.displayed_cluster import DisplayedCluster
-from runai.models.environment_asset import EnvironmentAsset
-from runai.models.generic_secret import GenericSecret
 
-from tests.sandbox.conftest import JUPYTER, Running, Start, make_sdk
+from reconciler.sandbox import Endpoint
+from tests.sandbox.conftest import JUPYTER, Running, Start
+
+with warnings.catch_warnings():
+    # The SDK's docstrings have escapes that newer Pythons warn of when they compile them.
+    warnings.simplefilter("ignore")
+    from runai.api.clusters_api import ClustersApi
+    from runai.api.compute_api import ComputeApi
+    from runai.api.credentials_api import CredentialsApi
+    from runai.api.departments_api import DepartmentsApi
+    from runai.api.environment_api import EnvironmentApi
+    from runai.api.projects_api import ProjectsApi
+    from runai.api_client import ApiClient
+    from runai.configuration import Configuration
+    from runai.exceptions import ApiException, ConflictException, NotFoundException
+    from runai.models.compute_asset import ComputeAsset
+    from runai.models.department_for_list import DepartmentForList
+    from runai.models.displayed_cluster import DisplayedCluster
+    from runai.models.environment_asset import EnvironmentAsset
+    from runai.models.generic_secret import GenericSecret
 
 SEED = """
 clusters:
@@ -37,8 +44,35 @@ credentials:
 """
 
 
-def test_environment_assets(sandbox: Running) -> None:
-    api = EnvironmentApi(sandbox.sdk)
+LOGIN = "2.24"  # the last version that has the login of the SDK
+
+
+def make_sdk(endpoint: Endpoint) -> ApiClient:
+    """A client as the SDK's documentation has it, without its retries (it repeats a 401)."""
+    secret = endpoint.client_secret.get_secret_value()
+    return ApiClient(
+        Configuration(
+            client_id=endpoint.client_id,
+            client_secret=secret,
+            runai_base_url=endpoint.base_url,
+            retry_enabled=False,
+        )
+    )
+
+
+@pytest.fixture
+def sandbox(start: Start) -> Running:
+    return start(version=LOGIN)
+
+
+@pytest.fixture
+def sdk(sandbox: Running) -> Iterator[ApiClient]:
+    with make_sdk(sandbox.endpoint) as client:
+        yield client
+
+
+def test_environment_assets(sdk: ApiClient) -> None:
+    api = EnvironmentApi(sdk)
     spec = {"image": "ubuntu:24.04", "connections": [JUPYTER]}
     meta = {"name": "training", "scope": "tenant", "description": "For training."}
 
@@ -70,8 +104,8 @@ def test_environment_assets(sandbox: Running) -> None:
         api.get_environment_asset_by_id(asset_id)
 
 
-def test_compute_assets(sandbox: Running) -> None:
-    api = ComputeApi(sandbox.sdk)
+def test_compute_assets(sdk: ApiClient) -> None:
+    api = ComputeApi(sdk)
     spec: dict[str, Any] = {"cpuCoreRequest": 0.5, "cpuMemoryRequest": "32Gi"}
     body = {"meta": {"name": "small", "scope": "tenant"}, "spec": spec}
 
@@ -90,8 +124,8 @@ def test_compute_assets(sandbox: Running) -> None:
         api.delete_compute_asset_by_id(asset_id)
 
 
-def test_bodies_made_by_the_models_with_explicit_nulls(sandbox: Running) -> None:
-    api = EnvironmentApi(sandbox.sdk)
+def test_bodies_made_by_the_models_with_explicit_nulls(sdk: ApiClient) -> None:
+    api = EnvironmentApi(sdk)
     body = {
         "meta": {"name": "a", "scope": "tenant", "description": None, "projectId": None},
         "spec": {"image": "x", "command": None, "probes": None, "environmentVariables": None},
@@ -101,8 +135,8 @@ def test_bodies_made_by_the_models_with_explicit_nulls(sandbox: Running) -> None
     assert "description" not in created["meta"]
 
 
-def test_clusters(sandbox: Running) -> None:
-    api = ClustersApi(sandbox.sdk)
+def test_clusters(sdk: ApiClient) -> None:
+    api = ClustersApi(sdk)
     clusters = api.get_clusters().data
     assert isinstance(clusters, list)
     assert [DisplayedCluster.from_dict(each).name for each in clusters] == ["main"]
@@ -115,23 +149,27 @@ def test_clusters(sandbox: Running) -> None:
     }
 
 
-def test_projects_and_departments(sandbox: Running) -> None:
-    projects = ProjectsApi(sandbox.sdk).get_projects(filter_by=["name==team-b"]).data["projects"]
+def test_projects_and_departments(sdk: ApiClient) -> None:
+    projects = ProjectsApi(sdk).get_projects(filter_by=["name==team-b"]).data["projects"]
     # The SDK's model Project is another API's, so that the plain values are what there is to read.
     assert [each["name"] for each in projects] == ["team-b"]
     assert projects[0]["id"].isdecimal()
-    departments = DepartmentsApi(sandbox.sdk).get_departments(limit=500).data
+    departments = DepartmentsApi(sdk).get_departments(limit=500).data
     assert [DepartmentForList.from_dict(each).name for each in departments["departments"]] == [
         "default"
     ]
     assert "next" not in departments
     assert departments["departments"][0]["id"] == projects[0]["parentId"]
-    one = ProjectsApi(sandbox.sdk).get_project(projects[0]["id"]).data
+    one = ProjectsApi(sdk).get_project(projects[0]["id"]).data
     assert one == projects[0]
 
 
 def test_credentials(start: Start) -> None:
-    api = CredentialsApi(start(seed=SEED).sdk)
+    with make_sdk(start(seed=SEED, version=LOGIN).endpoint) as sdk:
+        check_credentials(CredentialsApi(sdk))
+
+
+def check_credentials(api: CredentialsApi) -> None:
     found = {
         each["meta"]["name"]: each["meta"]["kind"]
         for method in (
@@ -171,7 +209,7 @@ def test_wrong_credentials_are_refused(sandbox: Running) -> None:
 
 
 def test_the_sdk_refreshes_a_token_that_is_about_to_expire(start: Start) -> None:
-    running = start(token_lifetime=61.0)
+    running = start(token_lifetime=61.0, version=LOGIN)
     with make_sdk(running.endpoint) as sdk:
         running.server.requests.clear()
         time.sleep(1.5)  # the SDK refreshes 60 seconds before the end

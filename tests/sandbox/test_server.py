@@ -229,7 +229,7 @@ def test_an_unexpected_failure_is_a_500(
     connection.close()
     answer = running.http.send("GET", ENVIRONMENTS)
     assert (answer.status, answer.body) == (500, {"code": 500, "message": "Something went wrong."})
-    assert f"GET {ENVIRONMENTS} failed" in caplog.text
+    assert f"GET '{ENVIRONMENTS}' failed" in caplog.text
 
 
 def test_files_that_are_no_sandbox(tmp_path: Path) -> None:
@@ -281,7 +281,7 @@ def test_the_request_log(sandbox: Running) -> None:
     http.send("GET", "/api/v1/clusters", token="wrong")
     one = f"{ENVIRONMENTS}/{created}"
     assert log.all() == (
-        Request("POST", "/api/v1/token", "", 200),
+        Request("POST", "/api/v2/token", "", 200),
         Request("GET", ENVIRONMENTS, "scope=tenant", 200),
         Request("POST", ENVIRONMENTS, "", 202),
         Request("POST", ENVIRONMENTS, "", 409),
@@ -318,12 +318,20 @@ def test_importing_the_package_is_light() -> None:
 
 def test_the_default_is_the_documented_one() -> None:
     assert json.loads(json.dumps(Behaviour().__dict__)) == {
+        "version": "2.24",
         "fill_defaults": False,
         "absent": "absent",
         "visibility_lag": 0.0,
         "name_filter": "exact",
         "unknown_fields": "ignore",
         "unfiltered_list": "all",
+        "unknown_parameters": "ignore",
+        "missing_paths": "404",
+        "cluster_version": "same",
+        "deleted_entries": "gone",
+        "denied": [],
         "latency": 0.0,
         "token_lifetime": 3600.0,
+        "token_expiry": "stated",
+        "revoke_tokens_every": 0,
     }
