@@ -81,6 +81,9 @@ def _read_image(value: Any) -> str | Reference:
         fix = "write it like nvcr.io/nvidia/pytorch:24.01-py3, or {from: RayfineImage.ID}"
         raise field_fault("an image is text, or a reference to a RayfineImage", fix)
     image = value.strip()
+    if "{{" in image or "${" in image or "$(" in image:
+        fix = "write it out; where targets differ, use an overlay for each"
+        raise field_fault("there are no templates or variables in an image", fix)
     if not image or any(character.isspace() for character in image):
         raise field_fault(
             f"{value!r} is no image name" if image else "the image is empty",
@@ -91,12 +94,13 @@ def _read_image(value: Any) -> str | Reference:
 
 def _read_reference(value: Mapping[str, Any]) -> Reference:
     address = value.get("from")
-    if set(value) != {"from"} or not isinstance(address, str):
-        fix = f"write {{from: {IMAGE_KIND}.ID}}"
+    fix = f"write {{from: {IMAGE_KIND}.ID}}"
+    if set(value) != {"from"}:
         raise field_fault("a reference to an image has exactly one field, from", fix)
+    if not isinstance(address, str):
+        raise field_fault("the address of an image is text", fix, ("from",))
     kind, _, name = address.partition(".")
     if kind != IMAGE_KIND or not name:
-        fix = f"write {{from: {IMAGE_KIND}.ID}}"
         raise field_fault(f"{address!r} is not the address of a {IMAGE_KIND}", fix, ("from",))
     return Reference(ResourceKey(kind, name))
 

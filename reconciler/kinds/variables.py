@@ -72,13 +72,26 @@ class Variable(Strict):
         return self
 
 
+_KUBERNETES = {
+    "secretKeyRef": "credential: {name: ..., key: ...}, with a credential asset of Run:ai",
+    "configMapKeyRef": "config_map: {name: ..., key: ...}",
+    "fieldRef": "pod_field: PATH",
+}
+"""What Kubernetes has below `valueFrom`, as it is written here."""
+
+
 def _text_to_mapping(value: Any) -> Any:
+    if isinstance(value, dict) and "valueFrom" in value:
+        inner = value["valueFrom"]
+        known = next((_KUBERNETES[name] for name in inner or () if name in _KUBERNETES), "")
+        fix = f"write {known}" if known else f"write one of {', '.join(SOURCES[1:])}"
+        raise field_fault("this is how Kubernetes writes it", fix, ("valueFrom",))
     if isinstance(value, str):
         return {"value": value}
     if isinstance(value, bool):
         raise field_fault(
             f"an environment variable is text, not {str(value).lower()}",
-            f'put it in quotes: "{str(value).lower()}".',
+            f'put it in quotes: "{str(value).lower()}"',
         )
     if isinstance(value, int):
         return {"value": str(value)}
@@ -90,7 +103,7 @@ def _text_to_mapping(value: Any) -> Any:
             "put it in quotes",
         )
     if value is None:
-        raise field_fault("this variable has no value", 'Write "" for an empty one.')
+        raise field_fault("this variable has no value", 'write "" for an empty one')
     return value
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +11,15 @@ from pydantic import BaseModel, ValidationError
 from reconciler.errors import ManifestError
 from reconciler.kinds.base import Document, FieldError, Kind, LoadContext, Metadata
 from reconciler.kinds.registry import KINDS
-from reconciler.manifest.checks import check_together
+from reconciler.manifest.blame import blame
+from reconciler.manifest.checks import Stated, check_together
 from reconciler.manifest.envelope import check_envelope, check_id, key_of
 from reconciler.manifest.files import NO_FILES, ManifestFile, ReadFiles, read_directory
 from reconciler.manifest.overlay import Overlays
 from reconciler.manifest.report import Place, Report
 from reconciler.resource import Resource, ResourceKey, Source
 from reconciler.strict_yaml import load as load_yaml
-from reconciler.wording import Fault, explain
+from reconciler.wording import Fault, explain, labelled
 
 
 def load(
@@ -91,20 +93,32 @@ class _Loading:
             return
         for index, (data, line) in enumerate(documents):
             if data is not None:
-                self._read_document(*self.overlays.patch(data, Place(file, index, line)))
+                self._read_document(data, Place(file, index, line))
 
-    def _read_document(self, data: Any, place: Place) -> None:
-        faults = check_envelope(data, self.kinds) or self._expand(data, place)
+    def _read_document(self, written: Any, place: Place) -> None:
+        data, place = self.overlays.patch(written, place)
+        stated, faults = self._check(data, place)
+        self.stated += stated
         if faults:
-            self.report.add(place, faults if place.patch is None else place.patch.blame(faults))
+            if place.patch is not None:
+                check = partial(self._faults, place=place)
+                faults = blame(faults, place.patch, written, data, check)
+            self.report.add(place, faults)
             key = key_of(data)
             if key is None:
                 self.broken = None
             elif self.broken is not None:
                 self.broken.add(key)
 
-    def _expand(self, data: Mapping[str, Any], place: Place) -> list[Fault]:
-        """Add the resources of one document, or say what is wrong with it."""
+    def _faults(self, data: Any, place: Place) -> list[Fault]:
+        return self._check(data, place)[1]
+
+    def _check(self, data: Any, place: Place) -> tuple[Stated, list[Fault]]:
+        """The resources of one document, or what is wrong with it."""
+        faults = check_envelope(data, self.kinds)
+        return ([], faults) if faults else self._expand(data, place)
+
+    def _expand(self, data: Mapping[str, Any], place: Place) -> tuple[Stated, list[Fault]]:
         kind = self.kinds[data["kind"]]
         metadata, faults = self._validate(Metadata, data, "metadata")
         spec, spec_faults = self._validate(kind.model, data, "spec")
@@ -112,16 +126,18 @@ class _Loading:
         if metadata is not None:
             faults += check_id(metadata)
         if faults:
-            return faults
+            return [], faults
         document = Document(metadata, spec, Source(place.file.name, place.line))
         try:
             resources = kind.expand(document, self.context)
         except FieldError as error:
-            return [Fault(*fault) for fault in error.faults]
+            return [], [
+                Fault(at, labelled(what, at) if at[2:] else what, fix)
+                for at, what, fix in error.faults
+            ]
         id_path = ("metadata", "name" if metadata.id is None else "id")
         place = replace(place, kind=kind.traits.name, id_path=id_path)
-        self.stated.extend((resource, place) for resource in resources)
-        return []
+        return [(resource, place) for resource in resources], []
 
     def _validate(
         self, model: type[BaseModel], data: Mapping[str, Any], part: str

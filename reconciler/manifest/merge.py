@@ -24,8 +24,8 @@ class Origin(NamedTuple):
 class Merge:
     """One merge. `faults` have paths of the overlay; `origins` tells where merged paths are from.
 
-    A path that is not in `origins` is from where the nearest path around it is from, and from the
-    same place in the manifest if there is none.
+    Paths name the entries of lists that merge. A path that is not in `origins` is from where the
+    nearest path around it is from, and from the same place in the manifest if there is none.
     """
 
     def __init__(self) -> None:
@@ -52,9 +52,16 @@ class Merge:
             elif name in base:
                 result[name] = self._values(base[name], value, path, here)
             else:
-                result[name] = value
                 self.origins[path] = here
+                result[name] = self._added(value, path, here)
         return result
+
+    def _added(self, value: Any, at: DataPath, here: Origin) -> Any:
+        """A value that the manifest does not have, so that null in it has nothing to remove."""
+        if isinstance(value, list):
+            pairs = enumerate(value)
+            return [self._added(item, (*at, n), Origin(True, (*here.path, n))) for n, item in pairs]
+        return self.mappings({}, value, at, here) if isinstance(value, dict) else value
 
     def _values(self, base: Any, patch: Any, at: DataPath, here: Origin) -> Any:
         if isinstance(base, dict) and isinstance(patch, dict):
@@ -67,6 +74,7 @@ class Merge:
             written = "a list" if isinstance(base, list) else "a mapping"
             what = f"the manifest writes {label(here.path)} as {written}, which this cannot patch"
             self.faults.append(Fault(here.path, what, f"write it as {written} here, too"))
+            return base
         self.origins[at] = here
         return patch
 
@@ -76,17 +84,15 @@ class Merge:
         """Merge two lists of named mappings."""
         wanted = {item["name"]: index for index, item in enumerate(patch)}
         result: list[Any] = []
-        for index, item in enumerate(base):
-            path = (*at, len(result))
+        for item in base:
+            path = (*at, item["name"])
             number = wanted.pop(item["name"], None)
             if number is None:
-                self.origins[path] = Origin(False, (*at, index))
                 result.append(item)
                 continue
             origin = Origin(True, (*here.path, number))
             if self._deletes(patch[number], origin):
                 continue
-            self.origins[path] = Origin(False, (*at, index))
             result.append(self.mappings(item, patch[number], path, origin))
         for name, number in wanted.items():
             origin = Origin(True, (*here.path, number))
@@ -96,8 +102,8 @@ class Merge:
                 fix = did_you_mean(str(name), names, "it has") or "delete this item"
                 self.faults.append(Fault((*origin.path, "name"), what, fix))
                 continue
-            self.origins[*at, len(result)] = origin
-            result.append(patch[number])
+            self.origins[*at, name] = origin
+            result.append(self._added(patch[number], (*at, name), origin))
         return result
 
     def _deletes(self, item: Mapping[str, Any], origin: Origin) -> bool:

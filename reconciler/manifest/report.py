@@ -7,7 +7,7 @@ from reconciler.errors import ManifestError, Problem
 from reconciler.manifest.files import ManifestFile
 from reconciler.manifest.merge import Origin
 from reconciler.strict_yaml import Positions
-from reconciler.wording import DataPath, Fault, missing_field
+from reconciler.wording import DataPath, Fault
 
 MAX_PROBLEMS_PER_FILE = 100
 
@@ -49,14 +49,6 @@ class Patch:
 
     place: Place
     origins: Mapping[DataPath, Origin]
-
-    def blame(self, faults: Iterable[Fault]) -> list[Fault]:
-        """The same faults, those of a missing field at the line that has removed it."""
-        removed = {missing_field(path, "")[:2]: path for path in self.origins}
-        return [
-            fault._replace(path=removed[fault[:2]], at_key=True) if fault[:2] in removed else fault
-            for fault in faults
-        ]
 
 
 class Report:

@@ -17,6 +17,7 @@ from yaml.events import (
 )
 
 from reconciler.strict_yaml.source import MAX_DEPTH, MAX_EVENTS, SourceError, decode, open_parser
+from reconciler.wording.names import ENTRY_NAMES
 
 YamlPath = tuple[str | int, ...]
 
@@ -29,15 +30,27 @@ class Position(NamedTuple):
 
 
 class _Node:
-    """One value: where its key (or itself) starts, where it starts, and what is below it."""
+    """One value: where its key (or itself) starts, where it starts, and what is below it.
 
-    __slots__ = ("below", "key", "pending", "value")
+    `names` are what an entry of a list may be called in a path: its text, or what names it.
+    """
+
+    __slots__ = ("below", "key", "names", "pending", "value")
 
     def __init__(self, key: Position, value: Position) -> None:
         self.key = key
         self.value = value
         self.below: dict[str | int, _Node] | None = None
+        self.names: tuple[str, ...] = ()
         self.pending: tuple[str, Position] | None = None
+
+    def child(self, part: str | int) -> "_Node | None":
+        """What is below it under a key or an index, or the entry of a list with this name."""
+        if not self.below:
+            return None
+        if self.pending is _LIST and isinstance(part, str):
+            return next((node for node in self.below.values() if part in node.names), None)
+        return self.below.get(part)
 
 
 class Positions:
@@ -59,9 +72,10 @@ class Positions:
             return Position(1, 1)
         node = self._roots[document]
         for depth, part in enumerate(path):
-            if node.below is None or part not in node.below:
+            found = node.child(part)
+            if found is None:
                 return node.value if depth == 0 else node.key
-            node = node.below[part]
+            node = found
         return node.key if key or node.key.line != node.value.line else node.value
 
     def _read(self, text: str) -> None:
@@ -97,6 +111,7 @@ class Positions:
         assert parent.below is not None
         if parent.pending is _LIST:
             node = _Node(place, place)
+            node.names = (str(getattr(event, "value", "")),)
             parent.below[len(parent.below)] = node
         elif parent.pending is None:
             parent.pending = (str(getattr(event, "value", "")), place)
@@ -106,6 +121,8 @@ class Positions:
             node = _Node(key_place, place)
             parent.below.setdefault(name, node)
             parent.pending = None
+            if name in ENTRY_NAMES:
+                parent.names = (*parent.names, str(getattr(event, "value", "")))
         return node
 
 

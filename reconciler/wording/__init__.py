@@ -5,20 +5,22 @@ names of fields and the values that a field may have are no secret.
 """
 
 from reconciler.wording.conflicts import CONFLICT, FINISH_MERGE, conflict_line
-from reconciler.wording.explain import Fault, explain, missing_field, without_misspelt
+from reconciler.wording.explain import Fault, explain, labelled, missing_field, without_misspelt
 from reconciler.wording.models import field_names
-from reconciler.wording.names import DataPath, did_you_mean, label, nearest, shorten
+from reconciler.wording.names import DataPath, below, did_you_mean, label, nearest, shorten
 
 __all__ = [
     "CONFLICT",
     "FINISH_MERGE",
     "DataPath",
     "Fault",
+    "below",
     "conflict_line",
     "did_you_mean",
     "explain",
     "field_names",
     "label",
+    "labelled",
     "missing_field",
     "nearest",
     "shorten",

@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import reduce
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ValidationError
 
 from reconciler.wording.models import example_of, fix_unknown
-from reconciler.wording.names import DataPath, label, nearest
+from reconciler.wording.names import DataPath, below, label, nearest
 from reconciler.wording.unions import SHAPES, Detail, collapse, locate
 
 _MOST_FAULTS = 50
@@ -44,11 +45,11 @@ def _explain(
 ) -> list[Fault]:
     found = [Detail(*locate(item["loc"], item["type"], data), item) for item in details]
     kept = list(collapse(found))
-    below = {detail.path[:-1] for detail in kept}
+    around = {detail.path[:-1] for detail in kept}
     faults = [
         _fault(detail, data, model, above)
         for detail in kept
-        if detail.item["type"] != "too_short" or detail.path not in below  # faulty items count not
+        if detail.item["type"] != "too_short" or detail.path not in around  # faulty items count not
     ]
     return without_misspelt(faults)
 
@@ -78,7 +79,7 @@ def _fault(detail: Detail, data: Any, model: type[BaseModel], above: DataPath) -
     path = (*above, *detail.path)
     if kind == "manifest":
         path = (*path, *context["at"])
-        return Fault(path, _with_label(context["what"], path), context["fix"], detail.is_key)
+        return Fault(path, labelled(context["what"], path), context["fix"], detail.is_key)
     if kind == "missing":
         return missing_field(path, f"add `{detail.path[-1]}: ...`")
     if kind == "extra_forbidden":
@@ -89,7 +90,7 @@ def _fault(detail: Detail, data: Any, model: type[BaseModel], above: DataPath) -
     name = f"`{label(path)}`"
     if kind in ("literal_error", "enum"):
         known = re.findall(r"'([^']*)'", str(context.get("expected", "")))
-        value = _value_at(data, detail.path)
+        value = reduce(below, detail.path, data)
         meant = nearest(value, known) if isinstance(value, str) else None
         fix = f"did you mean `{meant}`?" if meant else "choose one of them"
         return Fault(path, f"{name} must be one of {', '.join(known)}", fix, rule="unknown-value")
@@ -101,10 +102,11 @@ def _fault(detail: Detail, data: Any, model: type[BaseModel], above: DataPath) -
     return Fault(path, f"{name}: {message}", "", detail.is_key)
 
 
-def _with_label(what: str, path: DataPath) -> str:
-    """Name the field, unless the words do so themselves."""
+def labelled(what: str, path: DataPath) -> str:
+    """Name the entry and the field, unless the words do so themselves."""
     names = [part for part in path if isinstance(part, str)]
-    return what if not names or names[-1] in what else f"`{label(path)}`: {what}"
+    told = all(name in what for name in names[2:] or names[-1:])
+    return what if told else f"`{label(path)}`: {what}"
 
 
 def _shape_fault(detail: Detail, data: Any, path: DataPath) -> Fault:
@@ -113,7 +115,7 @@ def _shape_fault(detail: Detail, data: Any, path: DataPath) -> Fault:
         shapes = [shape for shape in dict.fromkeys(context["shapes"]) if shape != "empty"]
     else:
         shapes = [SHAPES[detail.item["type"]]]
-    value = _value_at(data, detail.path)
+    value = reduce(below, detail.path, data)
     wanted = " or ".join(shapes)
     name = label(path) or "the document"
     message = f"`{name}` must be {wanted}, but it is {_shape_of(value)}"
@@ -167,10 +169,3 @@ _BOUNDS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "less_than": lambda context: f"must be less than {context['lt']:g}",
     "less_than_equal": lambda context: f"must be at most {context['le']:g}",
 }
-
-
-def _value_at(data: Any, path: DataPath) -> Any:
-    value = data
-    for part in path:
-        value = value[part]
-    return value

@@ -2,13 +2,32 @@
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
+from typing import Any
 
 DataPath = tuple[str | int, ...]
-"""Keys and list indices from the root of a document to a value."""
+"""Keys, list indices and names of entries from the root of a document to a value."""
+
+ENTRY_NAMES = ("name", "resource")
+"""Fields by which an entry of a list names itself; a path may hold that name for its index."""
 
 _LONGEST_NAME = 64
+
+
+def below(value: Any, part: str | int) -> Any:
+    """What stands below a value of a document under a key, an index or an entry's name.
+
+    Raises `KeyError` where nothing does.
+    """
+    if isinstance(value, list):
+        for index, entry in enumerate(value):
+            named = isinstance(entry, dict) and part in map(entry.get, ENTRY_NAMES)
+            if part == index or (isinstance(part, str) and (named or part == entry)):
+                return entry
+    elif isinstance(value, Mapping) and part in value:
+        return value[part]
+    raise KeyError(part)
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

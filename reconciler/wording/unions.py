@@ -5,10 +5,10 @@ the location. Which member was meant shows from the shape of the value, then fro
 errors.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from reconciler.wording.names import DataPath
+from reconciler.wording.names import DataPath, below
 
 SHAPES = {
     "string_type": "text",
@@ -51,22 +51,20 @@ def locate(
     members: list[tuple[int, str | int]] = []
     value, is_key = data, False
     for index, part in enumerate(loc):
-        if _has(value, part):
-            value = value[part]
+        try:
+            value = below(value, part)
+        except KeyError:
+            pass
+        else:
             path.append(part)
-        elif part == "[key]":
+            continue
+        if part == "[key]":
             is_key = True
         elif kind == "missing" and index == len(loc) - 1:
             path.append(part)
         else:
             members.append((len(path), part))
     return tuple(path), tuple(members), is_key
-
-
-def _has(value: Any, part: str | int) -> bool:
-    if isinstance(value, list):
-        return isinstance(part, int) and part < len(value)
-    return isinstance(value, Mapping) and part in value
 
 
 def collapse(details: list[Detail]) -> Iterator[Detail]:
