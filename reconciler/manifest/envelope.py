@@ -30,6 +30,9 @@ def check_envelope(data: Any, kinds: Mapping[str, Kind]) -> list[Fault]:
         return [Fault((), "this document is no manifest", fix)]
     if data.keys() == _ENVELOPE_KEYS and data["apiVersion"] == API_VERSION:
         return _check_kind(data["kind"], kinds)
+    fields = {name for kind in kinds.values() for name in field_names(kind.model)}
+    if foreign := _foreign(data, kinds, fields):
+        return [foreign]
     absent = [name for name in _ENVELOPE if name not in data]
     faults = [missing_field((name,), _envelope_fix(name, kinds)) for name in absent]
     if "apiVersion" in data and data["apiVersion"] != API_VERSION:
@@ -39,7 +42,6 @@ def check_envelope(data: Any, kinds: Mapping[str, Kind]) -> list[Fault]:
         )
     if "kind" in data:
         faults += _check_kind(data["kind"], kinds)
-    fields = {name for kind in kinds.values() for name in field_names(kind.model)}
     unknown = [name for name in data if name not in _ENVELOPE_KEYS]
     for name in unknown[:MAX_PROBLEMS_PER_FILE]:
         meant = None if name in fields else nearest(name, absent)
@@ -50,6 +52,25 @@ def check_envelope(data: Any, kinds: Mapping[str, Kind]) -> list[Fault]:
             )
         )
     return without_misspelt(faults)
+
+
+def _foreign(data: Mapping[str, Any], kinds: Mapping[str, Kind], fields: set[str]) -> Fault | None:
+    """A document of another tool: one fault, and not one for each of its fields."""
+    version, kind = data.get("apiVersion"), data.get("kind")
+    meant = [name for name in data if nearest(name, _ENVELOPE)]
+    if not data.keys() & (_ENVELOPE_KEYS | fields) and len(meant) < 2:
+        fix = f"a manifest is a mapping of {', '.join(_ENVELOPE)}; move other files elsewhere"
+        return Fault((), "this document is no manifest", fix)
+    if version == API_VERSION or not isinstance(version, str) or not isinstance(kind, str):
+        return None
+    if kind in kinds or nearest(kind, kinds):
+        return None
+    if kind.endswith("List") and isinstance(data.get("items"), list):
+        fix = "write each of its items as a document of its own, with `---` between them"
+        return Fault(("kind",), f"a {shorten(kind)} is no manifest", fix, rule="unknown-value")
+    fix = f"move it elsewhere: here are only {', '.join(kinds)} of {API_VERSION}"
+    what = f"a {shorten(kind)} of {shorten(version)} is no manifest"
+    return Fault(("kind",), what, fix, rule="unknown-value")
 
 
 def _envelope_fix(name: str, kinds: Mapping[str, Kind]) -> str:

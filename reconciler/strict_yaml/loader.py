@@ -23,6 +23,7 @@ from reconciler.strict_yaml.source import (
     Fault,
     SourceError,
     decode,
+    explain_foreign,
     explain_syntax,
     open_parser,
 )
@@ -31,6 +32,7 @@ _MAX_FAULTS = 20
 _CONSTANTS: dict[str, Any] = {"true": True, "false": False, "null": None, "~": None, "": None}
 _NUMBER = re.compile(r"(?:0|-?[1-9][0-9]{0,17})|-?(?:0|[1-9][0-9]{0,17})(\.[0-9]{1,17})")
 _NUMBER_START = frozenset("-0123456789")
+_QUOTES = frozenset("\u201c\u201d\u201e\u2018\u2019\u201a\u00ab")
 _NO_KEY: Any = object()
 
 
@@ -64,12 +66,15 @@ def load(data: bytes, file: str) -> list[YamlDocument]:
     """
     faults: list[Fault] = []
     documents: list[YamlDocument] = []
+    text = ""
     try:
-        documents = _Construction(decode(data), faults).run()
+        text = decode(data)
+        documents = _Construction(text, faults).run()
     except SourceError as stop:
         faults.append(stop.fault)
     if faults:
-        raise ManifestError([Problem(file, *fault, rule="yaml") for fault in faults])
+        found = explain_foreign(faults, text)
+        raise ManifestError([Problem(file, *fault, rule="yaml") for fault in found])
     return documents
 
 
@@ -84,6 +89,8 @@ class _Construction:
         self.text = text
         self.faults = faults
         self.documents: list[YamlDocument] = []
+        self._again: list[str] = []  # keys of a document that are there twice, in a row
+        self._first_again = 0
 
     def run(self) -> list[YamlDocument]:
         """All documents. Raises `SourceError` where reading has to stop."""
@@ -114,8 +121,12 @@ class _Construction:
                 if style == '"' and not _is_sound(value):
                     self._refuse(event, "the text contains a NUL or half a character", "remove it")
                 if key is _NO_KEY and type(holder) is dict:
-                    if value in holder or (not style and value in ("<<", "")):
+                    if not style and value in ("<<", ""):
                         self._refuse_key(event)
+                    elif value in holder:
+                        self._refuse_again(event, at_root=holder is root)
+                    elif not style and not value.isascii():
+                        self._check_blanks(event)
                     key = value
                     continue
                 if not style:
@@ -123,6 +134,9 @@ class _Construction:
                         value = _CONSTANTS[value]
                     elif value[0] in _NUMBER_START:
                         value = _number(value)
+                    elif value[0] in _QUOTES:
+                        fix = "write \" or ' in its place, or put the whole text into these"
+                        self._refuse(event, "a typographic quote is no quote to YAML", fix)
             elif kind is MappingStartEvent or kind is SequenceStartEvent:
                 if event.anchor is not None or event.tag is not None:
                     self._refuse_decoration(event)
@@ -146,6 +160,7 @@ class _Construction:
                 continue
             elif kind is DocumentStartEvent:
                 holder, key, root, line = None, _NO_KEY, None, event.start_mark.line
+                self._again = []
                 continue
             elif kind is DocumentEndEvent:
                 self.documents.append(YamlDocument(root, line + 1))
@@ -172,11 +187,31 @@ class _Construction:
     def _refuse_key(self, event: Any) -> None:
         if event.value == "":
             self._refuse(event, "a key is missing before the colon", "write `key: value`")
-        elif event.value == "<<" and not event.style:
-            self._refuse(event, "a merge key (`<<`) is not accepted", _WRITE_OUT)
         else:
-            name = event.value if len(event.value) <= 80 else event.value[:77] + "..."
+            self._refuse(event, "a merge key (`<<`) is not accepted", _WRITE_OUT)
+
+    def _refuse_again(self, event: Any, *, at_root: bool) -> None:
+        """Refuse a key that is there twice; with several of a whole document, all at once."""
+        name = event.value if len(event.value) <= 80 else event.value[:77] + "..."
+        if not at_root or name in self._again:
+            self._again = []
+        if at_root:
+            self._again.append(name)
+        if len(self._again) < 2:
             self._refuse(event, f"the key `{name}` is there twice", "delete one of the two")
+            self._first_again = len(self.faults) - 1
+            return
+        self.faults[self._first_again] = self.faults[self._first_again]._replace(
+            message=f"the keys {', '.join(f'`{name}`' for name in self._again)} are there twice",
+            fix="is a `---` missing above? Otherwise delete one of each",
+        )
+
+    def _check_blanks(self, event: Any) -> None:
+        """Refuse what looks like the indentation of a key and is a part of its name."""
+        odd = next((sign for sign in event.value if sign.isspace() and sign != " "), None)
+        if odd is not None:
+            what = f"U+{ord(odd):04X} is no blank to YAML, but a part of this key"
+            self._refuse(event, what, "write ordinary spaces")
 
     def _refuse_decoration(self, event: Any) -> None:
         if event.anchor is not None:

@@ -5,10 +5,12 @@ is refused here: other encodings, control characters, odd line breaks, directive
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import yaml
+
+from reconciler.wording.conflicts import CONFLICT, FINISH_MERGE, conflict_line
 
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 64
@@ -88,17 +90,42 @@ def explain_syntax(error: yaml.YAMLError, text: str) -> Fault:
     mark = getattr(error, "problem_mark", None)
     problem = str(getattr(error, "problem", None) or "it cannot be read")
     context, context_mark = getattr(error, "context", None), getattr(error, "context_mark", None)
+    if "could not find expected ':'" in problem and context_mark is not None:
+        mark = context_mark  # what has no colon, not what comes after it
     line, column = (mark.line, mark.column) if mark is not None else (0, 0)
     if context and context_mark is not None and context_mark.line != line:
         problem += f", {context} that starts on line {context_mark.line + 1}"
     lines = re.split(r"\r\n|\r|\n", text)
     here = lines[line][column : column + 1] if line < len(lines) else ""
+    before = _NO_BLANK.match(lines[line - 1]) if line and "mapping values" in problem else None
+    if before is not None:
+        fix = "write `key: value`, with a space after the colon"
+        return Fault(line, before.end() + 1, "there is no space after this colon", fix)
     if here == "\t":
         return Fault(line + 1, column + 1, "a tab is used for indentation", "use spaces")
     fix = next((fix for part, fix in _SYNTAX_FIXES if part in problem), _USUAL_FIX)
     return Fault(line + 1, column + 1, f"this is not valid YAML: {problem}", fix)
 
 
+def explain_foreign(faults: Sequence[Fault], text: str) -> list[Fault]:
+    """The faults, or one for each thing in the text that is no YAML and explains them."""
+    if number := conflict_line(text):
+        return [Fault(number, 1, CONFLICT, FINISH_MERGE)]
+    lines = re.split(r"\r\n|\r|\n", text)
+    found: dict[int, Fault] = {}
+    for index, fault in enumerate(faults):
+        place = _TEMPLATE.search(lines[fault.line - 1]) if fault.line <= len(lines) else None
+        if place is None:
+            found[-index - 1] = fault
+            continue
+        what = f"`{place[0]}` begins a template, and this file is read as it is"
+        fix = "keep what the template makes: `helm template`, `envsubst`; quote it if it is text"
+        found.setdefault(fault.line, Fault(fault.line, place.start() + 1, what, fix))
+    return list(found.values())
+
+
+_NO_BLANK = re.compile(r"[ -]*[\w.-]+(?=:[^\s/])")
+_TEMPLATE = re.compile(r"\{\{[-<%]?|\{%-?|<%=?")
 _USUAL_FIX = "check the indentation and the quotes, here and on the line before"
 _SYNTAX_FIXES = (
     ("mapping values are not allowed", "quote a text that contains `: `, or check the indentation"),
