@@ -19,7 +19,7 @@ _KEYWORDS = (
 )
 _DIRECTIVE = re.compile(r"#\s*([a-zA-Z][a-zA-Z0-9]*)\s*=\s*(.+)")
 _BLANKS = re.compile(r"[\t\v\f\r ]+")
-_HEREDOC = re.compile(r"[0-9]*<<(-?)\s*([^<]+)")
+_HEREDOC = re.compile(r"[0-9]*<<(-?)(\s*)([^<]+)")
 _WITH_HEREDOCS = ("RUN", "COPY", "ADD")
 
 
@@ -127,7 +127,7 @@ class Text:
                 instruction = self._instruction(text.strip(SPACE), start, number)
                 yield instruction
                 if instruction.heredoc:
-                    number = self._behind_heredocs(_heredocs(text), instruction)
+                    number = self._behind_heredocs(self._heredocs(text, number), instruction)
 
     def _instruction(self, text: str, start: int, end: int, prefix: str = "") -> Instruction:
         keyword, *rest = _BLANKS.split(text, maxsplit=1)
@@ -152,7 +152,7 @@ class Text:
         if keyword == "ONBUILD" and not prefix and remainder:
             heredoc = self._instruction(remainder, start, end, "ONBUILD ").heredoc
         elif keyword in _WITH_HEREDOCS:
-            heredoc = "<<" in text and not _is_json(remainder) and bool(_heredocs(text))
+            heredoc = not _is_json(remainder) and bool(self._heredocs(text, end))
         return Instruction(
             keyword, tuple(flags), remainder.strip(SPACE), start, end, heredoc, prefix
         )
@@ -165,16 +165,38 @@ class Text:
         """What an ONBUILD is for."""
         return self._instruction(item.text, item.start, item.end, "ONBUILD ")
 
+    def _heredocs(self, line: str, end: int) -> list[tuple[bool, str]]:
+        """The here-documents that a line opens: whether tabs may stand before their end, and names.
+
+        With a blank behind `<<` only newer parsers take it for one, and `$(( 1 << 2 ))` is none to
+        anybody: then it has to have its end among the lines from `end` on.
+        """
+        found = []
+        try:
+            for word in split(line, raw=True) if "<<" in line else ():
+                match = _HEREDOC.fullmatch(word)
+                names = split(match[3]) if match else []
+                if match and len(names) == 1:
+                    chomp, name = match[1] == "-", names[0]
+                    if not match[2] or self._end_of(name, end, chomp=chomp) is not None:
+                        found.append((chomp, name))
+        except SubstitutionError:
+            return []  # so does Docker: it then takes the line for one without any
+        return found
+
+    def _end_of(self, name: str, start: int, *, chomp: bool) -> int | None:
+        """The line that ends a here-document."""
+        for number in range(start, len(self.lines)):
+            line = self.lines[number].rstrip("\r")
+            if (line.lstrip("\t") if chomp else line) == name:
+                return number
+        return None
+
     def _behind_heredocs(self, names: Sequence[tuple[bool, str]], item: Instruction) -> int:
         number = item.end
         for chomp, name in names:
-            end = number
-            while end < len(self.lines):
-                line = self.lines[end].rstrip("\r")
-                if (line.lstrip("\t") if chomp else line) == name:
-                    break
-                end += 1
-            else:
+            end = self._end_of(name, number, chomp=chomp)
+            if end is None:
                 what = f"the here-document {name!r} has no end"
                 raise self.error(what, item.start, f"end it with a line of `{name}`")
             number = end + 1
@@ -190,17 +212,3 @@ def _is_json(text: str) -> bool:
     except (ValueError, RecursionError):
         return False
     return isinstance(found, list) and all(isinstance(item, str) for item in found)
-
-
-def _heredocs(line: str) -> list[tuple[bool, str]]:
-    """The here-documents that a line opens: whether tabs may stand before its end, and its name."""
-    found = []
-    try:
-        for word in split(line, raw=True):
-            match = _HEREDOC.fullmatch(word)
-            names = split(match[2]) if match else []
-            if match and len(names) == 1:
-                found.append((match[1] == "-", names[0]))
-    except SubstitutionError:
-        return []  # so does Docker: it then takes the line for one without any
-    return found

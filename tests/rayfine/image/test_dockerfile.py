@@ -169,6 +169,7 @@ def test_a_from_without_a_value_names_its_line() -> None:
         ('FROM a\nRUN sed -i "s/<<NAME>>/x/" f', None),
         ("FROM a\nRUN sed -i 's/<<NAME>>/x/' f", None),
         ("FROM a\nRUN echo $((1<<20)) x<<EOF", None),
+        ("FROM a\nRUN echo $(( 1 << 20 )) && test 1 << 2", None),
         ("FROM a\nRUN cat <<<EOF", None),
         ("FROM a\nRUN echo \\<<EOF", None),
         ("FROM a\nENV A=<<EOF\nCMD cat <<EOF", None),
