@@ -74,7 +74,7 @@ class Text:
             raise self.error(what, number, "write # escape=` or # escape=\\")
         escape = re.escape(self.escape)
         self._continued = re.compile(rf"(?:^|(?<=[^{escape}])){escape}[ \t]*$")
-        part = rf"""{escape}.|"(?:{escape}.|[^"{escape}])*"|[^\s"'{escape}]"""
+        part = rf"""{escape}.|"(?:{escape}.|[^"{escape}])*"|[^\t\n\v\f\r "'{escape}]"""
         self._flag = re.compile(rf"--(?:{part}|'(?:{escape}.|[^'{escape}])*')*")
         self._argument = re.compile(rf"(?:{part}|'[^']*'|[\"'{escape}].*)+")
         self._quoting = re.compile(rf"{escape}(.)|[\"']|{escape}$")
