@@ -1,7 +1,6 @@
 # Everything here does its own set-up: a Python 3.11 or later, make and git are enough to start.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.NOTPARALLEL:
 
 BIN := .venv/bin
 PHASE := scripts/phase
@@ -9,6 +8,9 @@ PHASE := scripts/phase
 CORE := resource diff plan pairing clash guard ownership
 CORE_FILES := $(shell echo $(foreach m,$(CORE),reconciler/$(m).py,reconciler/$(m)/*) | tr ' ' ',')
 MUTATION := .cache/mutation
+# One run on all processors; tests that need Docker go one after the other beside the rest. What
+# takes long comes first, in the order of tests/conftest.py.
+PYTEST := $(BIN)/pytest -q -n auto --dist loadgroup --no-loadscope-reorder
 # More arguments for pytest, for example: make test PYTEST_ARGS='-x -k sandbox'
 PYTEST_ARGS ?=
 
@@ -22,19 +24,13 @@ test: export RECONCILE_REQUIRE_ALL := 1
 test: export PATH := $(CURDIR)/$(BIN):$(PATH)
 test: venv ## Run everything: static checks and all tests, with Docker; nothing may be skipped
 	@$(PHASE) "Docker engine" scripts/ensure-engine
-	@$(PHASE) "Base images" scripts/ensure-base-image
 	@$(PHASE) "Registry" scripts/ensure-registry
 	@$(PHASE) "SSH server" scripts/ensure-sshd
 	@$(PHASE) "Browser" scripts/ensure-browser
 	@$(PHASE) "Workflow tools" scripts/ensure-workflow-tools
-	@$(PHASE) "Workflow files" scripts/check-workflows
-	@$(PHASE) "NeMo Agent Toolkit" scripts/bootstrap-python --toolkit
-	@$(MAKE) --no-print-directory static
+	@$(MAKE) --no-print-directory -j 2 images prepared
 	@rm -f .coverage .coverage.*
-	@$(PHASE) "Tests without Docker" $(BIN)/pytest -n 2 --dist loadfile -q -m "not docker" \
-	  --cov --cov-report= --durations=10 $(PYTEST_ARGS)
-	@$(PHASE) "Tests with Docker" $(BIN)/pytest -q -m docker \
-	  --cov --cov-append --cov-report= --durations=15 $(PYTEST_ARGS)
+	@$(PHASE) "Tests" $(PYTEST) --cov --cov-report= --durations=25 $(PYTEST_ARGS)
 	@$(PHASE) "Coverage of the package, at least 90 %" \
 	  $(BIN)/coverage report --skip-covered --fail-under=90
 	@$(PHASE) "Coverage of the core, 100 %" \
@@ -43,7 +39,15 @@ test: venv ## Run everything: static checks and all tests, with Docker; nothing 
 check: export PATH := $(CURDIR)/$(BIN):$(PATH)
 check: venv ## Run the quick part: static checks, and the tests without Docker
 	@$(MAKE) --no-print-directory static
-	@$(PHASE) "Quick tests" $(BIN)/pytest -q -m "not browser and not docker and not slow" $(PYTEST_ARGS)
+	@$(PHASE) "Quick tests" $(PYTEST) -m "not browser and not docker and not slow" $(PYTEST_ARGS)
+
+images: # Two minutes in a fresh clone, most of them spent waiting, so it goes on beside the next
+	@$(PHASE) "Base images" scripts/ensure-base-image
+
+prepared: venv
+	@$(PHASE) "Workflow files" scripts/check-workflows
+	@$(PHASE) "NeMo Agent Toolkit" scripts/bootstrap-python --toolkit
+	@$(MAKE) --no-print-directory static
 
 static: venv # Format, lint, types, layers
 	@$(PHASE) "Format" $(BIN)/ruff format --check .
@@ -53,9 +57,9 @@ static: venv # Format, lint, types, layers
 	@$(PHASE) "Layers" $(BIN)/lint-imports
 
 laws: venv ## Run the long versions of the laws and the fuzzer (an hour; see docs/testing.md)
-	@RECONCILE_LAW_EXAMPLES=5000 RECONCILE_LAW_STEPS=50 RECONCILE_LAW_KILLS=200 \
+	@RECONCILE_AT_LENGTH=1 RECONCILE_LAW_EXAMPLES=5000 RECONCILE_LAW_STEPS=50 RECONCILE_LAW_KILLS=200 \
 	  RECONCILE_FUZZ_SECONDS=60 RECONCILE_FUZZ_SEED=$${RECONCILE_FUZZ_SEED:-$$RANDOM} $(PHASE) "Laws, at length" \
-	  $(BIN)/pytest tests/laws tests/manifest/test_fuzz.py $(PYTEST_ARGS)
+	  $(PYTEST) tests/laws tests/render tests/manifest/test_fuzz.py $(PYTEST_ARGS)
 
 mutation: venv ## Change the core in thousands of ways and see which changes no test notices (30 minutes)
 	@test -x $(MUTATION)/bin/mutmut || { $(BIN)/python -m venv $(MUTATION) && \
@@ -83,4 +87,4 @@ clean: ## Remove .venv and caches, stop an engine of ours; images and containers
 venv: # Not a file: the script looks by itself whether anything has changed
 	@scripts/bootstrap-python
 
-.PHONY: help demo test check static laws mutation bench lock format clean venv
+.PHONY: help demo test check images prepared static laws mutation bench lock format clean venv

@@ -9,9 +9,11 @@ it holds for skipped modules and for runs spread over several processes as well.
 
 import os
 from collections import Counter
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadGroupScheduling
 
 settings.register_profile(
     "reconciler",
@@ -42,11 +44,42 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         )
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Refuse two tests of one id: pytest-xdist would run one of them."""
+    """Let the tests that need Docker run one after the other, and what takes longest begin.
+
+    Two tests of one id are refused: pytest-xdist would run one of them. A slow test is not traced:
+    the quick ones cover the package, and tracing is two thirds on top.
+    """
     twice = [name for name, count in Counter(item.nodeid for item in items).items() if count > 1]
     if twice:
         raise pytest.UsageError(f"tests with the same id, of which only one would run: {twice}")
+    for item in items:
+        if item.get_closest_marker("docker"):
+            item.add_marker(pytest.mark.xdist_group("docker"))
+        if item.get_closest_marker("slow"):
+            item.add_marker("no_cover")
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: (not item.get_closest_marker("docker"), item.path not in slow))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are processors: what needs Docker waits for it most of the time."""
+    return len(os.sched_getaffinity(0)) + 1 if hasattr(os, "sched_getaffinity") else 3
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadGroupScheduling | None:
+    return _ByFile(config, log) if config.getvalue("dist") == "loadgroup" else None
+
+
+class _ByFile(LoadGroupScheduling):  # type: ignore[misc]  # xdist has types, but mypy sees Any
+    """A group goes to one worker, and of what has no group, a file."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        group: str = super()._split_scope(nodeid)
+        return group if group != nodeid else nodeid.partition("::")[0]
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ SWITCHES = {
     "defaults": Behaviour(fill_defaults=True),
     "nulls": Behaviour(absent="null"),
     "empties": Behaviour(absent="empty", fill_defaults=True),
-    "lag": Behaviour(visibility_lag=0.3),
+    "lag": Behaviour(visibility_lag=0.02),
     "partial-names": Behaviour(name_filter="partial"),
     "keeps-unknown": Behaviour(unknown_fields="keep"),
     "rejects-unknown": Behaviour(unknown_fields="reject"),

@@ -130,7 +130,7 @@ def unknown_field(stage: Stage, _desk: Desk) -> None:
 
 TRAIN = "RunaiEnvironment.train"
 BOX = "RunaiCompute.train"
-LAG = Behaviour(visibility_lag=0.03)
+LAG = Behaviour(visibility_lag=0.02)
 
 _tenant = environment(scope="tenant", description="Training")
 _cluster = environment(scope="cluster", description="Training")

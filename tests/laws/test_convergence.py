@@ -362,7 +362,7 @@ def test_convergence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LAW_TOKEN", "canary-of-law-two")
     with Stage(tmp_path) as stage:
         Reconciling.stage = stage
-        Reconciling.desk = Desk(stage, tmp_path / "desk", patience=0.2)
+        Reconciling.desk = Desk(stage, tmp_path / "desk", patience=30)
         Reconciling.desk.configure(env_allow=["LAW_*"])
         case = Reconciling.TestCase
         case.settings = settings(

@@ -64,6 +64,10 @@ class WatchedProxy(FaultProxy):
         return super().choose(method, target)
 
 
+UNDISTURBED, DISTURBED = 30.0, 0.1
+"""Patience in seconds: with what becomes visible for sure, and with what a fault may prevent."""
+
+
 class Trial:
     """One scenario, set up once; every run starts from the same assets."""
 
@@ -71,7 +75,7 @@ class Trial:
         self.scenario = scenario
         self.stage = stage
         self.desk = desk
-        desk.patience = 0.15 if scenario.behaviour.visibility_lag else 0.05
+        desk.patience = UNDISTURBED
         scenario.set_up(stage, desk)
         self.start = stage.rows()
         planned = {
@@ -106,6 +110,7 @@ class Trial:
         self.stage.restore(self.start)
         proxy = self.proxy
         proxy.rule = None
+        self.desk.patience = UNDISTURBED if rule is None else DISTURBED
         with self.desk.session(proxy.base_url) as session:
             plan = self.desk.plan(session)
             assert plan.complete, plan.failures
@@ -119,6 +124,7 @@ class Trial:
 
     def recover(self) -> None:
         """Run again without faults, and compare with a run that nobody disturbed."""
+        self.desk.patience = UNDISTURBED
         self.desk.converge()
         self.look()
         assert self.stage.state() == self.end

@@ -15,6 +15,7 @@ from reconciler.render.annotations import (
 from reconciler.render.text import Header
 from reconciler.review import Cause, Edit, Origin, Review
 from tests.core.builders import live, plan_of, resource
+from tests.examples import examples
 from tests.render.github import Command, commands
 from tests.render.hostile import hostile_plan, hostile_review, texts
 
@@ -25,7 +26,7 @@ def written(plan: Plan, header: Header = PLAIN, directory: str = "") -> list[Com
     return commands(render_annotations(plan_annotations(plan, header), directory))
 
 
-@settings(max_examples=5000)
+@settings(max_examples=examples(5000))
 @given(texts)
 def test_data_is_no_command(text: str) -> None:
     rendered = render_annotations(

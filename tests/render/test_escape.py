@@ -16,6 +16,7 @@ from reconciler.render.escape import (
 from reconciler.render.style import Style
 from reconciler.render.text import Header, render_plan
 from tests.core.builders import live, plan_of, resource
+from tests.examples import examples
 from tests.render.github import commands
 from tests.render.hostile import hostile_plan as trickier_plan
 from tests.render.hostile import hostile_review, texts
@@ -31,7 +32,7 @@ def unsafe(text: str) -> set[str]:
     return {c for c in text if c != "\n" and unicodedata.category(c) in UNSAFE}
 
 
-@settings(max_examples=5000)
+@settings(max_examples=examples(5000))
 @given(hostile)
 def test_nothing_unsafe_is_printed(text: str) -> None:
     assert not unsafe(printable(text))
@@ -63,7 +64,7 @@ def hostile_plan(text: str) -> Plan:
     )
 
 
-@settings(max_examples=1000)
+@settings(max_examples=examples(1000))
 @given(hostile)
 def test_no_plan_lets_data_reach_the_terminal(text: str) -> None:
     printed = render_plan(hostile_plan(text), Header(text, text, text), Style())
@@ -100,7 +101,7 @@ def test_colour_only_if_asked_for() -> None:
     assert Style(colour=True).paint("", "red") == ""
 
 
-@settings(max_examples=5000)
+@settings(max_examples=examples(5000))
 @given(texts)
 def test_no_line_is_a_command_to_a_runner(text: str) -> None:
     assert commands(log_safe(text)) == []

@@ -13,6 +13,7 @@ from reconciler.render.markdown_code import code, fence, text_fence
 from reconciler.render.text import Header
 from reconciler.review import Cause, Edit, Origin, Review
 from tests.core.builders import live, plan_of, resource
+from tests.examples import examples
 from tests.render import commonmark
 from tests.render.hostile import hostile_plan, hostile_review, texts
 
@@ -33,7 +34,7 @@ def paragraph(text: str, start: str) -> str:
     return next(line for line in text.splitlines() if line.startswith(start))
 
 
-@settings(max_examples=5000)
+@settings(max_examples=examples(5000))
 @given(texts)
 def test_data_in_markdown_stays_in_code(text: str) -> None:
     span, shown = code(text), visible(text)

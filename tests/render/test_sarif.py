@@ -7,6 +7,7 @@ from jsonschema import Draft202012Validator
 
 from reconciler.errors import Problem
 from reconciler.render.sarif import RULES, render_sarif
+from tests.examples import examples
 from tests.render.hostile import texts
 
 _TEXT = {
@@ -143,7 +144,7 @@ def test_a_file_as_a_whole_and_hostile_names() -> None:
     assert "##[" not in render_sarif([Problem("a", 1, 1, "##[error]x")], "1")
 
 
-@settings(max_examples=1000)
+@settings(max_examples=examples(1000))
 @given(texts)
 def test_no_text_is_a_link(text: str) -> None:
     """SARIF 3.11.6: a pair of brackets and one of parentheses would be one."""

@@ -5,11 +5,12 @@ from reconciler.render.escape import printable
 from reconciler.render.step_outputs import plan_outputs, render_outputs
 from reconciler.render.text import Header
 from tests.core.builders import live, plan_of, resource
+from tests.examples import examples
 from tests.render.github import outputs
 from tests.render.hostile import hostile_plan, texts
 
 
-@settings(max_examples=5000)
+@settings(max_examples=examples(5000))
 @given(texts)
 def test_a_value_ends_where_it_ends(text: str) -> None:
     assert outputs(render_outputs({"a": text, "b": "1"})) == {"a": printable(text), "b": "1"}
