@@ -18,9 +18,9 @@ ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
 TOKEN = "canary-of-the-job"
 PINS = {
-    "checkout": "11bd71901bbe5b1630ceea73d27597364c9af683",
-    "upload-artifact": "ea165f8d65b6e75b540449e92b4886f43607fa02",
-    "download-artifact": "d3f86a106a0bac45b974a628896c90dbdf5c8093",
+    "checkout": "3d3c42e5aac5ba805825da76410c181273ba90b1",
+    "upload-artifact": "bbbca2ddaa5d8feaa63e36b76fdaad77386f024f",
+    "download-artifact": "3e5f45b2cfb9172054b4087a40e8e0b5a5461e7c",
 }
 CONFIG = """\
 apiVersion: reconciler/v1
