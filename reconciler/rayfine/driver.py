@@ -17,11 +17,9 @@ import sys
 import threading
 from typing import Any
 
-from reconciler.rayfine.agent.engines import Request
-from reconciler.rayfine.agent.faults import Answer
+from reconciler.rayfine.agent.engines import Answer, Request
 from reconciler.rayfine.agent.ray_engine import RayEngine, quieten
 from reconciler.rayfine.agent.server import Server
-from reconciler.rayfine.agent.wire import Wire
 
 LOST = 3
 """Exit code when the connection to Ray is gone: nothing can be asked of it any more."""
@@ -42,9 +40,9 @@ class ClientEngine(RayEngine):
         ray.get(self._actor.ping.remote())
         self.state = "ready"
 
-    def ask(self, request: Request, client: Wire | None) -> Answer | None:
+    async def ask(self, request: Request) -> Answer:
         try:
-            return super().ask(request, client)
+            return await super().ask(request)
         except Exception as error:  # noqa: BLE001 (whatever Ray Client raises, it is lost)
             sys.stderr.write(f"Ray Client: {type(error).__name__}: {error}\n")
             sys.stderr.flush()
@@ -64,7 +62,7 @@ def main() -> None:
         told.write(json.dumps({"fault": f"{type(error).__name__}: {error}"[:2000]}) + "\n")
         told.close()
         os._exit(1)
-    listener = socket.create_server(("127.0.0.1", 0), backlog=256)
+    listener = socket.create_server(("127.0.0.1", 0))
     Server(engine, settings).serve(listener)
     told.write(json.dumps({"port": listener.getsockname()[1]}) + "\n")
     told.close()

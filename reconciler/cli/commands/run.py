@@ -19,6 +19,7 @@ from reconciler.cli.main import Globals
 from reconciler.cli.options import target_option
 from reconciler.rayfine import EnvironmentWrapper, load_env
 from reconciler.rayfine.docker.engine import Engine
+from reconciler.rayfine.runtime.options import MOST_CONCURRENCY
 from reconciler.rayfine.runtime.outcome import no_method
 from reconciler.rayfine.runtime.sweep import sweep
 from reconciler.render.escape import printable
@@ -90,6 +91,13 @@ class Task:
     help="A variable for env.py with the value it has here: for secrets. Repeatable.",
 )
 @click.option("--engine", type=ENGINES, help="How env.py is run.  [default: ray]")
+@click.option(
+    "--max-concurrency",
+    type=click.IntRange(1, MOST_CONCURRENCY),
+    metavar="N",
+    help="Calls side by side in each container.  [default: as in a Ray actor: synchronous methods "
+    "one after the other, asynchronous ones side by side]",
+)
 @click.option("--timeout", type=click.FloatRange(0), metavar="SECONDS", help="Limit of each call.")
 @click.option("--memory", metavar="SIZE", help="Limit of each container, such as 2g.")
 @click.option(
@@ -144,13 +152,21 @@ def _options(given: dict[str, Any]) -> dict[str, Any]:
         "replicas": given["replicas"],
         "call_timeout": given["timeout"],
         "memory": given["memory"],
+        "max_concurrency": given["max_concurrency"],
     }
     return {name: value for name, value in options.items() if value is not None}
 
 
 def _remote_options(given: dict[str, Any]) -> dict[str, Any]:
     """Where it is served; how it runs there is not ours to say."""
-    for name in ("engine", "replicas", "memory", "docker_host", "ray_address"):
+    for name in (
+        "engine",
+        "replicas",
+        "memory",
+        "max_concurrency",
+        "docker_host",
+        "ray_address",
+    ):
         if given[name] not in (None, ""):
             option = f"--{name.replace('_', '-')}"
             raise click.UsageError(f"{option} and --url exclude each other: see `reconcile serve`.")

@@ -22,6 +22,7 @@ from reconciler.errors import ConfigError
 from reconciler.rayfine import load_env
 from reconciler.rayfine.remote.gateway import Gateway
 from reconciler.rayfine.remote.offer import offer_of
+from reconciler.rayfine.runtime.options import MOST_CONCURRENCY
 
 SHORTEST_TOKEN = 16
 
@@ -104,6 +105,12 @@ class Listening:
     "--replicas", type=click.IntRange(1, 1000), default=1, metavar="N", help="Containers to use."
 )
 @click.option("--engine", type=ENGINES, default="ray", help="How env.py is run.  [default: ray]")
+@click.option(
+    "--max-concurrency",
+    type=click.IntRange(1, MOST_CONCURRENCY),
+    metavar="N",
+    help="Calls side by side in each container.  [default: as in a Ray actor]",
+)
 @click.option("--memory", metavar="SIZE", help="Limit of each container, such as 2g.")
 @click.option(
     "--docker-host",
@@ -131,9 +138,8 @@ def command(place: Globals, /, env: str, **given: Any) -> ExitCode:
             stack.enter_context(interrupted_by_signals("the environment was cleaned up"))
             chosen = choose_image(place, env, given["target"], given["docker_host"])
             click.echo(f"Starting {chosen}...", err=True)
-            options = {name: given[name] for name in ("engine", "replicas")}
-            if given["memory"]:
-                options["memory"] = given["memory"]
+            names = ("engine", "replicas", "memory", "max_concurrency")
+            options = {name: given[name] for name in names if given[name] is not None}
             loaded = stack.enter_context(load_env(chosen.image, **chosen.place, **options))
             if setup is not None:
                 loaded.setup(**setup)

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
-import socket
 import subprocess
 import sys
 import tempfile
 import threading
 from abc import ABC, abstractmethod
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, AsyncIterator, Callable, List, Tuple, Union
 
 from . import faults, processes
 from .codec import encode
-from .faults import CANCELLED, GONE, LATE, OK, Answer
-from .wire import Wire
+from .faults import BUSY, CANCELLED, GONE, LATE, OK
+from .streams import Stream, connect
 
 GRACE = 2.0
 """Seconds that a method has to end once it is cancelled, before its process is ended."""
 
+_CONNECT_SECONDS = 30.0
+_PAUSE = 0.05
+_LAST_WORDS = 0.5
+_THREADS = 4
+_LONG = 1 << 16
 _AT_START = ("PYTHON", "LD_", "MALLOC_", "GLIBC_")
 """Variables that take effect only when an interpreter starts."""
 
@@ -35,8 +41,22 @@ class Request:
         self.body: Any = b""
 
 
-class WorkerEndedError(Exception):
-    """The process with env.py is gone; the text says why."""
+class Incoming(ABC):
+    """A long message that comes from env.py, passed on as it comes."""
+
+    length = 0
+
+    @abstractmethod
+    def chunks(self) -> AsyncIterator[bytearray]:
+        """All of it. Raises `EOFError` where its sender ended meanwhile."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Take leave of it, however much of it was taken."""
+
+
+Answer = Tuple[int, Union[List[Any], Incoming]]
+"""A status, and a message in pieces or on its way."""
 
 
 class Engine(ABC):
@@ -52,42 +72,50 @@ class Engine(ABC):
         """Get everything ready that needs no variables. Sets `state`."""
 
     @abstractmethod
-    def setup(self, variables: dict[str, str], request: Request) -> Answer:
+    async def setup(self, variables: dict[str, str], request: Request) -> Answer:
         """Load env.py in a fresh interpreter with these variables."""
 
     @abstractmethod
-    def ask(self, request: Request, client: Wire | None) -> Answer | None:
-        """Call or cancel. A long answer may go right to `client`: then the return is None."""
+    async def ask(self, request: Request) -> Answer:
+        """Call or cancel."""
 
     @abstractmethod
     def stop(self) -> None:
-        """End env.py and all that it has started."""
+        """End env.py and all that it has started. Blocks."""
 
 
-def answer_head(status: int, length: int) -> bytes:
-    """The head of an HTTP answer."""
-    return (
-        "HTTP/1.1 %d .\r\nContent-Type: application/x-rayfine\r\nContent-Length: %d\r\n\r\n"
-        % (status, length)
-    ).encode()
+class Threads:
+    """For what blocks. They are there before user code can use all threads up."""
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(_THREADS)
+        all_there = threading.Barrier(_THREADS)
+        for work in [self._pool.submit(all_there.wait) for _ in range(_THREADS)]:
+            work.result()
+
+    async def run(self, function: Callable[..., Any], *given: Any) -> Any:
+        """The result of a function."""
+        return await asyncio.get_event_loop().run_in_executor(self._pool, function, *given)
 
 
 class ProcessEngine(Engine):
     """A process of its own: whatever env.py does to it, the agent goes on answering."""
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, max_concurrency: int) -> None:
         """`root` is the directory that holds this package."""
         self._root = root
-        self._lock = threading.Lock()
+        self._max_concurrency = max_concurrency
+        self._threads = Threads()
+        self._processes = threading.Lock()
+        self._setting_up: asyncio.Lock | None = None
         self._worker: processes.Worker | None = None
-        self._idle: list[Wire] = []
+        self._idle: list[Stream] = []
         self._used = False
 
     def start(self) -> None:
         processes.adopt_orphans()
         self._children = processes.Children()
-        worker = self._spawn({})
-        self._idle.append(worker.connect(30.0))  # before anyone pauses the container
+        self._spawn({}).wait_listening(_CONNECT_SECONDS)  # before anyone pauses the container
         self.state = "ready"
 
     def _spawn(self, variables: dict[str, str]) -> processes.Worker:
@@ -96,8 +124,9 @@ class ProcessEngine(Engine):
             self._root,
             __package__,
         )
+        serve = "del sys.path[:2]; main(%r, %d)" % (path, self._max_concurrency)
         child = subprocess.Popen(  # noqa: S603 (our own interpreter)
-            [sys.executable, "-c", boot + "del sys.path[:2]; main(%r)" % path],
+            [sys.executable, "-c", boot + serve],
             stdin=subprocess.DEVNULL,
             env={**os.environ, **variables},
             start_new_session=True,
@@ -108,108 +137,196 @@ class ProcessEngine(Engine):
         self._used = False
         return self._worker
 
-    def setup(self, variables: dict[str, str], request: Request) -> Answer:
-        with self._lock:
+    async def setup(self, variables: dict[str, str], request: Request) -> Answer:
+        self._setting_up = self._setting_up or asyncio.Lock()  # in the loop that uses it
+        async with self._setting_up:
             early = {k: v for k, v in variables.items() if k.startswith(_AT_START)}
-            if self._used or early or self._worker is None or self._worker.ended:
-                self.stop()
-                self._spawn(early)
+            if self._used or early or self._worker is None or self._worker.end.done():
+                await self._threads.run(self._replace, early)
             self._used = True
             self.is_set_up = False
             self.state = "ready"
-            answer = self.ask(request, None)
-            assert answer is not None
+            answer = await self.ask(request)
             self.is_set_up = answer[0] == OK
             return answer
 
-    def ask(self, request: Request, client: Wire | None) -> Answer | None:
+    async def ask(self, request: Request) -> Answer:
         worker = self._worker
         if worker is None:
             return GONE, encode(faults.plain("ended", "there is no process with env.py"))
         try:
-            return self._exchange(worker, request, client)
-        except (WorkerEndedError, EOFError, ValueError, OSError) as error:
-            if not worker.wait(0.5):
-                worker.kill()
-                return self._gone(
-                    worker, "its process answered nonsense (%s) and was ended" % error
-                )
-            return self._gone(worker, worker.cause())
+            stream = await self._connect(worker)
+            if stream is None:
+                return BUSY, encode(faults.plain("busy", "there are too many calls at once"))
+            return await self._exchange(worker, stream, request)
+        except (EOFError, ValueError, OSError) as error:
+            return GONE, encode(faults.plain("ended", await self.lost(worker, error)))
 
-    def _gone(self, worker: processes.Worker, why: str) -> Answer:
-        """Say so; of a worker that setup has replaced, only to whoever called it."""
-        if worker is self._worker:
+    async def lost(self, worker: processes.Worker, error: Exception) -> str:
+        """Why a worker cannot be asked any more; one that only talks nonsense is ended."""
+        if worker is self._worker and self.state == "ended":
+            return self.fault
+        if await self._threads.run(worker.wait, 0.5):
+            why = worker.cause()
+        else:
+            await self._threads.run(self._kill, worker)
+            why = "its process answered nonsense (%s) and was ended" % error
+        self._mark_ended(worker, why)
+        return why
+
+    def _mark_ended(self, worker: processes.Worker, why: str) -> None:
+        """Of a worker that setup has replaced, only its callers hear."""
+        if worker is self._worker and self.state != "ended":
             self.state, self.fault, self.is_set_up = "ended", why, False
-        return GONE, encode(faults.plain("ended", why))
 
-    def _exchange(
-        self, worker: processes.Worker, request: Request, client: Wire | None
-    ) -> Answer | None:
-        wire = self._connect(worker)
-        wire.socket.settimeout(request.limit or None)
+    async def _exchange(self, worker: processes.Worker, stream: Stream, request: Request) -> Answer:
+        limit = _Limit(self, worker, request)
+        incoming: _FromWorker | None = None
         try:
             head = {"operation": request.operation, "name": request.name, "id": request.identity}
-            wire.send_head(head, [request.body])
-            late = False
-            try:
-                found = wire.read_head()
-            except socket.timeout:
-                late = True
-                found = self._end_late(worker, wire, request)
-            if found is None:
-                if late:
-                    return self._overdue(worker, request)
-                raise EOFError("it closed its connection")
-            status = found["status"]
-            if late and status == CANCELLED:
-                status = LATE
-            wire.socket.settimeout(None)
-            if client is None or found["length"] < 1 << 16:
-                answer = (status, [wire.read(found["length"])])
-            else:
-                client.socket.sendall(answer_head(status, found["length"]))
-                wire.relay(found["length"], client.socket)
-                answer = None
-            if worker is self._worker:
-                self._idle.append(wire)
-                wire = None  # type: ignore[assignment]
-            return answer
+            await stream.send_head(head, [request.body])
+            found = await stream.read_head()
+            late = limit.passed and found["status"] == CANCELLED
+            status = LATE if late else found["status"]
+            incoming = _FromWorker(self, worker, stream, found["length"])
+            body: list[Any] | Incoming = incoming
+            if found["length"] < _LONG or request.operation != "call":
+                body = [chunk async for chunk in incoming.chunks()]
+                incoming.close()
+        except (EOFError, OSError):
+            if limit.forced:
+                await limit.forced_end()
+                return LATE, encode(faults.plain("late", limit.forced, ended=True))
+            raise
+        else:
+            return status, body
         finally:
-            if wire is not None:
-                wire.close()
+            limit.end()
+            if incoming is None:
+                self._close(worker, stream)
 
-    def _end_late(
-        self, worker: processes.Worker, wire: Wire, request: Request
-    ) -> dict[str, Any] | None:
-        """Cancel what is over its limit; its answer, or None if it does not end."""
-        stop = Request("cancel", identity=request.identity)
-        stop.limit = GRACE
-        with contextlib.suppress(OSError, EOFError, ValueError):
-            other = worker.connect(GRACE)
-            other.send_head({"operation": "cancel", "name": "", "id": request.identity}, [])
-            wire.socket.settimeout(GRACE)
-            try:
-                return wire.read_head()
-            finally:
-                other.close()
+    async def end(self, worker: processes.Worker, why: str) -> None:
+        """End a worker by force."""
+        self._mark_ended(worker, why)
+        await self._threads.run(self._kill, worker)
+
+    async def _connect(self, worker: processes.Worker) -> Stream | None:
+        """A connection; None where there can be no more of them for a while."""
+        while self._idle and worker is self._worker:
+            stream = self._idle.pop()
+            if not stream.gone:
+                return stream
+            self._close(worker, stream)
+        for _ in range(int(_CONNECT_SECONDS / _PAUSE)):
+            if worker.end.done():
+                raise EOFError("it has ended")
+            with contextlib.suppress(OSError):
+                stream = await connect(worker.path)
+                self._watch(worker)
+                worker.streams.add(stream)
+                return stream
+            await asyncio.sleep(_PAUSE)
         return None
 
-    def _overdue(self, worker: processes.Worker, request: Request) -> Answer:
-        worker.kill()
-        why = (
+    def _watch(self, worker: processes.Worker) -> None:
+        """Close its connections when it has ended: what env.py has started may hold them, too."""
+        if worker.watched:
+            return
+        worker.watched = True
+        loop = asyncio.get_event_loop()
+
+        def close(_end: object) -> None:
+            loop.call_later(_LAST_WORDS, worker.disconnect)
+
+        asyncio.wrap_future(worker.end).add_done_callback(close)
+
+    def _close(self, worker: processes.Worker, stream: Stream) -> None:
+        worker.streams.discard(stream)
+        stream.close()
+
+    def give_back(self, worker: processes.Worker, stream: Stream, *, whole: bool) -> None:
+        """Keep a connection for the next request, if nothing is left in it."""
+        if whole and worker is self._worker:
+            self._idle.append(stream)
+        else:
+            self._close(worker, stream)
+
+    def _kill(self, worker: processes.Worker) -> None:
+        """End a worker, unless setup has done so: another one is not to be hit."""
+        with self._processes:
+            if worker is self._worker:
+                worker.kill()
+
+    def _replace(self, variables: dict[str, str]) -> None:
+        with self._processes:
+            if self._worker is not None:
+                self._worker.kill()
+            self._spawn(variables)
+
+    def stop(self) -> None:
+        with self._processes:
+            if self._worker is not None:
+                self._worker.kill()
+                self._worker = None
+
+
+class _Limit:
+    """The time limit of a request: when it passes, it is cancelled; at last its worker is ended."""
+
+    def __init__(self, engine: ProcessEngine, worker: processes.Worker, request: Request) -> None:
+        self.passed = False
+        self.forced = ""
+        self._given = engine, worker, request
+        self._loop = asyncio.get_event_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._task: asyncio.Future[Any] | None = None
+        if request.limit:
+            self._timer = self._loop.call_later(request.limit, self._pass)
+
+    def end(self) -> None:
+        """It does not count any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    async def forced_end(self) -> None:
+        """Wait until the worker and all that it started are gone."""
+        assert self._task is not None
+        await self._task
+
+    def _pass(self) -> None:
+        engine, _, request = self._given
+        self.passed = True
+        self._task = asyncio.ensure_future(engine.ask(Request("cancel", "", request.identity)))
+        self._timer = self._loop.call_later(GRACE, self._force)
+
+    def _force(self) -> None:
+        engine, worker, request = self._given
+        self.forced = (
             "a call went on after its time limit of %g s and was ended by force; "
             "what setup did is lost" % request.limit
         )
-        self._gone(worker, why)
-        return LATE, encode(faults.plain("late", why, ended=True))
+        self._task = asyncio.ensure_future(engine.end(worker, self.forced))
 
-    def _connect(self, worker: processes.Worker) -> Wire:
-        try:
-            return self._idle.pop()
-        except IndexError:
-            return worker.connect(30.0)
 
-    def stop(self) -> None:
-        if self._worker is not None:
-            self._worker.kill()
-            self._worker = None
+class _FromWorker(Incoming):
+    """A message that a worker sends."""
+
+    def __init__(
+        self, engine: ProcessEngine, worker: processes.Worker, stream: Stream, length: int
+    ) -> None:
+        self.length = self._left = length
+        self._engine = engine
+        self._worker = worker
+        self._stream = stream
+
+    async def chunks(self) -> AsyncIterator[bytearray]:
+        while self._left:
+            try:
+                chunk = await self._stream.read_some(self._left)
+            except (EOFError, OSError) as error:
+                raise EOFError(await self._engine.lost(self._worker, error)) from error
+            self._left -= len(chunk)
+            yield chunk
+
+    def close(self) -> None:
+        self._engine.give_back(self._worker, self._stream, whole=not self._left)

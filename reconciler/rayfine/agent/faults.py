@@ -7,10 +7,11 @@ import re
 import traceback
 from typing import Any, Callable, Dict, List, Tuple
 
-OK, CANCELLED, CONFLICT, NOT_FOUND, GONE, TOO_LARGE, FAILED, LATE = (
-    200, 499, 409, 404, 410, 413, 422, 504,
+OK, CANCELLED, CONFLICT, NOT_FOUND, GONE, TOO_LARGE, FAILED, BUSY, LATE = (
+    200, 499, 409, 404, 410, 413, 422, 503, 504,
 )  # fmt: skip
-"""What became of a request, as HTTP statuses. FAILED: user code raised. GONE: its process ended."""
+"""What became of a request, as HTTP statuses. FAILED: user code raised. GONE: its process ended.
+BUSY: nothing was begun, it may be asked again."""
 
 Answer = Tuple[int, List[Any]]
 """A status, and a message in pieces."""

@@ -9,8 +9,9 @@ import signal
 import socket
 import threading
 import time
+from concurrent import futures
 
-from .wire import Wire
+from .streams import Stream
 
 _REMEMBERED = 10_000
 _SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER, linux/prctl.h
@@ -30,15 +31,20 @@ class Children:
     """Takes leave of every child of this process, adopted ones as well. One per process."""
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._statuses: dict[int, int] = {}
-        self._changed = threading.Condition()
+        self._waiting: dict[int, futures.Future[int]] = {}
         threading.Thread(target=self._reap, name="reaper", daemon=True).start()
 
-    def status(self, pid: int, seconds: float = 0.0) -> int | None:
-        """How a child ended, None if it has not within so many seconds."""
-        with self._changed:
-            self._changed.wait_for(lambda: pid in self._statuses, seconds)
-            return self._statuses.get(pid)
+    def end(self, pid: int) -> futures.Future[int]:
+        """How a child ends, once it has. Ask for it once, after its start."""
+        future: futures.Future[int] = futures.Future()
+        with self._lock:
+            if pid in self._statuses:  # it was quicker
+                future.set_result(self._statuses.pop(pid))
+            else:
+                self._waiting[pid] = future
+        return future
 
     def _reap(self) -> None:
         while True:
@@ -47,50 +53,51 @@ class Children:
             except ChildProcessError:
                 time.sleep(0.05)
                 continue
-            with self._changed:
-                self._statuses[pid] = status
+            with self._lock:
+                future = self._waiting.pop(pid, None)
+                if future is None:
+                    self._statuses[pid] = status
                 while len(self._statuses) > _REMEMBERED:  # most are adopted, of no interest
                     del self._statuses[next(iter(self._statuses))]
-                self._changed.notify_all()
+            if future is not None:
+                future.set_result(status)
 
 
 class Worker:
-    """A started worker process."""
+    """A started worker process, and connections to it. `end` is its status, once it has ended."""
 
     def __init__(self, pid: int, path: str, children: Children) -> None:
-        self._pid = pid
-        self._path = path
-        self._children = children
+        self.path = path
+        self.end = children.end(pid)
+        self.streams: set[Stream] = set()
+        self.watched = False
         self._kills = oom_kills()
-
-    @property
-    def ended(self) -> bool:
-        """Whether it has ended."""
-        return self.wait(0)
 
     def wait(self, seconds: float) -> bool:
         """Wait for its end; whether it came."""
-        return self._children.status(self._pid, seconds) is not None
+        with contextlib.suppress(futures.TimeoutError):
+            self.end.result(seconds)
+        return self.end.done()
 
-    def connect(self, seconds: float) -> Wire:
-        """A connection, once it listens. Raises `OSError`."""
+    def disconnect(self) -> None:
+        """Close the connections to it, in the event loop that has them."""
+        for stream in tuple(self.streams):
+            stream.close()
+
+    def wait_listening(self, seconds: float) -> None:
+        """Return when it can be connected to. Raises `OSError`."""
         deadline = time.monotonic() + seconds
         while True:
-            connection = socket.socket(socket.AF_UNIX)
-            try:
-                connection.settimeout(seconds)
-                connection.connect(self._path)
-            except OSError:
-                connection.close()
-                if self.ended or time.monotonic() > deadline:
-                    raise
-                time.sleep(0.005)
-            else:
-                return Wire(connection)
+            with socket.socket(socket.AF_UNIX) as probe:
+                if probe.connect_ex(self.path) == 0:
+                    return
+            if self.end.done() or time.monotonic() > deadline:
+                raise OSError("the process for env.py did not start")
+            time.sleep(0.005)
 
     def cause(self) -> str:
         """Why it ended, in words."""
-        status = self._children.status(self._pid) or 0
+        status = self.end.result()
         if os.WIFSIGNALED(status):
             number = os.WTERMSIG(status)
             if number == signal.SIGKILL and oom_kills() > self._kills:

@@ -7,22 +7,23 @@ goes through Ray are messages as bytes.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import subprocess
 import sys
-import threading
 import time
 from typing import Any
 
 from . import faults, processes
 from .codec import encode
-from .engines import GRACE, Engine, Request
-from .faults import CANCELLED, GONE, LATE, OK, Answer
-from .wire import Wire
+from .engines import GRACE, Answer, Engine, Request, Threads
+from .faults import CANCELLED, GONE, LATE, OK
 
-CONCURRENCY = 64
-"""Calls side by side in one actor; synchronous methods still run one after the other."""
+_AT_ONCE = 4096
+"""Requests that the actor takes in; the runner in it lets them take turns."""
+
+_LONG = 1 << 20
 
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -53,7 +54,8 @@ class RayEngine(Engine):
         """`settings`: `num_cpus`, `object_store` (bytes), `join` (a command, or empty)."""
         self._root = root
         self._settings = settings
-        self._lock = threading.Lock()
+        self._threads = Threads()
+        self._setting_up: asyncio.Lock | None = None
         self._ray: Any = None
         self._class: Any = None
         self._actor: Any = None
@@ -102,76 +104,78 @@ class RayEngine(Engine):
 
     def _make_class(self) -> Any:
         """The class of the actor, made without pickling anything of this package by name."""
-        package, root = self.package, self._root
+        package, root, most = self.package, self._root, self._settings["max_concurrency"]
 
         class RayfineActor:
             def __init__(self) -> None:
-                import ctypes  # noqa: PLC0415
                 import importlib  # noqa: PLC0415
+                import queue  # noqa: PLC0415
                 import threading  # noqa: PLC0415
 
                 sys.path.insert(0, root)
                 runner = importlib.import_module(package + ".runner")
+                lanes = importlib.import_module(package + ".lanes")
                 sys.path.remove(root)
-                threads: Any = []
-
-                def interrupt() -> None:
-                    ctypes.pythonapi.PyThreadState_SetAsyncExc(
-                        ctypes.c_ulong(threads[0].ident), ctypes.py_object(runner.Cancelled)
-                    )
-
-                lane = runner.Lane(interrupt)
-                threads.append(threading.Thread(target=lane.run, name="methods", daemon=True))
-                threads[0].start()
-                self._runner = runner.Runner(lane)
+                jobs: Any = queue.SimpleQueue()
+                lane = lanes.Lane(jobs)
+                threading.Thread(target=lane.run, name="methods", daemon=True).start()
+                self._runner = runner.Runner(lane, jobs, most)
 
             def ping(self) -> None:
                 """Be there."""
 
-            def handle(self, operation: str, name: str, identity: str, body: bytes) -> Any:
+            async def handle(self, operation: str, name: str, identity: str, body: bytes) -> Any:
                 """What a worker does; the message in one piece."""
-                status, pieces = self._runner.handle(operation, name, identity, body)
+                status, pieces = await self._runner.handle(operation, name, identity, body)
                 return status, b"".join(pieces)
 
         return self._ray.remote(RayfineActor)
 
     def _new_actor(self) -> Any:
-        options = {"max_concurrency": CONCURRENCY, "num_cpus": 0, "max_restarts": 0}
+        options = {"max_concurrency": _AT_ONCE, "num_cpus": 0, "max_restarts": 0}
         return self._class.options(**options).remote()
 
-    def setup(self, variables: dict[str, str], request: Request) -> Answer:  # noqa: ARG002 (they are in its body)
-        with self._lock:
+    async def setup(self, variables: dict[str, str], request: Request) -> Answer:  # noqa: ARG002 (they are in its body)
+        self._setting_up = self._setting_up or asyncio.Lock()  # in the loop that uses it
+        async with self._setting_up:
             if self._used:
                 self._end(self._actor)
-                self._actor = self._new_actor()
+                self._actor = await self._threads.run(self._new_actor)
             self._used = True
             self.is_set_up = False
             self.state = "ready"
-            answer = self.ask(request, None)
-            assert answer is not None
+            answer = await self.ask(request)
             self.is_set_up = answer[0] == OK
             return answer
 
-    def ask(self, request: Request, client: Wire | None) -> Answer | None:  # noqa: ARG002 (in one piece)
-        errors = self._ray.exceptions
+    async def ask(self, request: Request) -> Answer:
         actor = self._actor
         try:
-            reference = actor.handle.remote(
-                request.operation, request.name, request.identity, bytes(request.body)
-            )
-            try:
-                status, message = self._ray.get(reference, timeout=request.limit or None)
-            except errors.GetTimeoutError:
-                return self._end_late(actor, reference, request)
-        except errors.RayError as error:
-            return self._gone(actor, error)
+            work = await self._submit(actor, request)
+            await asyncio.wait({work}, timeout=request.limit or None)
+            if not work.done():
+                return await self._end_late(actor, work, request)
+            status, message = work.result()
+        except self._ray.exceptions.RayError as error:
+            return await self._gone(actor, error)
         return status, [message]
 
-    def _end_late(self, actor: Any, reference: Any, request: Request) -> Answer:
-        with contextlib.suppress(self._ray.exceptions.GetTimeoutError):
-            stop = actor.handle.remote("cancel", "", request.identity, b"")
-            self._ray.get(stop, timeout=GRACE)
-            status, message = self._ray.get(reference, timeout=GRACE)
+    async def _submit(self, actor: Any, request: Request) -> asyncio.Future[Any]:
+        """Send it to the actor; a long one may block, and does that elsewhere."""
+        given = request.operation, request.name, request.identity, bytes(request.body)
+        submit = actor.handle.remote
+        reference = (
+            await self._threads.run(submit, *given) if len(given[3]) > _LONG else submit(*given)
+        )
+        return asyncio.wrap_future(reference.future())
+
+    async def _end_late(self, actor: Any, work: asyncio.Future[Any], request: Request) -> Answer:
+        stop = await self._submit(actor, Request("cancel", identity=request.identity))
+        await asyncio.wait({stop, work}, timeout=GRACE)
+        if not work.done():
+            await asyncio.wait({work}, timeout=GRACE)
+        if work.done():
+            status, message = work.result()
             return (LATE if status == CANCELLED else status), [message]
         self._end(actor)
         why = (
@@ -186,8 +190,8 @@ class RayEngine(Engine):
         if actor is self._actor:
             self.state, self.fault, self.is_set_up = "ended", why, False
 
-    def _gone(self, actor: Any, error: Exception) -> Answer:
-        time.sleep(0.05)  # the kernel's count of kills comes a little later
+    async def _gone(self, actor: Any, error: Exception) -> Answer:
+        await asyncio.sleep(0.05)  # the kernel's count of kills comes a little later
         why = "the process of its Ray actor ended"
         if processes.oom_kills() > self._kills:
             why += ": it ran out of memory: the container's limit was reached"

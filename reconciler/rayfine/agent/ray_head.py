@@ -11,10 +11,9 @@ from typing import Any
 
 from . import faults
 from .codec import encode
-from .engines import Engine, Request
-from .faults import CONFLICT, Answer
+from .engines import Answer, Engine, Request
+from .faults import CONFLICT
 from .ray_engine import quieten
-from .wire import Wire
 
 _PROBE_SECONDS = 0.1
 _LONGEST_START = 120.0
@@ -79,10 +78,10 @@ class RayHead(Engine):
             probe.settimeout(1)
             return probe.connect_ex(("127.0.0.1", self._settings["client_port"])) == 0
 
-    def setup(self, variables: dict[str, str], request: Request) -> Answer:  # noqa: ARG002 (refused)
+    async def setup(self, variables: dict[str, str], request: Request) -> Answer:  # noqa: ARG002 (refused)
         return CONFLICT, encode(faults.plain("request", "setup goes through Ray Client"))
 
-    def ask(self, request: Request, client: Wire | None) -> Answer | None:  # noqa: ARG002 (refused)
+    async def ask(self, request: Request) -> Answer:  # noqa: ARG002 (refused)
         return CONFLICT, encode(faults.plain("request", "calls go through Ray Client"))
 
     def stop(self) -> None:

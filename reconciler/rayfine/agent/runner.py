@@ -1,7 +1,8 @@
 """env.py itself: loaded once, its methods listed, called and cancelled. Runs in a worker.
 
-Synchronous methods run one after the other in one thread (`Lane`), asynchronous ones side by side
-on one event loop that lives as long as the worker, so that clients bound to a loop go on working.
+Ray's rule for actors: synchronous methods run one after the other in one thread, asynchronous ones
+side by side on one event loop, which lives as long as the worker, so that clients bound to a loop
+go on working. With `max_concurrency` N, up to N of either kind run side by side, the rest in turn.
 Every answer is a status and a message: whatever user code raises or returns ends up in one.
 """
 
@@ -9,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-import contextlib
 import importlib.util
 import inspect
 import os
@@ -17,118 +17,81 @@ import queue
 import sys
 import threading
 import time
-from typing import Any, Callable, NoReturn
+from functools import partial
+from typing import Any, Callable, cast
 
 from . import faults  # relative: see the package
 from .codec import CodecError, decode, encode
-from .faults import CANCELLED, CONFLICT, FAILED, NOT_FOUND, OK, Answer
+from .faults import CONFLICT, FAILED, NOT_FOUND, OK, Answer
+from .lanes import Call, Cancelled, Job, Lane, cancelled
 
 MODULE = "env"
+ASYNCHRONOUS = 1000
+"""Calls of asynchronous methods side by side where nothing else is asked for; as in Ray."""
 
-
-class Cancelled(BaseException):
-    """Raised inside a synchronous method to end it."""
-
-
-class Call:
-    """One call under way, of either kind."""
-
-    def __init__(self) -> None:
-        self.cancelled = False
-        self.future: concurrent.futures.Future[Any] = concurrent.futures.Future()
-        self.task: asyncio.Task[Any] | None = None
-
-
-class Lane:
-    """Runs synchronous calls one after the other, in the thread that calls `run`."""
-
-    def __init__(self, interrupt: Callable[[], None]) -> None:
-        """`interrupt` makes the thread call `check` soon, or raises `Cancelled` in it."""
-        self._queue: queue.SimpleQueue[tuple[Call, Callable[[], Any]]] = queue.SimpleQueue()
-        self._current: Call | None = None
-        self._interrupt = interrupt
-
-    def run(self) -> NoReturn:
-        """Work for ever."""
-        while True:
-            with contextlib.suppress(Cancelled):
-                self._next(*self._queue.get())
-
-    def submit(self, call: Call, function: Callable[[], Any]) -> None:
-        """Run a function when its turn comes."""
-        self._queue.put((call, function))
-
-    def cancel(self, call: Call) -> None:
-        """End a call: one that runs by force, one that waits when its turn comes."""
-        if self._current is call:
-            self._interrupt()
-
-    def check(self) -> None:
-        """Raise `Cancelled` if what runs here is to end."""
-        if self._current is not None and self._current.cancelled:
-            raise Cancelled
-
-    def _next(self, call: Call, function: Callable[[], Any]) -> None:
-        error: BaseException = Cancelled()
-        try:
-            self._current = call
-            self.check()
-            value = function()
-            self._current = None
-            call.future.set_result(value)
-        except BaseException as raised:  # noqa: BLE001 (SystemExit of user code as well)
-            error = raised
-        finally:
-            self._current = None
-            if not call.future.done():
-                call.future.set_exception(error)
+_REMEMBERED = 10_000
+"""Cancels whose call has not come yet, or has ended already."""
 
 
 class Runner:
-    """Holds one env.py. `handle` may be called from many threads."""
+    """Holds one env.py. `handle` belongs to one event loop, which is not that of user code."""
 
-    def __init__(self, lane: Lane) -> None:
-        self._lane = lane
+    def __init__(self, lane: Lane, jobs: queue.SimpleQueue[Job], max_concurrency: int) -> None:
+        """`lane` runs synchronous methods from `jobs`; a `max_concurrency` of 0 is Ray's own."""
+        self._lanes = [lane]
+        self._jobs = jobs
+        self._most = max_concurrency or 1
+        self._free = max_concurrency or ASYNCHRONOUS
+        self._waiting: dict[Call, asyncio.Future[bool]] = {}
         self._loop = asyncio.new_event_loop()
         self._calls: dict[str, Call] = {}
+        self._early: dict[str, None] = {}
         self._methods: dict[str, Callable[..., Any]] = {}
         self._redact = faults.Redactor({})
         self._file = ""
         threading.Thread(target=self._loop.run_forever, name="event-loop", daemon=True).start()
 
-    def handle(self, operation: str, name: str, identity: str, body: Any) -> Answer:
+    async def handle(self, operation: str, name: str, identity: str, body: Any) -> Answer:
         """Do one thing and answer. Never raises."""
+        if operation == "cancel":
+            return self._cancel(identity)
+        if identity in self._early:
+            del self._early[identity]
+            return cancelled()
+        call = self._calls[identity] = Call()
         try:
             if operation == "call":
-                return self._call(name, identity, body)
-            if operation == "cancel":
-                return self._cancel(identity)
-            return self._setup(decode(body))
-        except CodecError as error:
-            return FAILED, encode(faults.plain("codec", self._redact(str(error))))
+                return await self._call(call, name, body)
+            return await self._setup(call, decode(body))
         except BaseException as error:  # noqa: BLE001
-            return FAILED, encode(faults.describe(error, self._redact, self._file))
+            return self._failed(call, error)
+        finally:
+            del self._calls[identity]
 
-    def _setup(self, stated: dict[str, Any]) -> Answer:
+    async def _setup(self, call: Call, stated: dict[str, Any]) -> Answer:
         variables, self._file = stated["variables"], stated["file"]
-        if not os.path.isfile(self._file):
+        if not os.path.isfile(self._file):  # noqa: ASYNC240 (nothing else is asked before setup)
             return FAILED, encode(faults.plain("missing", self._file))
         self._redact = faults.Redactor(variables)
         os.environ.update(variables)
         if hasattr(time, "tzset"):
             time.tzset()
-        call = Call()
-        self._calls["setup"] = call
-        self._lane.submit(call, self._load)
-        try:
-            self._methods = call.future.result()
-        except Cancelled:
-            return CANCELLED, encode(faults.plain("cancelled", "setup was cancelled"))
-        except BaseException as error:  # noqa: BLE001
-            return FAILED, encode(faults.describe(error, self._redact, self._file))
-        return OK, encode({name: _outline(found) for name, found in self._methods.items()})
+        answer: Answer = await self._in_lane(call, self._load)
+        if answer[0] == OK:
+            self._add_lanes()
+        return answer
 
-    def _load(self) -> dict[str, Callable[..., Any]]:
+    def _add_lanes(self) -> None:
+        """Only now: env.py itself is loaded in the first one, which may be the main thread."""
+        while len(self._lanes) < self._most:
+            lane = Lane(self._jobs)
+            try:
+                threading.Thread(target=lane.run, name="methods", daemon=True).start()
+            except RuntimeError:  # no more threads: those that there are do it
+                return
+            self._lanes.append(lane)
+
+    def _load(self) -> Answer:
         """Import env.py, make its Actor and find their methods."""
         asyncio.set_event_loop(self._loop)
         directory = os.path.dirname(self._file)
@@ -156,59 +119,118 @@ class Runner:
                         for name, value in vars(base).items()
                         if name[:1] != "_" and _is_method(value)
                     )
-        return dict(sorted(found.items()))
+        self._methods = dict(sorted(found.items()))
+        return OK, encode({name: _outline(found) for name, found in self._methods.items()})
 
-    def _call(self, name: str, identity: str, body: Any) -> Answer:
+    async def _call(self, call: Call, name: str, body: Any) -> Answer:
         method = self._methods.get(name)
         if method is None:
             code = NOT_FOUND if self._methods else CONFLICT
             return code, encode(faults.plain("method", "there is no method %r" % name))
-        arguments, keywords = decode(body)
-        call = Call()
-        self._calls[identity] = call
-        try:
-            return OK, encode(self._value(call, method, arguments, keywords))
-        except (Cancelled, asyncio.CancelledError, concurrent.futures.CancelledError) as error:
-            if call.cancelled:
-                return CANCELLED, encode(faults.plain("cancelled", "the call was cancelled"))
-            return FAILED, encode(faults.describe(error, self._redact, self._file))
-        finally:
-            self._calls.pop(identity, None)
-
-    def _value(self, call: Call, method: Callable[..., Any], arguments: Any, keywords: Any) -> Any:
         if inspect.iscoroutinefunction(method):
-            return self._await(call, method(*arguments, **keywords))
-        self._lane.submit(call, lambda: method(*arguments, **keywords))
-        value = call.future.result()
-        return self._await(call, value) if inspect.isawaitable(value) else value
+            return await self._in_turn(call, lambda: _called(method, body))
+        found = await self._in_lane(call, lambda: _answer(_called(method, body)))
+        if not inspect.isawaitable(found):
+            return cast("Answer", found)
+        try:
+            call.future = concurrent.futures.Future()
+            return await self._in_turn(call, lambda: found)
+        finally:
+            if inspect.iscoroutine(found):
+                found.close()  # where it was cancelled before it began
 
-    def _await(self, call: Call, awaitable: Any) -> Any:
+    async def _in_lane(self, call: Call, function: Callable[[], Any]) -> Any:
+        """The answer of a synchronous function, or what it returned to be awaited."""
+        self._jobs.put((call, partial(self._guarded, call, function)))
+        return await _ended(call)
+
+    def _guarded(self, call: Call, function: Callable[[], Any]) -> Any:
+        try:
+            return function()
+        except BaseException as error:  # noqa: BLE001 (SystemExit of user code as well)
+            return self._failed(call, error)
+
+    async def _in_turn(self, call: Call, start: Callable[[], Any]) -> Answer:
+        """The answer of an awaitable, once there is room for it on the loop of user code."""
+        if self._free:
+            self._free -= 1
+        else:
+            turn = self._waiting[call] = asyncio.get_event_loop().create_future()
+            if not await turn:
+                return cancelled()
+        try:
+            self._loop.call_soon_threadsafe(self._begin, call, start)
+            return cast("Answer", await _ended(call))
+        finally:
+            self._pass_on()
+
+    def _pass_on(self) -> None:
+        """Give a turn to who waits longest."""
+        if self._waiting:
+            self._waiting.pop(next(iter(self._waiting))).set_result(True)
+        else:
+            self._free += 1
+
+    def _begin(self, call: Call, start: Callable[[], Any]) -> None:
+        """On the loop of user code."""
+        call.task = self._loop.create_task(self._await(call, start))
+
+    async def _await(self, call: Call, start: Callable[[], Any]) -> None:
         """Wait for its real end: a cancelled one that goes on blocks the loop for all others."""
-        future: concurrent.futures.Future[Any] = concurrent.futures.Future()
+        if not call.future.set_running_or_notify_cancel():
+            return
+        try:
+            awaitable = start()
+            if call.cancelled and inspect.iscoroutine(awaitable):
+                awaitable.close()
+            answer = cancelled() if call.cancelled else (OK, encode(await awaitable))
+        except BaseException as error:  # noqa: BLE001 (SystemExit would end the loop)
+            answer = self._failed(call, error)
+        call.future.set_result(answer)
 
-        async def finish() -> None:
-            call.task = asyncio.current_task()
-            try:
-                if call.cancelled:
-                    if inspect.iscoroutine(awaitable):
-                        awaitable.close()
-                    raise asyncio.CancelledError  # noqa: TRY301 (it ends as one cancelled later does)
-                future.set_result(await awaitable)
-            except BaseException as error:  # noqa: BLE001 (SystemExit would end the loop)
-                future.set_exception(error)
-
-        asyncio.run_coroutine_threadsafe(finish(), self._loop)
-        return future.result()
+    def _failed(self, call: Call, error: BaseException) -> Answer:
+        if isinstance(error, CodecError):
+            return FAILED, encode(faults.plain("codec", self._redact(str(error))))
+        if call.cancelled and isinstance(error, (Cancelled, asyncio.CancelledError)):
+            return cancelled()
+        return FAILED, encode(faults.describe(error, self._redact, self._file))
 
     def _cancel(self, identity: str) -> Answer:
         call = self._calls.get(identity)
-        if call is not None:
-            call.cancelled = True
-            if call.task is not None:
-                self._loop.call_soon_threadsafe(call.task.cancel)
-            else:
-                self._lane.cancel(call)
-        return OK, encode(call is not None)
+        if call is None:
+            self._early[identity] = None
+            if len(self._early) > _REMEMBERED:
+                del self._early[next(iter(self._early))]
+            return OK, encode(False)
+        call.cancelled = True
+        turn = self._waiting.pop(call, None)
+        if turn is not None:
+            turn.set_result(False)
+        elif call.future.cancel():
+            return OK, encode(True)  # it waited: its answer needs nobody's turn
+        elif call.task is not None:
+            self._loop.call_soon_threadsafe(call.task.cancel)
+        else:
+            for lane in self._lanes:
+                lane.cancel(call)
+        return OK, encode(True)
+
+
+async def _ended(call: Call) -> Any:
+    try:
+        return await asyncio.wrap_future(call.future)
+    except asyncio.CancelledError:
+        return cancelled()
+
+
+def _called(method: Callable[..., Any], body: Any) -> Any:
+    arguments, keywords = decode(body)
+    return method(*arguments, **keywords)
+
+
+def _answer(value: Any) -> Any:
+    """The answer with a value; what is to be awaited stays as it is."""
+    return value if inspect.isawaitable(value) else (OK, encode(value))
 
 
 def _is_method(value: Any) -> bool:

@@ -14,7 +14,7 @@ called once per request and never again: nothing is repeated here.
 
 from __future__ import annotations
 
-import contextlib
+import asyncio
 import hmac
 import os
 import socket
@@ -22,21 +22,21 @@ import sys
 import threading
 import time
 import traceback
+import uuid
 from typing import Any, Callable
 from urllib.parse import unquote
 
 from . import codec, faults
 from .codec import encode
-from .engines import Engine, Request, answer_head
-from .faults import CONFLICT, GONE, OK, Answer
+from .engines import Answer, Engine, Incoming, Request
+from .faults import CONFLICT, GONE, OK
 from .outline import outline
-from .wire import Wire, size
+from .streams import Stream, listen
+from .wire import size
 
 LEASE_ENDED = 76
 """Exit code of an agent that nobody asked for too long."""
 
-_READY_THREADS = 8
-_MOST_THREADS = 512
 _LONGEST_WAIT = 30.0
 
 
@@ -63,7 +63,7 @@ class Lease:
 
 
 class Server:
-    """Answers requests about one engine."""
+    """Answers requests about one engine, on an event loop of its own."""
 
     def __init__(self, engine: Engine, settings: dict[str, Any]) -> None:
         """`settings`: `token`, `file` (path of env.py) and `lease` (seconds)."""
@@ -72,107 +72,87 @@ class Server:
         self._file = settings["file"]
         self._lease = Lease(settings["lease"])
         self._methods: dict[str, Any] | None = None
-        self._lock = threading.Lock()
-        self._threads = 0
-        self._busy = 0
+        self._cancels: set[asyncio.Future[Answer]] = set()
 
     def serve(self, listener: socket.socket) -> None:
-        """Answer from now on. Threads are there before user code can use them up."""
-        for _ in range(_READY_THREADS):
-            self._add_thread(listener)
+        """Answer from now on."""
+        threading.Thread(target=self._run, args=(listener,), name="agent", daemon=True).start()
         threading.Thread(target=self._lease.run, args=(self._expire,), daemon=True).start()
+
+    def _run(self, listener: socket.socket) -> None:
+        loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(loop)
+        loop.run_until_complete(listen(listener, self._converse))
+        loop.run_forever()
 
     def _expire(self) -> None:
         sys.stderr.write("rayfine: nobody has asked for this environment any more; ending\n")
         self._engine.stop()
         os._exit(LEASE_ENDED)
 
-    def _add_thread(self, listener: socket.socket) -> None:
-        with contextlib.suppress(RuntimeError):  # no more threads: whoever connects has to wait
-            threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
-            self._threads += 1
+    async def _converse(self, stream: Stream) -> None:
+        while await self._answer(stream, await stream.read_until(b"\r\n\r\n")):
+            pass
 
-    def _accept(self, listener: socket.socket) -> None:
-        while True:
-            try:
-                connection, _ = listener.accept()
-            except OSError:
-                time.sleep(0.05)
-                continue
-            with self._lock:
-                self._busy += 1
-                if self._busy == self._threads < _MOST_THREADS:
-                    self._add_thread(listener)
-            try:
-                self._converse(Wire(connection))
-            finally:
-                connection.close()
-                with self._lock:
-                    self._busy -= 1
-
-    def _converse(self, wire: Wire) -> None:
-        with contextlib.suppress(OSError, EOFError, ValueError):
-            while True:
-                raw = wire.read_until(b"\r\n\r\n")
-                if not raw or not self._answer(wire, raw):
-                    return
-
-    def _answer(self, wire: Wire, raw: bytes) -> bool:
+    async def _answer(self, stream: Stream, raw: bytes) -> bool:
         """Answer one request; whether the connection goes on."""
         first, *lines = raw.split(b"\r\n")
         verb, target, _ = first.split(b" ", 2)
         pairs = (line.partition(b":") for line in lines)
         headers = {name.strip().lower(): value.strip() for name, _, value in pairs}
         if not hmac.compare_digest(headers.get(b"authorization", b""), self._expected):
-            wire.send(answer_head(401, 0), [])
+            await stream.send(answer_head(401, 0, last=True), [])
             return False
         self._lease.renew()
         length = int(headers.get(b"content-length", b"0"))
         if not 0 <= length <= codec.MAX_BYTES:
-            wire.send(answer_head(faults.TOO_LARGE, 0), [])
+            await stream.send(answer_head(faults.TOO_LARGE, 0, last=True), [])
             return False
         request = Request(verb.decode(), target.decode())
-        request.identity = headers.get(b"x-call", b"").decode()
+        request.identity = headers.get(b"x-call", b"").decode() or uuid.uuid4().hex
         request.limit = float(headers.get(b"x-limit", b"0"))
-        request.body = wire.read(length)
+        request.body = await stream.read(length)
         try:
-            answer = self._dispatch(request, wire)
+            status, body = await self._dispatch(request, stream)
+        except (EOFError, OSError):  # it went away
+            raise
         except Exception as error:  # noqa: BLE001 (the caller has to hear of it)
             traceback.print_exc()
-            answer = 500, encode(faults.plain("agent", "%s: %s" % (type(error).__name__, error)))
+            status = 500
+            body = encode(faults.plain("agent", "%s: %s" % (type(error).__name__, error)))
         self._lease.renew()
-        if answer is not None:
-            status, pieces = answer
-            wire.send(answer_head(status, sum(map(size, pieces))), pieces)
+        await _send(stream, status, body)
         if request.operation == "shutdown":
             self._engine.stop()
             os._exit(0)
         return headers.get(b"connection", b"").lower() != b"close"
 
-    def _dispatch(self, request: Request, wire: Wire) -> Answer | None:
+    async def _dispatch(self, request: Request, stream: Stream) -> Answer:
         path, _, query = request.name.partition("?")
         _, operation, name = (path + "//").split("/")[:3]
         request.operation, request.name = operation, unquote(name)
         if operation == "call":
-            return self._call(request, wire)
+            return await self._call(request, stream)
         if operation == "health":
-            return OK, encode(self._health(query))
+            return OK, encode(await self._health(query))
         if operation == "setup":
-            return self._setup(request)
+            return await self._setup(request)
         if operation == "methods":
             return OK, encode(self._outline())
         if operation == "cancel":
             request.identity = name
-            return self._engine.ask(request, None)
+            return await self._engine.ask(request)
         if operation in ("heartbeat", "shutdown"):
             return OK, encode(None)
         return 404, encode(faults.plain("request", "there is nothing at this path"))
 
-    def _health(self, query: str) -> dict[str, Any]:
+    async def _health(self, query: str) -> dict[str, Any]:
         wait = float(query.partition("wait=")[2] or 0)
         deadline = time.monotonic() + min(wait, _LONGEST_WAIT)
-        while self._engine.state == "starting" and time.monotonic() < deadline:
-            time.sleep(0.01)
+        while (  # noqa: ASYNC110 (the state is set in another thread)
+            self._engine.state == "starting" and time.monotonic() < deadline
+        ):
+            await asyncio.sleep(0.01)
         return {
             "state": self._engine.state,
             "fault": self._engine.fault,
@@ -186,21 +166,51 @@ class Server:
             return self._methods
         return outline(self._file)
 
-    def _setup(self, request: Request) -> Answer:
+    async def _setup(self, request: Request) -> Answer:
         try:
             variables = codec.decode(request.body)["variables"]
         except (codec.CodecError, TypeError, KeyError) as error:
             return 400, encode(faults.plain("request", str(error)))
         request.body = b"".join(encode({"variables": variables, "file": self._file}))
         self._methods = None
-        answer = self._engine.setup(variables, request)
-        if answer[0] == OK:
-            self._methods = codec.decode(b"".join(answer[1]))
-        return answer
+        status, body = await self._engine.setup(variables, request)
+        if status == OK and isinstance(body, list):
+            self._methods = codec.decode(b"".join(body))
+        return status, body
 
-    def _call(self, request: Request, wire: Wire) -> Answer | None:
+    async def _call(self, request: Request, stream: Stream) -> Answer:
         if self._engine.state == "ended":
             return GONE, encode(faults.plain("ended", self._engine.fault))
         if not self._engine.is_set_up:
             return CONFLICT, encode(faults.plain("setup", "setup was not called"))
-        return self._engine.ask(request, wire)
+
+        def cancel() -> None:
+            task = asyncio.ensure_future(self._engine.ask(Request("cancel", "", request.identity)))
+            self._cancels.add(task)
+            task.add_done_callback(self._cancels.discard)
+
+        stream.on_gone = cancel
+        try:
+            return await self._engine.ask(request)
+        finally:
+            stream.on_gone = None
+
+
+async def _send(stream: Stream, status: int, body: list[Any] | Incoming) -> None:
+    if not isinstance(body, Incoming):
+        await stream.send(answer_head(status, sum(map(size, body))), body)
+        return
+    try:
+        await stream.send(answer_head(status, body.length), [])
+        async for chunk in body.chunks():
+            await stream.send(b"", [chunk])
+    finally:
+        body.close()
+
+
+def answer_head(status: int, length: int, *, last: bool = False) -> bytes:
+    """The head of an HTTP answer; `last` on its connection."""
+    return (
+        "HTTP/1.1 %d .\r\nContent-Type: application/x-rayfine\r\n%sContent-Length: %d\r\n\r\n"
+        % (status, "Connection: close\r\n" if last else "", length)
+    ).encode()

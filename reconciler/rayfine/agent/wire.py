@@ -1,23 +1,24 @@
-"""Sockets read in lines and bodies, with a bound on everything that comes from the other side."""
+"""A socket of the caller's side, read in lines and bodies, with a bound on all that comes in."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 import socket
 from typing import Any
 
-from . import codec
-
 LONGEST_LINE = 1 << 16
-_CHUNK = 1 << 18
+CHUNK = 1 << 18
 
 
 class Wire:
-    """A connected socket with a buffer. Not for use by several threads at once."""
+    """A connected socket with a buffer. Not for use by several threads at once.
+
+    `last`: the other side takes no more requests on it.
+    """
 
     def __init__(self, connection: socket.socket) -> None:
         self.socket = connection
+        self.last = False
         self._buffer = bytearray()
         if connection.family != socket.AF_UNIX:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -42,54 +43,40 @@ class Wire:
                 return line
             if len(self._buffer) > LONGEST_LINE:
                 raise ValueError("a head that is too long")
-            chunk = self.socket.recv(_CHUNK)
+            chunk = self.socket.recv(CHUNK)
             if not chunk:
                 return b""
             self._buffer += chunk
 
     def read(self, length: int) -> bytearray:
-        """Exactly so many bytes; memory grows only with what has come. Raises `EOFError`."""
+        """Exactly so many bytes; memory grows only with what has come. Raises `EOFError`.
+
+        The socket's time limit is for each part of it.
+        """
         body = self._buffer[:length]
         del self._buffer[:length]
         while len(body) < length:
-            chunk = self.socket.recv(min(_CHUNK, length - len(body)))
+            chunk = self.socket.recv(min(CHUNK, length - len(body)))
             if not chunk:
-                raise EOFError
+                raise EOFError("the connection was closed within an answer")
             body += chunk
         return body
 
-    def relay(self, length: int, target: socket.socket) -> None:
-        """Pass so many bytes on. Raises `EOFError` if they do not come."""
-        while length:
-            chunk = self.read(min(_CHUNK, length))
-            target.sendall(chunk)
-            length -= len(chunk)
-
-    def read_head(self) -> dict[str, Any] | None:
-        """A line of JSON with the `length` of a body. None at the end. Raises `ValueError`."""
-        line = self.read_until(b"\n")
-        if not line:
-            return None
-        found = json.loads(line)
-        if not isinstance(found, dict) or type(found.get("length")) is not int:
-            raise ValueError("not a head")
-        if not 0 <= found["length"] <= codec.MAX_BYTES:
-            raise ValueError("a length that is not allowed")
-        return found
-
     def send(self, head: bytes, pieces: list[Any]) -> None:
-        """Write a head and a body; short ones in one go."""
-        if sum(map(size, pieces)) < LONGEST_LINE:
-            self.socket.sendall(b"".join([head, *pieces]))
-            return
-        self.socket.sendall(head)
-        for piece in pieces:
-            self.socket.sendall(piece)
+        """Write a head and a body; the socket's time limit is for each part of them."""
+        for part in parts(head, pieces):
+            self.socket.sendall(part)
 
-    def send_head(self, head: dict[str, Any], pieces: list[Any]) -> None:
-        """Write a line of JSON with the length of the body, and the body."""
-        line = json.dumps({**head, "length": sum(map(size, pieces))}).encode() + b"\n"
-        self.send(line, pieces)
+
+def parts(head: bytes, pieces: list[Any]) -> list[Any]:
+    """A head and a body to be written one after the other: a short message in one go."""
+    if sum(map(size, pieces)) < LONGEST_LINE:
+        return [b"".join([head, *pieces])]
+    found: list[Any] = [head]
+    for piece in pieces:
+        view = memoryview(piece).cast("B")
+        found += [view[start : start + CHUNK] for start in range(0, len(view), CHUNK)]
+    return found
 
 
 def size(piece: Any) -> int:

@@ -85,6 +85,7 @@ def _launch(options: LoadOptions, name: str) -> dict[str, Any]:
         "limits": asdict(options.limits),
         "lease": options.lease,
         "timeout": options.timeout,
+        "max_concurrency": options.max_concurrency,
         "network": options.network,
         "token": new_token(),
     }

@@ -23,6 +23,7 @@ from reconciler.rayfine.docker.build_log import BuildLog, Progress
 from reconciler.rayfine.docker.connect import SYSTEM, connection
 from reconciler.rayfine.docker.ssh import Tunnel
 from reconciler.rayfine.docker.tls import DockerTls
+from reconciler.rayfine.forks import anew_after_fork
 from reconciler.rayfine.image.reference import parse_reference
 
 if TYPE_CHECKING:
@@ -63,12 +64,25 @@ class Engine:
         self._tls = tls
         self._host = host
         self._timeout = timeout
-        self._local = threading.local()
-        self._lock = threading.Lock()
+        self._inherited: list[APIClient] = []
+        self._begin()
         self._version: str | None = None
         self._platform: str | None = None
+        anew_after_fork(self)
+
+    def _begin(self) -> None:
+        self._local = threading.local()
+        self._lock = threading.Lock()
         self._open: list[APIClient] = []
         self._tunnel: Tunnel | None = None
+
+    def after_fork(self) -> None:
+        """Leave connections to the parent: this process makes its own.
+
+        They stay as they are, since closing them takes locks which a thread of the parent may hold.
+        """
+        self._inherited += self._open
+        self._begin()
 
     def close(self) -> None:
         """Close every connection."""

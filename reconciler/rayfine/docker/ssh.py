@@ -22,6 +22,7 @@ from typing import IO
 from urllib.parse import urlsplit
 
 from reconciler.errors import AccessError, ProviderError, UnreachableError
+from reconciler.rayfine.forks import anew_after_fork, let_go
 
 CONNECT_SECONDS = 15
 """For the connection; as much again for the login."""
@@ -58,6 +59,7 @@ class Tunnel:
     def __init__(self, address: str) -> None:
         """Connect. Raises `UnreachableError` or `AccessError` that say what ssh said."""
         self.address = address
+        self._owner = os.getpid()
         self._lock = threading.Lock()
         self._sockets: dict[str, str] = {}
         self._last = ""
@@ -74,11 +76,15 @@ class Tunnel:
 
     @property
     def alive(self) -> bool:
-        """Whether the connection still stands."""
+        """Whether the connection still stands. A fork may use it, and sees it by its directory."""
+        if self._owner != os.getpid():
+            return self._directory.is_dir()
         return self._process.poll() is None
 
     def ends(self, seconds: float) -> bool:
         """Whether it ends within so many seconds: ssh takes a moment after its connections."""
+        if self._owner != os.getpid():
+            time.sleep(seconds)
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(seconds)
         return not self.alive
@@ -102,6 +108,11 @@ class Tunnel:
         if target and self.alive:
             self._control("cancel", "-L", f"{path}:{target}")
             Path(path).unlink(missing_ok=True)
+
+    def let_go(self) -> None:
+        """In a fork: leave it to the parent, with whom it ends."""
+        self._lock = threading.Lock()
+        let_go(self._process)
 
     def close(self) -> None:
         """End it and remove its sockets. May be called again."""
@@ -203,27 +214,34 @@ class Tunnels:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._open: dict[tuple[int, str], Tunnel] = {}
+        self._open: dict[str, Tunnel] = {}
+        anew_after_fork(self)
+
+    def after_fork(self) -> None:
+        """They are the parent's, and would be kept by a copy of the pipe that they wait at."""
+        self._lock = threading.Lock()
+        for tunnel in self._open.values():
+            tunnel.let_go()
+        self._open = {}
 
     def get(self, address: str) -> Tunnel:
         """The connection to this address, opened if need be, anew if it was lost."""
-        key = (os.getpid(), address)
         with self._lock:
-            found = self._open.get(key)
+            found = self._open.get(address)
             if found is not None and found.alive:
                 return found
             if found is not None:
                 found.close()
-            elif all(pid != os.getpid() for pid, _ in self._open):
+            elif not self._open:
+                atexit.unregister(self.close)
                 atexit.register(self.close)
-            self._open[key] = opened = Tunnel(address)
+            self._open[address] = opened = Tunnel(address)
         return opened
 
     def close(self) -> None:
         """Close those of this process."""
         with self._lock:
-            mine = [key for key in self._open if key[0] == os.getpid()]
-            found = [self._open.pop(key) for key in mine]
+            found, self._open = list(self._open.values()), {}
         for tunnel in found:
             tunnel.close()
 

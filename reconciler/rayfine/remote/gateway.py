@@ -24,12 +24,12 @@ from urllib.parse import quote, unquote
 
 from reconciler.rayfine.agent import faults
 from reconciler.rayfine.agent.codec import MAX_BYTES, encode
-from reconciler.rayfine.agent.engines import answer_head
+from reconciler.rayfine.agent.server import answer_head
 from reconciler.rayfine.agent.wire import LONGEST_LINE, size
 from reconciler.rayfine.remote.offer import Offer
 from reconciler.rayfine.runtime.client import AgentClient
 
-MOST_CONNECTIONS = 512
+MOST_CONNECTIONS = 1024
 IDLE_SECONDS = 120.0
 """A connection without a request ends after this; clients send a heartbeat every few seconds."""
 
@@ -46,7 +46,7 @@ class Gateway(ThreadingHTTPServer):
 
     daemon_threads = True
     block_on_close = False
-    request_queue_size = 256
+    request_queue_size = 1024
 
     def __init__(self, address: tuple[str, int], token: str, tls: ssl.SSLContext | None) -> None:
         """Raises `OSError` where the address cannot be listened on."""
@@ -79,11 +79,20 @@ class Gateway(ThreadingHTTPServer):
         return connection, address
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Give it a thread, or close it if there are too many."""
-        if self._room.acquire(blocking=False):
+        """Give it a thread. If there are too many, it waits until another connection ends."""
+        self._room.acquire()
+        try:
             super().process_request(request, client_address)
-        else:
-            self.shutdown_request(request)
+        except BaseException:
+            self._room.release()
+            raise
+
+    def has_room(self) -> bool:
+        """Whether there could be one connection more."""
+        if not self._room.acquire(blocking=False):
+            return False
+        self._room.release()
+        return True
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         """Converse on one connection."""
@@ -187,7 +196,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, status: int, pieces: list[Any]) -> None:
         self.log_request(status)
-        head = answer_head(status, sum(map(size, pieces)))
+        self.close_connection = self.close_connection or not self.server.has_room()
+        head = answer_head(status, sum(map(size, pieces)), last=self.close_connection)
         if sum(map(size, pieces)) < LONGEST_LINE:
             self.wfile.write(b"".join([head, *pieces]))
             return

@@ -6,6 +6,7 @@ not know, then callers cannot change them; their `setup()` only sets up again wh
 
 import contextlib
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any
@@ -22,6 +23,11 @@ from reconciler.rayfine.runtime.client import (
 )
 from reconciler.rayfine.runtime.dispatch import Dispatcher, Seat
 from reconciler.rayfine.runtime.environment import EnvironmentWrapper
+from reconciler.rayfine.runtime.errors import CallLostError
+from reconciler.rayfine.runtime.turns import GivenUpError, WaitedTooLongError
+
+_REMEMBERED = 10_000
+"""Cancels whose call has not come yet, or has ended already."""
 
 Raw = tuple[int, list[Any]]
 """A status, and a message in pieces."""
@@ -41,6 +47,7 @@ class Offer:
         self._variables = variables
         self._setup_lock = threading.Lock()
         self._running: dict[str, AgentClient] = {}
+        self._early: deque[str] = deque(maxlen=_REMEMBERED)
 
     def health(self) -> dict[str, Any]:
         """As an agent's, and `names`: what it serves."""
@@ -91,6 +98,8 @@ class Offer:
         with self._seats.taken() as seat:
             client = seat.replica.client
             self._running[identity] = client
+            if identity in self._early:  # the cancel was quicker
+                client.cancel(identity)
             try:
                 yield client, lambda work: _settle(seat, work)
             finally:
@@ -99,6 +108,9 @@ class Offer:
     def cancel(self, identity: str) -> None:
         """Cancel a call, wherever it runs."""
         client = self._running.get(identity)
+        if client is None:
+            self._early.append(identity)
+            client = self._running.get(identity)
         if client is not None:
             with contextlib.suppress(ConnectionLostError, RayfineError):
                 client.cancel(identity)
@@ -109,8 +121,7 @@ class Offer:
                 verb, path, [body] if body else [], limit=limit
             )
         except ConnectionLostError as error:
-            seat.lost = True
-            return faults.GONE, encode(faults.plain("ended", str(_reason(seat, error))))
+            return _lost(seat, error)
         return status, [answer]
 
 
@@ -124,16 +135,25 @@ def offer_of(
 def _settle(seat: Seat, work: Future[tuple[int, bytearray]]) -> Raw:
     try:
         status, body = work.result()
-    except AnswerTimeoutError:
-        seat.lost = True
-        seat.replica.remove()
-        words = "it went on after its time limit and its agent does not answer: it was removed"
-        return faults.LATE, encode(faults.plain("ended", words, ended=True))
+    except GivenUpError:
+        return faults.CANCELLED, encode(faults.plain("cancelled", "the call was cancelled"))
+    except WaitedTooLongError:
+        return faults.LATE, encode(faults.plain("late", "it still waited for its turn"))
     except ConnectionLostError as error:
-        seat.lost = True
-        return faults.GONE, encode(faults.plain("ended", str(_reason(seat, error))))
+        return _lost(seat, error)
     seat.lost = seat.lost or status == faults.GONE
     return status, [body]
+
+
+def _lost(seat: Seat, error: ConnectionLostError) -> Raw:
+    found = seat.replica.diagnose(error)
+    if isinstance(found, CallLostError):
+        return faults.GONE, encode(faults.plain("lost", found.what))
+    seat.lost = True
+    if isinstance(error, AnswerTimeoutError):
+        words = f"it went on after its limit, and {found}"
+        return faults.LATE, encode(faults.plain("ended", words, ended=True))
+    return faults.GONE, encode(faults.plain("ended", str(found)))
 
 
 def _reason(seat: Seat, error: Exception) -> Exception:

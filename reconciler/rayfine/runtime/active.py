@@ -6,6 +6,7 @@ import os
 import threading
 from typing import Protocol
 
+from reconciler.rayfine.forks import anew_after_fork
 from reconciler.rayfine.runtime.errors import EnvironmentNotFoundError
 from reconciler.rayfine.runtime.parallel import all_errors
 
@@ -30,13 +31,18 @@ class Registry:
         self._lock = threading.Lock()
         self._found: dict[str, Active] = {}
         self._process = 0
+        anew_after_fork(self)
+
+    def after_fork(self) -> None:
+        """A fork owns none of its parent's."""
+        self._lock = threading.Lock()
+        self._found = {}
 
     def add(self, environment: Active) -> None:
         """Register one; all are cleaned up at exit from now on."""
         with self._lock:
-            if self._process != os.getpid():  # a fork owns none of its parent's
+            if self._process != os.getpid():
                 self._process = os.getpid()
-                self._found = {}
                 atexit.unregister(self._at_exit)
                 atexit.register(self._at_exit)
             self._found[environment.id] = environment
@@ -50,12 +56,12 @@ class Registry:
     def ids(self) -> list[str]:
         """The ids in the order in which they were loaded."""
         with self._lock:
-            return list(self._found) if self._process == os.getpid() else []
+            return list(self._found)
 
     def get(self, identity: str) -> Active:
         """One by id. Raises `EnvironmentNotFoundError`."""
         with self._lock:
-            if self._process == os.getpid() and identity in self._found:
+            if identity in self._found:
                 return self._found[identity]
             known = list(self._found)
         close = difflib.get_close_matches(identity, known, 3)
@@ -65,7 +71,7 @@ class Registry:
     def cleanup_all(self) -> None:
         """Clean all of them up, side by side. Raises the errors together, after all were tried."""
         with self._lock:
-            found = list(self._found.values()) if self._process == os.getpid() else []
+            found = list(self._found.values())
         if not found:
             return
         errors = all_errors([item.cleanup for item in found])
@@ -75,8 +81,6 @@ class Registry:
             raise BaseExceptionGroup("environments could not be cleaned up", errors)
 
     def _at_exit(self) -> None:
-        if self._process != os.getpid():
-            return
         with self._lock:
             found = list(self._found.values())
         all_errors([item.cleanup for item in found])  # what is left, the watcher removes

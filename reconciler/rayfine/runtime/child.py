@@ -11,7 +11,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from reconciler.rayfine.forks import anew_after_fork, let_go
+
 _LAST_LINES = 5
+_ASK_THERE = "see what that process says; after its end, load the environment again"
 _SOURCES = Path(__file__).parents[3]
 """The directory with this package, for the process to import it from."""
 
@@ -30,13 +33,24 @@ class Child:
             start_new_session=True,  # an interrupt at the terminal is for its owner
             text=True,
         )
+        self._owner = os.getpid()
         self._lock = threading.Lock()
         self._lines: deque[str] = deque(maxlen=_LAST_LINES)
+        anew_after_fork(self)
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
 
+    def after_fork(self) -> None:
+        """It ends with the parent, which a copy of its pipe here would prevent."""
+        let_go(self._process)
+
     def ask(self, message: Mapping[str, Any], seconds: float) -> dict[str, Any]:
-        """Its answer; empty if it ended, or was ended for not answering within so many seconds."""
+        """Its answer; empty if it ended, or was ended for not answering within so many seconds.
+
+        A fork of this process has none: two would take each other's answers.
+        """
+        if self._owner != os.getpid():
+            return {"error": {"what": "only the process that loaded it can ask", "fix": _ASK_THERE}}
         process = self._process
         assert process.stdin is not None
         assert process.stdout is not None

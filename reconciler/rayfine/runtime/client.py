@@ -1,13 +1,10 @@
-"""HTTP to one agent: kept connections, any number of threads, bounds on all that it answers.
+"""What can be asked of one agent, over HTTP: any number of threads, bounds on all that it answers.
 
-A request is sent once. Where its answer does not come, `ConnectionLostError` says so, and whoever
-knows where the agent runs finds out why.
+Where an answer does not come, `ConnectionLostError` says so, and whoever knows where the agent runs
+finds out why.
 """
 
 import contextlib
-import socket
-import ssl
-import threading
 import time
 import uuid
 from collections.abc import Mapping
@@ -15,42 +12,37 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from reconciler.rayfine.agent.codec import MAX_BYTES, CodecError, decode, encode
-from reconciler.rayfine.agent.wire import Wire, size
+from reconciler.rayfine.agent.codec import CodecError, decode, encode
+from reconciler.rayfine.agent.faults import BUSY
+from reconciler.rayfine.forks import anew_after_fork
+from reconciler.rayfine.runtime.connections import (
+    CONNECT_SECONDS,
+    Answer,
+    AnswerTimeoutError,
+    ConnectionLostError,
+    Connections,
+    Endpoint,
+    Message,
+)
 from reconciler.rayfine.runtime.errors import TransferError
+from reconciler.rayfine.runtime.turns import Turns
 
-CONNECT_SECONDS = 10.0
-BODY_SECONDS = 300.0
-"""For an answer that has begun."""
+__all__ = [
+    "CONNECT_SECONDS",
+    "AgentClient",
+    "AnswerTimeoutError",
+    "ConnectionLostError",
+    "Endpoint",
+    "Reply",
+    "new_token",
+    "read_methods",
+]
 
-MARGIN = 10.0
-"""Seconds beyond the limit of a call in which the agent has to report its end."""
+PROBE_SECONDS = 5.0
+MOST_CALLS = 256
+"""Calls under way at one agent; more wait on this side, where they cost the agent nothing."""
 
-
-class ConnectionLostError(Exception):
-    """There is no agent, or it went away before it answered."""
-
-
-class AnswerTimeoutError(ConnectionLostError):
-    """The agent does not answer, although the limit of the call has long passed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Where an agent listens. `prefix` is a path before its own, without a slash at the end.
-
-    `path` is a Unix socket that leads there; without it host and port are connected to.
-    """
-
-    host: str
-    port: int
-    token: str
-    tls: ssl.SSLContext | None = None
-    prefix: str = ""
-    path: str = ""
-
-    def __repr__(self) -> str:
-        return f"Endpoint({self.host}:{self.port}{self.prefix})"
+_PAUSE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +54,19 @@ class Reply:
 
 
 class AgentClient:
-    """Talks to one agent."""
+    """Talks to one agent, from any thread, and after a fork from the child as well."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         """Nothing is connected yet."""
         self.endpoint = endpoint
-        self._idle: list[Wire] = []
-        self._open: set[Wire] = set()
-        self._lock = threading.Lock()
-        self._closed = False
+        self._connections = Connections(endpoint)
+        self._turns = Turns(MOST_CALLS)
+        anew_after_fork(self)
+
+    def after_fork(self) -> None:
+        """Leave connections, and calls that wait, to the parent."""
+        self._connections.after_fork()
+        self._turns = Turns(MOST_CALLS)
 
     def health(self, wait: float = 0.0) -> Mapping[str, Any]:
         """`state`, `fault`, `setup`, `python`. Waits up to so many seconds while it starts."""
@@ -78,6 +74,15 @@ class AgentClient:
         if found.status != 200 or not isinstance(found.value, dict):
             raise ConnectionLostError(f"no agent of ours answers: status {found.status}")
         return found.value
+
+    def probe(self) -> Mapping[str, Any] | None:
+        """What `health` says, on a new connection; None if nobody answers soon."""
+        try:
+            status, body = self._connections.ask_anew(("GET", "/health", []), PROBE_SECONDS)
+            found = decode(body) if status == 200 else None
+        except (ConnectionLostError, CodecError):
+            return None
+        return found if isinstance(found, dict) else None
 
     def methods(self) -> Mapping[str, Mapping[str, str]]:
         """`signature` and `doc` by name."""
@@ -101,27 +106,21 @@ class AgentClient:
             raise
 
     def cancel(self, identity: str) -> None:
-        """Cancel a call."""
-        self._ask("POST", f"/cancel/{identity}", None, limit=CONNECT_SECONDS)
+        """Cancel a call, whether it waits for its turn, is on its way, or under way."""
+        if not self._turns.give_up(identity):
+            self._ask("POST", f"/cancel/{identity}", None, limit=CONNECT_SECONDS)
 
     def heartbeat(self) -> None:
-        """Renew the lease."""
+        """Renew the lease, and let go of connections that nobody needed for long."""
+        self._connections.drop_idle()
         self._ask("POST", "/heartbeat", None, limit=CONNECT_SECONDS)
 
     def close(self) -> None:
         """Close every connection; calls under way end with `ConnectionLostError`."""
-        with self._lock:
-            self._closed = True
-            idle, self._idle = self._idle, []
-            busy = self._open.difference(idle)
-            self._open = set()
-        for wire in idle:
-            wire.close()
-        for wire in busy:  # its reader closes it: the number of a closed one may be another's soon
-            wire.wake()
+        self._connections.close()
 
     def _ask(self, verb: str, path: str, value: Any, *, limit: float, identity: str = "") -> Reply:
-        pieces = _message(value) if verb == "POST" else []
+        pieces = _encoded(value) if verb == "POST" else []
         status, body = self.exchange(verb, path, pieces, limit=limit, identity=identity)
         try:
             return Reply(status, decode(body) if body else None)
@@ -132,54 +131,23 @@ class AgentClient:
 
     def exchange(
         self, verb: str, path: str, pieces: list[Any], *, limit: float, identity: str = ""
-    ) -> tuple[int, bytearray]:
-        """Send a message as it is, once; status and message of the answer, as it is."""
-        end = self.endpoint
-        head = (
-            f"{verb} {end.prefix}{path} HTTP/1.1\r\nHost: {end.host}:{end.port}\r\n"
-            f"Authorization: Bearer {end.token}\r\nContent-Length: {sum(map(size, pieces))}\r\n"
-            f"X-Limit: {limit:g}\r\nX-Call: {identity}\r\n\r\n"
-        )
-        wire = self._connection()
-        done = False
-        try:
-            wire.socket.settimeout(BODY_SECONDS)
-            wire.send(head.encode("ascii"), pieces)
-            answer = _receive(wire, limit + MARGIN if limit else None)
-            done = True
-        except TimeoutError as error:
-            raise AnswerTimeoutError("it does not answer") from error
-        except (OSError, EOFError, ValueError) as error:
-            raise ConnectionLostError(str(error) or "the connection was closed") from error
-        finally:
-            self._release(wire, reuse=done)
-        return answer
+    ) -> Answer:
+        """Send a message as it is; status and message of the answer, as it is.
 
-    def _connection(self) -> Wire:
-        with self._lock:
-            if self._idle:
-                return self._idle.pop()
-        try:
-            wire = Wire(_connect(self.endpoint))
-        except OSError as error:
-            raise ConnectionLostError(str(error)) from error
-        with self._lock:
-            self._open.add(wire)
-            closed = self._closed
-        if closed:
-            self._release(wire, reuse=False)
-            raise ConnectionLostError("this environment was cleaned up")
-        return wire
+        A call waits for its turn; raises what `Turns.taken` raises.
+        """
+        if not path.startswith("/call/"):
+            return self._exchange((verb, path, pieces), limit, identity)
+        with self._turns.taken(identity, limit) as left:
+            return self._exchange((verb, path, pieces), left, identity)
 
-    def _release(self, wire: Wire, *, reuse: bool) -> None:
-        with self._lock:
-            reuse = reuse and not self._closed
-            if reuse:
-                self._idle.append(wire)
-            else:
-                self._open.discard(wire)
-        if not reuse:
-            wire.close()
+    def _exchange(self, message: Message, limit: float, identity: str) -> Answer:
+        until = time.monotonic() + (limit or CONNECT_SECONDS)
+        while True:
+            status, body = self._connections.ask(message, limit, identity)
+            if status != BUSY or time.monotonic() > until:
+                return status, body
+            time.sleep(_PAUSE)  # nothing was begun
 
 
 def new_token() -> str:
@@ -187,61 +155,12 @@ def new_token() -> str:
     return uuid.uuid4().hex + uuid.uuid4().hex
 
 
-def _message(value: Any) -> list[Any]:
+def _encoded(value: Any) -> list[Any]:
     try:
         return encode(value)
     except CodecError as error:
         what = str(error).replace("result", "the arguments").replace("return dict", "pass dict")
         raise TransferError(what, fix="pass plainer or fewer values") from error
-
-
-def _connect(endpoint: Endpoint) -> socket.socket:
-    if endpoint.path:
-        return _connect_unix(endpoint.path)
-    connection = socket.create_connection((endpoint.host, endpoint.port), CONNECT_SECONDS)
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, seconds in (("TCP_KEEPIDLE", 15), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 4)):
-        if hasattr(socket, name):  # not on every system
-            connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), seconds)
-    if endpoint.tls is None:
-        return connection
-    try:
-        return endpoint.tls.wrap_socket(connection, server_hostname=endpoint.host)
-    except BaseException:
-        connection.close()
-        raise
-
-
-def _connect_unix(path: str) -> socket.socket:
-    connection = socket.socket(socket.AF_UNIX)
-    try:
-        connection.settimeout(CONNECT_SECONDS)
-        connection.connect(path)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _receive(wire: Wire, limit: float | None) -> tuple[int, bytearray]:
-    """Status and body of an answer. Raises `OSError`, `EOFError` or `ValueError`."""
-    wire.socket.settimeout(limit)
-    raw = wire.read_until(b"\r\n\r\n")
-    if not raw:
-        raise EOFError("the connection was closed")
-    first, *lines = raw.split(b"\r\n")
-    version, status, _ = first.split(b" ", 2)
-    pairs = (line.partition(b":") for line in lines)
-    headers = {name.strip().lower(): value.strip() for name, _, value in pairs}
-    length = int(headers[b"content-length"]) if b"content-length" in headers else -1
-    if not version.startswith(b"HTTP/1.") or not 0 <= length <= MAX_BYTES:
-        raise ValueError("the answer is none of an agent, or too large")
-    deadline = time.monotonic() + BODY_SECONDS
-    body = bytearray()
-    while len(body) < length:
-        wire.socket.settimeout(max(deadline - time.monotonic(), 0.001))
-        body += wire.read(min(1 << 20, length - len(body)))
-    return int(status), body
 
 
 def read_methods(value: Any) -> Mapping[str, Mapping[str, str]]:

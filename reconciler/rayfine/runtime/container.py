@@ -62,6 +62,7 @@ class Launch:
     limits: Limits
     lease: float
     timeout: float
+    max_concurrency: int = 0
     publish: str = "127.0.0.1"
     reach: str = "127.0.0.1"
     network: str = ""
@@ -255,7 +256,7 @@ def _create(client: Any, launch: Launch) -> str:
         mem_limit=memory,
         memswap_limit=memory,
         nano_cpus=int(limits.cpus * 1e9) or None,
-        pids_limit=limits.pids or (2048 if ray else 256),
+        pids_limit=limits.pids or (2048 if ray else 256) + launch.max_concurrency,
         shm_size=limits.shm or (4 * _OBJECT_STORE if ray else 64 * _MIB),
         security_opt=["no-new-privileges"],
         port_bindings=ports,
@@ -286,6 +287,7 @@ def _settings(launch: Launch) -> dict[str, Any]:
         "engine": launch.engine,
         "file": ENV_FILE,
         "lease": launch.lease,
+        "max_concurrency": launch.max_concurrency,
         "num_cpus": max(int(launch.limits.cpus), 1),
         "object_store": _OBJECT_STORE,
         "join": own_head(launch.image),

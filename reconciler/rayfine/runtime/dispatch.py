@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from reconciler.rayfine.forks import anew_after_fork
 from reconciler.rayfine.runtime.replica import Replica
 
 
@@ -24,6 +25,13 @@ class Dispatcher:
         self.all = tuple(seats)
         self._lock = threading.Lock()
         self._calls = 0
+        anew_after_fork(self)
+
+    def after_fork(self) -> None:
+        """The calls under way are the parent's."""
+        self._lock = threading.Lock()
+        for seat in self.all:
+            seat.busy = 0
 
     @contextmanager
     def taken(self) -> Iterator[Seat]:

@@ -1,57 +1,91 @@
 """An environment as its user sees it: setup, any method by name, cleanup."""
 
 import contextlib
+import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Self
+from functools import partial
+from typing import Any, NoReturn, Self
 
 from reconciler.errors import RayfineError
 from reconciler.rayfine.agent.faults import OK, Redactor
+from reconciler.rayfine.forks import anew_after_fork
 from reconciler.rayfine.runtime.active import Registry
 from reconciler.rayfine.runtime.client import (
+    MOST_CALLS,
     AnswerTimeoutError,
     ConnectionLostError,
     read_methods,
 )
 from reconciler.rayfine.runtime.dispatch import Dispatcher, Seat
 from reconciler.rayfine.runtime.errors import (
+    CallCancelledError,
+    CallLostError,
     CallTimeoutError,
     EnvironmentEndedError,
     SetupError,
+    TransferError,
 )
 from reconciler.rayfine.runtime.fanout import AsyncMethods, MapResult, map_calls
 from reconciler.rayfine.runtime.handle import Handle
 from reconciler.rayfine.runtime.outcome import no_method, not_set_up, setup_error, value_of
 from reconciler.rayfine.runtime.parallel import all_errors
 from reconciler.rayfine.runtime.replica import Replica
+from reconciler.rayfine.runtime.turns import GivenUpError, WaitedTooLongError
 
 HEARTBEAT_SECONDS = 5.0
+_SETUPS = 32
+"""Replicas that are set up side by side."""
 
 
 class EnvironmentWrapper:
-    """A loaded environment. May be used from many threads.
+    """A loaded environment. May be used from many threads, event loops, and forks.
+
+    A fork calls it over connections of its own. Only the process that loaded it ends it: elsewhere
+    `cleanup` and the end of a `with` block let go of it, no more.
 
     Every public method of env.py can be called by its name. For names that mean something here
     (`setup`, `call`, `map`, ...) there is `call("setup", ...)`.
     """
 
     def __init__(
-        self, identity: str, replicas: Sequence[Replica], call_timeout: float, registry: Registry
+        self,
+        identity: str,
+        replicas: Sequence[Replica],
+        registry: Registry,
+        *,
+        call_timeout: float,
+        side_by_side: int = 8,
     ) -> None:
-        """Take over started replicas. `call_timeout` is in seconds, 0 for none."""
+        """Take over started replicas. `call_timeout` is in seconds, 0 for none.
+
+        `side_by_side`: how many calls of `map` keep one replica busy.
+        """
         self._id = identity
         self._seats = Dispatcher([Seat(replica) for replica in replicas])
         self._call_timeout = call_timeout
+        self._side_by_side = side_by_side * len(replicas)
         self._registry = registry
         self._methods: Mapping[str, Mapping[str, str]] | None = None
         self._is_set_up = False
+        self._owner = os.getpid()
         self._closed = threading.Event()
         self._cleanup_lock = threading.Lock()
+        self._aio = AsyncMethods(self, self._names, MOST_CALLS * len(replicas))
+        anew_after_fork(self)
         for replica in replicas:
             name = f"heartbeat-{replica.name}"
             threading.Thread(target=self._beat, args=(replica,), name=name, daemon=True).start()
         registry.add(self)
+
+    def after_fork(self) -> None:
+        """The parent's threads go on with heartbeats; what they may hold is made anew."""
+        is_closed = self._closed.is_set()
+        self._closed = threading.Event()
+        self._cleanup_lock = threading.Lock()
+        if is_closed:
+            self._closed.set()
 
     @property
     def id(self) -> str:
@@ -61,7 +95,7 @@ class EnvironmentWrapper:
     @property
     def aio(self) -> AsyncMethods:
         """The same methods as coroutines: `await env.aio.evaluate(...)`."""
-        return AsyncMethods(self, self._names)
+        return self._aio
 
     def setup(self, /, **env_vars: Any) -> None:
         """Load env.py with these environment variables, in every replica, in a fresh interpreter.
@@ -72,7 +106,7 @@ class EnvironmentWrapper:
         self._check_open()
         redact = Redactor(variables)
         self._is_set_up = False
-        with ThreadPoolExecutor(len(self._seats.all)) as pool:
+        with ThreadPoolExecutor(min(len(self._seats.all), _SETUPS)) as pool:
             work = [
                 pool.submit(self._setup_one, seat, variables, redact) for seat in self._seats.all
             ]
@@ -81,8 +115,15 @@ class EnvironmentWrapper:
         self._is_set_up = True
 
     def cleanup(self) -> None:
-        """End it: containers are removed, calls under way end with an error. Idempotent."""
+        """End it: containers are removed, calls under way end with an error. Idempotent.
+
+        In a fork of the process that loaded it, this ends the fork's own connections alone.
+        """
         self._closed.set()
+        if self._owner != os.getpid():
+            for seat in self._seats.all:
+                seat.replica.client.close()
+            return
         self._registry.discard(self)
         with self._cleanup_lock:
             errors = all_errors([seat.replica.remove for seat in self._seats.all])
@@ -128,7 +169,7 @@ class EnvironmentWrapper:
         An input is a mapping of keyword arguments, or the only argument. An error ends no other
         call: it is in its result. Inputs are taken only as they are needed.
         """
-        count = _side_by_side or 8 * len(self._seats.all)
+        count = _side_by_side or self._side_by_side
         return map_calls(self, name, inputs, count, _timeout)
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
@@ -141,12 +182,21 @@ class EnvironmentWrapper:
         if name not in known:
             raise no_method(name, known, self._id, loaded=self._is_set_up)
 
-        def method(*args: Any, **kwargs: Any) -> Any:
-            return self._invoke(name, args, kwargs, Handle(None))
-
-        method.__name__ = method.__qualname__ = name
-        method.__doc__ = known[name].get("doc", "")
+        method = partial(self._plain, name)
+        doc = known[name].get("doc", "")
+        vars(method).update(__name__=name, __qualname__=name, __doc__=doc)
         return method
+
+    def _plain(self, name: str, /, *args: Any, **kwargs: Any) -> Any:
+        return self._invoke(name, args, kwargs, Handle(None))
+
+    def __reduce__(self) -> NoReturn:
+        raise TransferError(
+            "an environment cannot be pickled: it is the process's that loaded it",
+            where=self._id,
+            fix="let a fork inherit it, in a global variable; or serve it with `reconcile serve`, "
+            "and let every process load it with mode='remote'",
+        )
 
     def __dir__(self) -> list[str]:
         return sorted({*super().__dir__(), *(self._methods or {})})
@@ -193,8 +243,8 @@ class EnvironmentWrapper:
         if name not in (self._methods or {}):
             raise no_method(name, self._methods or {}, self._id, loaded=True)
         with self._seats.taken() as seat:
-            handle.started(seat.replica.client)
             with self._diagnosed(seat, name):
+                handle.started(seat.replica.client)
                 given = [list(args), dict(kwargs)]
                 reply = seat.replica.client.call(name, given, limit, handle.identity)
             try:
@@ -208,18 +258,25 @@ class EnvironmentWrapper:
         """Turn a lost connection into an error that says why."""
         try:
             yield
-        except AnswerTimeoutError as error:
-            seat.lost = True
-            seat.replica.remove()
+        except GivenUpError as error:
+            raise CallCancelledError(f"{name} was cancelled", where=self._id) from error
+        except WaitedTooLongError as error:
             raise CallTimeoutError(
-                f"{name} went on after its limit, and its agent does not answer: it was removed",
-                where=seat.replica.name,
-                fix="load the environment again",
+                f"{name} still waited for its turn at its time limit: it was not called",
+                where=self._id,
+                fix="give it more: call(name, ..., _timeout=SECONDS), or load more replicas",
             ) from error
         except ConnectionLostError as error:
-            seat.lost = True
             self._check_open()
-            raise seat.replica.explain(error) from error
+            found = seat.replica.diagnose(error)
+            seat.lost = not isinstance(found, CallLostError)
+            if isinstance(error, AnswerTimeoutError):
+                raise CallTimeoutError(
+                    f"{name} went on after its limit, and {found.what}",
+                    where=found.where,
+                    fix=found.fix,
+                ) from error
+            raise found from error
 
     def _beat(self, replica: Replica) -> None:
         while not self._closed.wait(HEARTBEAT_SECONDS):

@@ -7,6 +7,7 @@ RayfineError
 |-- TransferError               a value that cannot be sent, or is too large
 |-- CallTimeoutError            also a TimeoutError
 |-- CallCancelledError
+|-- CallLostError               also a ConnectionError; the environment goes on
 |-- EnvironmentEndedError       its process or container is gone
 |-- EnvironmentNotFoundError    no active environment has this id; also a KeyError
 `-- RemoteError                 what env.py raised; also of the built-in type that it was
@@ -40,6 +41,10 @@ class CallTimeoutError(RayfineError, TimeoutError):
 
 class CallCancelledError(RayfineError):
     """A call was cancelled."""
+
+
+class CallLostError(RayfineError, ConnectionError):
+    """The connection broke within a call, which may have run or not. The environment goes on."""
 
 
 class EnvironmentEndedError(RayfineError):

@@ -1,14 +1,14 @@
 """Many calls side by side: `map` with results as they come, and methods as coroutines."""
 
 import asyncio
+import contextlib
 import queue
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from reconciler.rayfine.runtime.crew import Crew
 from reconciler.rayfine.runtime.handle import Handle
 from reconciler.rayfine.runtime.outcome import no_method
 
@@ -33,29 +33,27 @@ def map_calls(
     results: queue.SimpleQueue[MapResult] = queue.SimpleQueue()
     source = enumerate(inputs)
     handles: dict[int, Handle] = {}
-    running = 0
+    crew = Crew(count, f"map-{env.id}")
 
     def run(index: int, value: Any, handle: Handle) -> None:
         results.put(_one(env, name, index, value, handle))
 
-    with ThreadPoolExecutor(count, thread_name_prefix=f"map-{env.id}") as pool:
-        try:
-            while True:
-                while running < count and (item := next(source, None)) is not None:
-                    handle = Handle(limit)
-                    handles[item[0]] = handle
-                    pool.submit(run, *item, handle)
-                    running += 1
-                if not running:
-                    return
-                result = results.get()
-                running -= 1
-                del handles[result.index]
-                yield result
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-            for handle in handles.values():
-                handle.cancel()
+    try:
+        while True:
+            while len(handles) < count and (item := next(source, None)) is not None:
+                handle = Handle(limit)
+                crew.submit(partial(run, *item, handle))
+                handles[item[0]] = handle
+            if not handles:
+                return
+            result = results.get()
+            del handles[result.index]
+            yield result
+    finally:
+        for handle in handles.values():
+            handle.cancel()
+        for _ in handles:
+            results.get()
 
 
 def _one(env: "EnvironmentWrapper", name: str, index: int, value: Any, handle: Handle) -> MapResult:
@@ -70,9 +68,14 @@ def _one(env: "EnvironmentWrapper", name: str, index: int, value: Any, handle: H
 class AsyncMethods:
     """The methods of an environment as coroutines; a cancelled one cancels its call."""
 
-    def __init__(self, env: "EnvironmentWrapper", names: Callable[[], Mapping[str, Any]]) -> None:
+    def __init__(
+        self, env: "EnvironmentWrapper", names: Callable[[], Mapping[str, Any]], most: int
+    ) -> None:
+        """At most so many calls take a thread at once; the others wait."""
         self._env = env
         self._names = names
+        self._callers = Crew(most, f"aio-{env.id}")
+        self._cancellers = Crew(_CANCELLERS, f"cancel-{env.id}")
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name.startswith("_"):
@@ -89,33 +92,35 @@ class AsyncMethods:
         handle = Handle(_timeout)
         work = partial(self._env._invoke, name, args, kwargs, handle)  # noqa: SLF001
         try:
-            return await _in_thread(work)
+            return await self._in_thread(work)
         except asyncio.CancelledError:
-            threading.Thread(target=handle.cancel, daemon=True).start()
+            self._cancellers.submit(handle.cancel)
             raise
 
+    async def _in_thread(self, work: Callable[[], Any]) -> Any:
+        """Run in a thread of ours: the loop's executor would let only a few calls run."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Any] = loop.create_future()
 
-async def _in_thread(work: Callable[[], Any]) -> Any:
-    """Run in a thread of its own: the loop's executor would let only a few calls run."""
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[Any] = loop.create_future()
+        def settle(value: Any, error: BaseException | None) -> None:
+            if future.cancelled():
+                return
+            if error is None:
+                future.set_result(value)
+            else:
+                future.set_exception(error)
 
-    def settle(value: Any, error: BaseException | None) -> None:
-        if future.cancelled():
-            return
-        if error is None:
-            future.set_result(value)
-        else:
-            future.set_exception(error)
+        def run() -> None:
+            value, error = None, None
+            try:
+                value = work()
+            except BaseException as raised:  # noqa: BLE001 (it goes to whoever awaits)
+                error = raised
+            with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
+                loop.call_soon_threadsafe(settle, value, error)
 
-    def run() -> None:
-        value, error = None, None
-        try:
-            value = work()
-        except BaseException as raised:  # noqa: BLE001 (it goes to whoever awaits)
-            error = raised
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(settle, value, error)
+        self._callers.submit(run)
+        return await future
 
-    threading.Thread(target=run, daemon=True).start()
-    return await future
+
+_CANCELLERS = 4

@@ -5,6 +5,7 @@ import uuid
 
 from reconciler.errors import RayfineError
 from reconciler.rayfine.runtime.client import AgentClient, ConnectionLostError
+from reconciler.rayfine.runtime.errors import CallCancelledError
 
 
 class Handle:
@@ -14,14 +15,18 @@ class Handle:
         """Seconds; None is the environment's own limit, 0 none."""
         self.timeout = timeout
         self.identity = uuid.uuid4().hex
+        self._cancelled = False
         self._client: AgentClient | None = None
 
     def started(self, client: AgentClient) -> None:
-        """It goes to this agent."""
+        """It goes to this agent. Raises `CallCancelledError` if the cancel was quicker."""
         self._client = client
+        if self._cancelled:
+            raise CallCancelledError("the call was cancelled before it was sent")
 
     def cancel(self) -> None:
-        """Cancel it, if it is under way."""
+        """Cancel it, wherever it is."""
+        self._cancelled = True
         if self._client is not None:
             with contextlib.suppress(ConnectionLostError, RayfineError):
                 self._client.cancel(self.identity)

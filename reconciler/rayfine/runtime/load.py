@@ -60,9 +60,12 @@ def load_env(
     Options: `engine` ("ray" or "process"), `replicas`, `memory`, `cpus`, `pids`, `shm_size`
     (`"2g"` or bytes), `timeout` (seconds to start), `call_timeout` (seconds per call, default an
     hour, 0 for none), `lease` (seconds without a heartbeat until it ends itself), `docker_host`,
-    `network`, `warm` (False: never take a container of the warm pool), `transport` ("ray-client":
-    calls go through Ray Client, published at `ray_port`, by default at any free port),
+    `network`, `max_concurrency` (see below), `warm` (False: never take a container of the warm
+    pool), `transport` ("ray-client": calls go through Ray Client, published at `ray_port`, by
+    default at any free port),
     `ray_address` ("ray://HOST:10001": replicas on the nodes of that Ray cluster with Docker).
+    Ray's rule for actors holds in both engines: synchronous methods run one after the other,
+    asynchronous ones side by side. With `max_concurrency` N, up to N of either kind run at once.
     In mode "remote": either `host`, an engine at `ssh://`, or at `tcp://` with `tls` as the Docker
     SDK takes it; or `url` and `token` of `reconcile serve`, `ca_file` (PEM, for `https://`).
     Raises `LoadError`.
@@ -88,4 +91,10 @@ def load_env(
             fix="clean it up first, or choose another container_name",
         )
     replicas = backend(options, identity)
-    return EnvironmentWrapper(identity, replicas, options.call_timeout, ACTIVE)
+    return EnvironmentWrapper(
+        identity,
+        replicas,
+        ACTIVE,
+        call_timeout=options.call_timeout,
+        side_by_side=max(8, options.max_concurrency),
+    )

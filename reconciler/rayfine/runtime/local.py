@@ -64,6 +64,7 @@ def launch_of(docker: Engine, options: LoadOptions, image: dict[str, Any], name:
         limits=options.limits,
         lease=options.lease,
         timeout=options.timeout,
+        max_concurrency=options.max_concurrency,
         network=options.network,
         **_place(docker, options),
     )

@@ -11,6 +11,7 @@ from reconciler.rayfine.runtime.errors import LoadError
 ENGINES = ("ray", "process")
 TRANSPORTS = ("agent", "ray-client")
 DEFAULT_RAY_PORT = 10001
+MOST_CONCURRENCY = 1000
 
 _UNITS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)i?b?", re.IGNORECASE)
@@ -42,6 +43,7 @@ class LoadOptions:
     timeout: float = 120.0
     call_timeout: float = 3600.0
     lease: float = 40.0
+    max_concurrency: int = 0
     docker_host: str = ""
     warm: bool = True
     network: str = ""
@@ -67,6 +69,10 @@ def read_options(given: dict[str, Any]) -> LoadOptions:
     if unknown:
         allowed = ", ".join(sorted(known | {"memory", "cpus", "pids", "shm_size"}))
         raise LoadError(f"load_env has no option {unknown[0]!r}", fix=f"its options are: {allowed}")
+    if stated.get("max_concurrency", 1) == 0:
+        raise LoadError(
+            "max_concurrency cannot be 0", where="max_concurrency", fix="use a number from 1 on"
+        )
     values = {name: value for name, value in stated.items() if value is not None}
     for name in ("timeout", "call_timeout", "lease"):
         if name in values:
@@ -93,8 +99,26 @@ def _check(options: LoadOptions) -> None:
     _check_transport(options)
     if type(options.replicas) is not int or not 1 <= options.replicas <= 1000:
         raise LoadError(f"replicas cannot be {options.replicas!r}", fix="use a number from 1 on")
+    _check_concurrency(options)
     if type(options.ray_port) is not int or not 1 <= options.ray_port <= 65535:
         raise LoadError(f"ray_port cannot be {options.ray_port!r}", fix="use 1 to 65535")
+
+
+def _check_concurrency(options: LoadOptions) -> None:
+    """0 is what stands there where nothing was said."""
+    given = options.max_concurrency
+    if type(given) is not int or not 0 <= given <= MOST_CONCURRENCY:
+        raise LoadError(
+            f"max_concurrency cannot be {given!r}",
+            where="max_concurrency",
+            fix=f"use a number from 1 to {MOST_CONCURRENCY}, or leave it out for Ray's own rule",
+        )
+    if given and options.url:
+        raise LoadError(
+            "how many calls run at once is the server's to say",
+            where="max_concurrency",
+            fix="start it with `reconcile serve ENV --max-concurrency N`, and leave it out here",
+        )
 
 
 def _check_transport(options: LoadOptions) -> None:

@@ -21,6 +21,7 @@ from typing import Any
 from reconciler.errors import ReconcileError
 from reconciler.rayfine.docker.engine import Engine
 from reconciler.rayfine.docker.tls import DockerTls, read_tls
+from reconciler.rayfine.forks import anew_after_fork, let_go
 from reconciler.rayfine.runtime.owner import SESSION, owner_labels
 from reconciler.rayfine.runtime.sweep import sweep, sweep_session
 
@@ -49,24 +50,32 @@ class Watchers:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._running: dict[tuple[int, str], subprocess.Popen[bytes]] = {}
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        anew_after_fork(self)
+
+    def after_fork(self) -> None:
+        """They are the parent's, and would be kept by a copy of the pipe that they wait at."""
+        self._lock = threading.Lock()
+        for watcher in self._running.values():
+            let_go(watcher)
+        self._running = {}
 
     def ensure(self, host: str, tls: DockerTls | None = None) -> bool:
         """Have one for this engine; whether it was started now."""
-        key = (os.getpid(), host)
         with self._lock:
-            known = self._running.get(key)
+            known = self._running.get(host)
             if known is not None and known.poll() is None:
                 return False
-            if all(pid != os.getpid() for pid, _ in self._running):
+            if not self._running:
+                atexit.unregister(self.release)
                 atexit.register(self.release)
-            self._running[key] = _start(host, tls)
+            self._running[host] = _start(host, tls)
             return known is None
 
     def release(self) -> None:
         """Let them go: this process ends in order, and has cleaned up."""
         with self._lock:
-            mine = [item for (pid, _), item in self._running.items() if pid == os.getpid()]
+            mine = list(self._running.values())
             self._running = {}
         for watcher in mine:
             with contextlib.suppress(OSError, subprocess.TimeoutExpired):

@@ -1,7 +1,7 @@
 """The answer to a setup or a call -> its value, or the error that says what happened. Pure."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from reconciler.errors import RayfineError
@@ -9,6 +9,7 @@ from reconciler.rayfine.agent import faults
 from reconciler.rayfine.runtime.client import Reply
 from reconciler.rayfine.runtime.errors import (
     CallCancelledError,
+    CallLostError,
     CallTimeoutError,
     EnvironmentEndedError,
     MethodNotFoundError,
@@ -36,7 +37,11 @@ def call_error(reply: Reply, name: str, where: str) -> RayfineError:
             where=where,
             fix="call setup again" if lost else "give it more: call(name, ..., _timeout=SECONDS)",
         )
-    match found.get("kind"):
+    kind = found.get("kind")
+    if kind in _PLAIN:
+        error, fix = _PLAIN[kind]
+        return error(message, where=where, fix=fix)
+    match kind:
         case "exception":
             return remote_error(found)
         case "codec":
@@ -45,11 +50,15 @@ def call_error(reply: Reply, name: str, where: str) -> RayfineError:
             return CallCancelledError(f"{name} was cancelled", where=where)
         case "setup":
             return not_set_up(where)
-        case "method":
-            return MethodNotFoundError(message, where=where, fix="see list_methods()")
-        case "ended":
-            return EnvironmentEndedError(message, where=where, fix="call setup again")
     return EnvironmentEndedError(f"the agent answered: {message}", where=where, fix="load it again")
+
+
+_PLAIN: Mapping[object, tuple[type[RayfineError], str]] = {
+    "method": (MethodNotFoundError, "see list_methods()"),
+    "ended": (EnvironmentEndedError, "call setup again"),
+    "busy": (CallTimeoutError, "call fewer at once"),
+    "lost": (CallLostError, "see whether it may run twice, then call it again"),
+}
 
 
 def setup_error(reply: Reply, where: str) -> RayfineError:

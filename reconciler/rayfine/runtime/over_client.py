@@ -136,6 +136,7 @@ class OverClient(Replica):
             "token": token,
             "file": ENV_FILE,
             "lease": options.lease,
+            "max_concurrency": options.max_concurrency,
         }
         self._driver = Driver(settings)
         endpoint = Endpoint("127.0.0.1", self._driver.port, token)

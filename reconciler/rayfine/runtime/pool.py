@@ -14,6 +14,7 @@ from typing import Any
 
 from reconciler.errors import ReconcileError
 from reconciler.rayfine.docker.engine import Engine
+from reconciler.rayfine.forks import anew_after_fork
 from reconciler.rayfine.runtime.container import Container
 from reconciler.rayfine.runtime.local import find_image, launch_of, new_identity, start_ready
 from reconciler.rayfine.runtime.options import LoadOptions
@@ -35,6 +36,12 @@ class WarmPool:
         self._ready: dict[Hashable, list[_Warm]] = {}
         self._engines: dict[str, Engine] = {}
         self._process = 0
+        anew_after_fork(self)
+
+    def after_fork(self) -> None:
+        """The containers are the parent's."""
+        self._lock = threading.Lock()
+        self._ready, self._engines = {}, {}
 
     def add(self, options: LoadOptions, count: int, *, refill: bool) -> None:
         """Start so many containers for these options. Raises `LoadError`."""
@@ -53,7 +60,7 @@ class WarmPool:
 
     def claim(self, options: LoadOptions, identity: str) -> Sequence[Replica]:
         """A container for exactly these options, or nothing."""
-        if options.replicas != 1 or not self.count() or not self._mine():
+        if options.replicas != 1 or not self.count():
             return ()
         docker = self._engines.get(options.docker_host)
         if docker is None:
@@ -82,7 +89,7 @@ class WarmPool:
         with self._lock:
             found = [item for items in self._ready.values() for item in items]
             self._ready = {}
-        for item in found if self._mine() else ():
+        for item in found:
             with contextlib.suppress(ReconcileError):
                 item.container.remove()
 
@@ -101,21 +108,18 @@ class WarmPool:
             container.remove()
             raise
         with self._lock:
-            if not self._mine():
-                self._ready, self._process = {}, os.getpid()
+            if self._process != os.getpid():
+                self._process = os.getpid()
                 atexit.unregister(self.clear)
                 atexit.register(self.clear)
             self._ready.setdefault(_key(options, image), []).append(_Warm(container, refill))
-
-    def _mine(self) -> bool:
-        """False in a fork: the containers belong to its parent."""
-        return self._process == os.getpid()
 
 
 def _key(options: LoadOptions, image: dict[str, Any]) -> Hashable:
     return (
         image["Id"],
         options.engine,
+        options.max_concurrency,
         options.limits,
         options.lease,
         options.docker_host,

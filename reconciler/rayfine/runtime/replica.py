@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 from reconciler.errors import RayfineError
 from reconciler.rayfine.runtime.client import AgentClient
+from reconciler.rayfine.runtime.errors import CallLostError, EnvironmentEndedError
 
 
 class Replica(ABC):
@@ -17,9 +18,25 @@ class Replica(ABC):
     def hide(self, redact: Callable[[str], str]) -> None:
         """Let this function take the secrets out of whatever `explain` quotes."""
 
+    def diagnose(self, error: Exception) -> RayfineError:
+        """Why a connection was lost: first its agent is asked, which may know, or be all right."""
+        found = self.client.probe()
+        if found is None:
+            return self.explain(error)
+        if found.get("state") == "ended":
+            return EnvironmentEndedError(
+                str(found.get("fault")), where=self.name, fix="call setup again"
+            )
+        return CallLostError(
+            f"the connection was lost before the answer came: {error}",
+            where=self.name,
+            fix="the environment goes on, and what was called may have run: see whether it may run "
+            "twice, then call it again",
+        )
+
     @abstractmethod
     def explain(self, error: Exception) -> RayfineError:
-        """Why a connection was lost: exit code, memory, last lines of output, at once."""
+        """Why its agent does not answer: exit code, memory, last lines of output, at once."""
 
     @abstractmethod
     def remove(self) -> None:

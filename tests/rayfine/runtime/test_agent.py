@@ -1,7 +1,9 @@
 """The parts of the agent that need no container: env.py loaded and called, HTTP, the lease."""
 
+import asyncio
 import gc
 import os
+import queue
 import socket
 import sys
 import threading
@@ -14,12 +16,12 @@ import pytest
 
 from reconciler.rayfine.agent import faults
 from reconciler.rayfine.agent.codec import decode, encode
-from reconciler.rayfine.agent.engines import Engine, Request
-from reconciler.rayfine.agent.faults import OK, Answer, Redactor
+from reconciler.rayfine.agent.engines import Answer, Engine, Request
+from reconciler.rayfine.agent.faults import OK, Redactor
+from reconciler.rayfine.agent.lanes import Job, Lane
 from reconciler.rayfine.agent.outline import outline
-from reconciler.rayfine.agent.runner import Lane, Runner
+from reconciler.rayfine.agent.runner import Runner
 from reconciler.rayfine.agent.server import Lease, Server
-from reconciler.rayfine.agent.wire import Wire
 from reconciler.rayfine.runtime.client import AgentClient, ConnectionLostError, Endpoint
 
 ENV = '''
@@ -52,10 +54,6 @@ def leave(): raise SystemExit(4)
 '''
 
 
-def no_interrupt() -> None:
-    """Nothing here has to be ended by force."""
-
-
 @pytest.fixture
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.chdir(tmp_path)
@@ -66,11 +64,25 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return str(path)
 
 
+class Held:
+    """A runner with the loop that its requests come by."""
+
+    def __init__(self, max_concurrency: int = 0) -> None:
+        jobs: queue.SimpleQueue[Job] = queue.SimpleQueue()
+        lane = Lane(jobs)
+        threading.Thread(target=lane.run, daemon=True).start()
+        self._runner = Runner(lane, jobs, max_concurrency)
+        self._loop = asyncio.new_event_loop()
+        threading.Thread(target=self._loop.run_forever, daemon=True).start()
+
+    def handle(self, operation: str, name: str, identity: str, body: bytes) -> Any:
+        work = self._runner.handle(operation, name, identity, body)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
+
+
 @pytest.fixture
-def runner() -> Runner:
-    lane = Lane(no_interrupt)
-    threading.Thread(target=lane.run, daemon=True).start()
-    return Runner(lane)
+def runner() -> Held:
+    return Held()
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -80,16 +92,16 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def ask(runner: Runner, operation: str, value: Any, name: str = "", identity: str = "1") -> Any:
+def ask(runner: Held, operation: str, value: Any, name: str = "", identity: str = "1") -> Any:
     status, pieces = runner.handle(operation, name, identity, b"".join(encode(value)))
     return status, decode(b"".join(pieces))
 
 
-def call(runner: Runner, name: str, *args: Any, **kwargs: Any) -> Any:
+def call(runner: Held, name: str, *args: Any, **kwargs: Any) -> Any:
     return ask(runner, "call", [list(args), kwargs], name)
 
 
-def test_a_runner_loads_and_calls(runner: Runner, file: str) -> None:
+def test_a_runner_loads_and_calls(runner: Held, file: str) -> None:
     assert call(runner, "add")[0] == faults.CONFLICT
     variables = {"API_KEY": "canary-4711", "TZ": "UTC"}
     status, methods = ask(runner, "setup", {"variables": variables, "file": file})
@@ -117,7 +129,7 @@ def test_a_runner_loads_and_calls(runner: Runner, file: str) -> None:
     assert runner.handle("call", "add", "1", b"junk")[0] == faults.FAILED
 
 
-def test_a_call_is_cancelled(runner: Runner, file: str) -> None:
+def test_a_call_is_cancelled(runner: Held, file: str) -> None:
     ask(runner, "setup", {"variables": {}, "file": file})
     found: list[Any] = []
     note = Path(file).with_name("note")
@@ -130,7 +142,7 @@ def test_a_call_is_cancelled(runner: Runner, file: str) -> None:
     assert ask(runner, "cancel", None, identity="unknown") == (OK, False)
 
 
-def test_a_call_is_cancelled_before_it_begins(runner: Runner, file: str) -> None:
+def test_a_call_is_cancelled_before_it_begins(runner: Held, file: str) -> None:
     """Its coroutine is closed; one that nobody awaits is a warning, and so a failure here."""
     ask(runner, "setup", {"variables": {}, "file": file})
     note, end = Path(file).with_name("note"), Path(file).with_name("end")
@@ -153,7 +165,7 @@ def test_a_call_is_cancelled_before_it_begins(runner: Runner, file: str) -> None
     ("source", "kind", "line"),
     [("x = (", "SyntaxError", 1), ("\n\n1 / 0\n", "ZeroDivisionError", 3)],
 )
-def test_a_broken_file(runner: Runner, file: str, source: str, kind: str, line: int) -> None:
+def test_a_broken_file(runner: Held, file: str, source: str, kind: str, line: int) -> None:
     Path(file).write_text(source)
     status, found = ask(runner, "setup", {"variables": {}, "file": file})
     assert (status, found["type"], found["line"]) == (422, kind, line)
@@ -185,11 +197,11 @@ class Echo(Engine):
     def start(self) -> None:
         self.state = "ready"
 
-    def setup(self, variables: dict[str, str], request: Request) -> Answer:
+    async def setup(self, variables: dict[str, str], request: Request) -> Answer:
         self.is_set_up = True
         return OK, encode({name: {"signature": "()", "doc": ""} for name in variables})
 
-    def ask(self, request: Request, client: Wire | None) -> Answer | None:
+    async def ask(self, request: Request) -> Answer:
         if request.name == "broken":
             raise RuntimeError("of the engine")
         value = decode(request.body) if request.body else request.identity

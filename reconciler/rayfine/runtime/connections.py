@@ -1,0 +1,264 @@
+"""Connections to one agent: kept for the next request, bounded, and each process's own.
+
+A request is sent once: again, on a new connection, only where the agent cannot have got all of it,
+or where it does no harm.
+"""
+
+import errno
+import select
+import socket
+import ssl
+import threading
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from reconciler.rayfine.agent.codec import MAX_BYTES
+from reconciler.rayfine.agent.wire import Wire, size
+
+CONNECT_SECONDS = 10.0
+STALL_SECONDS = 300.0
+"""For a message that has begun: from one part of it to the next."""
+
+IDLE_SECONDS = 50.0
+"""A connection that was idle for longer is not used again: a gateway, a NAT or an ssh server on the
+way may have forgotten it, and would not say so."""
+
+_PAUSE = 0.05
+_HARMLESS = ("/cancel/", "/heartbeat")
+"""May be sent twice."""
+
+MARGIN = 10.0
+"""Seconds beyond the limit of a call in which the agent has to report its end."""
+
+
+class ConnectionLostError(Exception):
+    """There is no agent, or it went away before it answered."""
+
+
+class NotSentError(ConnectionLostError):
+    """The connection was lost before all of the request was sent: nothing was done."""
+
+
+class AnswerTimeoutError(ConnectionLostError):
+    """The agent does not answer, although the limit of the call has long passed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where an agent listens. `prefix` is a path before its own, without a slash at the end.
+
+    `path` is a Unix socket that leads there; without it host and port are connected to.
+    """
+
+    host: str
+    port: int
+    token: str
+    tls: ssl.SSLContext | None = None
+    prefix: str = ""
+    path: str = ""
+
+    def __repr__(self) -> str:
+        return f"Endpoint({self.host}:{self.port}{self.prefix})"
+
+
+Message = tuple[str, str, list[Any]]
+"""Verb, path and body of a request."""
+
+Answer = tuple[int, bytearray]
+"""Status and body of an answer, as it came."""
+
+
+class Connections:
+    """Those to one agent, for any thread."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        """Nothing is connected yet."""
+        self._endpoint = endpoint
+        self._lock = threading.Lock()
+        self._idle: list[tuple[Wire, float]] = []
+        self._open: set[Wire] = set()
+        self._closed = False
+
+    def after_fork(self) -> None:
+        """Leave them to the parent: this process makes its own."""
+        for wire in self._open:
+            wire.socket.close()  # and no `shutdown`, which would end them for both
+        self._lock = threading.Lock()
+        self._idle, self._open = [], set()
+
+    def close(self) -> None:
+        """Close all; requests under way end with `ConnectionLostError`."""
+        with self._lock:
+            self._closed = True
+            idle, self._idle = [wire for wire, _ in self._idle], []
+            busy = self._open.difference(idle)
+            self._open = set()
+        for wire in idle:
+            wire.close()
+        for wire in busy:  # its reader closes it: the number of a closed one may be another's soon
+            wire.wake()
+
+    def drop_idle(self) -> None:
+        """Close those that nobody needed for long."""
+        oldest = time.monotonic() - IDLE_SECONDS
+        with self._lock:
+            old = [wire for wire, since in self._idle if since < oldest]
+            self._idle = [item for item in self._idle if item[1] >= oldest]
+        for wire in old:
+            self._release(wire, reuse=False)
+
+    def ask_anew(self, message: Message, limit: float, identity: str = "") -> Answer:
+        """The answer on a new connection; waits for the limit and `MARGIN`, or with 0 for ever."""
+        return self._on(self._connected(), message, limit, identity)
+
+    def ask(self, message: Message, limit: float, identity: str = "") -> Answer:
+        """The answer, on a connection that was kept, or a new one."""
+        wire = self._kept()
+        if wire is not None:
+            try:
+                return self._on(wire, message, limit, identity)
+            except NotSentError:
+                pass
+            except AnswerTimeoutError:
+                raise
+            except ConnectionLostError:
+                if message[0] != "GET" and not message[1].startswith(_HARMLESS):
+                    raise
+        return self.ask_anew(message, limit, identity)
+
+    def _on(self, wire: Wire, message: Message, limit: float, identity: str) -> Answer:
+        """Ask on this connection."""
+        verb, path, pieces = message
+        end = self._endpoint
+        head = (
+            f"{verb} {end.prefix}{path} HTTP/1.1\r\nHost: {end.host}:{end.port}\r\n"
+            f"Authorization: Bearer {end.token}\r\nContent-Length: {sum(map(size, pieces))}\r\n"
+            f"X-Limit: {limit:g}\r\nX-Call: {identity}\r\n\r\n"
+        )
+        done = False
+        try:
+            _send(wire, head.encode("ascii"), pieces)
+            answer = _receive(wire, limit + MARGIN if limit else None)
+            done = not wire.last
+        finally:
+            self._release(wire, reuse=done)
+        return answer
+
+    def _kept(self) -> Wire | None:
+        """A connection of before that still stands."""
+        while True:
+            with self._lock:
+                if not self._idle:
+                    return None
+                wire, since = self._idle.pop()
+            if time.monotonic() - since < IDLE_SECONDS and _stands(wire):
+                return wire
+            self._release(wire, reuse=False)
+
+    def _connected(self) -> Wire:
+        """A new connection. Where there is no descriptor left for it, it waits for one of ours."""
+        while True:
+            try:
+                wire = Wire(_connect(self._endpoint))
+                break
+            except OSError as error:
+                if error.errno not in (errno.EMFILE, errno.ENFILE) or not self._open:
+                    raise ConnectionLostError(str(error)) from error
+                time.sleep(_PAUSE)
+        with self._lock:
+            self._open.add(wire)
+            closed = self._closed
+        if closed:
+            self._release(wire, reuse=False)
+            raise ConnectionLostError("this environment was cleaned up")
+        return wire
+
+    def _release(self, wire: Wire, *, reuse: bool) -> None:
+        with self._lock:
+            reuse = reuse and not self._closed
+            if reuse:
+                self._idle.append((wire, time.monotonic()))
+            else:
+                self._open.discard(wire)
+        if not reuse:
+            wire.close()
+
+
+def _connect(endpoint: Endpoint) -> socket.socket:
+    if endpoint.path:
+        return _connect_unix(endpoint.path)
+    connection = socket.create_connection((endpoint.host, endpoint.port), CONNECT_SECONDS)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, seconds in (("TCP_KEEPIDLE", 15), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 4)):
+        if hasattr(socket, name):  # not on every system
+            connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), seconds)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # for what was sent, as keep-alive is for silence
+        milliseconds = int(STALL_SECONDS * 1000)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
+    if endpoint.tls is None:
+        return connection
+    try:
+        return endpoint.tls.wrap_socket(connection, server_hostname=endpoint.host)
+    except BaseException:
+        connection.close()
+        raise
+
+
+def _connect_unix(path: str) -> socket.socket:
+    connection = socket.socket(socket.AF_UNIX)
+    try:
+        connection.settimeout(CONNECT_SECONDS)
+        connection.connect(path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _stands(wire: Wire) -> bool:
+    """Whether an idle connection is neither closed nor has anything to say."""
+    poll = select.poll()
+    poll.register(wire.socket, select.POLLIN)
+    return not poll.poll(0)
+
+
+def _send(wire: Wire, head: bytes, pieces: list[Any]) -> None:
+    """Raises `NotSentError`: what has not got all of a message does nothing with it."""
+    try:
+        wire.socket.settimeout(STALL_SECONDS)
+        wire.send(head, pieces)
+    except (OSError, ValueError) as error:
+        raise NotSentError(str(error) or "the connection was closed") from error
+
+
+def _receive(wire: Wire, limit: float | None) -> Answer:
+    """Status and body of an answer. Raises `ConnectionLostError`."""
+    try:
+        wire.socket.settimeout(limit)
+        raw = wire.read_until(b"\r\n\r\n")
+    except TimeoutError as error:
+        if error.errno is None:  # ours; the network's own has a number
+            raise AnswerTimeoutError("it does not answer") from error
+        raise ConnectionLostError(str(error)) from error
+    except (OSError, ValueError) as error:
+        raise ConnectionLostError(str(error) or "the connection was closed") from error
+    try:
+        return _read_answer(wire, raw)
+    except (OSError, EOFError, ValueError) as error:
+        raise ConnectionLostError(str(error) or "the answer stopped") from error
+
+
+def _read_answer(wire: Wire, raw: bytes) -> Answer:
+    if not raw:
+        raise EOFError("the connection was closed")
+    first, *lines = raw.split(b"\r\n")
+    version, status, _ = first.split(b" ", 2)
+    pairs = (line.partition(b":") for line in lines)
+    headers = {name.strip().lower(): value.strip() for name, _, value in pairs}
+    length = int(headers[b"content-length"]) if b"content-length" in headers else -1
+    if not version.startswith(b"HTTP/1.") or not 0 <= length <= MAX_BYTES:
+        raise ValueError("the answer is none of an agent, or too large")
+    wire.last = headers.get(b"connection", b"").lower() == b"close"
+    wire.socket.settimeout(STALL_SECONDS)
+    return int(status), wire.read(length)

@@ -1,0 +1,174 @@
+"""A real agent in a process of its own, without a container, and a proxy in front of it."""
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from reconciler.errors import RayfineError
+from reconciler.rayfine import EnvironmentWrapper
+from reconciler.rayfine.runtime.active import Registry
+from reconciler.rayfine.runtime.client import AgentClient, Endpoint, new_token
+from reconciler.rayfine.runtime.errors import EnvironmentEndedError
+from reconciler.rayfine.runtime.replica import Replica
+
+ROOT = Path(__file__).parents[3]
+_SERVE = """
+import json, socket, sys, threading
+from reconciler.rayfine.agent.engines import ProcessEngine
+from reconciler.rayfine.agent.server import Server
+settings = json.loads(sys.argv[1])
+engine = ProcessEngine(settings["root"], settings["max_concurrency"])
+listener = socket.create_server(("127.0.0.1", 0))
+Server(engine, settings).serve(listener)
+engine.start()
+print(listener.getsockname()[1], flush=True)
+sys.stdin.read()
+engine.stop()
+"""
+
+
+class Agent(Replica):
+    """A replica that is no container: its agent is a process here. `url` may be a proxy's port."""
+
+    def __init__(self, directory: Path, source: str, max_concurrency: int = 0) -> None:
+        self.name = "agent"
+        (directory / "env.py").write_text(source)
+        self.token = new_token()
+        settings = {
+            "root": str(ROOT),
+            "token": self.token,
+            "file": str(directory / "env.py"),
+            "lease": 0,
+            "max_concurrency": max_concurrency,
+        }
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _SERVE, json.dumps(settings)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            cwd=ROOT,
+            text=True,
+        )
+        assert self._process.stdout is not None
+        self.port = int(self._process.stdout.readline())
+        self.client = AgentClient(Endpoint("127.0.0.1", self.port, self.token))
+
+    def hide(self, redact: Callable[[str], str]) -> None:
+        """Nothing is quoted."""
+
+    def explain(self, error: Exception) -> RayfineError:
+        return EnvironmentEndedError(f"the agent is gone: {error}", where=self.name, fix="none")
+
+    def remove(self) -> None:
+        self.client.close()
+        self._process.communicate()
+
+
+@contextmanager
+def agent(directory: Path, source: str, max_concurrency: int = 0) -> Iterator[Agent]:
+    found = Agent(directory, source, max_concurrency)
+    try:
+        yield found
+    finally:
+        found.remove()
+
+
+def environment(replica: Replica, **options: Any) -> EnvironmentWrapper:
+    """A loaded environment with this replica, set up."""
+    env = EnvironmentWrapper("env", [replica], Registry(), **{"call_timeout": 60.0, **options})
+    env.setup()
+    return env
+
+
+class Proxy:
+    """Passes connections on. It is what a NAT, a gateway or an ssh connection may do on the way."""
+
+    def __init__(self, port: int) -> None:
+        self._target = port
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
+        self.port = self._listener.getsockname()[1]
+        self.sent = bytearray()
+        self.answered = 0
+        self.most: int | None = None
+        self.go_on = threading.Event()
+        self._pairs: list[tuple[socket.socket, socket.socket]] = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                here, _ = self._listener.accept()
+            except OSError:
+                return
+            there = socket.create_connection(("127.0.0.1", self._target))
+            self._pairs.append((here, there))
+            for pair in ((here, there, False), (there, here, True)):
+                threading.Thread(target=self._pass_on, args=pair, daemon=True).start()
+
+    def _pass_on(self, source: socket.socket, target: socket.socket, back: bool) -> None:  # noqa: FBT001
+        with contextlib.suppress(OSError):
+            while chunk := source.recv(1 << 16):
+                if back:
+                    self.answered += len(chunk)
+                    if self.most is not None and self.answered > self.most:
+                        self.go_on.wait()
+                else:
+                    self.sent += chunk
+                target.sendall(chunk)
+        with contextlib.suppress(OSError):
+            target.shutdown(socket.SHUT_WR)
+
+    def cut(self) -> None:
+        """Close every connection, as one that is idle for long is closed."""
+        for pair in self._pairs:
+            for end in pair:
+                with contextlib.suppress(OSError):
+                    end.shutdown(socket.SHUT_RDWR)
+        self._pairs = []
+
+    def close(self) -> None:
+        self.cut()
+        self.go_on.set()
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+
+@contextmanager
+def proxied(replica: Agent) -> Iterator[Proxy]:
+    """A proxy that all connections of this replica take from now on."""
+    proxy = Proxy(replica.port)
+    replica.client = AgentClient(Endpoint("127.0.0.1", proxy.port, replica.token))
+    try:
+        yield proxy
+    finally:
+        proxy.close()
+
+
+def until(condition: Callable[[], object], seconds: float = 60.0) -> None:
+    """Return once it holds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def forked(work: Callable[[], bool]) -> bool:
+    """Whether work in a child of `os.fork` said yes; the child ends as a program does."""
+    sys.stdout.flush()
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            code = 0 if work() else 2
+        finally:
+            os._exit(code)
+    return os.waitpid(pid, 0)[1] == 0
