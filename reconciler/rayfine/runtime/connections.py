@@ -157,7 +157,7 @@ class Connections:
             self._release(wire, reuse=False)
 
     def _connected(self) -> Wire:
-        """A new connection. Where there is no descriptor left for it, it waits for one of ours."""
+        """A new connection. Where there is no descriptor left for it, it takes one of ours."""
         while True:
             try:
                 wire = Wire(_connect(self._endpoint))
@@ -165,7 +165,11 @@ class Connections:
             except OSError as error:
                 if error.errno not in (errno.EMFILE, errno.ENFILE) or not self._open:
                     raise ConnectionLostError(str(error)) from error
-                time.sleep(_PAUSE)
+                idle = self._kept()
+                if idle is None:
+                    time.sleep(_PAUSE)
+                else:
+                    self._release(idle, reuse=False)
         with self._lock:
             self._open.add(wire)
             closed = self._closed

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+
 
 from reconciler.errors import RayfineError
 from reconciler.rayfine import EnvironmentWrapper
@@ -41,6 +41,7 @@ class Agent(Replica):
 
     def __init__(self, directory: Path, source: str, max_concurrency: int = 0) -> None:
         self.name = "agent"
+        self.users: list[EnvironmentWrapper] = []
         (directory / "env.py").write_text(source)
         self.token = new_token()
         settings = {
@@ -68,8 +69,18 @@ class Agent(Replica):
         return EnvironmentEndedError(f"the agent is gone: {error}", where=self.name, fix="none")
 
     def remove(self) -> None:
+        for env in self.users:
+            env._closed.set()  # no heartbeats to what is gone
         self.client.close()
-        self._process.communicate()
+        self.end()
+
+    def end(self) -> None:
+        """End its process. May be called again."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
 
 
 @contextmanager
@@ -81,9 +92,10 @@ def agent(directory: Path, source: str, max_concurrency: int = 0) -> Iterator[Ag
         found.remove()
 
 
-def environment(replica: Replica, **options: Any) -> EnvironmentWrapper:
+def environment(replica: Agent) -> EnvironmentWrapper:
     """A loaded environment with this replica, set up."""
-    env = EnvironmentWrapper("env", [replica], Registry(), **{"call_timeout": 60.0, **options})
+    env = EnvironmentWrapper("env", [replica], Registry(), call_timeout=60.0)
+    replica.users.append(env)
     env.setup()
     return env
 
@@ -99,7 +111,9 @@ class Proxy:
         self.answered = 0
         self.most: int | None = None
         self.go_on = threading.Event()
-        self._pairs: list[tuple[socket.socket, socket.socket]] = []
+        self.pairs: list[tuple[socket.socket, socket.socket]] = []
+        self._cut: list[tuple[socket.socket, socket.socket]] = []
+        self._threads: list[threading.Thread] = []
         threading.Thread(target=self._accept, daemon=True).start()
 
     def _accept(self) -> None:
@@ -109,9 +123,11 @@ class Proxy:
             except OSError:
                 return
             there = socket.create_connection(("127.0.0.1", self._target))
-            self._pairs.append((here, there))
+            self.pairs.append((here, there))
             for pair in ((here, there, False), (there, here, True)):
-                threading.Thread(target=self._pass_on, args=pair, daemon=True).start()
+                thread = threading.Thread(target=self._pass_on, args=pair)
+                thread.start()
+                self._threads.append(thread)
 
     def _pass_on(self, source: socket.socket, target: socket.socket, back: bool) -> None:  # noqa: FBT001
         with contextlib.suppress(OSError):
@@ -128,15 +144,21 @@ class Proxy:
 
     def cut(self) -> None:
         """Close every connection, as one that is idle for long is closed."""
-        for pair in self._pairs:
+        for pair in self.pairs:
             for end in pair:
                 with contextlib.suppress(OSError):
                     end.shutdown(socket.SHUT_RDWR)
-        self._pairs = []
+        self._cut += self.pairs
+        self.pairs = []
 
     def close(self) -> None:
         self.cut()
         self.go_on.set()
+        for thread in self._threads:
+            thread.join()
+        for pair in self._cut:
+            for end in pair:
+                end.close()
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
@@ -146,10 +168,12 @@ class Proxy:
 def proxied(replica: Agent) -> Iterator[Proxy]:
     """A proxy that all connections of this replica take from now on."""
     proxy = Proxy(replica.port)
+    replica.client.close()
     replica.client = AgentClient(Endpoint("127.0.0.1", proxy.port, replica.token))
     try:
         yield proxy
     finally:
+        replica.client.close()
         proxy.close()
 
 
