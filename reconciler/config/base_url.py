@@ -4,8 +4,8 @@ import re
 from urllib.parse import urlsplit, urlunsplit
 
 _PAGES = re.compile(
-    r"analytics|applications|clusters|compute(-resources)?|credentials|dashboards?|data-sources"
-    r"|departments|environments|home|login|models|node(-pool)?s|overview|policies|projects"
+    r"analytics|applications|assets|clusters|compute(-resources)?|credentials|dashboards?"
+    r"|data-sources|departments|environments|home|login|models|node(-pool)?s|overview|policies|projects"
     r"|settings|templates|users|workload(-template)?s",
     re.IGNORECASE,
 )

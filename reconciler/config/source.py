@@ -9,7 +9,7 @@ import stat
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from reconciler.kinds.base import Strict, field_fault
 
@@ -22,6 +22,10 @@ Reader = Callable[[Path], bytes]
 
 class Source(Strict):
     """`{env: NAME}` or `{file: PATH}`: the text is taken from there when the target is used."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"oneOf": [{"required": ["env"]}, {"required": ["file"]}]}
+    )
 
     env: str | None = Field(
         default=None,

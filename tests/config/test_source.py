@@ -229,6 +229,7 @@ CUT = {
     f"{HOST}/workloads": (HOST, "/workloads"),
     f"{HOST}/workloads/train-7": (HOST, "/workloads/train-7"),
     f"{HOST}/Projects": (HOST, "/Projects"),
+    f"{HOST}/assets/environments": (HOST, "/assets/environments"),
     f"{HOST}/login": (HOST, "/login"),
     f"{HOST}/node-pools/": (HOST, "/node-pools"),
     f"{HOST}:8443/runai/": (f"{HOST}:8443/runai", ""),
