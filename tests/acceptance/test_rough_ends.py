@@ -15,6 +15,7 @@ import pytest
 from reconciler.sandbox import Behaviour
 from tests.acceptance.live_side import assets
 from tests.acceptance.project import Project, environment, project
+from tests.faults.proxy import Fault, FaultProxy, Kind
 
 
 def start(world: Project, *words: str, **env: str) -> subprocess.Popen[str]:
@@ -141,6 +142,48 @@ def test_signals_that_never_end_cost_no_outcome(slow: Project) -> None:
     out, err = process.communicate(timeout=60)
     check_ledger(out, err)
     assert process.returncode in (1, 5, -signal.SIGTERM)  # the last: after all was said
+
+
+@pytest.mark.parametrize("events", [False, True])
+def test_a_lost_connection_is_told_for_what_it_is(world: Project, events: bool) -> None:
+    """Eighteen of twenty are made and nobody can look at them; the answer of two never comes."""
+    world.write(*[environment(f"e{n:02}") for n in range(20)])
+    made = 0
+
+    def outage(_number: int, method: str, path: str) -> Fault | None:
+        nonlocal made
+        made += method == "POST" and "/asset/" in path
+        return Fault(Kind.RESET) if made > 18 else None
+
+    with FaultProxy(world.endpoint.base_url) as proxy:
+        credentials = {
+            "client_id": world.endpoint.client_id,
+            "client_secret": world.endpoint.client_secret.get_secret_value(),
+        }
+        world.target = {"runai": {"base_url": proxy.base_url, **credentials}, "timeout": 0.2}
+        world.configure()
+        proxy.rule = outage
+        words = ("--json",) if events else ()
+        ran = world.reconcile("apply", "--apply", "--parallelism", "1", *words)
+    assert ran.code == 5
+    assert len(assets(world)) == 18
+    line = (
+        "Apply incomplete: 0 of 20 changes applied, 18 written and not confirmed, 2 unknown. "
+        "Resources: 0 added, 0 changed, 0 destroyed."
+    )
+    assert line in ran.out
+    if events:
+        last = json.loads(ran.out.splitlines()[-1])
+        assert last["reconciler"] == {
+            "applied": 0, "written": 18, "unknown": 2, "failed": 0, "not_sent": 0, "refused": 0,
+        }  # fmt: skip
+    else:
+        assert ran.out.count(": written: reading it back failed: ") == 18
+        assert ran.out.count(": unknown: ") == 2
+    world.target = {}
+    world.configure()
+    assert world.reconcile("apply", "--apply").code == 0
+    assert len(assets(world)) == 20
 
 
 def test_one_healthy_system_can_be_chosen(world: Project) -> None:

@@ -30,7 +30,8 @@ KILLS = int(os.environ.get("RECONCILE_LAW_KILLS", "20"))
 REPOSITORY = Path(__file__).parents[2]
 _ENDING = re.compile(
     r"^(\S+(?: \(deposed \w+\))?): "
-    r"(?:\w+ complete after|Failed:|Outcome unknown:|Skipped:|Not attempted:)",
+    r"(?:\w+ complete after|Written, not confirmed:|Failed:|Outcome unknown:|Skipped:"
+    r"|Not attempted:)",
     re.MULTILINE,
 )
 
