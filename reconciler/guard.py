@@ -135,6 +135,9 @@ def _refuse_mass_destruction(plan: Plan, rules: GuardRules, approval: Approval) 
         reason = _too_many(count, plan.owned, rules, everything=_deletes_everything(plan, destroys))
     else:
         reason = _not_what_was_allowed(count, approval.deletes)
+    if not any(change.destroys for change in plan.changes) and approval.deletes:
+        text = f"{approval.deletes} destroyed objects were allowed, and this plan destroys none"
+        return replace(plan, warnings=(*plan.warnings, text))
     if reason is None or not destroys:
         return plan
     refusal = Refusal(

@@ -9,6 +9,7 @@ sides and needs no mark. It hides rather too much than too little, and changes n
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -16,7 +17,7 @@ from reconciler.resource import Path, PlainSecret, Resource, Spec, dotted
 
 _BY_NAME = frozenset({"environment_variables", "build_args", "labels"})
 """Fields that hold texts by names that people choose."""
-_TEXTS = frozenset({"args", "command"})
+_LOOKED_AT = ("args", "build_args", "command", "environment_variables", "labels")
 
 _ENDINGS = (
     *("SECRET", "SECRETS", "TOKEN", "PASSWORD", "PASSWORDS", "PASSWD", "PASSPHRASE", "APIKEY"),
@@ -62,7 +63,7 @@ def conceal(spec: Spec) -> Spec:
     if not any(True for _ in _plain_secrets(spec)):
         return spec
     return {
-        name: _concealed((name,), value) if name in _BY_NAME | _TEXTS else value
+        name: _concealed((name,), value) if name in _LOOKED_AT else value
         for name, value in spec.items()
     }
 
@@ -88,7 +89,7 @@ def is_secret(name: str, text: str) -> bool:
 
 
 def _plain_secrets(spec: Spec) -> Iterator[Path]:
-    for name in sorted(_BY_NAME | _TEXTS):
+    for name in _LOOKED_AT:
         if name in spec:
             yield from _found((name,), spec[name])
 
@@ -117,16 +118,21 @@ def _called(path: Path) -> str:
 
 
 def _is_secret_name(name: str, text: str) -> bool:
+    words = _secret_words(name)
+    return bool(words) and not (text.isdecimal() and all(word.endswith("TOKEN") for word in words))
+
+
+@lru_cache(maxsize=4096)
+def _secret_words(name: str) -> tuple[str, ...]:
+    """The words of a name that make it one of a secret."""
     words = [word.upper() for word in _WORDS.findall(name)]
     if not words or words[-1] in _ABOUT:
-        return False
-    key = any(one in _KEYS and other in ("KEY", "KEYS") for one, other in pairwise(words))
-    last = len(words) > 1 and words[-1] in _LAST
-    if key or last:
-        return True
-    ending = [word for word in words if word.endswith(_ENDINGS)]
-    counts = text.isdecimal() and all(word.endswith("TOKEN") for word in ending)
-    return bool(ending) and not counts
+        return ()
+    found = [word for word in words if word.endswith(_ENDINGS)]
+    found += [two for one, two in pairwise(words) if one in _KEYS and two in ("KEY", "KEYS")]
+    if len(words) > 1 and words[-1] in _LAST:
+        found.append(words[-1])
+    return tuple(found)
 
 
 def _looks_secret(text: str) -> bool:
@@ -134,7 +140,7 @@ def _looks_secret(text: str) -> bool:
         return True
     if any(not _REFERENCE.fullmatch(found) for found in _IN_URL.findall(text)):
         return True
-    return any(
+    return any(mark in text for mark in ("=", "--", '"', "'")) and any(
         not _REFERENCE.fullmatch(value) and not _SWITCH.fullmatch(value)
         for name, given, flag, argument in _ASSIGNED.findall(text)
         if _is_secret_name(name or flag, value := given or argument)

@@ -87,6 +87,14 @@ def test_an_address_named_in_full_is_approved_and_not_counted() -> None:
     assert refused(guard(plan, RULES, Approval(one))) == 0  # two are left, which are free
 
 
+def test_an_approval_of_nothing_is_said_and_stops_nothing() -> None:
+    plan = plan_of([KEEP, resource("RunaiEnvironment.new")], [KEPT])
+    judged = guard(plan, RULES, Approval(deletes=2))
+    assert judged.warnings == ("2 destroyed objects were allowed, and this plan destroys none",)
+    assert judged.refused == ()
+    assert guard(plan, RULES, Approval(deletes=0)).warnings == ()
+
+
 @pytest.mark.parametrize("count", [1, 2])
 def test_the_free_deletes_never_are_all_that_a_stack_owns(count: int) -> None:
     plan = plan_of([KEEP], orphans(count))  # what is created is none of what it owns
