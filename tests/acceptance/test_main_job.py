@@ -399,6 +399,53 @@ def test_deleting_what_is_in_use_needs_approval(used: Project) -> None:
     assert [item["meta"]["name"] for item in assets(used)] == ["stays"]
 
 
+def test_an_environment_and_its_compute_are_refused_as_one(used: Project) -> None:
+    """A template uses the environment: neither it nor its compute goes to another scope alone."""
+
+    def scopes() -> list[str]:
+        return [
+            named(used, "train", kind)["meta"]["scope"]
+            for kind in ("RunaiEnvironment", "RunaiCompute")
+        ]
+
+    used.write(environment(compute={"gpu": 1}), environment("stays"))
+    used.apply()
+    moved = environment(scope="tenant", compute={"gpu": 1})
+    used.write(moved, environment("stays"))
+    ran = used.reconcile("apply", "--apply")
+    assert ran.code == 4
+    assert f"it is stated together with {ADDRESS}, which is refused" in ran.out
+    assert scopes() == ["cluster", "cluster"]
+    used.write(environment("stays"))
+    assert used.reconcile("apply", "--apply").code == 4
+    assert scopes() == ["cluster", "cluster"]
+    used.write(moved, environment("stays"))
+    assert used.reconcile("apply", "--apply", "--allow-destroy", ADDRESS).code == 0
+    assert scopes() == ["tenant", "tenant"]
+
+
+def test_the_compute_comes_with_its_environment(used: Project) -> None:
+    used.write(environment(compute={"gpu": 1}), environment("stays"))
+    used.apply()
+    used.write(environment(compute={"gpu": 2}), environment("stays", image="busybox:2"))
+    assert set(used.plan("--only", ADDRESS)) == {"RunaiCompute.train"}
+    ran = used.reconcile("plan", "--only", ADDRESS)
+    assert f"Restricted to {ADDRESS}; 1 not looked at." in ran.out
+    assert set(used.plan("--only", "RunaiCompute.train")) == {"RunaiCompute.train"}
+
+
+@pytest.mark.parametrize(
+    "name", ["__GLX_VENDOR_LIBRARY_NAME", "__", "a.b", "root['a']", 'x"y', "é", "1"]
+)
+def test_a_variable_of_any_name_counts(world: Project, name: str) -> None:
+    world.write(environment(environment_variables={name: "1", "OTHER": "1"}))
+    world.apply()
+    world.write(environment(environment_variables={name: "2", "OTHER": "1"}))
+    assert world.plan() == {ADDRESS: "update"}
+    world.apply()
+    assert world.plan() == {}
+
+
 def test_replacing_what_a_template_uses_needs_approval(used: Project) -> None:
     used.write(environment(scope="tenant"), environment("stays"))
     ran = used.reconcile("apply", "--apply")
