@@ -203,7 +203,7 @@ def test_nothing_is_applied_that_the_comment_does_not_show(
     (project / "full").write_text("x" * SUMMARY_LIMIT)
     assert reconcile("apply", "--apply", "-o", "summary=full") == 1
     assert "0 of 1 destroys shown" in capsys.readouterr().err
-    assert reconcile("plan", "-o", "outputs=o") == 0
+    assert reconcile("plan", "--allow-deletes=1", "-o", "outputs=o") == 0
     assert outputs((project / "o").read_text())["deletes"] == "1"
 
 
