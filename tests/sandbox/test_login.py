@@ -57,7 +57,7 @@ def test_wrong_logins_are_a_400(sandbox: Running, body: Any) -> None:
     assert (answer.status, answer.body["code"]) == (400, 400)
 
 
-GRANTS = {
+GRANTS: dict[str, dict[str, bool]] = {
     version: {"app_token": version != "3.0", "client_credentials": version not in ("2.18", "2.19")}
     for version in VERSIONS
 }

@@ -50,11 +50,11 @@ def document(version: str) -> dict[str, Any]:
                     }
             if path.endswith("/token"):
                 operation["security"] = []  # the token is what is asked for here
-    for name, each in found["components"]["schemas"].items():
+    for each in found["components"]["schemas"].values():
         allow_null(each)
-        for part in each.get("allOf", ()) if name == "Project" else ():
-            # Required in 2.18, but a field of the status.
-            part["required"] = [field for field in part.get("required", ()) if field != "phase"]
+    if version == "2.18":  # it requires a field that it does not have
+        for part in found["components"]["schemas"]["Project"]["allOf"]:
+            part["required"] = [name for name in part.get("required", ()) if name != "phase"]
     return found
 
 
@@ -88,7 +88,7 @@ def operation_test(version: str, path: str, method: str) -> object:
     pytest-xdist runs one.
     """
 
-    @SCHEMAS[version].include(path=path, method=method).parametrize()
+    @SCHEMAS[version].include(path=path, method=method).parametrize()  # type: ignore[untyped-decorator]
     @settings(
         max_examples=EXAMPLES[version],
         deadline=None,

@@ -15,7 +15,7 @@ CREDENTIAL = {"assetId": "5f2c2c7e-5d83-4f4e-9b5c-000000000001", "key": "k"}
 
 
 def since(version: str, first: str) -> bool:
-    return VERSIONS.index(version) >= VERSIONS.index(first)  # type: ignore[arg-type] # both are versions
+    return VERSIONS.index(version) >= VERSIONS.index(first)
 
 
 @pytest.fixture(params=VERSIONS)
