@@ -53,7 +53,7 @@ class Behaviour:
     """
 
     version: Version = field(
-        default="2.24",
+        default="3.0",
         metadata=_about("the Run:ai version that the server is", *get_args(Version)),
     )
     fill_defaults: bool = field(

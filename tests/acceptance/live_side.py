@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from reconciler.sandbox import Endpoint
+from tests.login import log_in
 
 _PATHS = {"RunaiEnvironment": "environment", "RunaiCompute": "compute"}
 
@@ -21,17 +22,7 @@ class LiveSide(Protocol):
 
 def call(world: LiveSide, method: str, path: str, body: Any = None) -> Any:
     """One request with a fresh token; the answer as plain values."""
-    return _send(world.endpoint.base_url, method, path, body, _token(world))
-
-
-def _token(world: LiveSide) -> str:
-    body = {
-        "grantType": "client_credentials",
-        "clientID": world.endpoint.client_id,
-        "clientSecret": world.endpoint.client_secret.get_secret_value(),
-    }
-    answer = _send(world.endpoint.base_url, "POST", "/api/v1/token", body, "")
-    return str(answer["accessToken"])
+    return _send(world.endpoint.base_url, method, path, body, log_in(world.endpoint))
 
 
 def _send(base_url: str, method: str, path: str, body: Any, token: str) -> Any:

@@ -36,7 +36,7 @@ credentials:
   - {name: hub, type: generic-secret, scope: tenant, keys: [TOKEN]}
 """
 READS = {
-    "login": "/api/v1/token",
+    "login": "/api/v2/token",
     "clusters": "/api/v1/clusters",
     "departments": "/api/v1/org-unit/departments",
     "projects": "/api/v1/org-unit/projects",

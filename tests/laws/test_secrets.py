@@ -21,6 +21,7 @@ from tests.acceptance.live_side import call, create_live
 from tests.acceptance.project import environment
 from tests.faults.proxy import Fault, FaultProxy, Kind
 from tests.laws.stage import Desk, Stage
+from tests.login import log_in
 
 pytestmark = pytest.mark.slow
 
@@ -95,13 +96,7 @@ def login_by_secret(stage: Stage) -> tuple[dict[str, Any], str]:
 
 
 def login_by_token(stage: Stage) -> tuple[dict[str, Any], str]:
-    body = {
-        "grantType": "client_credentials",
-        "clientID": stage.endpoint.client_id,
-        "clientSecret": stage.endpoint.client_secret.get_secret_value(),
-    }
-    token = str(call(stage, "POST", "/api/v1/token", body)["accessToken"])
-    return {"token": {"env": "LAW_LOGIN"}}, token
+    return {"token": {"env": "LAW_LOGIN"}}, log_in(stage.endpoint)
 
 
 @pytest.fixture(scope="module")
@@ -253,7 +248,7 @@ def test_a_server_that_quotes_the_body(bench: Bench, method: str, value: str, ec
 @pytest.mark.parametrize("echo", KINDS_OF_ECHO)
 def test_a_server_that_quotes_the_login(bench: Bench, echo: str) -> None:
     bench.hurry()
-    for path in ("/api/v1/token", "/asset/environment", "/api/v1/clusters"):
+    for path in ("/api/v2/token", "/asset/environment", "/api/v1/clusters"):
         bench.proxy.rule = on("POST", path, echoes(bench.canaries[0])[echo])
         bench.run("plan")
         bench.proxy.rule = on("GET", path, echoes(f"Bearer {bench.canaries[0]}")[echo])

@@ -13,6 +13,7 @@ import pytest
 import urllib3
 
 from reconciler.sandbox import Behaviour, Endpoint, SandboxServer
+from tests.login import log_in
 
 JUPYTER: dict[str, Any] = {
     "name": "Jupyter",
@@ -43,14 +44,7 @@ class Http:
         self.token = self.log_in()
 
     def log_in(self) -> str:
-        """As the version wants it: the OAuth form, or else the oldest way."""
-        name, secret = self._endpoint.client_id, self._endpoint.client_secret.get_secret_value()
-        form = f"grant_type=client_credentials&client_id={name}&client_secret={secret}"
-        answer = self.send("POST", "/api/v2/token", form.encode(), token="")
-        if answer.status == 200:
-            return str(answer.body["access_token"])
-        body = {"grantType": "app_token", "appID": name, "appSecret": secret}
-        return str(self.send("POST", "/api/v1/token", body, token="").body["accessToken"])
+        return log_in(self._endpoint)
 
     def send(
         self, method: str, path: str, body: object = None, *, token: str | None = None

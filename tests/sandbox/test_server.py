@@ -318,7 +318,7 @@ def test_importing_the_package_is_light() -> None:
 
 def test_the_default_is_the_documented_one() -> None:
     assert json.loads(json.dumps(Behaviour().__dict__)) == {
-        "version": "2.24",
+        "version": "3.0",
         "fill_defaults": False,
         "absent": "absent",
         "visibility_lag": 0.0,

@@ -20,6 +20,7 @@ from reconciler.providers.runai.session import Login
 from reconciler.resource import LiveResource, Resource, ResourceKey, Source
 from reconciler.sandbox import Behaviour, Endpoint, RequestLog, SandboxServer
 from tests.faults.proxy import FaultProxy
+from tests.login import log_in
 
 STACK = "ml"
 QUICK: Mapping[str, Any] = {"first_pause": 0.01, "longest_pause": 0.05}
@@ -51,12 +52,7 @@ class World:
     def call(self, method: str, path: str, body: Any = None) -> Any:
         """A request of somebody else, past the proxy."""
         if not self.token:
-            login = {
-                "grantType": "app_token",
-                "AppId": self.endpoint.client_id,
-                "AppSecret": self.endpoint.client_secret.get_secret_value(),
-            }
-            self.token.append(str(self._send("POST", "/api/v1/token", login)["accessToken"]))
+            self.token.append(log_in(self.endpoint))
         return self._send(method, path, body)
 
     def _send(self, method: str, path: str, body: Any) -> Any:

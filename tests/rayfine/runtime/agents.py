@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-
 from reconciler.errors import RayfineError
 from reconciler.rayfine import EnvironmentWrapper
 from reconciler.rayfine.runtime.active import Registry
@@ -129,7 +128,7 @@ class Proxy:
                 thread.start()
                 self._threads.append(thread)
 
-    def _pass_on(self, source: socket.socket, target: socket.socket, back: bool) -> None:  # noqa: FBT001
+    def _pass_on(self, source: socket.socket, target: socket.socket, back: bool) -> None:
         with contextlib.suppress(OSError):
             while chunk := source.recv(1 << 16):
                 if back:

@@ -177,7 +177,7 @@ def test_connections_that_were_closed_meanwhile(
 
 @pytest.mark.parametrize("large", [False, True])
 def test_a_call_is_never_sent_twice(
-    replica: Agent, env: EnvironmentWrapper, tmp_path: Path, large: bool  # noqa: FBT001
+    replica: Agent, env: EnvironmentWrapper, tmp_path: Path, large: bool
 ) -> None:
     """It was sent and its answer is lost: it may have run, and who called it has to hear that."""
     with proxied(replica) as proxy, ThreadPoolExecutor(1) as pool:
