@@ -17,8 +17,12 @@
 Only `reconciler.cli` prints these and turns them into exit codes.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+
+_PLACE = re.compile(r"(?P<file>(?![-/])[^\s]+?)(?::(?P<line>[0-9]+))?(?::(?P<column>[0-9]+))?")
+"""A file, its line and column; options, directories by their whole path and sentences are none."""
 
 
 class ReconcileError(Exception):
@@ -63,7 +67,7 @@ class Problem:
 
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
-        text = f"{where}: {self.message}"
+        text = f"{where}: {self.message}" if where else self.message
         return f"{text}\n  {self.fix}" if self.fix else text
 
 
@@ -77,6 +81,18 @@ class ManifestError(ReconcileError):
 
     def __str__(self) -> str:
         return "\n".join(str(problem) for problem in self.problems)
+
+
+def problems_of(error: ReconcileError) -> Sequence[Problem]:
+    """The faults of an error one by one, with what is known of where they are."""
+    if isinstance(error, ManifestError | ConfigError) and error.problems:
+        return error.problems
+    found = _PLACE.fullmatch(error.where)
+    if found is None or "://" in error.where:
+        what = f"{error.where}: {error.what}" if error.where else error.what
+        return [Problem("", 0, 0, what, error.fix)]
+    line, column = int(found["line"] or 0), int(found["column"] or 0)
+    return [Problem(found["file"], line, column, error.what, error.fix)]
 
 
 class ProviderError(ReconcileError):

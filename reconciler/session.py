@@ -19,11 +19,13 @@ from reconciler.clash import order_names, require_distinct
 from reconciler.config import (
     Config,
     Target,
+    check_config,
     find_config,
-    load_config,
+    problem_error,
+    read_config_file,
     resolve_target,
 )
-from reconciler.errors import ConfigError, ManifestError
+from reconciler.errors import ConfigError, ManifestError, Problem, problems_of
 from reconciler.executor import ThreadExecutor
 from reconciler.git.head import head_commit, is_dirty, read_provenance
 from reconciler.git.process import find_top
@@ -38,7 +40,13 @@ from reconciler.render.text import Header
 from reconciler.resource import Resource
 from reconciler.review import Review
 from reconciler.selection import Selection, apply_selection, exact_addresses
-from reconciler.stated import read_manifests, read_overlays, require_known_systems
+from reconciler.stated import (
+    check_everything,
+    read_manifests,
+    read_overlays,
+    read_stated,
+    require_known_systems,
+)
 
 
 class Place(Protocol):
@@ -111,10 +119,22 @@ def read_config(place: Place) -> Config:
             where=str(path),
             fix="put a copy into the repository, or name the file that is meant: --config FILE",
         )
-    config = load_config(path)
+    config, problems = check_config(path, read_config_file(path))
+    if problems:
+        raise problem_error([*problems, *_other_problems(config)])
     for text in config.warnings:
         place.warn(text)
     return config
+
+
+def _other_problems(config: Config) -> Sequence[Problem]:
+    """What is wrong with other files, where the configuration is faulty itself."""
+    if config.manifests.is_dir():
+        try:
+            check_everything(config)
+        except (ManifestError, ConfigError) as error:
+            return problems_of(error)
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +159,12 @@ def open_session(options: PlanRequest) -> Iterator[Session]:
 @contextmanager
 def open_target(config: Config, options: PlanRequest, trust: Trust = Trust()) -> Iterator[Session]:
     """The same for a configuration that was read already."""
-    target = resolve_target(config, options.target, os.environ)
+    try:
+        target = resolve_target(config, options.target, os.environ)
+    except ConfigError as error:
+        if not (more := _problems_of_target(config, options.target)):
+            raise
+        raise problem_error([*problems_of(error), *more]) from error
     resources = read_manifests(config, target)
     require_known_systems(resources, target, config)
     executor = ThreadExecutor(options.parallelism)
@@ -152,6 +177,16 @@ def open_target(config: Config, options: PlanRequest, trust: Trust = Trust()) ->
     with open_providers(target, config.root, options.parallelism, origin) as providers:
         trailers = _trailers(config.root) if trust.trailers else ()
         yield Session(config, target, resources, providers, executor, header, trailers)
+
+
+def _problems_of_target(config: Config, name: str | None) -> Sequence[Problem]:
+    """What is wrong with the manifests of a target that could not be resolved."""
+    chosen = name or config.default_target
+    try:
+        read_stated(config, chosen if chosen in config.sections else None)
+    except (ManifestError, ConfigError) as error:
+        return problems_of(error)
+    return ()
 
 
 def plan_session(session: Session, options: PlanRequest) -> Plan:

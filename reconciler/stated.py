@@ -5,20 +5,23 @@ from collections.abc import Mapping, Sequence
 
 from reconciler import manifest
 from reconciler.config import Config, Target, variables_for_manifests
-from reconciler.errors import ConfigError, ManifestError, Problem
+from reconciler.errors import ConfigError, ManifestError, Problem, problems_of
 from reconciler.kinds.base import LoadContext
 from reconciler.resource import Resource
 
 
 def read_manifests(config: Config, target: Target) -> tuple[Resource, ...]:
-    """Every resource of a target, with its overlays, stack and the values of variables."""
-    return _load(config, target.name, target.stack, variables_for_manifests(config, os.environ))
+    """Every resource of a target, with its overlays, stack and the values of variables.
+
+    Raises `ManifestError` with all that is wrong with these and the files of images.
+    """
+    variables = variables_for_manifests(config, os.environ)
+    return _sound(config, _check(config, target.name, target.stack, variables), target.name)
 
 
 def read_stated(config: Config, target: str | None) -> tuple[Resource, ...]:
     """The same for what needs no values: no variable is read. None: without any overlays."""
-    section = config.sections.get(target or "")
-    return _load(config, target, (section and section.stack) or config.stack, None)
+    return _sound(config, _check_stated(config, target), target)
 
 
 def read_every_target(config: Config) -> tuple[tuple[Resource, ...], list[str]]:
@@ -28,24 +31,75 @@ def read_every_target(config: Config) -> tuple[tuple[Resource, ...], list[str]]:
     they are, because all have overlays, are only checked with those.
     """
     patched = [name for name in config.sections if (config.overlays / name).is_dir()]
-    plain = [None] if len(patched) < len(config.sections) else []
+    checked = [_check_stated(config, name) for name in _variants(config, patched)]
+    if problems := [problem for one in checked for problem in one.problems]:
+        raise ManifestError(problems)
+    return tuple(checked[-1].resources), patched
+
+
+def check_everything(config: Config) -> tuple[tuple[Resource, ...], list[str]]:
+    """The same, with the files of images: Dockerfile, .dockerignore, env.py, reconciler.lock."""
+    patched = [name for name in config.sections if (config.overlays / name).is_dir()]
     problems: list[Problem] = []
-    found: tuple[Resource, ...] = ()
-    for name in [*patched, *plain]:
-        try:
-            found = read_stated(config, name)
-        except ManifestError as error:
-            problems += error.problems
+    resources: tuple[Resource, ...] = ()
+    for name in _variants(config, patched):
+        checked = _check_stated(config, name)
+        resources = tuple(checked.resources)
+        problems += [*checked.problems, *_image_problems(config, checked.resources, name)]
     if problems:
         raise ManifestError(problems)
-    return found, patched
+    return resources, patched
 
 
-def _load(
+def _variants(config: Config, patched: Sequence[str]) -> list[str | None]:
+    """Each target with overlays, and None for those without."""
+    return [*patched, *([None] if len(patched) < len(config.sections) else [])]
+
+
+def _check_stated(config: Config, target: str | None) -> manifest.Checked:
+    section = config.sections.get(target or "")
+    return _check(config, target, (section and section.stack) or config.stack, None)
+
+
+def _sound(config: Config, checked: manifest.Checked, target: str | None) -> tuple[Resource, ...]:
+    """The resources, or the problems, then with those of the images that are sound."""
+    if checked.problems:
+        more = _image_problems(config, checked.resources, target)
+        raise ManifestError([*checked.problems, *more])
+    return tuple(checked.resources)
+
+
+def _image_problems(
+    config: Config, resources: Sequence[Resource], target: str | None
+) -> Sequence[Problem]:
+    images = [item for item in resources if item.key.kind == "RayfineImage"]
+    if not images:
+        return ()
+    from reconciler.providers.docker import around  # noqa: PLC0415  (heavy, only for images)
+    from reconciler.providers.docker.desired import resolve_images  # noqa: PLC0415
+    from reconciler.rayfine.image.inputs import Surroundings  # noqa: PLC0415
+
+    section = config.sections.get(target or "")
+    base = section.docker.base_image if section and section.docker else None
+    base = base if isinstance(base, str) else ""
+    problems: list[Problem] = []
+    try:
+        surroundings = around(config.root, base)
+    except ConfigError as error:  # of the lock file
+        error.where = error.where.removeprefix(f"{config.root}/")
+        problems += problems_of(error)
+        surroundings = Surroundings(default_base=base)
+    try:
+        resolve_images(images, config.root, surroundings)
+    except ManifestError as error:
+        problems += error.problems
+    return problems
+
+
+def _check(
     config: Config, target: str | None, stack: str, variables: Mapping[str, str] | None
-) -> tuple[Resource, ...]:
+) -> manifest.Checked:
     _require_inside(config)
-    manifest.check_overlay_names(config.overlays, config.sections, config.root)
     context = LoadContext(
         root=config.root,
         stack=stack,
@@ -53,8 +107,14 @@ def _load(
         env_allow=config.env_allow,
         variables=variables,
     )
-    overlays = read_overlays(config, target)
-    return tuple(manifest.load(config.manifests, context, overlays=overlays))
+    overlays, problems = manifest.NO_FILES, list[Problem]()
+    try:
+        overlays = read_overlays(config, target)
+        manifest.check_overlay_names(config.overlays, config.sections, config.root)
+    except ManifestError as error:
+        problems += error.problems
+    checked = manifest.check(config.manifests, context, overlays=overlays)
+    return checked._replace(problems=[*problems, *checked.problems])
 
 
 def read_overlays(config: Config, target: str | None) -> manifest.ReadFiles:

@@ -1,28 +1,12 @@
-"""An error -> the places that it names, for outputs that point at lines of files."""
+"""Problems in files -> outputs that point at their lines."""
 
-import re
 from collections.abc import Sequence
 
 from reconciler.cli.files import write_whole
 from reconciler.cli.formats import Output
 from reconciler.cli.main import Globals
 from reconciler.cli.output import show
-from reconciler.errors import ConfigError, ManifestError, Problem, ReconcileError
-
-_PLACE = re.compile(r"(?P<file>(?![-/])[^\s]+?)(?::(?P<line>[0-9]+))?(?::(?P<column>[0-9]+))?")
-"""A file, its line and column; options, directories by their whole path and sentences are none."""
-
-
-def problems_of(error: ReconcileError) -> Sequence[Problem]:
-    """The faults of an error one by one, with what is known of where they are."""
-    if isinstance(error, ManifestError | ConfigError) and error.problems:
-        return error.problems
-    found = _PLACE.fullmatch(error.where)
-    if found is None or "://" in error.where:
-        what = f"{error.where}: {error.what}" if error.where else error.what
-        return [Problem("", 0, 0, what, error.fix)]
-    line, column = int(found["line"] or 0), int(found["column"] or 0)
-    return [Problem(found["file"], line, column, error.what, error.fix)]
+from reconciler.errors import ConfigError, ManifestError, Problem, ReconcileError, problems_of
 
 
 def annotate(error: ReconcileError, outputs: Sequence[Output], place: Globals) -> None:

@@ -7,11 +7,14 @@ resolved only for the target in use. Nothing here ever chooses the sandbox by it
 from reconciler.config.load import (
     CONFIG_NAME,
     Config,
+    check_config,
     find_config,
     load_config,
     parse_config,
+    read_config_file,
     variables_for_manifests,
 )
+from reconciler.config.report import problem_error
 from reconciler.config.target import (
     DockerTarget,
     RunaiTarget,
@@ -30,10 +33,13 @@ __all__ = [
     "Limits",
     "RunaiTarget",
     "Target",
+    "check_config",
     "find_config",
     "load_config",
     "offline_target",
     "parse_config",
+    "problem_error",
+    "read_config_file",
     "resolve_target",
     "variables_for_manifests",
 ]

@@ -74,6 +74,7 @@ SecretText = Annotated[SecretStr, Field(min_length=1)] | Source
 Url = Annotated[Text, AfterValidator(_check_url)]
 SECRETS = ("client_secret", "token")
 """The fields of a control plane that hold a secret."""
+TARGET_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 Stack = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,32}$", examples=["ml-platform"])]
 
 
@@ -275,7 +276,7 @@ class ConfigFile(Strict):
         default=None, description="Target without --target.", examples=["sandbox"]
     )
     targets: Annotated[
-        dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")], TargetSection],
+        dict[Annotated[str, Field(pattern=TARGET_NAME)], TargetSection],
         Field(min_length=1),
     ] = Field(description="Named pairs of a Run:ai control plane and a Docker engine.")
     limits: LimitsSection = Field(

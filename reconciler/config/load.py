@@ -1,18 +1,27 @@
 """`reconciler.yaml` -> `Config`. Nothing is read from the environment here."""
 
 import os
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
 from pydantic import SecretStr, ValidationError
 
 from reconciler.config.control_plane import control_plane, twin_words
-from reconciler.config.file import SECRETS, ConfigFile, RunaiSection, TargetSection
-from reconciler.config.report import fault_error, problem_error
+from reconciler.config.file import (
+    SECRETS,
+    TARGET_NAME,
+    ConfigFile,
+    RunaiSection,
+    TargetSection,
+)
+from reconciler.config.report import located, problem_error
 from reconciler.config.source import Reader, Source, read_plain_file
-from reconciler.errors import ConfigError, ManifestError
+from reconciler.errors import ConfigError, ManifestError, Problem
 from reconciler.guard import GuardRules
 from reconciler.kinds.base import Limits
 from reconciler.strict_yaml import Positions
@@ -61,35 +70,82 @@ def find_config(start: Path) -> Path:
 
 def load_config(path: Path) -> Config:
     """Read and check a configuration file. Raises `ConfigError` that names all that is wrong."""
+    return parse_config(path, read_config_file(path))
+
+
+def read_config_file(path: Path) -> bytes:
+    """The content of a configuration file. Raises `ConfigError`."""
     try:
-        data = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         fix = "name another file with --config"
         raise ConfigError(
             f"it cannot be read: {error.strerror}", where=str(path), fix=fix
         ) from None
-    return parse_config(path, data)
 
 
 def parse_config(path: Path, data: bytes) -> Config:
     """Check the content of a configuration file that is to be, or once was, at this path."""
+    config, problems = check_config(path, data)
+    if problems:
+        raise problem_error(problems)
+    return config
+
+
+def check_config(path: Path, data: bytes) -> tuple[Config, Sequence[Problem]]:
+    """What a configuration says, and what is wrong with it.
+
+    If anything is, the rest is only fit to find what is wrong with other files: what was faulty is
+    filled in by something that refuses nothing.
+    """
     name = path.name
     try:
         documents = [document for document in load_yaml(data, name) if document.data is not None]
     except ManifestError as error:
-        raise problem_error(error.problems) from None
+        return _mended(path, data, {}, ()), error.problems
     if len(documents) != 1:
         fix = "start it with `apiVersion: reconciler/v1`; it holds one YAML document"
-        raise ConfigError(f"there are {len(documents)} documents in it", where=name, fix=fix)
+        what = f"there are {len(documents)} documents in it"
+        return _mended(path, data, {}, ()), [Problem(name, 0, 0, what, fix)]
     content = documents[0].data
     try:
         file = ConfigFile.model_validate(content)
+        faults = list(_check_file(file, path.absolute().parent))
+        if not faults:
+            return _config(path, data, file), ()
     except ValidationError as error:
-        raise fault_error(name, data, explain(error, content, ConfigFile)) from None
-    faults = list(_check_file(file, path.absolute().parent))
-    if faults:
-        raise fault_error(name, data, faults)
-    return _config(path, data, file)
+        faults = explain(error, content, ConfigFile)
+    content = content if isinstance(content, dict) else {}
+    return _mended(path, data, content, faults), located(name, data, faults)
+
+
+def _mended(path: Path, data: bytes, content: Mapping[str, Any], faults: Iterable[Fault]) -> Config:
+    """The sound part of a file, completed so that it refuses nothing by itself."""
+    faulty = {fault.path[0] for fault in faults if fault.path}
+    kept = {
+        name: value
+        for name, value in content.items()
+        if name in ConfigFile.model_fields and name not in (*faulty, "default_target")
+    }
+    stated = content.get("targets")
+    stated = stated if isinstance(stated, dict) else _directories(path.parent / "overlays")
+    names = [name for name in stated if re.match(TARGET_NAME, name)]
+    filled = {
+        "apiVersion": "reconciler/v1",
+        "stack": "s",
+        "targets": {name: {"docker": {}} for name in names or ["default"]},
+    }
+    config = _config(path, data, ConfigFile.model_validate({**filled, **kept}))
+    if "limits" in faulty or not content:
+        config = replace(config, limits=Limits(sys.maxsize, sys.maxsize, sys.maxsize))
+    if "env_allow" in faulty or not content:
+        config = replace(config, env_allow=("*",))
+    return config
+
+
+def _directories(place: Path) -> list[str]:
+    """What is there by name, where overlays tell which targets there are."""
+    return sorted(path.name for path in place.iterdir()) if place.is_dir() else []
 
 
 def variables_for_manifests(config: Config, environ: Mapping[str, str]) -> dict[str, str]:

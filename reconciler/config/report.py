@@ -1,4 +1,4 @@
-"""Faults in `reconciler.yaml` -> one `ConfigError` with positions."""
+"""Faults in `reconciler.yaml` -> problems with positions, and one `ConfigError` of them."""
 
 from collections.abc import Iterable
 
@@ -7,10 +7,10 @@ from reconciler.strict_yaml import Positions
 from reconciler.wording import Fault
 
 
-def fault_error(name: str, data: bytes, faults: Iterable[Fault]) -> ConfigError:
-    """The error for faults in a configuration file of this name and content."""
+def located(name: str, data: bytes, faults: Iterable[Fault]) -> list[Problem]:
+    """Faults in a configuration file of this name and content, with their positions."""
     positions = Positions(data)
-    return problem_error(
+    return [
         Problem(
             name,
             *positions.at(0, fault.path, key=fault.at_key),
@@ -19,7 +19,7 @@ def fault_error(name: str, data: bytes, faults: Iterable[Fault]) -> ConfigError:
             rule=fault.rule,
         )
         for fault in faults
-    )
+    ]
 
 
 def problem_error(problems: Iterable[Problem]) -> ConfigError:
@@ -27,7 +27,7 @@ def problem_error(problems: Iterable[Problem]) -> ConfigError:
     ordered = sorted(set(problems))
     if len(ordered) == 1:
         (one,) = ordered
-        where = f"{one.file}:{one.line}:{one.column}"
+        where = f"{one.file}:{one.line}:{one.column}" if one.line else one.file
         error = ConfigError(one.message, where=where, fix=one.fix)
     else:
         error = ConfigError("\n".join(str(problem) for problem in ordered))

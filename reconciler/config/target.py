@@ -14,7 +14,7 @@ from reconciler.config.control_plane import normal_url, same_file, twin_words
 from reconciler.config.file import SECRETS, RunaiSection, TargetSection
 from reconciler.config.load import Config
 from reconciler.config.proxies import Proxies, proxies_of
-from reconciler.config.report import fault_error
+from reconciler.config.report import located, problem_error
 from reconciler.config.source import Source, SourceError, take
 from reconciler.errors import ConfigError
 from reconciler.wording import DataPath, Fault, explain, nearest
@@ -201,7 +201,8 @@ class _Resolution:
             fault = f"there is no file {target.ca_bundle}"
             self._add(("ca_bundle",), fault, "name a PEM file, relative to reconciler.yaml")
         if self.faults:
-            raise fault_error(self.config.path.name, self.config.data, self.faults)
+            name, data = self.config.path.name, self.config.data
+            raise problem_error(located(name, data, self.faults))
         return target
 
     def _runai(self, section: RunaiSection) -> RunaiTarget:

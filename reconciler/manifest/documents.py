@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ValidationError
 
-from reconciler.errors import ManifestError
+from reconciler.errors import ManifestError, Problem
 from reconciler.kinds.base import Document, FieldError, Kind, LoadContext, Metadata
 from reconciler.kinds.registry import KINDS
 from reconciler.manifest.blame import blame
@@ -22,19 +22,44 @@ from reconciler.strict_yaml import load as load_yaml
 from reconciler.wording import Fault, explain, labelled
 
 
+class Checked(NamedTuple):
+    """The resources of the documents that are sound, and the problems of the others."""
+
+    resources: list[Resource]
+    problems: Sequence[Problem]
+
+    def sound(self) -> list[Resource]:
+        """The resources, if there is no problem. Raises `ManifestError`."""
+        if self.problems:
+            raise ManifestError(self.problems)
+        return self.resources
+
+
+def check(
+    directory: Path,
+    context: LoadContext,
+    kinds: Sequence[Kind] = KINDS,
+    overlays: ReadFiles = NO_FILES,
+) -> Checked:
+    """What every manifest below a directory states, in the order of files and documents.
+
+    `overlays` are those of one target, as `read_overlays` gives them.
+    """
+    try:
+        found = ReadFiles(*read_directory(directory, context.root))
+    except ManifestError as error:
+        found = ReadFiles([], list(error.problems))
+    return _check(found, context, kinds, overlays)
+
+
 def load(
     directory: Path,
     context: LoadContext,
     kinds: Sequence[Kind] = KINDS,
     overlays: ReadFiles = NO_FILES,
 ) -> list[Resource]:
-    """The resources of every manifest below a directory, in the order of files and documents.
-
-    `overlays` are those of one target, as `read_overlays` gives them. Raises `ManifestError` with
-    every problem of every file.
-    """
-    files, problems = read_directory(directory, context.root)
-    return _load(ReadFiles(files, problems), context, kinds, overlays)
+    """The same, if all of it is sound. Raises `ManifestError` with every problem of every file."""
+    return check(directory, context, kinds, overlays).sound()
 
 
 def load_files(
@@ -44,12 +69,13 @@ def load_files(
     overlays: Iterable[ManifestFile] = (),
 ) -> list[Resource]:
     """The resources of these files, patched with these overlays. Raises `ManifestError`."""
-    return _load(ReadFiles(list(files), []), context, kinds, ReadFiles(list(overlays), []))
+    found, patches = ReadFiles(list(files), []), ReadFiles(list(overlays), [])
+    return _check(found, context, kinds, patches).sound()
 
 
-def _load(
+def _check(
     found: ReadFiles, context: LoadContext, kinds: Sequence[Kind], overlays: ReadFiles
-) -> list[Resource]:
+) -> Checked:
     report = Report([*found.problems, *overlays.problems])
     loading = _Loading(context, kinds, Overlays(overlays.files, report), report)
     if found.problems:
@@ -58,8 +84,7 @@ def _load(
         loading.read(file)
     loading.overlays.close(complete=loading.broken is not None)
     check_together(loading.stated, loading.broken, kinds, report)
-    report.close()
-    return [resource for resource, _ in loading.stated]
+    return Checked([resource for resource, _ in loading.stated], report.close())
 
 
 class _Loading:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from reconciler.errors import ManifestError, Problem
+from reconciler.errors import Problem
 from reconciler.manifest.files import ManifestFile
 from reconciler.manifest.merge import Origin
 from reconciler.strict_yaml import Positions
@@ -83,12 +83,11 @@ class Report:
         line, column = self.position(place, path)
         return f"{place.origin(path)[0].file.name}:{line}:{column}"
 
-    def close(self) -> None:
-        """Raise `ManifestError` if there is anything to report."""
+    def close(self) -> Sequence[Problem]:
+        """All there is to report."""
         for name, count in self._faults.items():
             more = count - MAX_PROBLEMS_PER_FILE
             if more > 0:
                 message = f"{more} more problem{'s' if more > 1 else ''} in this file"
                 self.problems.append(Problem(name, 0, 0, message, "correct those above first"))
-        if self.problems:
-            raise ManifestError(self.problems)
+        return self.problems

@@ -46,7 +46,7 @@ from reconciler.session import (
     read_world,
 )
 from reconciler.staleness import Present, require_same
-from reconciler.stated import read_every_target
+from reconciler.stated import check_everything, read_every_target
 
 log = logging.getLogger(__name__)
 
@@ -95,7 +95,7 @@ class Workspace:
 
     def validate(self) -> Sequence[Resource]:
         """Every resource of the manifests, read without network, credentials or variables."""
-        found, _ = read_every_target(read_config(self._place))
+        found, _ = check_everything(read_config(self._place))
         return found
 
     def manifest(self, address: str) -> Any:

@@ -9,11 +9,11 @@ from reconciler.cli.files import write_whole
 from reconciler.cli.formats import Output, OutputType, checked
 from reconciler.cli.main import Globals
 from reconciler.cli.output import show
-from reconciler.cli.problems import problems_of, render_problems
-from reconciler.errors import Problem, ReconcileError
+from reconciler.cli.problems import render_problems
+from reconciler.errors import Problem, ReconcileError, problems_of
 from reconciler.render.escape import printable
 from reconciler.session import read_config
-from reconciler.stated import read_every_target
+from reconciler.stated import check_everything
 
 _FORMATS = ("text", "annotations", "sarif")
 
@@ -35,9 +35,10 @@ _FORMATS = ("text", "annotations", "sarif")
 )
 @click.pass_obj
 def command(place: Globals, outputs: tuple[Output, ...]) -> None:
-    """Check manifests, overlays and reconciler.yaml: no network, no credentials, no variables.
+    """Check reconciler.yaml, manifests, overlays and images' files: no network, no credentials.
 
     All errors of all files are reported together, each with file, line, column and what to do.
+    Images: Dockerfile, .dockerignore, env.py (which is parsed, never run) and reconciler.lock.
     """
     wanted = checked(outputs) or (Output("text", None),)
     try:
@@ -51,7 +52,7 @@ def command(place: Globals, outputs: tuple[Output, ...]) -> None:
 def _check(place: Globals) -> str:
     """What is valid, in words. Raises `ReconcileError` if anything is not."""
     config = read_config(place)
-    resources, patched = read_every_target(config)
+    resources, patched = check_everything(config)
     kinds = Counter(resource.key.kind for resource in resources)
     listing = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
     if not resources:

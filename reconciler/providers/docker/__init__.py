@@ -18,11 +18,12 @@ from reconciler.rayfine.image.lockfile import LOCK_FILE, read_lock
 
 def surroundings(target: Target, root: Path) -> Surroundings:
     """What the content of a target's images depends on beside the manifests."""
-    return Surroundings(
-        lock=read_lock(root / LOCK_FILE),
-        default_base=(target.docker.base_image or "") if target.docker else "",
-        cache_directory=user_cache(),
-    )
+    return around(root, (target.docker.base_image or "") if target.docker else "")
+
+
+def around(root: Path, default_base: str) -> Surroundings:
+    """The same, for a base that is known. Raises `ConfigError` for a malformed lock file."""
+    return Surroundings(read_lock(root / LOCK_FILE), default_base, user_cache())
 
 
 @contextmanager

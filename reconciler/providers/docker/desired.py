@@ -12,6 +12,7 @@ from reconciler.rayfine.image.inputs import (
     BuildInput,
     ImageSource,
     Surroundings,
+    check_entry_point,
     prepare,
 )
 from reconciler.resource import Resource, ResourceKey, reveal
@@ -43,6 +44,9 @@ def resolve_images(
                     fix="give each image a tag of its own",
                 )
             found[resource.key] = Desired(_resolved(resource, build), build)
+        if resource.key not in found:  # whatever it was, env.py may be wrong as well
+            with _collected(resource, root, problems):
+                check_entry_point(image_source(resource, root))
     if problems:
         raise ManifestError(problems)
     return found

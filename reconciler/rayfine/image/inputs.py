@@ -141,6 +141,14 @@ def prepare(source: ImageSource, around: Surroundings) -> BuildInput:
     )
 
 
+def check_entry_point(source: ImageSource) -> None:
+    """Parse env.py alone, if it is there. Raises `BuildError` with its line."""
+    path = source.path / env_methods.ENTRY_POINT
+    if path.is_file():
+        data = read_regular_file(Path(os.path.realpath(path)), env_methods.MAX_BYTES)
+        env_methods.read_methods(data or b"", str(path))
+
+
 def _recipe(source: ImageSource, context: Context, around: Surroundings) -> _Recipe:
     path = _dockerfile_path(source, context)
     recipe = (
