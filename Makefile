@@ -15,7 +15,7 @@ PYTEST := $(BIN)/pytest -q -n auto --dist loadgroup --no-loadscope-reorder
 PYTEST_ARGS ?=
 
 help: ## Show this help
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 demo: venv ## Plan, apply, edit and remove the sample manifests on real systems
 	@scripts/demo
@@ -48,6 +48,12 @@ prepared: venv
 	@$(PHASE) "Workflow files" scripts/check-workflows
 	@$(PHASE) "NeMo Agent Toolkit" scripts/bootstrap-python --toolkit
 	@$(MAKE) --no-print-directory static
+
+wheel-test: ## Build the wheel and run the quick tests against it, installed (PYTHON names the Python)
+	@$(PHASE) "Registry" scripts/ensure-registry
+	@$(PHASE) "SSH server" scripts/ensure-sshd
+	@$(PHASE) "Workflow tools" scripts/ensure-workflow-tools
+	@$(PHASE) "Tests of the wheel" scripts/test-wheel $(PYTEST_ARGS)
 
 static: venv # Format, lint, types, layers
 	@$(PHASE) "Format" $(BIN)/ruff format --check .
@@ -87,4 +93,4 @@ clean: ## Remove .venv and caches, stop an engine of ours; images and containers
 venv: # Not a file: the script looks by itself whether anything has changed
 	@scripts/bootstrap-python
 
-.PHONY: help demo test check images prepared static laws mutation bench lock format clean venv
+.PHONY: help demo test check images prepared wheel-test static laws mutation bench lock format clean venv

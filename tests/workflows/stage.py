@@ -111,8 +111,8 @@ class Stage:
         recorded.write_text(text.replace("BASE_SHA", base).replace("HEAD_SHA", head))
         self.git("checkout", "-q", head)
         name = {"fork": "pull_request"}.get(event, event)
-        act = shutil.which("act")
-        assert act, "act is not on PATH: run this through make, or put .venv/bin there"
+        act = shutil.which("act", path=self.environ()["PATH"])
+        assert act, "act is missing; it comes with the requirements of .venv"
         command = [act, name, "-W", f".github/workflows/{workflow}.yml", "-e", str(recorded)]
         command += [
             "-P",
