@@ -82,7 +82,7 @@ def test_output_files_that_are_no_plain_files(world: Project) -> None:
     reader = threading.Thread(target=lambda: found.append(pipe.read_text()))
     reader.start()
     assert world.reconcile("plan", "-o", f"json={pipe}").code == 0
-    reader.join(10)
+    reader.join(60)
     assert json.loads(found[0])["applyable"] is True
     assert world.reconcile("plan", "-o", "json=/dev/null").code == 0
     assert Path("/dev/null").is_char_device()

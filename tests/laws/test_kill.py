@@ -20,6 +20,7 @@ from typing import IO
 import pytest
 
 from reconciler.sandbox import Behaviour
+from tests.acceptance.live_side import call
 from tests.laws.scenarios import SCENARIOS
 from tests.laws.stage import Desk, Stage
 from tests.laws.test_crash import Trial
@@ -101,13 +102,13 @@ def test_processes_killed_at_random_moments(trial: Trial) -> None:
     count = len(trial.stage.server.requests)
     chance = random.Random()
     halfway = 0
-    for _ in range(KILLS):
+    for kill in range(KILLS):  # from the first request to the last, evenly
         process = start(trial)
-        wait_for(process, trial, chance.randint(1, count))
+        wait_for(process, trial, 1 + kill * count // KILLS)
         time.sleep(chance.uniform(0, 0.03))
         process.kill()
         process.communicate(timeout=60)
-        time.sleep(0.05)  # requests under way end in the server
+        call(trial.stage, "GET", "/api/v1/clusters")  # answered after all that had been sent
         trial.look()
         halfway += trial.stage.state() != trial.end and process.returncode != 0
         trial.recover()

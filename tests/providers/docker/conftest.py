@@ -163,11 +163,13 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
-    for _ in range(200):
-        assert process.poll() is None, "the registry ended"
+def answers(port: int, process: "subprocess.Popen[bytes]") -> bool:
+    """Whether it listens on the port; False if it has ended, as when the port was taken."""
+    for _ in range(1200):
+        if process.poll() is not None:
+            return False
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-            return
+            return True
         time.sleep(0.05)
     raise AssertionError("the registry does not answer")
 
@@ -175,13 +177,11 @@ def wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
 @contextlib.contextmanager
 def running_registry(directory: Path, users: dict[str, str] | None = None) -> Iterator[str]:
     """Debian's docker-registry on a loopback port: `HOST:PORT`."""
-    port = free_port()
     lines = [
         "version: 0.1",
         "log: {level: error}",
         "storage:",
         f"  filesystem: {{rootdirectory: {directory / 'storage'}}}",
-        f"http: {{addr: '127.0.0.1:{port}'}}",
     ]
     if users:
         passwords = directory / "htpasswd"
@@ -191,14 +191,18 @@ def running_registry(directory: Path, users: dict[str, str] | None = None) -> It
             ).stdout
             passwords.write_bytes(line)
         lines.append(f"auth: {{htpasswd: {{realm: test, path: {passwords}}}}}")
-    config = directory / "registry.yml"
-    config.write_text("\n".join(lines) + "\n")
     binary = shutil.which("docker-registry")
     assert binary, "docker-registry is missing: scripts/ensure-registry"
-    with (directory / "registry.log").open("wb") as log:
-        process = subprocess.Popen([binary, "serve", str(config)], stdout=log, stderr=log)
+    config, log = directory / "registry.yml", directory / "registry.log"
+    for _ in range(10):  # a free port may be taken by another program before it is listened on
+        port = free_port()
+        config.write_text("\n".join([*lines, f"http: {{addr: '127.0.0.1:{port}'}}"]) + "\n")
+        with log.open("wb") as stream:
+            process = subprocess.Popen([binary, "serve", str(config)], stdout=stream, stderr=stream)
+        if answers(port, process):
+            break
     try:
-        wait_for(port, process)
+        assert process.poll() is None, log.read_text()
         yield f"127.0.0.1:{port}"
     finally:
         process.terminate()

@@ -372,7 +372,7 @@ def second_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with (place / "log").open("wb") as log:
         process = subprocess.Popen(words, stdout=log, stderr=log)
     try:
-        for _ in range(300):
+        for _ in range(1200):
             with (
                 contextlib.suppress(UnreachableError),
                 contextlib.closing(Engine(address)) as engine,

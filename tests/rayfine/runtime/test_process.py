@@ -128,7 +128,7 @@ def test_any_keyword_reaches_the_method(load: Load) -> None:
     env.setup()
     given = {"timeout": 1, "name": 2, "self": 3, "method": 4, "args": 5, "mode": 6}
     assert env.keywords(**given) == given
-    assert env.call("keywords", **given, _timeout=5) == given
+    assert env.call("keywords", **given, _timeout=60) == given
 
 
 def test_hasattr_and_close_names(load: Load) -> None:
