@@ -1,5 +1,6 @@
 """An environment served by `reconcile serve`, called with `mode="remote"`, over real HTTP."""
 
+import asyncio
 import contextlib
 import http.client
 import json
@@ -21,6 +22,8 @@ import pytest
 
 from reconciler.cli.main import run
 from reconciler.rayfine import EnvironmentWrapper, list_active_environments, load_env
+from reconciler.rayfine.agent import faults
+from reconciler.rayfine.agent.codec import encode
 from reconciler.rayfine.runtime.errors import (
     CallTimeoutError,
     EnvironmentEndedError,
@@ -311,3 +314,31 @@ def test_over_tls(image: str, tmp_path: Path) -> None:
 def test_what_the_image_named_by_serve_lacks(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["serve", f"rectest-none-{os.getpid()}:v1"]) == 1
     assert "there is no such image on the engine" in capsys.readouterr().err
+
+
+def test_many_calls_of_several_callers(image: str, server: Server) -> None:
+    async def storm(env: EnvironmentWrapper, base: int) -> list[int]:
+        calls = (env.aio.echo(base + n) for n in range(300))
+        return list(await asyncio.gather(*calls))
+
+    with contextlib.ExitStack() as stack:
+        callers = [
+            stack.enter_context(load_env(image, mode="remote", url=server.url, token=TOKEN))
+            for _ in range(2)
+        ]
+        for caller in callers:
+            caller.setup()
+        with ThreadPoolExecutor(2) as pool:
+            work = [pool.submit(asyncio.run, storm(each, n)) for n, each in enumerate(callers)]
+            assert [item.result(120) for item in work] == [
+                list(range(base, base + 300)) for base in range(2)
+            ]
+
+
+def test_a_cancel_that_is_quicker_than_its_call(server: Server, env: EnvironmentWrapper) -> None:
+    env.setup()
+    identity = uuid.uuid4().hex
+    assert ask(server, "POST", f"/cancel/{identity}") == 200
+    body = b"".join(encode([[600], {}]))
+    assert ask(server, "POST", "/call/sleep", body, X_Call=identity) == faults.CANCELLED
+    assert env.echo(1) == 1

@@ -1,11 +1,13 @@
 """A real agent in a process of its own, without a container, and a proxy in front of it."""
 
 import contextlib
+import io
 import json
 import os
 import socket
 import subprocess
 import sys
+import tarfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,14 +19,16 @@ from reconciler.rayfine import EnvironmentWrapper
 from reconciler.rayfine.runtime.active import Registry
 from reconciler.rayfine.runtime.client import AgentClient, Endpoint, new_token
 from reconciler.rayfine.runtime.errors import EnvironmentEndedError
+from reconciler.rayfine.runtime.parcel import DIRECTORY, pack
 from reconciler.rayfine.runtime.replica import Replica
 
 ROOT = Path(__file__).parents[3]
 _SERVE = """
 import json, socket, sys, threading
-from reconciler.rayfine.agent.engines import ProcessEngine
-from reconciler.rayfine.agent.server import Server
 settings = json.loads(sys.argv[1])
+sys.path.insert(0, settings["root"])
+from rayfine_agent.engines import ProcessEngine
+from rayfine_agent.server import Server
 engine = ProcessEngine(settings["root"], settings["max_concurrency"])
 listener = socket.create_server(("127.0.0.1", 0))
 Server(engine, settings).serve(listener)
@@ -43,8 +47,10 @@ class Agent(Replica):
         self.users: list[EnvironmentWrapper] = []
         (directory / "env.py").write_text(source)
         self.token = new_token()
+        with tarfile.open(fileobj=io.BytesIO(pack({}))) as archive:
+            archive.extractall(directory, filter="data")
         settings = {
-            "root": str(ROOT),
+            "root": str(directory / DIRECTORY),
             "token": self.token,
             "file": str(directory / "env.py"),
             "lease": 0,
@@ -54,7 +60,6 @@ class Agent(Replica):
             [sys.executable, "-c", _SERVE, json.dumps(settings)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            cwd=ROOT,
             text=True,
         )
         assert self._process.stdout is not None
@@ -108,7 +113,7 @@ class Proxy:
         self.port = self._listener.getsockname()[1]
         self.sent = bytearray()
         self.answered = 0
-        self.most: int | None = None
+        self.most = 1 << 62
         self.go_on = threading.Event()
         self.pairs: list[tuple[socket.socket, socket.socket]] = []
         self._cut: list[tuple[socket.socket, socket.socket]] = []
@@ -133,7 +138,7 @@ class Proxy:
             while chunk := source.recv(1 << 16):
                 if back:
                     self.answered += len(chunk)
-                    if self.most is not None and self.answered > self.most:
+                    if self.answered > self.most:
                         self.go_on.wait()
                 else:
                     self.sent += chunk

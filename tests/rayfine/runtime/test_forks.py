@@ -143,7 +143,8 @@ def test_it_cannot_be_pickled_and_says_what_to_do(
 
 @pytest.mark.parametrize("method", ["spawn", "forkserver"])
 def test_a_process_that_is_no_fork(env: EnvironmentWrapper, method: str) -> None:
-    process = multiprocessing.get_context(method).Process(target=print, args=(env,))
+    context: Any = multiprocessing.get_context(method)
+    process = context.Process(target=print, args=(env,))
     with pytest.raises(TransferError, match="cannot be pickled"):
         process.start()
 

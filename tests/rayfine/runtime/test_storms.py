@@ -10,6 +10,7 @@ import threading
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -249,8 +250,7 @@ def test_a_cancelled_task_cancels_its_call(env: EnvironmentWrapper, tmp_path: Pa
         with pytest.raises(asyncio.CancelledError):
             await at_once
         later = asyncio.ensure_future(env.aio.told(str(tmp_path / "b"), str(tmp_path / "ended")))
-        while not (tmp_path / "b").exists():
-            await asyncio.sleep(0.005)
+        await asyncio.to_thread(until, (tmp_path / "b").exists)
         later.cancel()
         with pytest.raises(asyncio.CancelledError):
             await later
@@ -282,6 +282,10 @@ def test_a_caller_that_ends_ends_its_call(
     assert env.echo(1) == 1
 
 
+def waits(turns: Turns, identity: str) -> bool:
+    return identity in turns._waiting
+
+
 def test_turns_come_in_order_and_are_never_lost() -> None:
     turns = Turns(2)
     order: list[int] = []
@@ -302,7 +306,7 @@ def test_turns_come_in_order_and_are_never_lost() -> None:
         for n in range(4):
             threads.append(threading.Thread(target=wait, args=(n,)))
             threads[-1].start()
-            until(lambda n=n: str(n) in turns._waiting)
+            until(partial(waits, turns, str(n)))
         assert turns.give_up("1")
         assert not turns.give_up("1")
         threads[1].join(60)
