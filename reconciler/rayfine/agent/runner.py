@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import importlib.util
 import inspect
 import os
@@ -49,7 +50,13 @@ class Runner:
         self._methods: dict[str, Callable[..., Any]] = {}
         self._redact = faults.Redactor({})
         self._file = ""
-        threading.Thread(target=self._loop.run_forever, name="event-loop", daemon=True).start()
+        threading.Thread(target=self._run_loop, name="event-loop", daemon=True).start()
+
+    def _run_loop(self) -> None:
+        """For good: a task of user code may stop it, or raise SystemExit out of it."""
+        while not self._loop.is_closed():
+            with contextlib.suppress(BaseException):
+                self._loop.run_forever()
 
     async def handle(self, operation: str, name: str, identity: str, body: Any) -> Answer:
         """Do one thing and answer. Never raises."""

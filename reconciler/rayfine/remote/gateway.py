@@ -15,6 +15,7 @@ import socket
 import ssl
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
 from functools import partial
@@ -81,11 +82,13 @@ class Gateway(ThreadingHTTPServer):
     def process_request(self, request: Any, client_address: Any) -> None:
         """Give it a thread. If there are too many, it waits until another connection ends."""
         self._room.acquire()
-        try:
-            super().process_request(request, client_address)
-        except BaseException:
-            self._room.release()
-            raise
+        while True:
+            try:
+                super().process_request(request, client_address)
+            except RuntimeError:  # there is no thread left for it
+                time.sleep(LOOK_SECONDS)
+            else:
+                return
 
     def has_room(self) -> bool:
         """Whether there could be one connection more."""
@@ -215,7 +218,10 @@ def _in_thread(work: Callable[[], Message]) -> Future[Message]:
         except BaseException as error:  # noqa: BLE001 (it goes to whoever waits)
             future.set_exception(error)
 
-    threading.Thread(target=run, daemon=True).start()
+    try:
+        threading.Thread(target=run, daemon=True).start()
+    except RuntimeError:  # no thread left: then whoever called has to stay
+        run()
     return future
 
 

@@ -108,9 +108,11 @@ class Connections:
         for wire in old:
             self._release(wire, reuse=False)
 
-    def ask_anew(self, message: Message, limit: float, identity: str = "") -> Answer:
-        """The answer on a new connection; waits for the limit and `MARGIN`, or with 0 for ever."""
-        return self._on(self._connected(), message, limit, identity)
+    def ask_anew(
+        self, message: Message, limit: float, identity: str = "", margin: float = MARGIN
+    ) -> Answer:
+        """The answer on a new connection; waits for limit and margin, with a limit of 0 for ever."""
+        return self._on(self._connected(), message, limit, identity, margin)
 
     def ask(self, message: Message, limit: float, identity: str = "") -> Answer:
         """The answer, on a connection that was kept, or a new one."""
@@ -127,7 +129,9 @@ class Connections:
                     raise
         return self.ask_anew(message, limit, identity)
 
-    def _on(self, wire: Wire, message: Message, limit: float, identity: str) -> Answer:
+    def _on(
+        self, wire: Wire, message: Message, limit: float, identity: str, margin: float = MARGIN
+    ) -> Answer:
         """Ask on this connection."""
         verb, path, pieces = message
         end = self._endpoint
@@ -139,7 +143,7 @@ class Connections:
         done = False
         try:
             _send(wire, head.encode("ascii"), pieces)
-            answer = _receive(wire, limit + MARGIN if limit else None)
+            answer = _receive(wire, limit + margin if limit else None)
             done = not wire.last
         finally:
             self._release(wire, reuse=done)

@@ -22,6 +22,7 @@ from reconciler.rayfine.runtime.errors import (
     CallCancelledError,
     CallTimeoutError,
     LoadError,
+    RemoteError,
 )
 from reconciler.rayfine.runtime.handle import Handle
 from reconciler.rayfine.runtime.options import read_options
@@ -62,6 +63,10 @@ async def ahold(note, go):
     while not os.path.exists(go): await asyncio.sleep(0.005)
     return note
 def defer(note, go): return ahold(note, go)
+async def stop(): asyncio.get_running_loop().stop()
+async def leave_task():
+    async def leave(): raise SystemExit(3)
+    await asyncio.gather(asyncio.ensure_future(leave()))
 def told(note, end):
     open(note, "w").close()
     try:
@@ -148,6 +153,14 @@ def test_max_concurrency_bounds_coroutines_too(tmp_path: Path) -> None:
             assert not (tmp_path / "3").exists()
             Path(go).touch()
             assert [item.result(60) for item in work][2] == str(tmp_path / "3")
+
+
+def test_the_event_loop_outlives_what_user_code_does_to_it(env: EnvironmentWrapper) -> None:
+    env.stop()
+    assert env.aecho(1) == 1
+    with pytest.raises(RemoteError, match="SystemExit: 3"):
+        env.leave_task()
+    assert env.aecho(2) == 2
 
 
 @pytest.mark.parametrize("given", [0, -1, 1.5, True, "4", 1001, float("nan"), [2]])
