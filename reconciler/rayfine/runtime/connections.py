@@ -111,7 +111,7 @@ class Connections:
     def ask_anew(
         self, message: Message, limit: float, identity: str = "", margin: float = MARGIN
     ) -> Answer:
-        """The answer on a new connection; waits for limit and margin, with a limit of 0 for ever."""
+        """The answer on a new connection; waits for limit and margin, with limit 0 for ever."""
         return self._on(self._connected(), message, limit, identity, margin)
 
     def ask(self, message: Message, limit: float, identity: str = "") -> Answer:

@@ -13,19 +13,22 @@ import sys
 import tempfile
 import threading
 import time
+import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from reconciler.cli.main import run
 from reconciler.errors import AccessError, UnreachableError
-from reconciler.rayfine import load_env
+from reconciler.rayfine import EnvironmentWrapper, load_env
 from reconciler.rayfine.docker.engine import Engine
 from reconciler.rayfine.docker.ssh import TUNNELS, Tunnel
 from reconciler.rayfine.remote.address import publish, reach
 from reconciler.rayfine.runtime.errors import EnvironmentEndedError, LoadError
+from tests.rayfine.runtime.agents import forked
 
 ROOT = Path(__file__).parents[3]
 HERE, THERE, PORT = "172.31.248.1", "172.31.248.2", 2222
@@ -126,6 +129,37 @@ def machine(image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ma
             TUNNELS.close()
             server.terminate()
             server.wait()
+
+
+@pytest.mark.docker
+def test_a_fork_uses_the_connection_and_does_not_end_it(image: str, machine: Machine) -> None:
+    with load_env(image, mode="remote", host="ssh://gpu1", engine="process") as env:
+        env.setup()
+        assert env.echo(1) == 1
+
+        def calls() -> bool:
+            right = [env.echo(n) for n in range(50)] == list(range(50))
+            with load_env(image, mode="remote", host="ssh://gpu1", engine="process") as own:
+                own.setup()
+                right = right and own.echo(2) == 2  # over a connection of its own
+            TUNNELS.close()
+            env.cleanup()
+            return right
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of a fork beside threads
+            assert forked(calls)
+        assert env.echo(3) == 3
+        subprocess.run(["docker", "-H", f"unix://{machine.socket}", "kill", env.id], check=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            assert forked(partial(told_of_a_kill, env))
+
+
+def told_of_a_kill(env: EnvironmentWrapper) -> bool:
+    with pytest.raises(EnvironmentEndedError, match="was killed"):
+        env.echo(1)
+    return True
 
 
 @pytest.mark.docker
