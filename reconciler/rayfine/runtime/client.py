@@ -78,7 +78,7 @@ class AgentClient:
     def probe(self) -> Mapping[str, Any] | None:
         """What `health` says, on a new connection; None if nobody answers soon."""
         try:
-            asked = ("GET", "/health", [])
+            asked: Message = ("GET", "/health", [])
             status, body = self._connections.ask_anew(asked, PROBE_SECONDS, margin=0.0)
             found = decode(body) if status == 200 else None
         except (ConnectionLostError, CodecError):
