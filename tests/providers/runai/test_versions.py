@@ -254,7 +254,7 @@ SPECS: list[dict[str, Any]] = [
 def test_a_list_with_descendants_is_no_proof_where_it_may_be_ignored(
     tmp_path: Path, way: int, version: str | None, environments: bool, computes: bool
 ) -> None:
-    with world(tmp_path, replace(EVERY_LOGIN, unfiltered_list="refuse"), seed=SEED) as made:
+    with world(tmp_path, Behaviour(version="2.24", unfiltered_list="refuse"), seed=SEED) as made:
         names = [f"e{index}" for index in range(len(SPECS))]
         for name, spec in zip(names, SPECS, strict=True):
             made.create(wanted(name, **spec))
