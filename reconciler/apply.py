@@ -39,7 +39,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The end of one change. `seconds` is how long its write took; `uid` the object's id.
+    """The end of one change. `seconds` is how long it took until it was confirmed; `uid` its id.
 
     `sent`: the live system took the write, or may have taken it, whatever came of it.
     """
@@ -142,7 +142,7 @@ class _Run:
 
     def __init__(self, crew: Crew) -> None:
         self.crew = replace(crew, observer=_Muffled(crew.observer))
-        self.begun: set[tuple[ResourceKey, str | None]] = set()
+        self.begun: dict[tuple[ResourceKey, str | None], float] = {}
         self.ended: dict[tuple[ResourceKey, str | None], Outcome] = {}
         self.outcomes: dict[tuple[ResourceKey, str | None], Outcome] = {}
 
@@ -151,7 +151,10 @@ class _Run:
         return all(item.status is Status.APPLIED for item in self.outcomes.values())
 
     def record(self, outcome: Outcome) -> None:
-        self.outcomes[(outcome.change.key, outcome.change.deposed)] = outcome
+        key = (outcome.change.key, outcome.change.deposed)
+        if key in self.begun:
+            outcome = replace(outcome, seconds=time.monotonic() - self.begun[key])
+        self.outcomes[key] = outcome
         self.crew.observer.finished(outcome)
 
     def abandon(self, pending: Sequence[Change]) -> None:
@@ -203,7 +206,7 @@ class _Run:
         def write() -> Outcome:
             if self.crew.stop.is_set():
                 return _not_attempted(change, "interrupted before it began")
-            self.begun.add((change.key, change.deposed))
+            self.begun[change.key, change.deposed] = time.monotonic()
             self.crew.observer.started(change)
             outcome = self._guarded(change, lambda: self._write(change))
             self.ended[(change.key, change.deposed)] = outcome
@@ -212,14 +215,11 @@ class _Run:
         return write
 
     def _write(self, change: Change) -> Outcome:
-        begin = time.monotonic()
         provider = self.crew.providers[change.key.kind]
         uid = provider.write(change, lambda line: self.crew.observer.progressed(change, line))
-        seconds = time.monotonic() - begin
-        return Outcome(change, Status.APPLIED, uid=uid, seconds=seconds, sent=True)
+        return Outcome(change, Status.APPLIED, uid=uid, sent=True)
 
     def _guarded(self, change: Change, action: Callable[[], Outcome]) -> Outcome:
-        begin = time.monotonic()
         try:
             return action()
         except AmbiguousWriteError as error:
@@ -231,8 +231,7 @@ class _Run:
             log.exception("writing %s failed unexpectedly", change.address)
             status, what = Status.UNKNOWN, f"unexpected {type(error).__name__}: {error}"
             fix = f"{_LOOK}; please report this with --debug output"
-        seconds, sent = time.monotonic() - begin, status is Status.UNKNOWN
-        return Outcome(change, status, what, fix, seconds=seconds, sent=sent)
+        return Outcome(change, status, what, fix, sent=status is Status.UNKNOWN)
 
     def _confirm(self, kind: str, written: Sequence[Outcome]) -> Iterable[Outcome]:
         """Compare all writes of a kind with what was asked; then finish the replacements."""
@@ -273,7 +272,7 @@ class _Run:
         for index, outcome in enumerate(replaced):
             removal = settled.get(outcome.change.address, removals[index])
             if removal.status is Status.APPLIED:
-                yield replace(outcome, seconds=outcome.seconds + removal.seconds)
+                yield outcome
             else:
                 yield self._left_behind(outcome, removal)
 

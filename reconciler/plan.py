@@ -162,11 +162,6 @@ class Plan:
         """The changes that are wanted but blocked or in conflict."""
         return tuple(change for change in self.changes if change.refusal is not None)
 
-    @property
-    def complete(self) -> bool:
-        """Whether every system of the target could be read."""
-        return not self.failures
-
     def digest(self) -> str:
         """`sha256:<hex>` over target, stack, format and the rows of all changes."""
         if self.digest_read:

@@ -29,6 +29,7 @@ from reconciler.plan import (
     digest_rows,
 )
 from reconciler.plan_types import PLAN_JSON
+from reconciler.plan_values import named_at, spec_of
 from reconciler.resource import (
     LiveResource,
     Mark,
@@ -36,6 +37,7 @@ from reconciler.resource import (
     ResourceKey,
     Secret,
     Source,
+    Spec,
     has_secrets,
     hash_id,
 )
@@ -232,8 +234,12 @@ def _selection(own: Mapping[str, Any]) -> Selection:
 def _change(item: Mapping[str, Any], stack: str) -> Change:
     own, body = item["reconciler"], item["change"]
     key = ResourceKey(item["type"], item["name"])
-    before = _specs(body["before"], body["before_sensitive"])
-    after = _specs(body["after"], body["after_sensitive"])
+    before, after = (
+        None
+        if body[side] is None
+        else spec_of(body[side], body[f"{side}_sensitive"], own["names"][side])
+        for side in ("before", "after")
+    )
     source = own["source"] or {"file": "", "line": 0}
     action = Action(own["action"])
     if (before is not None, after is not None) != _SIDES[action]:
@@ -244,7 +250,14 @@ def _change(item: Mapping[str, Any], stack: str) -> Change:
         raise _UnfitError(f"{key.address}: a field has no path")
     desired = live = None
     if after is not None:
-        desired = Resource(key, after, Source(source["file"], source["line"]))
+        stated = body["after"].get("metadata", {})
+        desired = Resource(
+            key,
+            after,
+            Source(source["file"], source["line"]),
+            protect=stated.get("protect", False),
+            adopt=stated.get("adopt", False),
+        )
     if before is not None:
         live = LiveResource(
             key.kind,
@@ -261,7 +274,7 @@ def _change(item: Mapping[str, Any], stack: str) -> Change:
         Action(own["action"]),
         desired,
         live,
-        tuple(_field(item) for item in own["fields"]),
+        tuple(_field(item, before, after) for item in own["fields"]),
         Refusal(
             RefusalKind(refusal["kind"]),
             refusal["reason"],
@@ -291,18 +304,11 @@ def _mark(item: Mapping[str, Any], key: ResourceKey, spec: Any, stack: str) -> M
     )
 
 
-def _field(item: Mapping[str, Any]) -> FieldChange:
-    before, after = item["before"], item["after"]
+def _field(item: Mapping[str, Any], live: Spec | None, desired: Spec | None) -> FieldChange:
+    path = tuple(item["path"])
+    before = named_at(live, path, item["before"])
+    after = named_at(desired, path, item["after"])
     if item["sensitive"]:
         before = None if before is None else Secret("")
         after = None if after is None else Secret("")
-    return FieldChange(tuple(item["path"]), before, after, item["forces_replacement"])
-
-
-def _specs(values: Any, sensitive: Any) -> Any:
-    """The spec with a `Secret` (of no text) wherever the plan says that a value is sensitive."""
-    if sensitive is True:
-        return Secret("")
-    if isinstance(values, Mapping) and isinstance(sensitive, Mapping):
-        return {name: _specs(value, sensitive.get(name)) for name, value in values.items()}
-    return values
+    return FieldChange(path, before, after, item["forces_replacement"])

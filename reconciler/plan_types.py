@@ -65,6 +65,14 @@ class FieldJson(TypedDict):
 
 
 @with_config(_STRICT)
+class NamesJson(TypedDict):
+    """The names of ids, in the shape of each side."""
+
+    before: dict[str, Any]
+    after: dict[str, Any]
+
+
+@with_config(_STRICT)
 class OwnChangeJson(TypedDict):
     """What Terraform has no name for, of one change."""
 
@@ -75,6 +83,7 @@ class OwnChangeJson(TypedDict):
     desired_digest: str | None
     live_digest: str | None
     live_protected: bool | None
+    names: NamesJson
     cause: NotRequired[CauseJson | None]
     refusal: RefusalJson | None
     used_by: list[str]
@@ -83,11 +92,27 @@ class OwnChangeJson(TypedDict):
 
 
 @with_config(_STRICT)
+class MetadataJson(TypedDict):
+    """What a manifest or a mark says beside the spec."""
+
+    protect: NotRequired[bool]
+    adopt: NotRequired[bool]
+
+
+@with_config(_STRICT)
+class SideJson(TypedDict):
+    """One side of a change: a spec, and what stands beside it."""
+
+    id: NotRequired[str]
+    metadata: NotRequired[MetadataJson]
+
+
+@with_config(_STRICT)
 class ValuesJson(TypedDict):
     """Both sides of one change."""
 
-    before: dict[str, Any] | None
-    after: dict[str, Any] | None
+    before: SideJson | None
+    after: SideJson | None
     before_sensitive: dict[str, Any] | Literal[False]
     after_sensitive: dict[str, Any] | Literal[False]
 

@@ -13,11 +13,11 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, Self, TypeAlias
 
 Spec: TypeAlias = Mapping[str, Any]
-"""Canonical tree: str, int, float, bool, list, dict, and `Secret` or `Reference` as leaves.
-Branches are plain dicts."""
+"""Canonical tree: str, int, float, bool, list, dict, and `Secret`, `Reference` or `Named` as
+leaves. Branches are plain dicts."""
 
 Path: TypeAlias = tuple[str, ...]
 """The keys from the root of a spec to a field."""
@@ -89,6 +89,22 @@ def reveal(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {name: reveal(item) for name, item in value.items()}
     return value
+
+
+class Named(str):
+    """An id of the live system, with the name that people know it by.
+
+    It is its id in every comparison, digest and request: a renamed project changes no plan.
+    """
+
+    __slots__ = ("name",)
+    name: str
+
+    def __new__(cls, uid: str, name: str = "") -> Self:
+        """The id, with its name beside it."""
+        made = super().__new__(cls, uid)
+        made.name = name
+        return made
 
 
 class Reference(NamedTuple):

@@ -30,7 +30,7 @@ from reconciler.executor import ThreadExecutor
 from reconciler.git.head import head_commit, is_dirty, read_provenance
 from reconciler.git.process import find_top
 from reconciler.guard import Approval, guard
-from reconciler.live import add_usage, read_all
+from reconciler.live import add_names, add_usage, read_all
 from reconciler.manifest.files import SUFFIXES
 from reconciler.pairing import World, make_plan
 from reconciler.plan import Plan
@@ -224,9 +224,10 @@ def read_world(session: Session) -> World:
 
 
 def finish_plan(whole: Plan, chosen: Plan, session: Session, options: PlanRequest) -> Plan:
-    """What was chosen of the whole plan, with its users, guarded with what was approved."""
+    """What was chosen of the whole plan, with users and names, guarded with what was approved."""
     approval, _ = approval_for(whole, chosen, session, options)
-    return guard(add_usage(chosen, session.providers), session.config.guards, approval)
+    told = add_names(add_usage(chosen, session.providers), session.providers)
+    return guard(told, session.config.guards, approval)
 
 
 def approval_for(

@@ -37,7 +37,7 @@ def emit(plan: Plan, header: Header, options: PlanOptions) -> None:
     Raises `ReconcileError`, after all of them, where a page has no room for every destroy.
     """
     if options.events is not None:
-        options.events.plan(plan)
+        options.events.plan(plan, header)
     write_outputs(plan, header, options.outputs, options.place)
 
 
@@ -89,7 +89,7 @@ def style_of(place: Globals) -> Style:
 def plan_exit_code(plan: Plan, *, detailed: bool) -> ExitCode:
     """What a plan that is not carried out stands for."""
     codes = [ExitCode.OK]
-    if not plan.complete:
+    if plan.failures:
         codes.append(ExitCode.ERROR)
     if plan.refused:
         codes.append(ExitCode.REFUSED)

@@ -33,7 +33,7 @@ def plan_approved(
     chosen = chosen_addresses(saved.plan, selection) if selection.given else None
     given = _as_saved(saved, options) if trusted else options
     plan = finish_plan(whole, narrow(approved, selection), session, given)
-    if not plan.complete:
+    if plan.failures:
         return plan
     present = Present(plan, session.header.description, __version__, chosen)
     approval, _ = approval_for(whole, plan, session, given)
@@ -53,7 +53,7 @@ def compare_with(reviewed: str, plan: Plan, header: Header) -> Header:
     An incomplete plan is compared with nothing: what was not read is neither new nor gone.
     """
     review = header.review
-    if not plan.complete:
+    if plan.failures:
         why = "this plan is incomplete"
         return replace(header, review=replace(review, uncompared=why))
     if is_digest(reviewed):

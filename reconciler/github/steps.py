@@ -169,7 +169,8 @@ def _outputs(found: Mapping[str, Any]) -> dict[str, str]:
     counts = own.get("summary", {})
     wanted = ("import", "add", "change", "destroy", "blocked", "conflict")
     return {
-        "complete": "true" if found and not found.get("errored") else "false",
+        "complete": "true" if found.get("complete") else "false",
+        "errored": "false" if found and not found.get("errored") else "true",
         "changes": "true" if any(counts.get(name) for name in wanted) else "false",
         "adds": str(counts.get("add", 0)),
         "updates": str(counts.get("change", 0)),

@@ -87,7 +87,7 @@ def plan_answer(plan: Plan, *, applicable: bool) -> dict[str, Any]:
 
 
 def _next_step(plan: Plan, *, applicable: bool) -> str:
-    if not plan.complete:
+    if plan.failures:
         return "This plan is incomplete and cannot be applied: a system could not be read."
     if not plan.pending:
         return "There is nothing to apply."

@@ -89,7 +89,7 @@ def _planner(*, applicable: bool) -> Callable[[Workspace, PlanArguments], Answer
         shown = workspace.plan(Selection(tuple(given.only), tuple(given.exclude)))
         uri = plan_uri(shown.plan.digest())
         answer = plan_answer(shown.plan, applicable=applicable)
-        return Answer(answer, uri, failed=not shown.plan.complete)
+        return Answer(answer, uri, failed=bool(shown.plan.failures))
 
     return plan
 

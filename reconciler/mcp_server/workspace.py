@@ -182,7 +182,7 @@ class Workspace:
         with self._applying, open_session(request) as session:
             whole = plan_everything(session)
             fresh = finish_plan(whole, narrow(whole, request.selection), session, request)
-            if not fresh.complete:
+            if fresh.failures:
                 failure = fresh.failures[0]
                 raise ReconcileError(
                     "nothing was applied, because the plan is incomplete: "

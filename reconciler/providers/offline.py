@@ -1,20 +1,23 @@
 """Providers of a target that is not to be reached: what is live was recorded, nothing is written.
 
-Images are prepared from the disk as ever. Names of scopes cannot be looked up: where the recorded
-object has the manifest's scope, its scope id is taken for the one that the manifest names.
+Images are prepared from the disk as ever. Names of scopes and credentials are looked up among
+those that were recorded; where the recorded object's own id has no name there, it is taken for the
+one that the manifest names.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from reconciler.config import Target
 from reconciler.errors import ProviderError
 from reconciler.kinds.registry import KINDS
 from reconciler.plan import Change
 from reconciler.providers.base import Progress, Provider, Providers
-from reconciler.resource import KindTraits, LiveResource, Resource, hash_id
+from reconciler.providers.runai.naming import CREDENTIAL, ids_in
+from reconciler.resource import KindTraits, LiveResource, Named, Resource, Spec, hash_id
 
 _IMAGE = "RayfineImage"
 
@@ -27,11 +30,34 @@ class OfflineProvider(Provider):
     def __init__(self, traits: KindTraits, live: Sequence[LiveResource]) -> None:
         self.traits = traits
         self._live = [item for item in live if item.kind == traits.name]
+        self._ids = _RecordedIds(item.spec for item in live)
 
     def resolve(self, resources: Sequence[Resource]) -> Sequence[Resource]:
-        """The same resources, with the scope ids of what is recorded of them."""
-        known = {item.mark.id_hash: item for item in self._live if item.mark is not None}
-        return [_with_scope(item, known.get(hash_id(*item.key))) for item in resources]
+        """The same resources, with recorded ids in place of names."""
+        known = {item.mark.id_hash: item.spec for item in self._live if item.mark is not None}
+        return [self._bind(item, known.get(hash_id(*item.key), {})) for item in resources]
+
+    def _bind(self, resource: Resource, recorded: Spec) -> Resource:
+        spec = dict(resource.spec)
+        scope, wanted = str(spec.get("scope")), spec.get("scope_id")
+        own = recorded.get("scope_id") if recorded.get("scope") == scope else None
+        if found := self._ids.find(scope, wanted, own):
+            spec["scope_id"] = found
+        variables = spec.get("environment_variables", {})
+        before = recorded.get("environment_variables", {})
+        bound = {name: self._variable(item, before.get(name)) for name, item in variables.items()}
+        return replace(
+            resource, spec={**spec, **({"environment_variables": bound} if bound else {})}
+        )
+
+    def _variable(self, item: Any, recorded: Any) -> Any:
+        if not isinstance(item, dict) or "name" not in item.get("credential", ()):
+            return item
+        before = recorded.get("credential") if isinstance(recorded, dict) else None
+        own = before.get("asset_id") if isinstance(before, dict) else None
+        source = item["credential"]
+        uid = self._ids.find(CREDENTIAL, source["name"], own)
+        return {**item, "credential": {"asset_id": uid, "key": source["key"]}}
 
     def read(self) -> Sequence[LiveResource]:
         """What was recorded."""
@@ -87,9 +113,25 @@ def open_offline(target: Target, root: Path, live: Sequence[LiveResource]) -> It
     yield providers
 
 
-def _with_scope(resource: Resource, live: LiveResource | None) -> Resource:
-    if live is None or live.spec.get("scope") != resource.spec.get("scope"):
-        return resource
-    if "scope_id" not in live.spec:
-        return resource
-    return replace(resource, spec={**resource.spec, "scope_id": live.spec["scope_id"]})
+class _RecordedIds:
+    """The ids that stand in recorded specs, found by themselves or by their names."""
+
+    def __init__(self, specs: Iterable[Spec]) -> None:
+        self._found: dict[tuple[str, str], set[str]] = {}
+        for sort, uid in (pair for spec in specs for pair in ids_in(spec)):
+            for word in {str(uid).lower(), uid.name if isinstance(uid, Named) else str(uid)}:
+                self._found.setdefault((sort, word), set()).add(uid)
+
+    def find(self, sort: str, wanted: str | None, own: str | None) -> str | None:
+        """The id that a manifest means; what it wrote, if that was not recorded.
+
+        `own` is the id that the recorded object has in this place.
+        """
+        if wanted is None:
+            return own
+        names = (wanted, wanted.lower(), wanted.rpartition("/")[2])
+        found = {uid for name in names for uid in self._found.get((sort, name), ())}
+        nameless = own is not None and not isinstance(own, Named)
+        if own in found or (nameless and not found):
+            return own
+        return found.pop() if len(found) == 1 else wanted

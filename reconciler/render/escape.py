@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from json.encoder import encode_basestring
 from typing import Any
 
+from reconciler.resource import Named
 from reconciler.wording.printable import escaped, is_unsafe, printable
 
 __all__ = ["literal", "literal_name", "log_safe", "log_safe_json", "printable", "visible"]
@@ -50,7 +51,12 @@ def log_safe_json(text: str) -> str:
 
 
 def literal(value: Any) -> str:
-    """A value as Terraform prints it: `"text"`, `8`, `true`, `null`, `["a", "b"]`."""
+    """A value as Terraform prints it: `"text"`, `8`, `true`, `null`, `["a", "b"]`.
+
+    An id with a name is `"NAME" (ID)`.
+    """
+    if isinstance(value, Named):
+        return f"{literal(value.name)} ({literal_name(str(value))})"
     if isinstance(value, str):
         return printable(encode_basestring(value))
     if isinstance(value, Mapping):

@@ -12,11 +12,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from reconciler.apply import Outcome, Status
-from reconciler.errors import ManifestError, Problem, ReconcileError
+from reconciler.errors import ConfigError, ManifestError, Problem, ReconcileError
+from reconciler.kinds.registry import KINDS
 from reconciler.plan import Action, Change, Plan
 from reconciler.render.escape import log_safe_json, printable
 from reconciler.render.progress import DOING, DONE
 from reconciler.render.summary import Counts, apply_line, count, count_ends, plan_line, restriction
+from reconciler.render.terraform import PROVIDER
+from reconciler.render.text import Header
 
 UI_VERSION = "1.0"
 _ACTIONS = {
@@ -54,7 +57,7 @@ class EventStream:
         """The first event: who speaks."""
         self._event("version", f"reconcile {version}", {"reconcile": version, "ui": UI_VERSION})
 
-    def plan(self, plan: Plan) -> None:
+    def plan(self, plan: Plan, header: Header) -> None:
         """Every change, what is refused or could not be read, and the sum."""
         for warning in plan.warnings:
             self._diagnostic("warning", warning, "")
@@ -70,19 +73,19 @@ class EventStream:
             if change.action is Action.ADOPT and change.live is not None:
                 body["importing"] = {"id": change.live.uid}
             message = f"{change.address}: Plan to {body['action']}"
-            self._event("planned_change", message, {"change": body})
+            self._event("planned_change", message, {"change": body | _deposed(change)})
         for change in plan.refused:
             refusal = change.refusal
             assert refusal is not None
             summary = f"{refusal.kind.value}: {refusal.reason}"
-            self._diagnostic("error", summary, refusal.fix, {"address": change.address})
+            self._diagnostic("error", summary, refusal.fix, _place(change))
         for failure in plan.failures:
             summary = f"cannot read the {failure.system}: {failure.reason}"
             self._diagnostic("error", summary, failure.fix)
         own = {
             "target": plan.target,
             "digest": plan.digest(),
-            "complete": plan.complete,
+            "complete": header.is_complete(plan),
             "refused": len(plan.refused),
             "restricted": restriction(plan) or None,
         }
@@ -96,12 +99,16 @@ class EventStream:
 
     def error(self, error: ReconcileError) -> None:
         """Why the command ends."""
-        if isinstance(error, ManifestError):
-            for problem in error.problems:
-                self._diagnostic("error", problem.message, problem.fix, {"range": _range(problem)})
+        problems = error.problems if isinstance(error, ManifestError | ConfigError) else ()
+        for problem in problems:
+            self._diagnostic("error", problem.message, problem.fix, {"range": _range(problem)})
+        if problems:
             return
-        more = {"address": error.where} if error.where else {}
-        self._diagnostic("error", error.what, error.fix, more)
+        if error.where.partition(".")[0] in {kind.traits.name for kind in KINDS}:
+            self._diagnostic("error", error.what, error.fix, {"address": error.where})
+        else:
+            what = f"{error.where}: {error.what}" if error.where else error.what
+            self._diagnostic("error", what, error.fix)
 
     def started(self, change: Change) -> None:
         """See `reconciler.apply.Observer`."""
@@ -129,7 +136,7 @@ class EventStream:
         body = {"hook": hook, "reconciler": {"status": outcome.status.value}}
         message = f"{change.address}: {outcome.status.value}"
         self._event("apply_errored", message, body, "error")
-        self._diagnostic("error", outcome.message, outcome.fix, {"address": change.address})
+        self._diagnostic("error", outcome.message, outcome.fix, _place(change))
 
     def tick(self) -> None:
         """Tell of changes that have been running for another ten seconds."""
@@ -188,10 +195,10 @@ class EventStream:
 
 def _resource(change: Change) -> dict[str, Any]:
     return {
-        "addr": change.address,
+        "addr": change.key.address,
         "module": "",
-        "resource": change.address,
-        "implied_provider": "reconciler",
+        "resource": change.key.address,
+        "implied_provider": PROVIDER,
         "resource_type": change.key.kind,
         "resource_name": change.key.id,
         "resource_key": None,
@@ -199,7 +206,16 @@ def _resource(change: Change) -> dict[str, Any]:
 
 
 def _hook(change: Change) -> dict[str, Any]:
-    return {"resource": _resource(change), "action": _ACTIONS[change.action]}
+    return {"resource": _resource(change), "action": _ACTIONS[change.action]} | _deposed(change)
+
+
+def _place(change: Change) -> dict[str, str]:
+    """The address as in the JSON plan, by which both are joined."""
+    return {"address": change.key.address} | _deposed(change)
+
+
+def _deposed(change: Change) -> dict[str, str]:
+    return {"deposed": change.deposed} if change.deposed else {}
 
 
 def _identity(uid: str) -> dict[str, str]:
@@ -207,5 +223,8 @@ def _identity(uid: str) -> dict[str, str]:
 
 
 def _range(problem: Problem) -> dict[str, Any]:
-    start = {"line": problem.line, "column": problem.column, "byte": 0}
+    """Where a problem is. No byte offset is said: only lines and columns are known here."""
+    if not problem.line:
+        return {"filename": problem.file}
+    start = {"line": problem.line, "column": max(problem.column, 1)}
     return {"filename": problem.file, "start": start, "end": start}

@@ -4,7 +4,6 @@ What Terraform has no name for stands under the one key `reconciler`. The publis
 `docs/schema/plan.schema.json`. No secret value enters: it is null, and named in `*_sensitive`.
 """
 
-from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -19,11 +18,19 @@ from reconciler.plan import (
     PlanRow,
     digest_document,
 )
+from reconciler.plan_values import after, before, is_protected, names, sensitive
 from reconciler.render.escape import log_safe_json
 from reconciler.render.json_text import indented
 from reconciler.render.summary import count
+from reconciler.render.terraform import (
+    FORMAT_OF,
+    configuration,
+    identity,
+    planned_values,
+    prior_state,
+)
 from reconciler.render.text import Header
-from reconciler.resource import SENSITIVE, Secret, Spec, redact
+from reconciler.resource import SENSITIVE, redact
 from reconciler.review import Cause, Origin, Review
 
 _ACTIONS = {
@@ -44,17 +51,22 @@ def render_json(plan: Plan, header: Header, made_at: datetime, version: str) -> 
 def plan_document(plan: Plan, header: Header, made_at: datetime, version: str) -> dict[str, Any]:
     """The JSON plan as plain values."""
     counts = count(plan.changes)
+    changes = [
+        _change(change, row, header.review)
+        for change, row in zip(plan.changes, plan.rows, strict=True)
+    ]
     document: dict[str, Any] = {
         "format_version": PLAN_FORMAT,
+        "terraform_version": FORMAT_OF,
         "timestamp": made_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "applyable": plan.complete and bool(plan.pending) and not header.offline,
-        "complete": plan.complete and not plan.refused,
-        "errored": not plan.complete,
-        "resource_changes": [
-            _change(change, row, header.review)
-            for change, row in zip(plan.changes, plan.rows, strict=True)
-        ],
+        "applyable": header.is_applyable(plan),
+        "complete": header.is_complete(plan),
+        "errored": bool(plan.failures),
+        "planned_values": planned_values(changes),
+        "resource_changes": changes,
         "resource_drift": [],
+        "prior_state": prior_state(changes),
+        "configuration": configuration(plan.changes),
         "reconciler": {
             "version": version,
             "target": plan.target,
@@ -136,31 +148,24 @@ def _cause(cause: Cause | None) -> dict[str, Any] | None:
 
 
 def _change(change: Change, row: PlanRow, review: Review) -> dict[str, Any]:
-    before = change.live.spec if change.live is not None else None
-    after = change.desired.spec if change.desired is not None else None
+    live, desired = change.live, change.desired
     actions = _ACTIONS[change.action]
     if change.action is Action.ADOPT and change.fields:
         actions = ["update"]
     body: dict[str, Any] = {
         "actions": actions,
-        "before": _values(before),
-        "after": _values(after),
+        "before": before(change),
+        "after": after(change),
         "after_unknown": {"id": True} if "create" in actions else {},
-        "before_sensitive": _sensitive(before) if before is not None else False,
-        "after_sensitive": _sensitive(after) if after is not None else False,
+        "before_sensitive": sensitive(live.spec) if live is not None else False,
+        "after_sensitive": sensitive(desired.spec) if desired is not None else False,
     }
     forcing = [list(field.path) for field in change.fields if field.forces_replacement]
     if change.action is Action.REPLACE:
         body["replace_paths"] = forcing
-    if change.action is Action.ADOPT and change.live is not None:
-        body["importing"] = {"id": change.live.uid}
-    answer: dict[str, Any] = {
-        "address": change.key.address,
-        "mode": "managed",
-        "type": change.key.kind,
-        "name": change.key.id,
-        "change": body,
-    }
+    if change.action is Action.ADOPT and live is not None:
+        body["importing"] = {"id": live.uid}
+    answer: dict[str, Any] = {**identity(change), "change": body}
     if change.deposed:
         answer["deposed"] = change.deposed
     reason = _reason(change)
@@ -180,7 +185,11 @@ def _own(change: Change, row: PlanRow, review: Review) -> dict[str, Any]:
         "live_id": change.live.uid if change.live is not None else None,
         "desired_digest": row.desired or None,
         "live_digest": row.live or None,
-        "live_protected": _protected(change),
+        "live_protected": is_protected(change),
+        "names": {
+            "before": names(change.live.spec) if change.live is not None else {},
+            "after": names(change.desired.spec) if change.desired is not None else {},
+        },
         "cause": _cause(review.causes.get(change.address)),
         "refusal": {
             "kind": refusal.kind.value,
@@ -194,12 +203,6 @@ def _own(change: Change, row: PlanRow, review: Review) -> dict[str, Any]:
         "notes": list(change.live.notes) if change.live is not None else [],
         "unknown_fields": list(change.live.unknown_fields) if change.live is not None else [],
     }
-
-
-def _protected(change: Change) -> bool | None:
-    """Whether the mark of a live object of ours says that it is protected; None for others."""
-    mark = change.live.mark if change.live is not None else None
-    return None if mark is None or change.action is Action.ADOPT else mark.protect
 
 
 def _field(field: FieldChange) -> dict[str, Any]:
@@ -219,28 +222,3 @@ def _reason(change: Change) -> str | None:
     if change.action is Action.DELETE and not change.deposed:
         return "delete_because_no_resource_config"
     return None
-
-
-def _values(value: Any) -> Any:
-    if type(value) is str:  # by far the most
-        return value
-    if isinstance(value, Secret):
-        return None
-    if isinstance(value, Mapping):
-        return {name: _values(value[name]) for name in sorted(value)}
-    if isinstance(value, list | tuple):
-        return [_values(item) for item in value]
-    return value
-
-
-def _sensitive(spec: Spec) -> dict[str, Any]:
-    """A tree of `true` at every secret, as in Terraform; branches without one are left out."""
-    found: dict[str, Any] = {}
-    for name, value in spec.items():
-        if isinstance(value, Secret):
-            found[name] = True
-        elif type(value) is dict:
-            below = _sensitive(value)
-            if below:
-                found[name] = below
-    return found

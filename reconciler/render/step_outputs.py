@@ -12,7 +12,6 @@ from reconciler.render.text import Header
 def plan_outputs(plan: Plan, header: Header) -> dict[str, str]:
     """What a workflow decides by. Counts are decimal numbers, conditions `true` or `false`."""
     counts = count(plan.changes)
-    applyable = plan.complete and bool(plan.pending) and not header.offline
     return {
         "changes": str(len(plan.pending)),
         "imports": str(counts.imports),
@@ -21,8 +20,9 @@ def plan_outputs(plan: Plan, header: Header) -> dict[str, str]:
         "deletes": str(counts.destroys),
         "unchanged": str(counts.unchanged),
         "refused": str(len(plan.refused)),
-        "complete": _truth(plan.complete),
-        "applyable": _truth(applyable),
+        "complete": _truth(header.is_complete(plan)),
+        "applyable": _truth(header.is_applyable(plan)),
+        "errored": _truth(plan.failures),
         "digest": plan.digest(),
         "target": plan.target,
         "stack": plan.stack,

@@ -52,7 +52,7 @@ _COUNTED: dict[Action, tuple[str, ...]] = {
 
 def plan_line(plan: Plan) -> str:
     """`Plan: 2 to add, 1 to change, 0 to destroy.` or the line that says there is nothing to do."""
-    if plan.complete and not plan.pending and not plan.refused:
+    if not (plan.failures or plan.pending or plan.refused):
         return NO_CHANGES_IN_PART if plan.restricted else NO_CHANGES
     counts = count(plan.changes)
     imports = f"{counts.imports} to import, " if counts.imports else ""

@@ -1,7 +1,10 @@
 """`plan --offline`, several `--target`, `--fail-on`: files alone, with a real command line."""
 
+import html
 import json
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +12,7 @@ import pytest
 
 from reconciler.cli.main import run
 from reconciler.plan_file import read_plan_file
+from reconciler.sandbox import SandboxServer
 
 CONFIG = """\
 apiVersion: reconciler/v1
@@ -112,6 +116,104 @@ def test_an_offline_plan_against_an_exported_live_state(
     assert "canary-4711" not in (tmp_path / "live.json").read_text()
     saved = read_plan_file(tmp_path / "live.json")
     assert sorted(live.name for live in saved.recorded_live()) == ["another", "env"]
+
+
+NAMED = """\
+apiVersion: reconciler/v1
+kind: RunaiEnvironment
+metadata: {name: env}
+spec:
+  scope: project
+  scope_id: PROJECT
+  image: x:1
+  environment_variables:
+    TOKEN: {credential: {name: CREDENTIAL, key: TOKEN}}
+"""
+SEED = """\
+clusters:
+  - name: main
+    departments: [{name: default, projects: [{name: team-a, id: 7}, {name: team-b, id: 33}]}]
+credentials:
+  - {name: hub, type: generic-secret, scope: tenant, keys: [TOKEN]}
+  - {name: lab, type: generic-secret, scope: tenant, keys: [TOKEN]}
+"""
+
+
+@pytest.fixture
+def named(reconcile: Reconcile, tmp_path: Path) -> Callable[[str, str], Reconcile]:
+    """State an environment in a project and with a credential, over a seeded sandbox."""
+    (tmp_path / "seed.yaml").write_text(SEED)
+    with SandboxServer(tmp_path / ".reconcile" / "staging.db", seed=tmp_path / "seed.yaml"):
+        pass
+
+    def state(project: str, credential: str) -> Reconcile:
+        text = NAMED.replace("PROJECT", project).replace("CREDENTIAL", credential)
+        (tmp_path / "manifests" / "m.yaml").write_text(text)
+        return reconcile
+
+    return state
+
+
+def test_names_and_ids_of_one_thing_are_no_change_offline(
+    named: Callable[[str, str], Reconcile], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reconcile = named("team-a", "hub")
+    assert reconcile("apply", "--target", "staging", "--apply") == 0
+    assert reconcile("plan", "--target", "staging", "-o", "json=live.json") == 0
+    (change,) = document(tmp_path / "live.json")["resource_changes"]
+    own, asset = change["reconciler"]["names"], change["change"]["before"]
+    variable = {"credential": {"asset_id": "hub"}}
+    side = {"scope_id": "team-a", "environment_variables": {"TOKEN": variable}}
+    assert own == {"before": side, "after": side}
+    uid = asset["environment_variables"]["TOKEN"]["credential"]["asset_id"]
+    for project in ("team-a", "7", "main/team-a"):
+        for credential in ("hub", uid, uid.upper()):
+            named(project, credential)
+            offline = ("plan", "--target", "staging", "--offline", "--live", "live.json")
+            assert reconcile(*offline, "--detailed-exitcode") == 0, (project, credential)
+    capsys.readouterr()
+    named("team-b", "lab")
+    assert reconcile("plan", "--target", "staging") == 0
+    found = capsys.readouterr().out
+    assert 'scope_id              = "team-a" (7) -> "team-b" (33) # forces replacement' in found
+    assert f'asset_id = "hub" ({uid}) -> "lab" (' in found
+    assert reconcile("plan", "--target", "staging", "--offline", "--live", "live.json") == 0
+    found = capsys.readouterr().out
+    assert 'scope_id              = "team-a" (7) -> "team-b" # forces replacement' in found
+    assert f'asset_id = "hub" ({uid}) -> "lab"' in found
+
+
+def test_names_are_shown_wherever_a_plan_is(
+    named: Callable[[str, str], Reconcile], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reconcile = named("team-a", "hub")
+    staging = ("--target", "staging")
+    assert reconcile("apply", *staging, "--apply") == 0
+    named("team-b", "lab")
+    capsys.readouterr()
+    outputs = ("-o", "text=p.txt", "-o", "json=p.json", "-o", "html=p.html", "-o", "markdown=p.md")
+    assert reconcile("plan", *staging, *outputs) == 0
+    assert reconcile("show", "p.json") == 0
+    shown = capsys.readouterr().out
+    assert shown == (tmp_path / "p.txt").read_text()
+    assert reconcile("explain", *staging, "RunaiEnvironment.env") == 0
+    pages = [html.unescape((tmp_path / name).read_text()) for name in ("p.html", "p.md")]
+    for text in (shown, *pages, capsys.readouterr().out):
+        for words in ('"team-a" (7)', '"team-b" (33)', '"hub" (', '"lab" ('):
+            assert words in text
+
+
+def test_a_renamed_project_makes_no_reviewed_plan_stale(
+    named: Callable[[str, str], Reconcile], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reconcile = named("7", "hub")
+    staging = ("--target", "staging")
+    assert reconcile("plan", *staging, "--out", "p.json") == 0
+    with closing(sqlite3.connect(tmp_path / ".reconcile" / "staging.db")) as database, database:
+        database.execute("UPDATE project SET name = 'renamed' WHERE name = 'team-a'")
+    capsys.readouterr()
+    assert reconcile("apply", "p.json", "--apply") == 0
+    assert '"renamed" (7)' in capsys.readouterr().out
 
 
 def test_the_live_state_of_another_target_is_refused(

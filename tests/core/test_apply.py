@@ -1,4 +1,5 @@
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import pytest
@@ -124,6 +125,24 @@ def test_a_replacement_deletes_the_old_object_once_the_new_one_is_confirmed(
         "delete RunaiEnvironment.a",
         "settle RunaiEnvironment.a",
     ]
+
+
+class Slow(MemoryProvider):
+    """Takes a while until a write shows."""
+
+    def settle(self, changes: Sequence[Change], uids: Mapping[str, str]) -> Mapping[str, str]:
+        time.sleep(0.05)
+        return super().settle(changes, uids)
+
+
+def test_the_time_of_a_change_ends_with_its_confirmation() -> None:
+    plan = plan_of(
+        [resource("RunaiEnvironment.new"), resource("RunaiEnvironment.a", {"scope": "cluster"})],
+        [live("RunaiEnvironment.a")],
+    )
+    outcomes = run(plan, Slow())
+    assert outcomes["RunaiEnvironment.new"].seconds >= 0.05
+    assert outcomes["RunaiEnvironment.a"].seconds >= 0.1, "and with that of the old object's end"
 
 
 def test_an_old_object_that_stays_is_said(environments: MemoryProvider) -> None:

@@ -5,8 +5,8 @@ import pytest
 
 from reconciler.errors import ManifestError, Problem, ProviderError, UnreachableError
 from reconciler.executor import ThreadExecutor
-from reconciler.live import add_usage, link, read_all
-from reconciler.resource import Reference, Resource
+from reconciler.live import add_names, add_usage, link, read_all
+from reconciler.resource import Named, Reference, Resource, Spec
 from tests.core.builders import key, live, plan_of, resource
 from tests.core.fake_provider import MemoryProvider
 
@@ -110,3 +110,42 @@ def test_usage_that_cannot_be_read_is_an_error() -> None:
     doomed = plan_of([], [live("RunaiEnvironment.b")])
     with pytest.raises(ProviderError):
         add_usage(doomed, {"RunaiEnvironment": Broken()})
+
+
+class Naming(MemoryProvider):
+    """Knows a name for every scope id."""
+
+    def name_ids(self, spec: Spec) -> Spec:
+        named = Named(spec["scope_id"], f"name of {spec['scope_id']}")
+        return {**spec, "scope_id": named}
+
+
+def test_names_stand_beside_ids_and_change_nothing() -> None:
+    place = {"scope": "project", "scope_id": "1"}
+    plan = plan_of(
+        [
+            resource("RunaiEnvironment.moved", {**place, "scope_id": "2"}),
+            resource("RunaiEnvironment.new", {**place, "image": "1"}),
+        ],
+        [
+            live("RunaiEnvironment.moved", {**place, "image": "1"}),
+            live("RunaiEnvironment.z", place),
+        ],
+    )
+    named = add_names(plan, {"RunaiEnvironment": Naming()})
+    assert named == plan
+    assert (named.digest(), named.rows) == (plan.digest(), plan.rows)
+    moved, new, gone = named.changes
+    field = next(item for item in moved.fields if item.path == ("scope_id",))
+    assert (field.before.name, field.after.name) == ("name of 1", "name of 2")
+    image = next(item for item in moved.fields if item.path == ("image",))
+    assert type(image.before) is str
+    assert new.desired is not None
+    assert new.desired.spec["scope_id"].name == "name of 1"
+    assert gone.live is not None
+    assert gone.live.spec["scope_id"].name == "name of 1"
+
+
+def test_a_provider_that_knows_no_names_leaves_ids_alone() -> None:
+    plan = plan_of([resource("RunaiEnvironment.a", {"scope_id": "1"})])
+    assert add_names(plan, {"RunaiEnvironment": MemoryProvider()}) == plan

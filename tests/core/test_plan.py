@@ -38,7 +38,7 @@ def test_create_unchanged_update_replace_delete() -> None:
         "RunaiEnvironment.same": "unchanged",
     }
     assert plan.owned == 4
-    assert plan.complete
+    assert not plan.failures
     assert len(plan.pending) == 4
     assert [change.address for change in plan.changes if change.destroys] == [
         "RunaiEnvironment.moved",
@@ -208,7 +208,7 @@ def test_a_kind_that_could_not_be_read_is_not_planned() -> None:
     image = resource("RayfineImage.affine", {"tag": "affine:latest"}, warnings=("unpinned",))
     plan = plan_of([image, resource(ENV)], [], [GONE])
     assert actions(plan) == {ENV: "create"}
-    assert not plan.complete
+    assert plan.failures
     assert plan.failures[0].addresses == ("RayfineImage.affine",)
     assert plan.warnings == ("RayfineImage.affine: unpinned",)
 

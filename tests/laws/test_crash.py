@@ -113,7 +113,7 @@ class Trial:
         self.desk.patience = UNDISTURBED if rule is None else DISTURBED
         with self.desk.session(proxy.base_url) as session:
             plan = self.desk.plan(session)
-            assert plan.complete, plan.failures
+            assert not plan.failures, plan.failures
             proxy.clear()
             proxy.requests = 0
             proxy.rule = rule

@@ -1,13 +1,16 @@
 import json
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 from hypothesis import given, settings
 
 from reconciler.apply import Outcome, Status
-from reconciler.errors import ConfigError, ManifestError, Problem
+from reconciler.errors import ConfigError, ManifestError, Problem, ProviderError
 from reconciler.plan import ReadFailure
 from reconciler.render.events import EventStream
+from reconciler.render.json_plan import plan_document
+from reconciler.render.text import Header
 from tests.core.builders import live, plan_of, resource
 from tests.render.github import commands
 from tests.render.hostile import hostile_plan, texts
@@ -50,7 +53,7 @@ def test_a_plan() -> None:
         [ReadFailure("Docker engine", ("X",), "no answer", "start it")],
     )
     out.stream.version("1.2.3")
-    out.stream.plan(plan)
+    out.stream.plan(plan, Header("test"))
     events = out.events
     assert events[0]["reconcile"] == "1.2.3"
     changes = {e["change"]["resource"]["addr"]: e["change"] for e in events if "change" in e}
@@ -114,18 +117,46 @@ def test_an_apply() -> None:
 def test_errors_are_diagnostics() -> None:
     out = Stream()
     out.stream.error(ConfigError("what", where="reconciler.yaml:3", fix="do"))
+    out.stream.error(ProviderError("what", where="RunaiEnvironment.a.b", fix="do"))
     out.stream.error(ManifestError([Problem("a.yaml", 3, 9, "wrong", "fix")]))
-    first, second = (event["diagnostic"] for event in out.events)
-    assert (first["summary"], first["address"]) == ("what", "reconciler.yaml:3")
-    assert second["range"]["filename"] == "a.yaml"
-    assert second["range"]["start"] == {"line": 3, "column": 9, "byte": 0}
+    faulty = ConfigError("1 problem")
+    faulty.problems = (Problem("reconciler.yaml", 0, 0, "whole"),)
+    out.stream.error(faulty)
+    file, address, range_, whole = (event["diagnostic"] for event in out.events)
+    assert file == {"severity": "error", "summary": "reconciler.yaml:3: what", "detail": "do"}
+    assert (address["summary"], address["address"]) == ("what", "RunaiEnvironment.a.b")
+    place = {"line": 3, "column": 9}
+    assert range_["range"] == {"filename": "a.yaml", "start": place, "end": place}
+    assert whole["range"] == {"filename": "reconciler.yaml"}
+
+
+def test_events_join_the_json_plan_by_address_and_deposed() -> None:
+    out = Stream()
+    left = live(
+        "RunaiEnvironment.a", {"name": "a-replaced-1a2b3c"}, uid="old", mark={"deposed": "1a2b3c"}
+    )
+    plan = plan_of([resource("RunaiEnvironment.a")], [left])
+    out.stream.plan(plan, Header("test"))
+    for change in plan.pending:
+        out.stream.started(change)
+        out.stream.finished(Outcome(change, Status.FAILED, "why"))
+    document = plan_document(plan, Header("test"), datetime(2026, 1, 1, tzinfo=UTC), "1.0.0")
+    known = {(item["address"], item.get("deposed")) for item in document["resource_changes"]}
+    assert known == {("RunaiEnvironment.a", None), ("RunaiEnvironment.a", "1a2b3c")}
+    for kind in ("planned_change", "apply_start", "apply_errored", "diagnostic"):
+        told = set()
+        for event in (item for item in out.events if item["type"] == kind):
+            body = event.get("change") or event.get("hook") or event["diagnostic"]
+            address = body["address"] if kind == "diagnostic" else body["resource"]["addr"]
+            told.add((address, body.get("deposed")))
+        assert told == known, kind
 
 
 @settings(max_examples=300)
 @given(texts)
 def test_one_line_each_and_no_command(text: str) -> None:
     out = Stream()
-    out.stream.plan(hostile_plan(text))
+    out.stream.plan(hostile_plan(text), Header(text))
     out.stream.error(ConfigError(text, where=text, fix=text))
     assert all(
         line.endswith("\n") and "\n" not in line[:-1] and line.isascii() for line in out.lines

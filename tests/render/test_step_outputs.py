@@ -48,8 +48,9 @@ def test_what_a_workflow_decides_by() -> None:
         "deletes": "2",
         "unchanged": "0",
         "refused": "1",
-        "complete": "true",
+        "complete": "false",
         "applyable": "true",
+        "errored": "false",
         "digest": plan.digest(),
         "target": "test",
         "stack": "ml",
@@ -58,7 +59,8 @@ def test_what_a_workflow_decides_by() -> None:
     }
     assert plan_outputs(plan, Header("test", offline=True))["applyable"] == "false"
     unread = plan_of([], [], [ReadFailure("Docker engine", (), "no", "")])
-    assert plan_outputs(unread, Header("test"))["complete"] == "false"
+    found = plan_outputs(unread, Header("test"))
+    assert (found["complete"], found["errored"]) == ("false", "true")
 
 
 def test_two_delimiters_differ() -> None:

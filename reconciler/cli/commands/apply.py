@@ -76,7 +76,7 @@ def command(
         else:
             chosen = apply_selection(whole, options.selection)
             plan = finish_plan(whole, chosen, session, options)
-        if expect_digest is not None and plan.complete:
+        if expect_digest is not None and not plan.failures:
             require_digest(expect_digest, whole, plan)
         emit(plan, header_for(whole, plan, session, options), options)
         if not really:
@@ -85,7 +85,7 @@ def command(
 
 
 def _apply(plan: Plan, session: Session, options: PlanOptions) -> ExitCode:
-    if not plan.complete:
+    if plan.failures:
         click.echo("Error: nothing was applied, because the plan is incomplete.", err=True)
         return ExitCode.ERROR
     outcomes = carry_out(plan, session, options)

@@ -12,7 +12,7 @@ from reconciler.providers.runai.reading import AssetReader
 from reconciler.providers.runai.scopes import ScopeDirectory
 from reconciler.providers.runai.settling import Rules, settle
 from reconciler.providers.runai.writing import AssetWriter
-from reconciler.resource import LiveResource, Resource
+from reconciler.resource import LiveResource, Resource, Spec
 
 _USERS = (
     ("workspaces", "workspace"),
@@ -78,6 +78,10 @@ class AssetProvider(Provider):
             }
         except (TypeError, AttributeError) as error:
             raise unexpected(f"usage of {self.traits.name}", "what uses each asset") from error
+
+    def name_ids(self, spec: Spec) -> Spec:
+        """The names of scope and credentials beside their ids; see `NameBook`."""
+        return self._directory.names.beside(spec)
 
     def write(self, change: Change, progress: Progress) -> str:
         """Carry out one change; see `AssetWriter`."""

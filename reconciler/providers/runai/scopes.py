@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from reconciler.errors import ManifestError, Problem
+from reconciler.providers.runai.naming import NameBook
 from reconciler.providers.runai.server import Server, missing_fields, unknown_version
 from reconciler.providers.runai.units import CredentialAsset, Unit, UnitLists
 from reconciler.resource import Resource
@@ -31,11 +32,12 @@ class _UnresolvedError(Exception):
 
 
 class ScopeDirectory:
-    """Finds what manifests name; safe to use from several threads."""
+    """Finds what manifests name, and the `names` of ids; safe to use from several threads."""
 
     def __init__(self, units: UnitLists, server: Server) -> None:
         self._units = units
         self._server = server
+        self.names = NameBook(units)
 
     def bind(self, resources: Sequence[Resource]) -> list[Resource]:
         """The resources with ids in place of names. Raises `ManifestError`, `ProviderError`.
