@@ -15,9 +15,18 @@ from typing import Any
 from reconciler.resource import Named
 from reconciler.wording.printable import escaped, is_unsafe, printable
 
-__all__ = ["literal", "literal_name", "log_safe", "log_safe_json", "printable", "visible"]
+__all__ = [
+    "json_line",
+    "literal",
+    "literal_name",
+    "log_safe",
+    "log_safe_json",
+    "printable",
+    "visible",
+]
 
 _RIGHT_TO_LEFT = frozenset({"R", "AL", "AN"})
+_NOT_ASCII = re.compile(r"[^\x20-\x7e]")
 _COMMAND = re.compile(r"(^|[\r\n])(\s*):(?=:)")
 
 
@@ -48,6 +57,22 @@ def log_safe(text: str) -> str:
 def log_safe_json(text: str) -> str:
     """The same JSON without `##[`, which only a string can hold and which may be escaped there."""
     return text.replace("##[", "#\\u0023[")
+
+
+def json_line(value: Any) -> str:
+    """JSON on one line in UTF-8, as Terraform prints it; what is not printable is escaped.
+
+    Characters beyond 16 bits stay as they are: their escape is a pair of halves, which a tool that
+    reads JSON as YAML refuses. checkov then reports no finding at all, and success.
+    """
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return log_safe_json(_NOT_ASCII.sub(_json_escaped, text))
+
+
+def _json_escaped(found: re.Match[str]) -> str:
+    character = found[0]
+    short = ord(character) < 0x10000
+    return f"\\u{ord(character):04x}" if short and is_unsafe(character) else character
 
 
 def literal(value: Any) -> str:

@@ -19,8 +19,7 @@ from reconciler.plan import (
     digest_document,
 )
 from reconciler.plan_values import after, before, is_protected, names, sensitive
-from reconciler.render.escape import log_safe_json
-from reconciler.render.json_text import indented
+from reconciler.render.escape import json_line
 from reconciler.render.summary import count
 from reconciler.render.terraform import (
     FORMAT_OF,
@@ -44,8 +43,11 @@ _ACTIONS = {
 
 
 def render_json(plan: Plan, header: Header, made_at: datetime, version: str) -> str:
-    """The plan as one JSON document, ending in a newline. `made_at` is in UTC."""
-    return log_safe_json(indented(plan_document(plan, header, made_at, version))) + "\n"
+    """The plan as JSON on one line, as Terraform prints it. `made_at` is in UTC.
+
+    Tools rely on the one line: terraform-compliance reads no more than that.
+    """
+    return json_line(plan_document(plan, header, made_at, version)) + "\n"
 
 
 def plan_document(plan: Plan, header: Header, made_at: datetime, version: str) -> dict[str, Any]:

@@ -57,7 +57,10 @@ def test_text(case: Path) -> None:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda path: path.name)
 def test_json(case: Path) -> None:
-    expect(case / "plan.json", render_json(load(case), HEADER, MADE_AT, "0.0.0"))
+    text = render_json(load(case), HEADER, MADE_AT, "0.0.0")
+    assert text.count("\n") == 1, "terraform-compliance reads one line"
+    assert yaml.load(text, yaml.CSafeLoader) == json.loads(text), "checkov reads it as YAML"
+    expect(case / "plan.json", json.dumps(json.loads(text), indent=2) + "\n")
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda path: path.name)
