@@ -7,7 +7,7 @@ makes it.
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import astuple, dataclass, replace
+from dataclasses import astuple, dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -136,8 +136,8 @@ class Plan:
 
     `owned` counts the live objects of this stack, `stated` the resources of the manifests,
     `restricted` says in words what was chosen, `left_out` counts the addresses that were not.
-    `digest_read` is the digest of a plan that was read back from a file, which holds less of each
-    object than a digest covers.
+    `rows_read` are the rows, by address, of a plan that was read back from a file, which holds less
+    of each object than a digest covers.
     """
 
     target: str
@@ -150,7 +150,7 @@ class Plan:
     restricted: tuple[str, ...] = ()
     left_out: int = 0
     warnings: tuple[str, ...] = ()
-    digest_read: str = ""
+    rows_read: "Mapping[str, PlanRow]" = field(default_factory=dict)
 
     @property
     def pending(self) -> tuple[Change, ...]:
@@ -164,14 +164,13 @@ class Plan:
 
     def digest(self) -> str:
         """`sha256:<hex>` over target, stack, format and the rows of all changes."""
-        if self.digest_read:
-            return self.digest_read
         return digest_rows(self.target, self.stack, self.rows)
 
     @cached_property
     def rows(self) -> "tuple[PlanRow, ...]":
         """The row of every change, in order; worked out once, because several outputs need it."""
-        return tuple(row_of(change) for change in self.changes)
+        read = self.rows_read
+        return tuple(read.get(change.address) or row_of(change) for change in self.changes)
 
 
 class PlanRow(NamedTuple):

@@ -59,10 +59,9 @@ class _UnfitError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SavedPlan:
-    """A plan read from a file: to be shown, and `rows` to compare a fresh plan with."""
+    """A plan read from a file: to be shown, and to compare a fresh plan with."""
 
     plan: Plan
-    rows: tuple[PlanRow, ...]
     description: str
     commit: str
     version: str = ""
@@ -99,7 +98,6 @@ def read_plan_file(path: Path) -> SavedPlan:
         raise _no_plan(path, str(error)) from error
     return SavedPlan(
         plan,
-        tuple(_row(item) for item in document["resource_changes"]),
         own["target_description"],
         own["commit"] or "",
         own["version"],
@@ -184,6 +182,11 @@ def _cause(item: Mapping[str, Any]) -> Cause:
     )
 
 
+def _key(address: str) -> ResourceKey:
+    kind, _, resource_id = address.partition(".")
+    return ResourceKey(kind, resource_id)
+
+
 def _row(item: Mapping[str, Any]) -> PlanRow:
     own = item["reconciler"]
     key = ResourceKey(item["type"], item["name"])
@@ -201,10 +204,15 @@ def _no_plan(path: Path, why: str) -> ReconcileError:
 
 def _plan(document: Mapping[str, Any], own: Mapping[str, Any]) -> Plan:
     selection = _selection(own)
+    items = document["resource_changes"]
+    stated = {
+        item["address"]: item for item in document["configuration"]["root_module"]["resources"]
+    }
+    rows = (_row(item) for item in items)
     return Plan(
         target=own["target"],
         stack=own["stack"],
-        changes=tuple(_change(item, own["stack"]) for item in document["resource_changes"]),
+        changes=tuple(_change(item, own["stack"], stated) for item in items),
         detached=tuple(
             Unmanaged(item["type"], item["name"], item["id"], item["reason"])
             for item in own["detached"]
@@ -222,7 +230,7 @@ def _plan(document: Mapping[str, Any], own: Mapping[str, Any]) -> Plan:
         owned=own["owned"],
         restricted=(str(selection),) if selection.given else (),
         left_out=own["selection"]["left_out"],
-        digest_read=own["digest"],
+        rows_read={row.address: row for row in rows},
         warnings=tuple(own["warnings"]),
     )
 
@@ -231,7 +239,7 @@ def _selection(own: Mapping[str, Any]) -> Selection:
     return Selection(tuple(own["selection"]["only"]), tuple(own["selection"]["exclude"]))
 
 
-def _change(item: Mapping[str, Any], stack: str) -> Change:
+def _change(item: Mapping[str, Any], stack: str, manifests: Mapping[str, Any]) -> Change:
     own, body = item["reconciler"], item["change"]
     key = ResourceKey(item["type"], item["name"])
     before, after = (
@@ -250,13 +258,16 @@ def _change(item: Mapping[str, Any], stack: str) -> Change:
         raise _UnfitError(f"{key.address}: a field has no path")
     desired = live = None
     if after is not None:
-        stated = body["after"].get("metadata", {})
+        if key.address not in manifests:
+            raise _UnfitError(f"{key.address}: it is asked for, and configuration has no manifest")
+        manifest, metadata = manifests[key.address], body["after"].get("metadata", {})
         desired = Resource(
             key,
-            after,
+            {name: after[name] for name in after if name in manifest["expressions"]},
             Source(source["file"], source["line"]),
-            protect=stated.get("protect", False),
-            adopt=stated.get("adopt", False),
+            protect=metadata.get("protect", False),
+            adopt=metadata.get("adopt", False),
+            depends_on=tuple(_key(address) for address in manifest["depends_on"]),
         )
     if before is not None:
         live = LiveResource(

@@ -196,11 +196,35 @@ class OwnJson(TypedDict):
 
 
 @with_config(_STRICT)
+class StatedJson(TypedDict):
+    """What one manifest states, and what it depends on."""
+
+    address: str
+    expressions: dict[str, Any]
+    depends_on: list[str]
+
+
+@with_config(_STRICT)
+class ModuleJson(TypedDict):
+    """Every manifest."""
+
+    resources: list[StatedJson]
+
+
+@with_config(_STRICT)
+class ConfigurationJson(TypedDict):
+    """What the manifests state."""
+
+    root_module: ModuleJson
+
+
+@with_config(_STRICT)
 class PlanJson(TypedDict):
     """A saved plan."""
 
     format_version: str
     resource_changes: list[ChangeJson]
+    configuration: ConfigurationJson
     reconciler: OwnJson
 
 

@@ -25,15 +25,29 @@ def before(change: Change) -> dict[str, Any] | None:
     return _side(change.live.spec, change.live.uid, metadata)
 
 
+def planned(change: Change) -> Spec | None:
+    """What the object is to be: what the manifest states, and what that leaves as it is."""
+    live, desired = change.live, change.desired
+    if desired is None:
+        return None
+    if live is None or change.action is Action.REPLACE:
+        return desired.spec
+    if change.action is Action.UPDATE and not change.fields:  # which of two objects is meant?
+        return desired.spec
+    changed = {field.path[0] for field in change.fields}
+    kept = {name: live.spec[name] for name in live.spec.keys() - desired.spec.keys() - changed}
+    return {**desired.spec, **kept}
+
+
 def after(change: Change) -> dict[str, Any] | None:
     """The side that is asked for; None if nothing is. A new object has no id yet."""
-    desired = change.desired
-    if desired is None:
+    desired, spec = change.desired, planned(change)
+    if desired is None or spec is None:
         return None
     metadata = {"protect": desired.protect, "adopt": desired.adopt}
     metadata |= _of_mark(change, lambda field: field.after)
     keeps_id = change.live is not None and change.action is not Action.REPLACE
-    return _side(desired.spec, change.live.uid if change.live and keeps_id else None, metadata)
+    return _side(spec, change.live.uid if change.live and keeps_id else None, metadata)
 
 
 def spec_of(values: Any, sensitive: Any, names: Any) -> Spec:

@@ -11,8 +11,9 @@ from typing import Any
 
 from reconciler.errors import StalePlanError
 from reconciler.guard import Approval
-from reconciler.plan import Action, Change, Plan, PlanRow, Refusal, row_of
+from reconciler.plan import Action, Change, Plan, PlanRow, Refusal
 from reconciler.plan_file import SavedPlan
+from reconciler.plan_values import planned
 from reconciler.render.escape import literal
 from reconciler.resource import SENSITIVE, Secret, Spec, dotted, leaves
 
@@ -103,8 +104,8 @@ def news_since(saved: SavedPlan, present: Present) -> dict[str, str]:
 
 def find_moves(saved: SavedPlan, present: Present) -> Iterator[Move]:
     """Every address of which manifest, live object or action is not as it was approved."""
-    before = {row.address: row for row in saved.rows}
-    after = {row.address: row for row in map(row_of, present.plan.changes)}
+    before = {row.address: row for row in saved.plan.rows}
+    after = {row.address: row for row in present.plan.rows}
     old_changes = {change.address: change for change in saved.plan.changes}
     new_changes = {change.address: change for change in present.plan.changes}
     for address in sorted(_compared(before, after, present.chosen)):
@@ -199,7 +200,7 @@ def _details(
     if old is None or new is None:
         return
     if old.desired and new.desired and before.desired != after.desired:
-        yield from _fields("manifest", old.desired.spec, new.desired.spec) or (
+        yield from _fields("manifest", planned(old) or {}, planned(new) or {}) or (
             "manifest: its metadata (protect, adopt or moved_from)",
         )
     if old.live and new.live and before.live != after.live:

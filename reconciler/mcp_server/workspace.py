@@ -28,7 +28,7 @@ from reconciler.errors import ManifestError, ReconcileError, StalePlanError
 from reconciler.guard import Approval
 from reconciler.mcp_server.lookup import Objects, document_of, require_known, require_planned
 from reconciler.mcp_server.naming import delimited
-from reconciler.plan import Change, Plan, row_of
+from reconciler.plan import Change, Plan
 from reconciler.plan_file import SavedPlan
 from reconciler.render.explain import Explanation
 from reconciler.render.json_plan import render_json
@@ -202,9 +202,8 @@ class Workspace:
 
     def _keep(self, plan: Plan, session: Session, selection: Selection) -> Shown:
         document = render_json(plan, session.header, datetime.now(UTC), __version__)
-        rows = tuple(row_of(change) for change in plan.changes)
         head = session.header
-        saved = SavedPlan(plan, rows, head.description, head.commit, __version__, selection)
+        saved = SavedPlan(plan, head.description, head.commit, __version__, selection)
         shown = Shown(saved, document)
         with self._lock:
             self._shown[plan.digest()] = shown

@@ -18,7 +18,7 @@ from reconciler.plan import (
     PlanRow,
     digest_document,
 )
-from reconciler.plan_values import after, before, is_protected, names, sensitive
+from reconciler.plan_values import after, before, is_protected, names, planned, sensitive
 from reconciler.render.escape import json_line
 from reconciler.render.summary import count
 from reconciler.render.terraform import (
@@ -150,7 +150,7 @@ def _cause(cause: Cause | None) -> dict[str, Any] | None:
 
 
 def _change(change: Change, row: PlanRow, review: Review) -> dict[str, Any]:
-    live, desired = change.live, change.desired
+    live, spec = change.live, planned(change)
     actions = _ACTIONS[change.action]
     if change.action is Action.ADOPT and change.fields:
         actions = ["update"]
@@ -160,7 +160,7 @@ def _change(change: Change, row: PlanRow, review: Review) -> dict[str, Any]:
         "after": after(change),
         "after_unknown": {"id": True} if "create" in actions else {},
         "before_sensitive": sensitive(live.spec) if live is not None else False,
-        "after_sensitive": sensitive(desired.spec) if desired is not None else False,
+        "after_sensitive": sensitive(spec) if spec is not None else False,
     }
     forcing = [list(field.path) for field in change.fields if field.forces_replacement]
     if change.action is Action.REPLACE:
@@ -190,7 +190,7 @@ def _own(change: Change, row: PlanRow, review: Review) -> dict[str, Any]:
         "live_protected": is_protected(change),
         "names": {
             "before": names(change.live.spec) if change.live is not None else {},
-            "after": names(change.desired.spec) if change.desired is not None else {},
+            "after": names(planned(change) or {}),
         },
         "cause": _cause(review.causes.get(change.address)),
         "refusal": {

@@ -6,6 +6,7 @@ from typing import Any
 
 from reconciler.diff import FieldChange
 from reconciler.plan import Action, Change, Plan, ReadFailure
+from reconciler.plan_values import planned
 from reconciler.render.escape import literal, literal_name, log_safe, printable
 from reconciler.render.review_words import change_words, notices, place_words, review_summary
 from reconciler.render.style import Style
@@ -128,9 +129,9 @@ def _change(change: Change, review: Review, style: Style) -> str:
             assert change.live is not None
             lines += _tree(change.live.spec, "-", 6, style)
         case Action.UPDATE | Action.REPLACE | Action.ADOPT | Action.UNCHANGED:
-            assert change.live is not None
-            assert change.desired is not None
-            lines += _fields(change.fields, change.desired.spec, style)
+            spec = planned(change)
+            assert spec is not None
+            lines += _fields(change.fields, spec, style)
     return "\n".join([*lines, "    }"])
 
 
