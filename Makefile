@@ -47,6 +47,7 @@ images: # Two minutes in a fresh clone, most of them spent waiting, so it goes o
 prepared: venv
 	@$(PHASE) "Workflow files" scripts/check-workflows
 	@$(PHASE) "NeMo Agent Toolkit" scripts/bootstrap-python --toolkit
+	@$(PHASE) "Policy tools" scripts/bootstrap-python --policy
 	@$(MAKE) --no-print-directory static
 
 wheel-test: ## Build the wheel and run the quick tests against it, installed (PYTHON names the Python)
