@@ -32,6 +32,6 @@ def render_problems(form: str, place: Globals, problems: Sequence[Problem]) -> s
 
     directory = runner.directory_in_repository(root_of(place))
     if form == "sarif":
-        return sarif.render_sarif(problems, __version__, directory)
+        return sarif.render_sarif(problems, __version__, directory, runner.tool_page())
     found = annotations.problem_annotations(problems)
     return annotations.render_annotations(found, directory)

@@ -47,6 +47,12 @@ def run_url(variables: Mapping[str, str] = os.environ) -> str:
     return f"{server}/{repository}/actions/runs/{run}" if all(parts) else ""
 
 
+def tool_page(variables: Mapping[str, str] = os.environ) -> str:
+    """The repository whose action runs this, as an address; empty outside of such a step."""
+    parts = [variables.get(name, "") for name in ("GITHUB_SERVER_URL", "GITHUB_ACTION_REPOSITORY")]
+    return "/".join(parts) if all(parts) else ""
+
+
 def directory_in_repository(root: Path) -> str:
     """From the root of the checkout to the directory of reconciler.yaml, with `/`; "" if it is it.
 

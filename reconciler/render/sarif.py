@@ -2,47 +2,99 @@
 
 import hashlib
 import json
+import posixpath
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from reconciler.errors import Problem
 from reconciler.render.escape import log_safe_json
 
+
+class Rule(NamedTuple):
+    """What a rule finds, as a title and as a sentence, and what to do about it."""
+
+    title: str
+    finds: str
+    help: str
+
+
 RULES = {
-    "duplicate": "Two manifests state one object",
-    "invalid-value": "A value is not accepted",
-    "missing-field": "A field that has to be there is missing",
-    "out-of-bounds": "A value is too short, too long, too small or too large",
-    "unknown-field": "A field is not known",
-    "unknown-reference": "A reference leads nowhere",
-    "unknown-value": "A value is none of those that the field may have",
-    "unreadable": "A file cannot be read",
-    "wrong-type": "A value has the wrong type",
-    "yaml": "The file is no YAML that is accepted",
+    "duplicate": Rule(
+        "Two manifests state one object",
+        "Two manifests have the same kind and id, or the same kind, name and scope.",
+        "Remove one of them, or give it another name, scope or `metadata.id`.",
+    ),
+    "invalid-value": Rule(
+        "A value is not accepted",
+        "A value has the right type, and a form or a meaning that is not accepted.",
+        "Write it as the message says. docs/manifests.md has an example of every field.",
+    ),
+    "missing-field": Rule(
+        "A field that has to be there is missing",
+        "A manifest leaves out a field without which the object cannot be made.",
+        "Add the field. `reconcile schema` prints a schema with which an editor completes it.",
+    ),
+    "out-of-bounds": Rule(
+        "A value is too short, too long, too small or too large",
+        "A text or a number is outside of what the field or `limits` in reconciler.yaml allow.",
+        "Choose a value within the bounds that the message names.",
+    ),
+    "unknown-field": Rule(
+        "A field is not known",
+        "A manifest has a field that its kind does not have; it is most likely misspelt.",
+        "Correct the name, or remove the field.",
+    ),
+    "unknown-reference": Rule(
+        "A reference leads nowhere",
+        "A manifest refers to a resource that no manifest states, or to a file that is not there.",
+        "Correct the address or the path, or add what it refers to.",
+    ),
+    "unknown-value": Rule(
+        "A value is none of those that the field may have",
+        "A field that allows a fixed set of values has another one.",
+        "Choose one of the values that the message names.",
+    ),
+    "unreadable": Rule(
+        "A file cannot be read",
+        "A manifest, an overlay or the configuration is missing, or may not be read.",
+        "Check the path and the rights to the file.",
+    ),
+    "wrong-type": Rule(
+        "A value has the wrong type",
+        "A value is a number, a text, a list or a mapping where the field wants something else.",
+        "Write a value of the type that the message names; quote what is meant as text.",
+    ),
+    "yaml": Rule(
+        "The file is no YAML that is accepted",
+        "The file is no YAML, or has what could be misread, such as a key that stands twice.",
+        "Correct the line that the message names.",
+    ),
 }
 """Ids never change: code scanning recognises an alert by them."""
+_INFORMATION = "https://run-ai-docs.nvidia.com"
+"""The vendor's documentation of what manifests state, where no page of this tool is known."""
+_WHOLE = "reconciler.yaml"
+"""Where a fault is shown that no file can be named for: an alert without a file is dropped."""
+_ROOT = "%SRCROOT%"
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
-def render_sarif(problems: Iterable[Problem], version: str, directory: str = "") -> str:
+def render_sarif(
+    problems: Iterable[Problem], version: str, directory: str = "", page: str = ""
+) -> str:
     """A log of one run, also without problems: that closes the alerts of the run before.
 
-    `directory` leads from the root of the repository to what files are relative to.
+    `directory` leads from the root of the repository to what files are relative to. `page` is the
+    address of the repository that this tool is used from, if it is known.
     """
     ids = list(RULES)
     driver = {
         "name": "reconcile",
         "version": version,
-        "rules": [
-            {
-                "id": rule,
-                "shortDescription": {"text": words},
-                "defaultConfiguration": {"level": "error"},
-            }
-            for rule, words in RULES.items()
-        ],
+        "informationUri": page or _INFORMATION,
+        "rules": [_rule(name, rule) for name, rule in RULES.items()],
     }
     run = {
         "tool": {"driver": driver},
@@ -51,6 +103,20 @@ def render_sarif(problems: Iterable[Problem], version: str, directory: str = "")
     }
     log = {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}
     return log_safe_json(json.dumps(log, indent=2)) + "\n"
+
+
+def _rule(name: str, rule: Rule) -> dict[str, Any]:
+    return {
+        "id": name,
+        "shortDescription": {"text": f"{rule.title}."},
+        "fullDescription": {"text": rule.finds},
+        "help": {
+            "text": f"{rule.finds} {rule.help.replace('`', '')}",
+            "markdown": f"{rule.finds}\n\n**To correct it:** {rule.help}",
+        },
+        "defaultConfiguration": {"level": "error"},
+        "properties": {"precision": "very-high", "problem.severity": "error", "tags": ["manifest"]},
+    }
 
 
 def _results(problems: Sequence[Problem], ids: list[str], directory: str) -> list[dict[str, Any]]:
@@ -81,12 +147,12 @@ def _plain(text: str) -> str:
 
 
 def _location(problem: Problem, directory: str) -> dict[str, Any]:
-    path = f"{directory}/{problem.file}" if directory else problem.file
+    """A file below the root of the repository, by a relative path; elsewhere by its whole one."""
+    path = posixpath.normpath(posixpath.join(directory, problem.file or _WHOLE))
+    uri = quote(path, errors="surrogateescape")
+    place = {"uri": f"file://{uri}"} if uri.startswith("/") else {"uri": uri, "uriBaseId": _ROOT}
     region = {"startLine": max(problem.line, 1), "startColumn": max(problem.column, 1)}
-    return {
-        "artifactLocation": {"uri": quote(path), "uriBaseId": "%SRCROOT%"},
-        "region": region,
-    }
+    return {"artifactLocation": place, "region": region}
 
 
 def _fingerprint(same: str, number: int) -> str:

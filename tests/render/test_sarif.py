@@ -1,10 +1,14 @@
 import json
 import re
+from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from jsonschema import Draft202012Validator
 
+from reconciler.cli.main import run
+from reconciler.cli.runner import tool_page
 from reconciler.errors import Problem
 from reconciler.render.sarif import RULES, render_sarif
 from tests.examples import examples
@@ -37,14 +41,22 @@ SCHEMA: dict[str, Any] = {
                         "properties": {
                             "driver": {
                                 "type": "object",
-                                "required": ["name", "version", "rules"],
+                                "required": ["name", "version", "informationUri", "rules"],
                                 "properties": {
+                                    "informationUri": {"pattern": "^https://"},
                                     "rules": {
                                         "type": "array",
                                         "items": {
                                             "type": "object",
-                                            "required": ["id", "shortDescription"],
-                                            "properties": {"shortDescription": _TEXT},
+                                            # GH2012 of sarif-multitool
+                                            "required": [
+                                                "id", "shortDescription", "fullDescription", "help",
+                                            ],
+                                            "properties": {
+                                                "shortDescription": _TEXT,
+                                                "fullDescription": _TEXT,
+                                                "help": {**_TEXT, "required": ["text", "markdown"]},
+                                            },
                                         },
                                     }
                                 },
@@ -83,7 +95,7 @@ SCHEMA: dict[str, Any] = {
                                                         "properties": {
                                                             "uri": {
                                                                 "type": "string",
-                                                                "pattern": "^[A-Za-z0-9._~/%-]*$",
+                                                                "pattern": "^(file://)?[A-Za-z0-9._~/%-]*$",
                                                             }
                                                         },
                                                     },
@@ -126,6 +138,48 @@ def test_a_result() -> None:
     place = result["locations"][0]["physicalLocation"]
     assert place["artifactLocation"] == {"uri": "infra/m/a%20b.yaml", "uriBaseId": "%SRCROOT%"}
     assert place["region"] == {"startLine": 3, "startColumn": 9}
+
+
+@pytest.mark.parametrize(
+    ("directory", "file", "place"),
+    [
+        ("", "m/c:d.yaml", {"uri": "m/c%3Ad.yaml", "uriBaseId": "%SRCROOT%"}),
+        ("infra", "../overlays/a.yaml", {"uri": "overlays/a.yaml", "uriBaseId": "%SRCROOT%"}),
+        ("", "\udcff.yaml", {"uri": "%FF.yaml", "uriBaseId": "%SRCROOT%"}),
+        ("infra", "/etc/r.yaml", {"uri": "file:///etc/r.yaml"}),
+        ("infra", "", {"uri": "infra/reconciler.yaml", "uriBaseId": "%SRCROOT%"}),
+    ],
+)
+def test_every_result_has_a_place(directory: str, file: str, place: dict[str, str]) -> None:
+    (result,) = rendered([Problem(file, 0, 0, "no")], directory)["runs"][0]["results"]
+    found = result["locations"][0]["physicalLocation"]
+    assert found["artifactLocation"] == place
+    assert found["region"] == {"startLine": 1, "startColumn": 1}
+
+
+def test_the_tool_names_the_repository_of_its_action() -> None:
+    page = tool_page({"GITHUB_SERVER_URL": "https://g.example", "GITHUB_ACTION_REPOSITORY": "a/b"})
+    assert page == "https://g.example/a/b"
+    assert not tool_page({"GITHUB_SERVER_URL": "https://g.example"})
+    (run,) = json.loads(render_sarif([], "1", page=page))["runs"]
+    assert run["tool"]["driver"]["informationUri"] == page
+
+
+def test_columns_count_characters(tmp_path: Path) -> None:
+    (tmp_path / "reconciler.yaml").write_text(
+        "apiVersion: reconciler/v1\nstack: s\ntargets: {t: {runai: {sandbox: s.db}}}\n"
+    )
+    (tmp_path / "manifests").mkdir()
+    head = "apiVersion: reconciler/v1\nkind: RunaiEnvironment\nmetadata: {name: a}\n"
+    line = 'spec: {description: "🙂ü", imag: x, scope: tenant}\n'
+    (tmp_path / "manifests" / "ä.yaml").write_text(head + line, encoding="utf-8")
+    assert run(["-C", str(tmp_path), "validate", "-o", f"sarif={tmp_path / 's'}"]) == 1
+    log = json.loads((tmp_path / "s").read_text())
+    assert log["runs"][0]["columnKind"] == "unicodeCodePoints"
+    (result,) = log["runs"][0]["results"]
+    place = result["locations"][0]["physicalLocation"]
+    assert place["region"] == {"startLine": 4, "startColumn": line.index("imag") + 1}
+    assert place["artifactLocation"]["uri"] == "manifests/%C3%A4.yaml"
 
 
 def test_a_fingerprint_outlives_a_move() -> None:
