@@ -63,7 +63,7 @@ class Change:
     `deposed` names (6 hex digits) a leftover of an interrupted replacement of the same address.
     `used_by` lists what refers to a live object that is to be destroyed. `part_of` names the object
     that the same manifest states first, `parts` those that it states beside this one: all of them
-    are changed, or none.
+    are changed, or none. `hint` says what may have been meant instead.
     """
 
     key: ResourceKey
@@ -76,6 +76,7 @@ class Change:
     used_by: tuple[str, ...] = ()
     part_of: ResourceKey | None = None
     parts: tuple[ResourceKey, ...] = ()
+    hint: str = ""
 
     @property
     def address(self) -> str:

@@ -296,6 +296,7 @@ def _change(item: Mapping[str, Any], stack: str, manifests: Mapping[str, Any]) -
         else None,
         item.get("deposed"),
         tuple(own["used_by"]),
+        hint=own["hint"],
     )
 
 

@@ -87,6 +87,7 @@ class OwnChangeJson(TypedDict):
     cause: NotRequired[CauseJson | None]
     refusal: RefusalJson | None
     used_by: list[str]
+    hint: str
     notes: list[str]
     unknown_fields: list[str]
 

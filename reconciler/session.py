@@ -36,6 +36,7 @@ from reconciler.pairing import World, make_plan
 from reconciler.plan import Plan
 from reconciler.providers.base import Providers
 from reconciler.providers.registry import KIND_TRAITS, describe_target, open_providers
+from reconciler.renames import hint_renames
 from reconciler.render.text import Header
 from reconciler.resource import Resource
 from reconciler.review import Review
@@ -202,7 +203,7 @@ def plan_everything(session: Session) -> Plan:
 
 def compare(world: World) -> Plan:
     """The plan of everything that was read."""
-    return order_names(make_plan(world), KIND_TRAITS)
+    return hint_renames(order_names(make_plan(world), KIND_TRAITS), KIND_TRAITS)
 
 
 def read_world(session: Session) -> World:

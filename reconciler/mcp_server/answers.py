@@ -108,8 +108,10 @@ def change_answer(change: Change, plan: Plan) -> dict[str, Any]:
         answer["fields"] = Part([item.name for item in change.fields], _MOST_FIELDS)
     if change.used_by:
         answer["used_by"] = Part(change.used_by, _MOST_FIELDS)
+    names = _named_by(change, plan) if change.hint or change.refusal is not None else set()
+    if change.hint:
+        answer["hint"] = delimited(change.hint, names)
     if change.refusal is not None:
-        names = _named_by(change, plan)
         answer["refused"] = {
             "as": change.refusal.kind.value,
             "reason": delimited(change.refusal.reason, names),

@@ -72,6 +72,8 @@ class EventStream:
                 body["reason"] = _REASONS[change.action]
             if change.action is Action.ADOPT and change.live is not None:
                 body["importing"] = {"id": change.live.uid}
+            if change.hint:
+                body["reconciler"] = {"hint": printable(change.hint)}
             message = f"{change.address}: Plan to {body['action']}"
             self._event("planned_change", message, {"change": body | _deposed(change)})
         for change in plan.refused:

@@ -121,8 +121,15 @@ def _why(change: Change, plan: Plan) -> Iterator[str]:
             yield f"{fields} of the manifest were compared, and no others are set there."
         case _:
             assert_never(change.action)
+    if change.hint:
+        yield f"{_sentence(change.hint)}."
     if change.refusal is not None:
         yield f"It is refused ({change.refusal.kind.value}): {one_line(change.refusal.reason)}."
+
+
+def _sentence(text: str) -> str:
+    shown = one_line(text)
+    return f"{shown[:1].upper()}{shown[1:]}"
 
 
 def _why_deleted(change: Change, plan: Plan) -> Iterator[str]:

@@ -202,6 +202,7 @@ def _own(change: Change, row: PlanRow, review: Review) -> dict[str, Any]:
         if refusal
         else None,
         "used_by": list(change.used_by),
+        "hint": change.hint,
         "notes": list(change.live.notes) if change.live is not None else [],
         "unknown_fields": list(change.live.unknown_fields) if change.live is not None else [],
     }

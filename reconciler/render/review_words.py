@@ -40,8 +40,8 @@ def notices(review: Review) -> list[str]:
 
 
 def change_words(change: Change, review: Review) -> list[str]:
-    """Whose change it is, and whether it was reviewed: one line each, empty where nobody asked."""
-    lines: list[str] = []
+    """What may be meant, whose change it is, whether it was reviewed: a line for each that is."""
+    lines = [change.hint] if change.hint else []
     cause = review.causes.get(change.address)
     if cause is not None:
         lines += cause_words(cause, change)

@@ -203,6 +203,36 @@ def test_names_are_shown_wherever_a_plan_is(
             assert words in text
 
 
+def test_a_rename_is_hinted_at_wherever_a_plan_is(
+    named: Callable[[str, str], Reconcile], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reconcile = named("team-a", "hub")
+    staging = ("--target", "staging")
+    assert reconcile("apply", *staging, "--apply") == 0
+    manifest = tmp_path / "manifests" / "m.yaml"
+    manifest.write_text(manifest.read_text().replace("{name: env}", "{name: other}"))
+    capsys.readouterr()
+    outputs = ("-o", "text=p.txt", "-o", "json=p.json", "-o", "html=p.html", "-o", "markdown=p.md")
+    assert reconcile("plan", *staging, *outputs, "-o", "annotations") == 0
+    texts = [capsys.readouterr().out]
+    assert reconcile("show", "p.json") == 0
+    assert reconcile("plan", *staging, "--json") == 0
+    assert reconcile("explain", *staging, "RunaiEnvironment.env") == 0
+    texts.append(capsys.readouterr().out)
+    texts += [html.unescape((tmp_path / f"p.{form}").read_text()) for form in ("txt", "html", "md")]
+    for text in texts:
+        assert "other is the same but for its name: a rename? add `id: env` to its" in text
+    hints = {item["name"]: item["reconciler"]["hint"] for item in changes_of(tmp_path / "p.json")}
+    assert "destroyed RunaiEnvironment.env but for its name" in hints["other"]
+    manifest.write_text(manifest.read_text().replace("{name: other}", "{name: other, id: env}"))
+    assert reconcile("plan", *staging) == 0
+    assert "Plan: 0 to add, 1 to change, 0 to destroy." in capsys.readouterr().out
+
+
+def changes_of(path: Path) -> Any:
+    return document(path)["resource_changes"]
+
+
 def test_a_renamed_project_makes_no_reviewed_plan_stale(
     named: Callable[[str, str], Reconcile], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
