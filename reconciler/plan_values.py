@@ -63,12 +63,12 @@ def is_protected(change: Change) -> bool | None:
     return None if mark is None or change.action is Action.ADOPT else mark.protect
 
 
-def sensitive(spec: Spec) -> dict[str, Any]:
+def secrets_in(spec: Spec) -> dict[str, Any]:
     """A tree of `true` at every secret, as in Terraform; branches without one are left out."""
     return _tree(spec, lambda value: True if isinstance(value, Secret) else None)
 
 
-def names(spec: Spec) -> dict[str, Any]:
+def names_in(spec: Spec) -> dict[str, Any]:
     """A tree of the names of ids that have one, in the shape of the spec."""
     return _tree(spec, lambda value: value.name if isinstance(value, Named) else None)
 

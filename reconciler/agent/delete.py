@@ -7,10 +7,12 @@ marked, and then deleted as what it is by then, an object of ours.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 
 from reconciler.agent import headings, messages
 from reconciler.agent.consent import Consent
+from reconciler.agent.description import scope_id_of
 from reconciler.agent.request import ADDRESS_KIND, address_id
 from reconciler.agent.target import Workplace, made_with, open_direct, plan_of
 from reconciler.agent.writing import all_applied, carry_out, require_complete
@@ -30,7 +32,11 @@ def delete(place: Workplace, name: str, consent: Consent) -> str:
     with open_direct(place) as session:
         there = _read(session)
         environments = [item for item in there.live if item.kind == ADDRESS_KIND]
-        found = _matching(environments, name)
+        provider = session.providers[ADDRESS_KIND]
+        found = [
+            replace(item, spec=provider.name_ids(item.spec))
+            for item in _matching(environments, name)
+        ]
         if not found:
             available = _closest_first(name, [item.name for item in environments])
             return messages.not_found(name, available, f"on target {place.target.name}")
@@ -58,10 +64,9 @@ def _closest_first(name: str, names: Sequence[str]) -> list[str]:
 
 
 def _place(live: LiveResource) -> tuple[str, str]:
-    scope, scope_id = live.spec.get("scope", ""), live.spec.get("scope_id")
-    where = f"scope {quoted(scope)}"
-    if scope_id:
-        where += f", {quoted(scope_id)}"
+    where = f"scope {quoted(live.spec.get('scope', ''))}"
+    if live.spec.get("scope_id"):
+        where += f", {scope_id_of(live.spec, quoted)}"
     return where, f"environment_name={quoted(live.uid)}"
 
 

@@ -3,21 +3,21 @@
 A caller's plain words stand bare, as in the Run:ai guide; all text of a live object is quoted.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from reconciler.kinds.asset import WORKLOAD_TYPES
 from reconciler.kinds.pull_policy import default_pull_policy
 from reconciler.render.escape import literal
 from reconciler.render.model_text import plain, quoted
-from reconciler.resource import LiveResource, Reference, Secret, redact
+from reconciler.resource import LiveResource, Named, Reference, Secret, Spec, redact
 
 
 def asset_lines(spec: Mapping[str, Any], compute: Mapping[str, Any] | None) -> list[str]:
     """What a specification says, one label a line: for previews."""
     lines = [f"Name: {plain(spec['name'])}", f"Scope: {plain(spec['scope'])}"]
     if spec.get("scope_id"):
-        lines.append(f"Scope ID: {plain(spec['scope_id'])}")
+        lines.append(f"Scope ID: {scope_id_of(spec, plain)}")
     lines += [f"Image: {image_of(spec)}", f"Image Pull Policy: {pull_policy(spec)}"]
     if spec.get("description"):
         lines.append(f"Description: {quoted(spec['description'])}")
@@ -110,5 +110,10 @@ def live_lines(live: LiveResource) -> list[str]:
 def _scope(live: LiveResource) -> str:
     scope = str(live.spec.get("scope", ""))
     word = scope if scope in ("tenant", "cluster", "department", "project") else quoted(scope)
-    scope_id = live.spec.get("scope_id")
-    return f"{word} ({quoted(scope_id)})" if scope_id else word
+    return f"{word} ({scope_id_of(live.spec, quoted)})" if live.spec.get("scope_id") else word
+
+
+def scope_id_of(spec: Spec, show: Callable[[object], str]) -> str:
+    """The id of the scope, and its name where that is known."""
+    uid = spec["scope_id"]
+    return f"{show(uid)}, named {show(uid.name)}" if isinstance(uid, Named) else show(uid)

@@ -14,9 +14,10 @@ from reconciler.apply import Outcome, Status
 from reconciler.mcp_server.fitting import Exact, Part
 from reconciler.mcp_server.naming import delimited
 from reconciler.plan import Action, Change, Plan
+from reconciler.plan_values import names_in
 from reconciler.render.explain import Explanation, explanation_document
 from reconciler.render.summary import apply_line, plan_line, restriction
-from reconciler.resource import LiveResource, Resource, redact
+from reconciler.resource import LiveResource, Resource, Spec, redact
 
 MOST_CHANGES = 20
 """Changes that a summary names; the plan's resource holds all of them."""
@@ -197,6 +198,7 @@ def desired_answer(desired: Resource, manifest: Any) -> dict[str, Any]:
         "file": str(desired.source),
         "manifest": Exact(manifest),
         "compared": redact(desired.spec),
+        **_names(desired.spec),
     }
 
 
@@ -207,11 +209,17 @@ def object_answer(
     found = []
     for item in live:
         shown: dict[str, Any] = {"id": item.uid, "name": item.name, **owner_of(item, stack)}
-        shown["spec"] = redact(item.spec)
+        shown |= {"spec": redact(item.spec), **_names(item.spec)}
         if item.updated_by or item.updated_at:
             shown["last_change"] = {"by": item.updated_by, "at": item.updated_at}
         found.append(shown)
     return {"address": address, "desired": desired, "live": Part(found)}
+
+
+def _names(spec: Spec) -> dict[str, Any]:
+    """The names of ids, in the shape of the spec, if there are any."""
+    found = names_in(spec)
+    return {"names": found} if found else {}
 
 
 def owner_of(live: LiveResource, stack: str) -> dict[str, str]:

@@ -18,7 +18,7 @@ from reconciler.plan import (
     PlanRow,
     digest_document,
 )
-from reconciler.plan_values import after, before, is_protected, names, planned, sensitive
+from reconciler.plan_values import after, before, is_protected, names_in, planned, secrets_in
 from reconciler.render.escape import json_line
 from reconciler.render.summary import count
 from reconciler.render.terraform import (
@@ -159,8 +159,8 @@ def _change(change: Change, row: PlanRow, review: Review) -> dict[str, Any]:
         "before": before(change),
         "after": after(change),
         "after_unknown": {"id": True} if "create" in actions else {},
-        "before_sensitive": sensitive(live.spec) if live is not None else False,
-        "after_sensitive": sensitive(spec) if spec is not None else False,
+        "before_sensitive": secrets_in(live.spec) if live is not None else False,
+        "after_sensitive": secrets_in(spec) if spec is not None else False,
     }
     forcing = [list(field.path) for field in change.fields if field.forces_replacement]
     if change.action is Action.REPLACE:
@@ -189,8 +189,8 @@ def _own(change: Change, row: PlanRow, review: Review) -> dict[str, Any]:
         "live_digest": row.live or None,
         "live_protected": is_protected(change),
         "names": {
-            "before": names(change.live.spec) if change.live is not None else {},
-            "after": names(planned(change) or {}),
+            "before": names_in(change.live.spec) if change.live is not None else {},
+            "after": names_in(planned(change) or {}),
         },
         "cause": _cause(review.causes.get(change.address)),
         "refusal": {

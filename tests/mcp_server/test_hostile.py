@@ -94,6 +94,22 @@ def test_hostile_names_in_arguments_come_back_as_data(world: Project, trick: str
     assert not world.server.requests.writes()
 
 
+def test_ids_come_with_their_names(world: Project) -> None:
+    world.write(environment("train", scope="project", scope_id="team-a"))
+    world.apply()
+    world.write(environment("train", scope="project", scope_id="team-b"))
+
+    async def use(client: Client) -> None:
+        got = (await call(client, "get", address="RunaiEnvironment.train")).value
+        assert got["live"][0]["names"] == {"scope_id": "team-a"}
+        assert got["desired"]["names"] == {"scope_id": "team-b"}
+        told = await call(client, "explain", address="RunaiEnvironment.train")
+        assert '"team-a" (1)' in str(told.value)
+        assert '"team-b" (2)' in str(told.value)
+
+    in_process(world.directory, use)
+
+
 def test_a_long_text_is_cut(world: Project) -> None:
     world.write(environment("train", environment_variables={"A": "x" * 5000}))
 
