@@ -37,7 +37,7 @@ def emit(plan: Plan, header: Header, options: PlanOptions) -> None:
     Raises `ReconcileError`, after all of them, where a page has no room for every destroy.
     """
     if options.events is not None:
-        options.events.plan(plan, header)
+        options.events.plan(plan)
     write_outputs(plan, header, options.outputs, options.place)
 
 

@@ -17,9 +17,16 @@ from reconciler.kinds.registry import KINDS
 from reconciler.plan import Action, Change, Plan
 from reconciler.render.escape import log_safe_json, printable
 from reconciler.render.progress import DOING, DONE
-from reconciler.render.summary import Counts, apply_line, count, count_ends, plan_line, restriction
+from reconciler.render.summary import (
+    Counts,
+    apply_line,
+    count,
+    count_ends,
+    is_complete,
+    plan_line,
+    restriction,
+)
 from reconciler.render.terraform import PROVIDER
-from reconciler.render.text import Header
 
 UI_VERSION = "1.0"
 _ACTIONS = {
@@ -57,7 +64,7 @@ class EventStream:
         """The first event: who speaks."""
         self._event("version", f"reconcile {version}", {"reconcile": version, "ui": UI_VERSION})
 
-    def plan(self, plan: Plan, header: Header) -> None:
+    def plan(self, plan: Plan) -> None:
         """Every change, what is refused or could not be read, and the sum."""
         for warning in plan.warnings:
             self._diagnostic("warning", warning, "")
@@ -87,7 +94,7 @@ class EventStream:
         own = {
             "target": plan.target,
             "digest": plan.digest(),
-            "complete": header.is_complete(plan),
+            "complete": is_complete(plan),
             "refused": len(plan.refused),
             "restricted": restriction(plan) or None,
         }

@@ -20,7 +20,7 @@ from reconciler.plan import (
 )
 from reconciler.plan_values import after, before, is_protected, names_in, planned, secrets_in
 from reconciler.render.escape import json_line
-from reconciler.render.summary import count
+from reconciler.render.summary import count, is_complete
 from reconciler.render.terraform import (
     FORMAT_OF,
     configuration,
@@ -62,7 +62,7 @@ def plan_document(plan: Plan, header: Header, made_at: datetime, version: str) -
         "terraform_version": FORMAT_OF,
         "timestamp": made_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "applyable": header.is_applyable(plan),
-        "complete": header.is_complete(plan),
+        "complete": is_complete(plan),
         "errored": bool(plan.failures),
         "planned_values": planned_values(changes),
         "resource_changes": changes,

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from reconciler.plan import Plan
 from reconciler.render.escape import printable
-from reconciler.render.summary import count, plan_line, restriction
+from reconciler.render.summary import count, is_complete, plan_line, restriction
 from reconciler.render.text import Header
 
 
@@ -20,7 +20,7 @@ def plan_outputs(plan: Plan, header: Header) -> dict[str, str]:
         "deletes": str(counts.destroys),
         "unchanged": str(counts.unchanged),
         "refused": str(len(plan.refused)),
-        "complete": _truth(header.is_complete(plan)),
+        "complete": _truth(is_complete(plan)),
         "applyable": _truth(header.is_applyable(plan)),
         "errored": _truth(plan.failures),
         "digest": plan.digest(),

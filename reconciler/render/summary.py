@@ -50,6 +50,11 @@ _COUNTED: dict[Action, tuple[str, ...]] = {
 }
 
 
+def is_complete(plan: Plan) -> bool:
+    """Terraform's word: whether, once it is applied, everything is as the manifests state."""
+    return not (plan.failures or plan.refused or plan.restricted)
+
+
 def plan_line(plan: Plan) -> str:
     """`Plan: 2 to add, 1 to change, 0 to destroy.` or the line that says there is nothing to do."""
     if not (plan.failures or plan.pending or plan.refused):

@@ -55,10 +55,6 @@ class Header:
         """Whether apply would carry something of the plan out."""
         return bool(plan.pending) and not plan.failures and not self.offline
 
-    def is_complete(self, plan: Plan) -> bool:
-        """Terraform's word: whether, once it is applied, everything is as the manifests state."""
-        return not plan.failures and not plan.refused and not self.selection.given
-
 
 def render_plan(plan: Plan, header: Header, style: Style) -> str:
     """The whole plan, ending in a newline."""

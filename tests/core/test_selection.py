@@ -239,7 +239,7 @@ def test_a_unit_of_which_a_part_could_not_be_read_is_not_applied_in_part() -> No
         [failure],
     )
     chosen = apply_selection(plan, Selection((WHOLE,)))
-    assert not chosen.complete
+    assert chosen.failures
     assert actions(refuse_dependents(chosen)) == {WHOLE: "blocked update"}
 
 

@@ -39,7 +39,7 @@ def document_of(plan: Plan) -> dict[str, Any]:
 
 def events_of(plan: Plan) -> list[dict[str, Any]]:
     lines: list[str] = []
-    EventStream(lines.append).plan(plan, HEADER)
+    EventStream(lines.append).plan(plan)
     return [json.loads(line) for line in lines]
 
 

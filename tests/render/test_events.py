@@ -53,7 +53,7 @@ def test_a_plan() -> None:
         [ReadFailure("Docker engine", ("X",), "no answer", "start it")],
     )
     out.stream.version("1.2.3")
-    out.stream.plan(plan, Header("test"))
+    out.stream.plan(plan)
     events = out.events
     assert events[0]["reconcile"] == "1.2.3"
     changes = {e["change"]["resource"]["addr"]: e["change"] for e in events if "change" in e}
@@ -136,7 +136,7 @@ def test_events_join_the_json_plan_by_address_and_deposed() -> None:
         "RunaiEnvironment.a", {"name": "a-replaced-1a2b3c"}, uid="old", mark={"deposed": "1a2b3c"}
     )
     plan = plan_of([resource("RunaiEnvironment.a")], [left])
-    out.stream.plan(plan, Header("test"))
+    out.stream.plan(plan)
     for change in plan.pending:
         out.stream.started(change)
         out.stream.finished(Outcome(change, Status.FAILED, "why"))
@@ -156,7 +156,7 @@ def test_events_join_the_json_plan_by_address_and_deposed() -> None:
 @given(texts)
 def test_one_line_each_and_no_command(text: str) -> None:
     out = Stream()
-    out.stream.plan(hostile_plan(text), Header(text))
+    out.stream.plan(hostile_plan(text))
     out.stream.error(ConfigError(text, where=text, fix=text))
     assert all(
         line.endswith("\n") and "\n" not in line[:-1] and line.isascii() for line in out.lines
