@@ -208,6 +208,9 @@ def test_a_rename_is_hinted_at_wherever_a_plan_is(
 ) -> None:
     reconcile = named("team-a", "hub")
     staging = ("--target", "staging")
+    (tmp_path / "manifests" / "stays.yaml").write_text(
+        MANIFEST.split("---\n")[1].replace("id: other", "id: stays")
+    )
     assert reconcile("apply", *staging, "--apply") == 0
     manifest = tmp_path / "manifests" / "m.yaml"
     manifest.write_text(manifest.read_text().replace("{name: env}", "{name: other}"))
