@@ -238,7 +238,7 @@ def test_a_name_in_several_scopes_is_refused_and_listed(site: Site) -> None:
         said = runai_delete_environment("train", confirmed=True)
         assert title(said) == "❌ Environment Name Is Not Unique"
         assert "  • scope `tenant`: environment_name=`" in said
-        assert f"  • scope `cluster`, `{found}`: environment_name=`" in said
+        assert f"  • scope `cluster`, `{found}`, named `" in said
         assert site.names() == ["c", "train", "train"]
         own = next(
             item["meta"]["id"]

@@ -265,13 +265,6 @@ def test_nothing_is_written_without_both_words(site: Site) -> None:
     assert site.writes() == before
 
 
-def test_a_deletion_names_the_project(site: Site) -> None:
-    with site.calls():
-        really({**BY_NAME["data-science-standard"], "name": "named"})
-        asked = runai_delete_environment(environment_name="named")
-    assert "- Scope: project (`2`, named `ds-team-project`)" in asked
-
-
 def test_a_preview_shows_exactly_what_is_created(site: Site) -> None:
     with site.calls():
         shown = create({**BY_NAME["data-science-standard"], "working_dir": "/data"})
