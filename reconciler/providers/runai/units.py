@@ -71,7 +71,7 @@ class UnitLists:
         read no other.
         """
         try:
-            return self._read_array("/api/v1/clusters", ("verbosity", "metadata"))
+            return self._read_array("/api/v1/clusters")  # "metadata" may leave out the version
         except UnauthorizedError:
             raise
         except AccessError as refusal:
@@ -81,8 +81,8 @@ class UnitLists:
                 log.info("there is no short list of clusters: %s", error.what)
                 raise refusal from None
 
-    def _read_array(self, path: str, option: tuple[str, Any]) -> Sequence[Unit]:
-        data = self._get(path, option)
+    def _read_array(self, path: str, *query: tuple[str, Any]) -> Sequence[Unit]:
+        data = self._get(path, *query)
         if not isinstance(data, list) or len(data) >= _PAGE:
             raise unexpected(path, "a list of clusters, all of them")
         return [_unit(item, "uuid", "uuid", path) for item in data if not is_deleted(item)]

@@ -16,7 +16,7 @@ NAMES = st.from_regex(r"[A-Z][A-Z0-9_]{0,8}", fullmatch=True)
 FLAGS = st.booleans()
 MEMORY = st.builds(
     lambda number, unit: f"{number}{unit}",
-    st.integers(1, 64),
+    st.integers(2, 64),  # 1M is less than 1Mi, the least there is
     st.sampled_from(["Mi", "Gi", "M", "G"]),
 )
 CORES = st.one_of(st.integers(0, 32), st.sampled_from([0.5, 1.5, 2.25]))
