@@ -90,13 +90,21 @@ class RunaiSection(Section):
     """A Run:ai control plane: the sandbox, or a URL with credentials."""
 
     model_config = ConfigDict(
-        json_schema_extra={"oneOf": [{"required": ["sandbox"]}, {"required": ["base_url"]}]}
+        json_schema_extra={
+            "oneOf": [{"required": ["sandbox"]}, {"required": ["base_url"]}],
+            "dependentRequired": {"seed": ["sandbox"]},
+        }
     )
 
     sandbox: Text | None = Field(
         default=None,
         description="The embedded control plane, kept in this file and started on demand.",
         examples=[".reconcile/sandbox.db"],
+    )
+    seed: Text | None = Field(
+        default=None,
+        description="Clusters, projects and credentials that a new sandbox file starts with.",
+        examples=["sandbox-seed.yaml"],
     )
     base_url: Url | None = Field(
         default=None,
@@ -141,6 +149,8 @@ class RunaiSection(Section):
                     f"sandbox does not go with {', '.join(stated)}", fix, ("sandbox",)
                 )
             return self
+        if self.seed is not None:
+            raise field_fault("seed is for a sandbox", "delete it, or add `sandbox`", ("seed",))
         if self.base_url is None:
             fix = "add `base_url: https://HOST`, or `sandbox: .reconcile/sandbox.db`"
             raise field_fault("it needs a base_url or a sandbox", fix)

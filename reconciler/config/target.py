@@ -26,11 +26,12 @@ log = logging.getLogger(__name__)
 class RunaiTarget:
     """A Run:ai control plane: the sandbox kept in a file, or one at a URL with its credentials.
 
-    `token` is a bearer token. `server_defaults` gives, by kind and canonical field, the value
-    that counts as absent on this server.
+    `seed` is what a new sandbox is planted with. `token` is a bearer token. `server_defaults`
+    gives, by kind and canonical field, the value that counts as absent on this server.
     """
 
     sandbox: Path | None = None
+    seed: Path | None = None
     base_url: str | None = None
     client_id: str | None = None
     client_secret: SecretStr | None = None
@@ -207,11 +208,13 @@ class _Resolution:
 
     def _runai(self, section: RunaiSection) -> RunaiTarget:
         sandbox = self.text(section, "sandbox", "runai")
+        seed = self.text(section, "seed", "runai")
         base_url = self.text(section, "base_url", "runai")
         secret = self.text(section, "client_secret", "runai")
         token = self.text(section, "token", "runai")
         return RunaiTarget(
             sandbox=None if sandbox is None else self.config.root / sandbox,
+            seed=None if seed is None else self.config.root / seed,
             base_url=None if base_url is None else self._cut(base_url),
             client_id=self.text(section, "client_id", "runai"),
             client_secret=None if secret is None else SecretStr(secret),

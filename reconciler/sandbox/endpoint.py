@@ -21,10 +21,14 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Setup:
-    """How to run a server; `port` 0 is any free one."""
+    """How to run a server; `port` 0 is any free one.
+
+    `seed_again` is whether the seed is planted in a database that has an organisation already.
+    """
 
     database: Path
     seed: Path | None
+    seed_again: bool
     behaviour: Behaviour
     host: str
     port: int

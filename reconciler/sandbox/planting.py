@@ -25,7 +25,7 @@ from reconciler.sandbox.seed import (
     CredentialSeed,
     DepartmentSeed,
     ProjectSeed,
-    Seed,
+    SeedFile,
     UsageSeed,
 )
 from reconciler.sandbox.usage import WORKLOADS
@@ -41,75 +41,94 @@ CREDENTIAL_KINDS: Final = MappingProxyType(
 )
 """The type in the API's path, and the kind in an asset's meta."""
 
+_At = tuple[str | int, ...]  # where in the seed a value is
 _KEY_ID = 1  # of the encryption key; the API's models require one
 
 
-def plant(database: Database, seed: Seed | None) -> None:
-    """Plant a seed; without one, the default organisation, if there is none yet."""
+def plant(database: Database, file: SeedFile | None, *, again: bool = True) -> None:
+    """Plant a seed; without one, the default organisation, if there is none yet.
+
+    Without `again`, an organisation that is there is left alone.
+    """
     with database.write() as connection:
-        planting = _Planting(connection)
         if connection.execute("SELECT 1 FROM asset WHERE scope = 'system'").fetchone() is None:
             for asset in builtin_assets():
                 insert_builtin(connection, asset)
-        if seed is not None:
-            planting.plant(seed)
-        if connection.execute("SELECT 1 FROM cluster").fetchone() is None:
-            planting.plant(DEFAULT_SEED)
+        if file is not None and (again or _is_empty(connection)):
+            _Planting(connection, file).plant()
+        if _is_empty(connection):
+            _Planting(connection, SeedFile(DEFAULT_SEED)).plant()
+
+
+def _is_empty(connection: sqlite3.Connection) -> bool:
+    return connection.execute("SELECT 1 FROM cluster").fetchone() is None
 
 
 class _Planting:
-    """One transaction; `units` collects the ids of every unit that a credential may name."""
+    """One transaction."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, file: SeedFile) -> None:
         self._connection = connection
+        self._file = file
         self._now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
-    def plant(self, seed: Seed) -> None:
-        for cluster in seed.clusters:
-            uuid_ = self._plant_cluster(cluster)
-            for department in cluster.departments:
-                id_ = self._plant_department(department, cluster.name, uuid_)
-                for project in department.projects:
-                    self._plant_project(project, id_)
-        for credential in seed.credentials:
-            self._plant_credential(credential)
+    def plant(self) -> None:
+        seed = self._file.seed
+        for i, cluster in enumerate(seed.clusters):
+            at: _At = ("clusters", i)
+            uuid_ = self._plant_cluster(cluster, at)
+            for j, department in enumerate(cluster.departments):
+                below: _At = (*at, "departments", j)
+                id_ = self._plant_department(department, cluster.name, uuid_, below)
+                for k, project in enumerate(department.projects):
+                    self._plant_project(project, id_, (*below, "projects", k))
+        for i, credential in enumerate(seed.credentials):
+            self._plant_credential(credential, ("credentials", i))
         if seed.usage:
             self._connection.execute("DELETE FROM usage")
         for usage in seed.usage:
             self._plant_usage(usage)
 
-    def _plant_cluster(self, seed: ClusterSeed) -> str:
+    def _plant_cluster(self, seed: ClusterSeed, at: _At) -> str:
         wanted = str(seed.uuid or uuid.uuid5(NAMESPACE, f"cluster/{seed.name}"))
         return str(
             self._plant_unit(
-                "cluster", {"name": seed.name}, {"uuid": wanted}, fixed=seed.uuid is not None
+                "cluster",
+                {"name": seed.name},
+                {"uuid": wanted},
+                at if seed.uuid is None else (*at, "uuid"),
             )
         )
 
-    def _plant_department(self, seed: DepartmentSeed, cluster: str, cluster_uuid: str) -> str:
+    def _plant_department(
+        self, seed: DepartmentSeed, cluster: str, cluster_uuid: str, at: _At
+    ) -> str:
         wanted = seed.id or str(uuid.uuid5(NAMESPACE, f"department/{cluster}/{seed.name}"))
         key = {"name": seed.name, "cluster_uuid": cluster_uuid}
-        return str(self._plant_unit("department", key, {"id": wanted}, fixed=seed.id is not None))
+        at = at if seed.id is None else (*at, "id")
+        return str(self._plant_unit("department", key, {"id": wanted}, at))
 
-    def _plant_project(self, seed: ProjectSeed, department_id: str) -> None:
+    def _plant_project(self, seed: ProjectSeed, department_id: str, at: _At) -> None:
         key = {"name": seed.name, "department_id": department_id}
         (following,) = self._connection.execute(
             "SELECT coalesce(max(id), 0) + 1 FROM project"
         ).fetchone()
-        self._plant_unit("project", key, {"id": seed.id or following}, fixed=seed.id is not None)
+        at = at if seed.id is None else (*at, "id")
+        self._plant_unit("project", key, {"id": seed.id or following}, at)
 
     def _plant_unit(
-        self, table: str, key: dict[str, str], wanted: dict[str, Any], *, fixed: bool
+        self, table: str, key: dict[str, str], wanted: dict[str, Any], at: _At
     ) -> object:
-        """Add a unit if its name is new; its id, which must be the given one if it is `fixed`."""
+        """Add a unit if its name is new; its id, which must be the one that `at` leads to."""
         ((column, value),) = wanted.items()
         condition = " AND ".join(f"{name} = :{name}" for name in key)
         query = f"SELECT {column} FROM {table} WHERE {condition}"
         row = self._connection.execute(query, key).fetchone()
         if row is not None:
-            if fixed and row[0] != value:
+            if at[-1] == column and row[0] != value:
                 raise SandboxError(
                     f"{table} {key['name']} has the {column} {row[0]} already, not {value}",
+                    where=self._file.where(*at),
                     fix="Leave the id out of the seed, or use a new sandbox database.",
                 )
             found: object = row[0]
@@ -124,12 +143,13 @@ class _Planting:
         except sqlite3.IntegrityError as error:
             raise SandboxError(
                 f"{table} {key['name']}: another {table} has the {column} {value}",
+                where=self._file.where(*at),
                 fix="Give each its own id in the seed, or leave the ids out.",
             ) from error
         return value
 
-    def _plant_credential(self, seed: CredentialSeed) -> None:
-        scope, scope_id = self._place(seed)
+    def _plant_credential(self, seed: CredentialSeed, at: _At) -> None:
+        scope, scope_id = self._place(seed, at)
         id_ = str(uuid.uuid5(NAMESPACE, f"credential/{seed.type}/{scope}/{scope_id}/{seed.name}"))
         meta: dict[str, object] = {"name": seed.name, "scope": scope}
         if scope != "tenant":
@@ -145,7 +165,7 @@ class _Planting:
             (id_, seed.type, seed.name, scope, scope_id, dump({"meta": meta, "spec": spec})),
         )
 
-    def _place(self, seed: CredentialSeed) -> Place:
+    def _place(self, seed: CredentialSeed, at: _At) -> Place:
         if seed.unit is None:
             return ("tenant", "")
         cluster, _, name = seed.unit.rpartition("/")
@@ -155,6 +175,7 @@ class _Planting:
         if len(rows) != 1:
             raise SandboxError(
                 f"credential {seed.name}: {len(rows)} {seed.scope}s are named {seed.unit}",
+                where=self._file.where(*at, seed.scope),
                 fix=f"Name a {seed.scope} of the seed, as CLUSTER/NAME if there are several.",
             )
         return (seed.scope, str(rows[0][0]))

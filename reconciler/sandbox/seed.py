@@ -20,14 +20,17 @@ the name alone is ambiguous. Credentials have no values: the API never returns a
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from reconciler.errors import SandboxError
+from reconciler.errors import ManifestError, Problem, SandboxError
+from reconciler.strict_yaml import Positions, load
+from reconciler.wording import explain
 
 Name = Annotated[str, Field(min_length=1, max_length=250)]
 CredentialType = Literal[
@@ -138,28 +141,64 @@ DEFAULT_SEED = Seed(
 )
 
 
-def load_seed(path: Path) -> Seed:
+@dataclass(frozen=True)
+class SeedFile:
+    """A seed, and where its values are written; `path` None is the default organisation."""
+
+    seed: Seed
+    path: Path | None = None
+    data: bytes = b""
+
+    def where(self, *place: str | int) -> str:
+        """FILE:LINE:COLUMN of the value at a place, e.g. `("clusters", 0, "name")`."""
+        line, column = Positions(self.data).at(0, place)
+        return f"{self.path}:{line}:{column}"
+
+
+def load_seed(path: Path) -> SeedFile:
     """Read a seed file; a SandboxError lists all that is wrong with it."""
     try:
-        content: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = path.read_bytes()
     except OSError as error:
         raise SandboxError(
             f"the seed file cannot be read: {error.strerror}",
             where=str(path),
             fix="Name an existing YAML file.",
         ) from error
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise SandboxError(
-            f"the seed file is not valid YAML: {error}", where=str(path), fix="Correct its syntax."
-        ) from error
     try:
-        return Seed.model_validate(_with_tuples({} if content is None else content))
-    except ValidationError as error:
+        documents = load(data, str(path))
+    except ManifestError as error:
+        raise _faulty(error.problems) from error
+    if len(documents) > 1:
         raise SandboxError(
-            "; ".join(f"{_place(each['loc'])}: {each['msg']}" for each in error.errors()),
+            f"there are {len(documents)} documents in the seed file",
             where=str(path),
-            fix="A seed file has clusters, credentials and usage; see `reconcile sandbox --help`.",
+            fix="Write one: clusters, credentials and usage.",
+        )
+    content: Any = documents[0].data if documents else None
+    content = {} if content is None else content
+    try:
+        return SeedFile(Seed.model_validate(_with_tuples(content)), path, data)
+    except ValidationError as error:
+        positions = Positions(data)
+        raise _faulty(
+            Problem(
+                str(path),
+                *positions.at(0, fault.path, key=fault.at_key),
+                fault.message,
+                fault.fix,
+            )
+            for fault in explain(error, content, Seed)
         ) from error
+
+
+def _faulty(problems: Iterable[Problem]) -> SandboxError:
+    """One error for all problems; a single one keeps its parts."""
+    ordered = sorted(set(problems))
+    if len(ordered) > 1:
+        return SandboxError("\n".join(str(problem) for problem in ordered))
+    (one,) = ordered
+    return SandboxError(one.message, where=f"{one.file}:{one.line}:{one.column}", fix=one.fix)
 
 
 def _with_tuples(value: object) -> object:
@@ -169,9 +208,3 @@ def _with_tuples(value: object) -> object:
     if isinstance(value, dict):
         return {name: _with_tuples(each) for name, each in value.items()}
     return value
-
-
-def _place(location: tuple[int | str, ...]) -> str:
-    """`clusters[0].name` from pydantic's location."""
-    text = "".join(f"[{each}]" if isinstance(each, int) else f".{each}" for each in location)
-    return text.removeprefix(".") or "the file"

@@ -28,19 +28,21 @@ class SandboxServer:
     """An embedded control plane over one SQLite file, in a thread of its own.
 
     Several servers, in one process or in many, may serve the same file. `port` 0 is any free port.
-    A server listens on the loopback interface unless another `host` is named.
+    A server listens on the loopback interface unless another `host` is named. Without `seed_again`,
+    a database that has an organisation already is left as it is.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- the keyword-only ones are one setup
         self,
         database: Path,
         *,
         seed: Path | None = None,
+        seed_again: bool = True,
         behaviour: Behaviour = Behaviour(),  # noqa: B008 -- frozen
         host: str = "127.0.0.1",
         port: int = 0,
     ) -> None:
-        self._setup = Setup(database, seed, behaviour, host, port)
+        self._setup = Setup(database, seed, seed_again, behaviour, host, port)
         self._requests = RequestLog()
         self._thread: threading.Thread | None = None
         self._stopping: _Stop | None = None
@@ -121,7 +123,8 @@ def serve(  # noqa: PLR0913 -- the keyword-only ones are one setup
         loop, stop = asyncio.get_running_loop(), asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
-        await _serve(Setup(database, seed, behaviour, host, port), RequestLog(), stop, announce)
+        setup = Setup(database, seed, seed_again=True, behaviour=behaviour, host=host, port=port)
+        await _serve(setup, RequestLog(), stop, announce)
 
     asyncio.run(main())
 

@@ -33,7 +33,7 @@ async def run_service(
     seed = load_seed(setup.seed) if setup.seed else None
     database = Database(setup.database)
     try:
-        plant(database, seed)
+        plant(database, seed, again=setup.seed_again)
         application = web.AppRunner(make_app(database, setup.behaviour, log))
         await application.setup()
         assert application.server is not None

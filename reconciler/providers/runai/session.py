@@ -171,7 +171,8 @@ def _start_sandbox(
     )
 
     assert runai.sandbox is not None
-    server = SandboxServer(runai.sandbox, behaviour=behaviour_from_environment(os.environ))
+    behaviour = behaviour_from_environment(os.environ)
+    server = SandboxServer(runai.sandbox, seed=runai.seed, seed_again=False, behaviour=behaviour)
     try:
         endpoint = stack.enter_context(server)
     except SandboxError as error:  # to the plan, a control plane like any other that is down
