@@ -416,3 +416,34 @@ def test_many_builds_at_once(bench: Bench) -> None:
     images = [bench.image(name) for name in names]
     applied(bench.apply(*images))
     assert {value[0] for value in bench.changes(*images).values()} == {"unchanged"}
+
+
+SPELLINGS = """\
+# escape=`
+ARG TAG=none ARCH=
+FROM`
+\t --platform=${TARGETPLATFORM:-linux/amd64} \t"reconciler"/python-base:${TAG:+local}\tas  One
+
+# a comment
+ONBUILD\tCOPY --from=0 /app /two/
+COPY\t. /app/
+
+from one
+RUN echo "<<NAME>>" $((1<<2)) `
+
+  # within
+  > /tmp/three
+"""
+
+
+def test_a_dockerfile_of_many_spellings_behind_a_link_builds(bench: Bench) -> None:
+    """What is read of it is what the engine reads: the base, a stage, its trigger, its name."""
+    path = bench.environment(**{"docker.gpu": SPELLINGS})
+    (path / "Dockerfile").unlink()
+    (path / "Dockerfile").symlink_to("docker.gpu")
+    image = bench.image()
+    applied(bench.apply(image))
+    assert bench.changes(image) == {"RayfineImage.env": ("unchanged", [], None)}
+    said = bench.docker("run", "--rm", bench.tag(), "cat", "/tmp/three", "/two/env.py")
+    assert said.startswith("<<NAME>> 4")
+    assert "def " in said
