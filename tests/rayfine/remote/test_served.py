@@ -253,16 +253,16 @@ def test_its_end(image: str, number: signal.Signals) -> None:
 
         def call() -> None:
             try:
-                env.sleep(600)
+                env.sleep(600, note="/tmp/asleep")
             except Exception as error:  # noqa: BLE001
                 errors.append(error)
 
         thread = threading.Thread(target=call)
         thread.start()
-        time.sleep(0.5)
+        wait_for_note(image, "/tmp/asleep")
         assert server.stop(number).endswith("Stopped.\n")
         assert server.process.returncode == 0
-        thread.join(10)
+        thread.join(60)
         assert isinstance(errors[0], EnvironmentEndedError)
         with pytest.raises(EnvironmentEndedError, match="the server of the environment was lost"):
             env.echo(1)

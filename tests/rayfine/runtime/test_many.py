@@ -126,7 +126,7 @@ def test_a_call_that_setup_interrupts_leaves_the_new_process_alone(load: Load) -
     thread.start()
     wait_for_file(env.id, "/tmp/napping")
     env.setup()
-    thread.join(10)
+    thread.join(60)
     assert len(errors) == 1
     assert env.is_ready()
     assert env.nap(0) == 0

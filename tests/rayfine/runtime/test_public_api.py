@@ -142,7 +142,7 @@ def test_the_registry_under_threads() -> None:
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(30)
+            thread.join(60)
     finally:
         threading.excepthook = before
     assert not any(thread.is_alive() for thread in threads)
