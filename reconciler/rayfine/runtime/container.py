@@ -14,6 +14,7 @@ from typing import Any
 
 from reconciler.errors import ConflictError, ProviderError, RayfineError
 from reconciler.rayfine.docker.engine import Engine
+from reconciler.rayfine.runtime.causes import cause_of
 from reconciler.rayfine.runtime.client import AgentClient, ConnectionLostError, Endpoint, new_token
 from reconciler.rayfine.runtime.errors import EnvironmentEndedError, LoadError
 from reconciler.rayfine.runtime.options import Limits
@@ -25,7 +26,6 @@ AGENT_PORT = 8466
 CLIENT_PORT = 10001
 """Of Ray's client server, where the image's own `ray start` names no other."""
 
-LEASE_ENDED = 76
 ENV_FILE = "/app/env.py"
 GENERATED_COMMAND = (
     "ray",
@@ -96,7 +96,7 @@ class Container(Replica):
                 fix="load the environment again",
             )
         found = self._state(_LOOKS)
-        what, fix = _cause(found)
+        what, fix = cause_of(found)
         if not what:
             what = f"its agent was lost: {error}"
         lines = "" if found is None else self._redact(self._last_lines())
@@ -322,35 +322,5 @@ def _published(client: Any, container: str, inside: int) -> int:
             break
         time.sleep(_POLL)
     state = found["State"]
-    what, fix = _cause(state)
+    what, fix = cause_of(state)
     raise LoadError(what, where=f"image {found['Config']['Image'][:30]}", fix=fix)
-
-
-def _cause(state: Mapping[str, Any] | None) -> tuple[str, str]:
-    """Why a container ended, and what to do; empty if it runs."""
-    again = "load the environment again"
-    if state is None:
-        return "the container was removed", again
-    if state.get("Unknown"):
-        return "the Docker engine does not answer", "see whether Docker runs"
-    if state.get("Paused"):
-        return "the container is paused", "unpause it: docker unpause"
-    if state.get("Running"):
-        return "", again
-    return _cause_of_end(state, again)
-
-
-def _cause_of_end(state: Mapping[str, Any], again: str) -> tuple[str, str]:
-    code = state.get("ExitCode")
-    if state.get("OOMKilled"):
-        return (
-            f"the container ran out of memory (exit code {code})",
-            "load it with more: load_env(..., memory='4g')",
-        )
-    if code == 127:  # docker-init found nothing to run
-        return "there is no python3 in the image", "use a base image with Python 3.8 or later"
-    if code == LEASE_ENDED:
-        return "the container ended: this process sent no heartbeat for too long", again
-    if code == 137:
-        return "the container was killed (exit code 137)", again
-    return f"the container ended with exit code {code}", again
