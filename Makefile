@@ -10,7 +10,7 @@ CORE_FILES := $(shell echo $(foreach m,$(CORE),reconciler/$(m).py,reconciler/$(m
 MUTATION := .cache/mutation
 # One run on all processors; tests that need Docker go one after the other beside the rest. What
 # takes long comes first, in the order of tests/conftest.py.
-PYTEST := $(BIN)/pytest -q -n auto --dist loadgroup --no-loadscope-reorder
+PYTEST := $(BIN)/pytest -q -n auto --dist loadfile --no-loadscope-reorder
 # More arguments for pytest, for example: make test PYTEST_ARGS='-x -k sandbox'
 PYTEST_ARGS ?=
 

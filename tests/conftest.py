@@ -9,11 +9,13 @@ it holds for skipped modules and for runs spread over several processes as well.
 
 import os
 from collections import Counter
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
-from xdist.scheduler import LoadGroupScheduling
+from xdist.scheduler import LoadFileScheduling
 
 settings.register_profile(
     "reconciler",
@@ -44,23 +46,20 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         )
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the tests that need Docker run one after the other, and what takes longest begin.
+    """Let what takes longest begin, and trace the quick tests only: it is two thirds on top.
 
-    Two tests of one id are refused: pytest-xdist would run one of them. A slow test is not traced:
-    the quick ones cover the package, and tracing is two thirds on top.
+    Two tests of one id are refused: pytest-xdist would run one of them.
     """
     twice = [name for name, count in Counter(item.nodeid for item in items).items() if count > 1]
     if twice:
         raise pytest.UsageError(f"tests with the same id, of which only one would run: {twice}")
-    for item in items:
-        if item.get_closest_marker("docker"):
-            item.add_marker(pytest.mark.xdist_group("docker"))
-        if item.get_closest_marker("slow"):
-            item.add_marker("no_cover")
-    slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: (not item.get_closest_marker("docker"), item.path not in slow))
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    for item in slow:
+        item.add_marker("no_cover")
+    docker = {item.path for item in items if item.get_closest_marker("docker")}
+    first = {item.path for item in slow}
+    items.sort(key=lambda item: (item.path not in docker, item.path not in first))
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -70,16 +69,21 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadGroupScheduling | None:
-    return _ByFile(config, log) if config.getvalue("dist") == "loadgroup" else None
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling | None:
+    return _Scheduling(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
-class _ByFile(LoadGroupScheduling):  # type: ignore[misc]  # xdist has types, but mypy sees Any
-    """A group goes to one worker, and of what has no group, a file."""
+class _Scheduling(LoadFileScheduling):  # type: ignore[misc]  # xdist states no types
+    """A file goes to one worker, and all files that need Docker go to the same."""
 
     def _split_scope(self, nodeid: str) -> str:
-        group: str = super()._split_scope(nodeid)
-        return group if group != nodeid else nodeid.partition("::")[0]
+        file: str = super()._split_scope(nodeid)
+        return "docker" if _needs_docker(self.config.rootpath / file) else file
+
+
+@cache
+def _needs_docker(file: Path) -> bool:
+    return "pytest.mark.docker" in file.read_text(encoding="utf-8")
 
 
 @pytest.fixture(autouse=True)
