@@ -8,17 +8,28 @@ import pytest
 from reconciler.sandbox import Behaviour
 from tests.acceptance.project import Project, project
 
+# Every switch, and with them the versions: the oldest, 2.20, 2.24 and the newest.
 SWITCHES = {
     "plain": Behaviour(),
-    "defaults": Behaviour(fill_defaults=True),
-    "nulls": Behaviour(absent="null"),
-    "empties": Behaviour(absent="empty", fill_defaults=True),
-    "lag": Behaviour(visibility_lag=0.02),
-    "partial-names": Behaviour(name_filter="partial"),
-    "keeps-unknown": Behaviour(unknown_fields="keep"),
-    "rejects-unknown": Behaviour(unknown_fields="reject"),
-    "refuses-unfiltered": Behaviour(unfiltered_list="refuse"),
-    "defaults-as-null": Behaviour(absent="null", fill_defaults=True, name_filter="partial"),
+    "2.20-defaults": Behaviour(version="2.20", fill_defaults=True),
+    "2.24-nulls-revokes": Behaviour(version="2.24", absent="null", revoke_tokens_every=4),
+    "empties-lists-deleted": Behaviour(
+        absent="empty", fill_defaults=True, deleted_entries="listed"
+    ),
+    "2.18-lag": Behaviour(version="2.18", visibility_lag=0.02, token_expiry="jwt"),
+    "2.24-partial-names": Behaviour(version="2.24", name_filter="partial"),
+    "2.20-keeps-unknown": Behaviour(version="2.20", unknown_fields="keep"),
+    "2.18-rejects-unknown": Behaviour(
+        version="2.18", unknown_fields="reject", unknown_parameters="refuse", missing_paths="405"
+    ),
+    "2.20-refuses-unfiltered": Behaviour(version="2.20", unfiltered_list="refuse"),
+    "defaults-as-null-no-clusters": Behaviour(
+        absent="null",
+        fill_defaults=True,
+        name_filter="partial",
+        denied=("clusters",),
+        token_expiry="unstated",
+    ),
 }
 
 

@@ -37,7 +37,7 @@ def _send(base_url: str, method: str, path: str, body: Any, token: str) -> Any:
 
 
 def assets(world: LiveSide, kind: str = "RunaiEnvironment") -> list[dict[str, Any]]:
-    """Every asset of a kind that is not built in."""
+    """Every asset of a kind that is not built in, and not deleted."""
     path = f"/api/v1/asset/{_PATHS[kind]}"
     try:
         entries = call(world, "GET", path)["entries"]
@@ -51,7 +51,11 @@ def assets(world: LiveSide, kind: str = "RunaiEnvironment") -> list[dict[str, An
             *(f"scope=project&projectId={item['id']}" for item in projects),
         ):
             entries += call(world, "GET", f"{path}?{query}")["entries"]
-    return [entry for entry in entries if entry["meta"]["scope"] != "system"]
+    return [
+        entry
+        for entry in entries
+        if entry["meta"]["scope"] != "system" and "deletedAt" not in entry["meta"]
+    ]
 
 
 def named(world: LiveSide, name: str, kind: str = "RunaiEnvironment") -> dict[str, Any]:

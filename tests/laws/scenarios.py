@@ -5,19 +5,23 @@ another stack), which no run may touch, and assets of ours that stay as they are
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import cycle
 from typing import Any
 
 from reconciler.ownership import Holder, write_mark
 from reconciler.plan import Action
 from reconciler.resource import Mark, hash_id
 from reconciler.sandbox import Behaviour
+from reconciler.sandbox.behaviour import Version
 from tests.acceptance.live_side import assets, call, create_live
 from tests.acceptance.project import environment
 from tests.faults.proxy import Fault, FaultProxy, Kind
 from tests.laws.stage import OTHER_STACK, Desk, Stage
 
 Document = Mapping[str, Any]
+# The versions that the laws are held on: the oldest, 2.20, 2.24 and the newest.
+SPREAD: tuple[Version, ...] = ("3.0", "2.18", "2.20", "2.24")
 TYPES_A, TYPES_B = ["training"], ["workspace", "training"]
 GPU = {"gpu": 1, "cpu_cores": 4, "memory": "16Gi"}
 STAYS = tuple(environment(f"stays-{number}", scope="tenant") for number in range(8))
@@ -135,7 +139,7 @@ LAG = Behaviour(visibility_lag=0.02)
 _tenant = environment(scope="tenant", description="Training")
 _cluster = environment(scope="cluster", description="Training")
 
-SCENARIOS: dict[str, Scenario] = {
+_SCENARIOS: dict[str, Scenario] = {
     "create": Scenario([], [_tenant], {TRAIN: "create"}),
     "create with compute": Scenario(
         [], [environment(compute=GPU)], {BOX: "create", TRAIN: "create"}
@@ -277,4 +281,10 @@ SCENARIOS: dict[str, Scenario] = {
         [("environment", "train", "train")],
         tamper=interrupted([_cluster], "train"),
     ),
+}
+
+# Each with one version, so that all of them are met in turn.
+SCENARIOS = {
+    name: replace(scenario, behaviour=replace(scenario.behaviour, version=version))
+    for (name, scenario), version in zip(_SCENARIOS.items(), cycle(SPREAD), strict=False)
 }

@@ -8,6 +8,7 @@ RECONCILE_LAW_EXAMPLES and RECONCILE_LAW_STEPS set how much (default 100 x 30).
 import os
 import threading
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from reconciler.resource import Mark, hash_id
 from reconciler.sandbox import Behaviour
 from tests.acceptance.live_side import call, create_live
 from tests.acceptance.project import environment
-from tests.laws.scenarios import compute
+from tests.laws.scenarios import SPREAD, compute
 from tests.laws.stage import KINDS, OTHER_STACK, Desk, Ledger, Row, Stage
 
 EXAMPLES = int(os.environ.get("RECONCILE_LAW_EXAMPLES", "100"))
@@ -37,15 +38,19 @@ STEPS = int(os.environ.get("RECONCILE_LAW_STEPS", "30"))
 SHRINK = os.environ.get("RECONCILE_LAW_SHRINK", "1") == "1"  # to make a failure short: minutes
 PHASES = [phase for phase in Phase if SHRINK or phase not in (Phase.shrink, Phase.explain)]
 
-SWITCHES = (
-    Behaviour(),
-    Behaviour(fill_defaults=True),
-    Behaviour(absent="null"),
-    Behaviour(absent="empty", fill_defaults=True),
-    Behaviour(name_filter="partial", unknown_fields="keep"),
-    Behaviour(unknown_fields="reject"),
-    Behaviour(unfiltered_list="refuse"),
-    Behaviour(visibility_lag=0.01),
+SWITCHES = tuple(
+    replace(behaviour, version=version)
+    for version in SPREAD
+    for behaviour in (
+        Behaviour(),
+        Behaviour(fill_defaults=True, deleted_entries="listed"),
+        Behaviour(absent="null", revoke_tokens_every=5),
+        Behaviour(absent="empty", fill_defaults=True),
+        Behaviour(name_filter="partial", unknown_fields="keep", token_expiry="unstated"),
+        Behaviour(unknown_fields="reject", unknown_parameters="refuse", missing_paths="405"),
+        Behaviour(unfiltered_list="refuse"),
+        Behaviour(visibility_lag=0.01),
+    )
 )
 PLACES: dict[str, dict[str, Any]] = {
     "tenant": {"scope": "tenant"},
