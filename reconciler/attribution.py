@@ -6,8 +6,9 @@ the live object moved (or the base was never applied), which is drift; else it i
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from reconciler.lineage import Lineage, Rights
 from reconciler.plan import Action, Change, Plan, digest_desired
 from reconciler.resource import Resource, ResourceKey
 from reconciler.review import Cause, Edit, Origin
@@ -15,10 +16,14 @@ from reconciler.review import Cause, Edit, Origin
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """The resolved resources of the base, and the plan that it would make of what is live now."""
+    """The resolved resources of the base, and the plan that it would make of what is live now.
+
+    `lineage` tells which live objects were written from commits that HEAD does not contain.
+    """
 
     desired: Mapping[ResourceKey, Resource]
     plan: Plan
+    lineage: Lineage = field(default_factory=Lineage)
 
 
 def find_origins(plan: Plan, base: Base) -> dict[str, Origin]:
@@ -33,6 +38,11 @@ def find_origins(plan: Plan, base: Base) -> dict[str, Origin]:
     origins = {}
     for change in plan.changes:
         if change.action is Action.UNCHANGED:
+            continue
+        mark = change.live.mark if change.live is not None else None
+        ours = mark is not None and mark.stack == plan.stack
+        if mark is not None and ours and base.lineage.rights(mark) is Rights.NEWER:
+            origins[change.address] = Origin.AHEAD
             continue
         before = by_address.get(change.address)
         if before is None and change.live is not None:

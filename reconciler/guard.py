@@ -33,12 +33,15 @@ class Approval:
     """What a person allowed: exact addresses, or an exact number of destroyed objects.
 
     `addresses` may be deleted and replaced, whatever uses them; `deletions`, named by `--only`, may
-    be deleted as long as nothing does.
+    be deleted as long as nothing does. `rollback` and `taken_over` are about other histories: see
+    `reconciler.lineage`.
     """
 
     addresses: frozenset[str] = frozenset()
     deletions: frozenset[str] = frozenset()
     deletes: int | None = None
+    rollback: bool = False
+    taken_over: frozenset[str] = frozenset()
 
     @property
     def given(self) -> bool:
@@ -51,6 +54,7 @@ def guard(plan: Plan, rules: GuardRules, approval: Approval) -> Plan:
     plan = _refuse(plan, _protection)
     plan = _refuse(plan, lambda change: _users(change, approval))
     plan = _refuse_pruning_by_an_empty_set(plan, approval)
+    plan = _refuse_pruning_beside_missing_files(plan, approval)
     # Before they are counted: what is refused with something else is not destroyed.
     plan = _refuse_mass_destruction(refuse_dependents(plan), rules, approval)
     return refuse_dependents(plan)
@@ -114,6 +118,30 @@ def _refuse_pruning_by_an_empty_set(plan: Plan, approval: Approval) -> Plan:
         lambda change: (
             replace(refusal, allow=_destroy(change))
             if change.action is Action.DELETE and not _approved(change, approval)
+            else None
+        ),
+    )
+
+
+def _refuse_pruning_beside_missing_files(plan: Plan, approval: Approval) -> Plan:
+    """A manifest that HEAD has and the disk has not may have been removed, or never checked out."""
+    if not plan.gone:
+        return plan
+    first, more = plan.gone[0], len(plan.gone) - 1
+    files = f"{first} and {more} more are" if more else f"{first} is"
+    refusal = Refusal(
+        RefusalKind.BLOCKED,
+        f"{files} in HEAD and not on this disk, so that nobody can tell whether it is meant to go",
+        f"commit the removal, or bring it back: git checkout HEAD -- {shlex.quote(first)}; to "
+        "delete all the same, name each address with --only or --allow-destroy",
+    )
+    return _refuse(
+        plan,
+        lambda change: (
+            refusal
+            if change.action is Action.DELETE
+            and change.deposed is None
+            and not _approved(change, approval)
             else None
         ),
     )

@@ -1,33 +1,44 @@
 """The mark of ownership in the description of a Run:ai asset: decide, write, read, verify. Pure.
 
 Run:ai assets have no labels, and of their metadata only `description` (1 to 250 characters) is
-free. The mark is a trailer of it, at most 80 characters long:
+free. The mark is a trailer of it:
 
-    ML training with GPUs [reconcile:ml-platform:k3q...:x7f...:p@3fa2b1c]
-                                     stack       id    check flags commit
+    ML training [reconcile:ml-platform:k3q...:x7f...:p@q7xabcde.3fa2b1c0de github.com/acme/ml]
+                           stack       id    check flags repository commit place
 
 The check digest covers the kind, scope, scope id and name of the object it stands on, besides all
-other parts of the mark, so that a copy made in the web UI, or an object renamed by hand, is seen
-as *detached* instead of ours. This guards against accidents; it is no signature. The commit that
-was applied last is a hint for people, left out where there is no room: it is never read, and so
-never a difference.
+other parts of the mark but the place, so that a copy made in the web UI, or an object renamed by
+hand, is seen as *detached* instead of ours. This guards against accidents; it is no signature.
+The mark is found wherever it stands in a description: what people write around it is text. The
+place leads them to Git. It is never read, and left out where there is no room.
 """
 
 import hashlib
 import re
+from dataclasses import replace
 from typing import NamedTuple
 
-from reconciler.resource import Mark, Resource, base32, hash_id, needs_secrecy
+from reconciler.resource import Mark, Resource, Written, base32, hash_id, needs_secrecy
 
-TRAILER_LIMIT = 80
+TRAILER_LIMIT = 96
+"""The longest mark without its place: room for all of it is always kept."""
 DESCRIPTION_LIMIT = 250
-TRAILER_START = "[reconcile:"
-_COMMIT_DIGITS = 7
+REPOSITORY_LENGTH = 8
+COMMIT_DIGITS = 10
 
-_TRAILER = re.compile(
-    r"(?:(?<=\S) |^)\[reconcile:(?P<stack>[a-z0-9-]{1,32}):(?P<id>[a-z2-7]{12})"
-    r":(?P<check>[a-z2-7]{8})(?::(?P<protect>p?)(?P<secrets>s?)(?:r(?P<deposed>[0-9a-f]{6}))?)?(?:@[0-9a-f]{7})?\]$"
+_MARK = re.compile(
+    r"\[reconcile:(?P<stack>[a-z0-9-]{1,32}):(?P<id>[a-z2-7]{12}):(?P<check>[a-z2-7]{8})"
+    r"(?::(?P<protect>p?)(?P<secrets>s?)(?:r(?P<deposed>[0-9a-f]{6}))?)?"
+    r"(?:@(?P<repository>[a-z2-7]{8})?(?:\.(?P<commit>[0-9a-f]{10}))?)?"
+    r"(?: [A-Za-z0-9_.~/:+-]+)?\]"
 )
+_PLACE = re.compile(r"[A-Za-z0-9_.~/:+-]+")
+_TRACE = re.compile(
+    r"\[reconcile:|\[reconc(?:ile?)?\s*$|reconcile:[a-z0-9-]{1,32}:[a-z2-7]{4}"
+    r"|[a-z2-7]{12}:[a-z2-7]{8}(?![a-z2-7])",
+    re.IGNORECASE | re.ASCII,
+)
+"""What is left of a mark that was cut, or whose case was changed."""
 
 
 class Holder(NamedTuple):
@@ -47,41 +58,62 @@ class Description(NamedTuple):
     detached: str | None
 
 
-def write_mark(text: str, mark: Mark, holder: Holder, commit: str = "") -> str:
-    """The description to send. `text` must be at most `text_limit(mark)` characters.
+def write_mark(text: str, mark: Mark, holder: Holder, place: str = "") -> str:
+    """The description to send. A text longer than `room(mark)` is cut to fit.
 
-    The first seven digits of `commit` are added where they fit.
+    `place` is where the repository is found, for people: as much of it as there is room for.
     """
     trailer = _trailer(mark, holder)
+    text = text[: room(mark)].rstrip()
     whole = f"{text} {trailer}" if text else trailer
-    hint = f"@{commit[:_COMMIT_DIGITS]}"
-    if not commit or len(trailer + hint) > TRAILER_LIMIT or len(whole + hint) > DESCRIPTION_LIMIT:
-        return whole
-    return f"{whole[:-1]}{hint}]"
+    for shown in (place, "/".join(place.split("/")[-2:])):
+        if len(whole) + len(shown) < DESCRIPTION_LIMIT and _PLACE.fullmatch(shown):
+            return f"{whole[:-1]} {shown}]"
+    return whole
+
+
+def room(mark: Mark) -> int:
+    """How many characters of text fit beside exactly this mark."""
+    return DESCRIPTION_LIMIT - len(_trailer(mark, Holder("", "", "", ""))) - 1
 
 
 def text_limit(mark: Mark) -> int:
-    """How many characters of its own a description may have beside this mark."""
-    longest = Mark(mark.stack, mark.id_hash, mark.protect, mark.secrets, deposed="000000")
-    return DESCRIPTION_LIMIT - len(_trailer(longest, Holder("", "", "", ""))) - 1
+    """How many characters of its own a manifest's description may have.
+
+    There is room then for whatever a mark of this stack and these flags will ever say.
+    """
+    written = Written("a" * REPOSITORY_LENGTH, "0" * COMMIT_DIGITS)
+    return room(replace(mark, deposed="000000", written=written))
+
+
+def holds_mark(text: str) -> bool:
+    """Whether there is a mark in a text, or what is left of one."""
+    return _TRACE.search(text) is not None
 
 
 def read_mark(description: str | None, holder: Holder) -> Description:
     """Take a description apart and verify its mark against the object it was found on."""
     text = description or ""
-    found = _TRAILER.search(text)
-    if found is None:
-        if TRAILER_START in text:
-            return Description(text, None, "its ownership mark is damaged")
+    if not holds_mark(text):
         return Description(text, None, None)
+    found = _MARK.search(text)
+    if found is None:
+        return Description(text, None, "its ownership mark is damaged")
+    before, after = text[: found.start()], text[found.end() :]
+    if holds_mark(before) or holds_mark(after):
+        stacks = " and ".join(item["stack"] for item in _MARK.finditer(text))
+        return Description(
+            text, None, f"it bears more than one ownership mark, or parts of one (stack {stacks})"
+        )
     mark = Mark(
         stack=found["stack"],
         id_hash=found["id"],
         protect=bool(found["protect"]),
         secrets=bool(found["secrets"]),
         deposed=found["deposed"],
+        written=Written(found["repository"] or "", found["commit"] or ""),
     )
-    text = text[: found.start()]
+    text = (before.removesuffix(" ")) + after
     if found["check"] != _check(mark, holder):
         return Description(
             text,
@@ -93,10 +125,11 @@ def read_mark(description: str | None, holder: Holder) -> Description:
 
 
 def _trailer(mark: Mark, holder: Holder) -> str:
-    flags = _flags(mark)
-    return f"{TRAILER_START}{mark.stack}:{mark.id_hash}:{_check(mark, holder)}" + (
-        f":{flags}]" if flags else "]"
-    )
+    flags, written = _flags(mark), mark.written
+    trailer = f"[reconcile:{mark.stack}:{mark.id_hash}:{_check(mark, holder)}"
+    trailer += f":{flags}" if flags else ""
+    trailer += f"@{written.repository}" if any(written) else ""
+    return trailer + (f".{written.commit}]" if written.commit else "]")
 
 
 def _flags(mark: Mark) -> str:
@@ -105,7 +138,8 @@ def _flags(mark: Mark) -> str:
 
 
 def _check(mark: Mark, holder: Holder) -> str:
-    parts = (mark.stack, mark.id_hash, _flags(mark), *holder)
+    written = mark.written if any(mark.written) else ()
+    parts = (mark.stack, mark.id_hash, _flags(mark), *written, *holder)
     return base32(hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).digest(), 8)
 
 

@@ -6,10 +6,11 @@ action per pair. It never decides that something must not happen for the sake of
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from reconciler.diff import FieldChange, diff_specs
+from reconciler.lineage import Lineage
 from reconciler.ownership import desired_mark
 from reconciler.plan import Action, Change, Plan, ReadFailure, Refusal, RefusalKind, Unmanaged
 from reconciler.resource import (
@@ -27,7 +28,7 @@ _UNKNOWN = "~"
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What `make_plan` compares: both sides, who owns, and the traits of every kind."""
+    """What `make_plan` compares: both sides, who owns, from where, and the traits of every kind."""
 
     target: str
     stack: str
@@ -35,6 +36,7 @@ class World:
     live: Sequence[LiveResource]
     kinds: Mapping[str, KindTraits]
     failures: Sequence[ReadFailure] = ()
+    lineage: Lineage = field(default_factory=Lineage)
 
 
 def make_plan(world: World) -> Plan:
@@ -42,13 +44,14 @@ def make_plan(world: World) -> Plan:
 
     Resources of a kind that could not be read are left out and named in the failure instead.
     """
+    world = replace(world, live=world.lineage.sort_out(world.live, world.stack))
     unread = {kind for failure in world.failures for kind in failure.kinds}
     desired = [item for item in world.desired if item.key.kind not in unread]
     index = _LiveIndex(world)
     changes: list[Change] = []
     for resource in desired:
         changes.extend(_decide(resource, index, world))
-    changes.extend(_deletions(index, {item.key for item in desired}))
+    changes.extend(_deletions(index, {item.key for item in desired}, world.lineage))
     changes = list(_in_units(changes, world))
     return Plan(
         target=world.target,
@@ -61,6 +64,8 @@ def make_plan(world: World) -> Plan:
         warnings=tuple(
             f"{item.key.address}: {text}" for item in world.desired for text in item.warnings
         ),
+        accepted=world.lineage.accepted,
+        gone=world.lineage.gone,
     )
 
 
@@ -80,7 +85,7 @@ class _LiveIndex:
             mark = item.mark
             if item.detached:
                 self._detached.append(item)
-            if mark is not None and mark.stack == world.stack:
+            if mark is not None and mark.stack == world.stack and not item.detached:
                 self.owned_count += 1
                 if mark.deposed:
                     self.deposed.append(item)
@@ -162,12 +167,12 @@ def _decide(resource: Resource, index: _LiveIndex, world: World) -> Iterable[Cha
 def _compare(resource: Resource, live: LiveResource, index: _LiveIndex, world: World) -> Change:
     traits = world.kinds[resource.key.kind]
     fields = diff_specs(live.spec, resource.spec, traits.immutable, resource.key.address)
-    fields += _mark_changes(resource, live, world.stack, alone=not fields)
+    fields += _mark_changes(resource, live, world, alone=not fields)
     if not fields:
         return Change(resource.key, Action.UNCHANGED, resource, live)
     replaces = any(field.forces_replacement for field in fields)
     action = Action.REPLACE if replaces else Action.UPDATE
-    refusal: Refusal | None = None
+    refusal = world.lineage.refusal(live)
     if identity_of(resource.key.kind, resource.spec, world.kinds) in index.foreign:
         refusal = Refusal(
             RefusalKind.CONFLICT,
@@ -178,16 +183,21 @@ def _compare(resource: Resource, live: LiveResource, index: _LiveIndex, world: W
 
 
 def _mark_changes(
-    resource: Resource, live: LiveResource, stack: str, *, alone: bool
+    resource: Resource, live: LiveResource, world: World, *, alone: bool
 ) -> tuple[FieldChange, ...]:
-    """What the mark must say differently; `secrets` only where no field says it already."""
-    wanted, mark = desired_mark(resource, stack), live.mark
-    if mark is None or mark == wanted:
+    """What the mark must say differently; `secrets` only where no field says it already.
+
+    Who wrote it makes a difference only where that is taken over, so that it need not be twice.
+    """
+    wanted, mark, lineage = desired_mark(resource, world.stack), live.mark, world.lineage
+    if mark is None or (mark == wanted and not lineage.taken_over):
         return ()
+    taken = any(mark.written) and mark.written != lineage.here and lineage.takes_over(mark.written)
     pairs = (
         ("id", _former_id(resource, live, mark), resource.key.id),
         ("protect", mark.protect, wanted.protect),
         ("secrets", mark.secrets if alone else wanted.secrets, wanted.secrets),
+        ("written", str(mark.written) if taken else None, str(lineage.here) if taken else None),
     )
     return tuple(
         FieldChange(("metadata", name), before, after)
@@ -212,7 +222,15 @@ def _create_or_adopt(resource: Resource, index: _LiveIndex, world: World) -> Cha
     traits = world.kinds[kind]
     fields = diff_specs(live.spec, resource.spec, traits.immutable, resource.key.address)
     refusal: Refusal | None = None
-    if live.mark is not None:
+    if live.mark is not None and live.mark.stack == world.stack:
+        written = live.mark.written
+        refusal = Refusal(
+            RefusalKind.CONFLICT,
+            f"an object of this name exists, and {live.detached}",
+            "choose another stack or another name here; if this repository takes over from that "
+            f"one on purpose: --take-over {written.repository}",
+        )
+    elif live.mark is not None:
         refusal = Refusal(
             RefusalKind.CONFLICT,
             f"an object of this name exists and belongs to stack {live.mark.stack}",
@@ -234,17 +252,19 @@ def _create_or_adopt(resource: Resource, index: _LiveIndex, world: World) -> Cha
     return Change(resource.key, Action.ADOPT, resource, live, fields, refusal)
 
 
-def _deletions(index: _LiveIndex, keys: set[ResourceKey]) -> Iterable[Change]:
+def _deletions(index: _LiveIndex, keys: set[ResourceKey], lineage: Lineage) -> Iterable[Change]:
     for found in index.by_mark.values():
         for item in found:
             if id(item) not in index.paired:
-                yield Change(_key_of(item), Action.DELETE, live=item)
+                refusal = lineage.refusal(item)
+                yield Change(_key_of(item), Action.DELETE, live=item, refusal=refusal)
     hashes = {(key.kind, hash_id(key.kind, key.id)): key for key in keys}
     for item in index.deposed:
         mark = item.mark
         assert mark is not None
         key = hashes.get((item.kind, mark.id_hash)) or _key_of(item)
-        yield Change(key, Action.DELETE, live=item, deposed=mark.deposed)
+        refusal = lineage.refusal(item)
+        yield Change(key, Action.DELETE, live=item, refusal=refusal, deposed=mark.deposed)
 
 
 def _in_units(changes: Sequence[Change], world: World) -> Iterable[Change]:

@@ -137,8 +137,9 @@ class Plan:
 
     `owned` counts the live objects of this stack, `stated` the resources of the manifests,
     `restricted` says in words what was chosen, `left_out` counts the addresses that were not.
-    `rows_read` are the rows, by address, of a plan that was read back from a file, which holds less
-    of each object than a digest covers.
+    `accepted` says what of other histories the plan may change, and `gone` which manifests HEAD
+    has and the disk has not: see `reconciler.lineage`. `rows_read` are the rows, by address, of a
+    plan that was read back from a file, which holds less of each object than a digest covers.
     """
 
     target: str
@@ -151,6 +152,8 @@ class Plan:
     restricted: tuple[str, ...] = ()
     left_out: int = 0
     warnings: tuple[str, ...] = ()
+    accepted: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
     rows_read: "Mapping[str, PlanRow]" = field(default_factory=dict)
 
     @property
@@ -164,8 +167,8 @@ class Plan:
         return tuple(change for change in self.changes if change.refusal is not None)
 
     def digest(self) -> str:
-        """`sha256:<hex>` over target, stack, format and the rows of all changes."""
-        return digest_rows(self.target, self.stack, self.rows)
+        """`sha256:<hex>` over target, stack, format, what is accepted and all rows."""
+        return digest_rows(self.target, self.stack, self.rows, self.accepted)
 
     @cached_property
     def rows(self) -> "tuple[PlanRow, ...]":
@@ -193,9 +196,11 @@ def row_of(change: Change) -> PlanRow:
     )
 
 
-def digest_rows(target: str, stack: str, rows: Iterable[PlanRow]) -> str:
-    """`sha256:<hex>` over target, stack, format version and the sorted rows."""
-    return _sha256([PLAN_FORMAT, target, stack, sorted(rows)])
+def digest_rows(
+    target: str, stack: str, rows: Iterable[PlanRow], accepted: Iterable[str] = ()
+) -> str:
+    """`sha256:<hex>` over target, stack, format version, what is accepted, and the sorted rows."""
+    return _sha256([PLAN_FORMAT, target, stack, sorted(rows), *accepted])
 
 
 def digest_document(document: Mapping[str, Any]) -> str:
@@ -221,6 +226,8 @@ def digest_live(live: LiveResource | None) -> str:
     if live is None:
         return ""
     mark = list(astuple(live.mark)) if live.mark is not None else None
+    if mark is not None and not any(mark[-1]):
+        del mark[-1]
     changed = live.updated_at if has_secrets(live.spec) else None
     return _sha256([digest_spec(live.spec), live.uid, mark, live.detached, changed])
 

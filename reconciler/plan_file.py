@@ -38,6 +38,7 @@ from reconciler.resource import (
     Secret,
     Source,
     Spec,
+    Written,
     has_secrets,
     hash_id,
 )
@@ -127,7 +128,8 @@ def _check(path: Path, document: dict[str, Any]) -> None:
         raise _no_plan(path, why) from error
     own = document["reconciler"]
     rows = [_row(item) for item in document["resource_changes"]]
-    digests = (digest_rows(own["target"], own["stack"], rows), digest_document(document))
+    accepted = own.get("accepted", ())
+    digests = (digest_rows(own["target"], own["stack"], rows, accepted), digest_document(document))
     if digests != (own["digest"], own[DOCUMENT_DIGEST]):
         raise ReconcileError(
             "the plan was changed after it was saved: its digest does not fit what it says",
@@ -230,6 +232,7 @@ def _plan(document: Mapping[str, Any], own: Mapping[str, Any]) -> Plan:
         owned=own["owned"],
         restricted=(str(selection),) if selection.given else (),
         left_out=own["selection"]["left_out"],
+        accepted=tuple(own.get("accepted", ())),
         rows_read={row.address: row for row in rows},
         warnings=tuple(own["warnings"]),
     )
@@ -313,6 +316,9 @@ def _mark(item: Mapping[str, Any], key: ResourceKey, spec: Any, stack: str) -> M
         protect=own["live_protected"],
         secrets=has_secrets(spec),
         deposed=item.get("deposed"),
+        written=Written(
+            **{name: text or "" for name, text in (own.get("live_written") or {}).items()}
+        ),
     )
 
 

@@ -37,7 +37,7 @@ class EditJson(TypedDict):
 class CauseJson(TypedDict):
     """Whose change it is."""
 
-    origin: Literal["branch", "drift", "both"]
+    origin: Literal["branch", "drift", "both", "ahead"]
     edit: EditJson | None
     changed_by: str | None
     changed_at: str | None
@@ -73,6 +73,14 @@ class NamesJson(TypedDict):
 
 
 @with_config(_STRICT)
+class WrittenJson(TypedDict):
+    """What a live object was last written from, as its mark says."""
+
+    repository: str | None
+    commit: str | None
+
+
+@with_config(_STRICT)
 class OwnChangeJson(TypedDict):
     """What Terraform has no name for, of one change."""
 
@@ -83,6 +91,7 @@ class OwnChangeJson(TypedDict):
     desired_digest: str | None
     live_digest: str | None
     live_protected: bool | None
+    live_written: NotRequired[WrittenJson | None]
     names: NamesJson
     cause: NotRequired[CauseJson | None]
     refusal: RefusalJson | None
@@ -188,6 +197,7 @@ class OwnJson(TypedDict):
     digest: str
     document_digest: str
     offline: bool
+    accepted: NotRequired[list[str]]
     selection: SelectionJson
     review: ReviewJson
     owned: int

@@ -153,12 +153,33 @@ class Resource:
         return str(self.spec.get("name", self.key.id))
 
 
+class Written(NamedTuple):
+    """What a live object was last written from; empty where that is not known.
+
+    `repository` is eight characters that stand for a repository and a directory in it, `commit`
+    the first ten digits of a commit. See `reconciler.lineage`.
+    """
+
+    repository: str = ""
+    commit: str = ""
+
+    def __str__(self) -> str:
+        named = [f"repository {self.repository}"] if self.repository else []
+        named += [f"commit {self.commit[:7]}"] if self.commit else []
+        return ", ".join(named)
+
+
+UNWRITTEN = Written()
+"""Nothing is known."""
+
+
 @dataclass(frozen=True, slots=True)
 class Mark:
     """What a live object says of its owner. `id_hash` is `hash_id(kind, id)`.
 
     `deposed` is set on an object that was renamed to make room for its replacement.
     `secrets` says that values on it came from variables and must not be shown.
+    `written` never makes two marks differ: an object is not written only to name a newer commit.
     """
 
     stack: str
@@ -166,6 +187,7 @@ class Mark:
     protect: bool = False
     secrets: bool = False
     deposed: str | None = None
+    written: Written = field(default=UNWRITTEN, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

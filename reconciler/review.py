@@ -9,11 +9,15 @@ from enum import StrEnum
 
 
 class Origin(StrEnum):
-    """Which side moved since the base that a review compares with."""
+    """Which side moved since the base that a review compares with.
+
+    `AHEAD`: the live object was written from a commit that HEAD does not contain.
+    """
 
     BRANCH = "branch"
     DRIFT = "drift"
     BOTH = "both"
+    AHEAD = "ahead"
 
 
 @dataclass(frozen=True, slots=True)

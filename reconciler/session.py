@@ -8,8 +8,7 @@ know besides is told to the `Place`.
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from functools import cache
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -27,26 +26,33 @@ from reconciler.config import (
 )
 from reconciler.errors import ConfigError, ManifestError, Problem, problems_of
 from reconciler.executor import ThreadExecutor
-from reconciler.git.head import head_commit, is_dirty, read_provenance
+from reconciler.git.head import Provenance, State, head_commit, read_state
+from reconciler.git.identity import identify
+from reconciler.git.known import GitHistory
 from reconciler.git.process import find_top
+from reconciler.git.whole import has_hidden
 from reconciler.guard import Approval, guard
+from reconciler.lineage import Lineage
 from reconciler.live import add_names, add_usage, read_all
 from reconciler.manifest.files import SUFFIXES
+from reconciler.ownership import COMMIT_DIGITS
 from reconciler.pairing import World, make_plan
 from reconciler.plan import Plan
 from reconciler.providers.base import Providers
 from reconciler.providers.registry import KIND_TRAITS, describe_target, open_providers
 from reconciler.renames import hint_renames
 from reconciler.render.text import Header
-from reconciler.resource import Resource
+from reconciler.resource import LiveResource, Resource, Written
 from reconciler.review import Review
 from reconciler.selection import Selection, apply_selection, exact_addresses
 from reconciler.stated import (
     check_everything,
+    context_places,
     read_manifests,
     read_overlays,
     read_stated,
     require_known_systems,
+    stated_places,
 )
 
 
@@ -99,7 +105,7 @@ class PlanRequest(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """An open target: what `plan` and `apply` work with."""
+    """An open target: what `plan` and `apply` work with. `commit` is HEAD, empty if unknown."""
 
     config: Config
     target: Target
@@ -108,6 +114,8 @@ class Session:
     executor: ThreadExecutor
     header: Header
     trailers: tuple[Trailer, ...] = ()
+    lineage: Lineage = field(default_factory=Lineage)
+    commit: str = ""
 
 
 def read_config(place: Place) -> Config:
@@ -169,15 +177,29 @@ def open_target(config: Config, options: PlanRequest, trust: Trust = Trust()) ->
     resources = read_manifests(config, target)
     require_known_systems(resources, target, config)
     executor = ThreadExecutor(options.parallelism)
-    dirty = _is_dirty(config, target.name, resources)
-    origin = cache(lambda: read_provenance(config.root, dirty=dirty))
-    review = Review(dirty=dirty, config_from=trust.config_from, overridden=trust.overridden)
+    state = _state(config, target.name, resources)
+    origin = _provenance(config.root, state)
+    lineage = Lineage(
+        origin.written,
+        rollback=options.approval.rollback,
+        taken_over=options.approval.taken_over,
+        gone=state.gone,
+    )
+    review = Review(dirty=state.dirty, config_from=trust.config_from, overridden=trust.overridden)
     described = describe_target(target, config.root)
-    commit = short_commit(config.root)
-    header = Header(target.name, described, commit, review, selection=options.selection)
-    with open_providers(target, config.root, options.parallelism, origin) as providers:
-        trailers = _trailers(config.root) if trust.trailers else ()
-        yield Session(config, target, resources, providers, executor, header, trailers)
+    header = Header(target.name, described, state.commit[:7], review, selection=options.selection)
+    with open_providers(target, config.root, options.parallelism, lambda: origin) as providers:
+        yield Session(
+            config,
+            target,
+            resources,
+            providers,
+            executor,
+            header,
+            _trailers(config.root) if trust.trailers else (),
+            lineage,
+            state.commit,
+        )
 
 
 def _problems_of_target(config: Config, name: str | None) -> Sequence[Problem]:
@@ -221,7 +243,16 @@ def read_world(session: Session) -> World:
         live=reading.live,
         kinds=KIND_TRAITS,
         failures=reading.failures,
+        lineage=_with_history(session, reading.live),
     )
+
+
+def _with_history(session: Session, live: Sequence[LiveResource]) -> Lineage:
+    """The lineage with what Git knows of every commit that a mark names, once it is asked."""
+    marks = [item.mark for item in live if item.mark is not None]
+    commits = {mark.written.commit for mark in marks if mark.written.commit}
+    history = GitHistory(session.config.root, session.commit, commits)
+    return replace(session.lineage, history=history)
 
 
 def finish_plan(whole: Plan, chosen: Plan, session: Session, options: PlanRequest) -> Plan:
@@ -257,14 +288,20 @@ def _trailers(root: Path) -> tuple[Trailer, ...]:
         return read_trailers(repository)
 
 
-def _is_dirty(config: Config, target: str, resources: Sequence[Resource]) -> bool:
-    """Whether the plan is made of anything that is not committed, ignored manifests included."""
-    from reconciler.rayfine.image.lockfile import LOCK_FILE  # noqa: PLC0415  (not for validate)
+def _state(config: Config, target: str, resources: Sequence[Resource]) -> State:
+    """HEAD, and whether the plan is made of anything else, ignored manifests included."""
+    stated, contexts = stated_places(config, target), context_places(config, resources)
+    places = (config.path, *contexts)
+    state = read_state(config.root, places, stated, SUFFIXES, modes=bool(contexts))
+    hidden = has_hidden(config.root, stated) or has_hidden(config.root, contexts)
+    return state._replace(dirty=state.dirty or hidden)
 
-    contexts = {str(item.spec["path"]) for item in resources if item.key.kind == "RayfineImage"}
-    stated = (config.manifests, config.overlays / target)
-    places = (config.path, config.root / LOCK_FILE, *(config.root / path for path in contexts))
-    return is_dirty(config.root, places, stated, SUFFIXES)
+
+def _provenance(root: Path, state: State) -> Provenance:
+    """What is written on live objects of where they came from; no commit has what is not in it."""
+    identity, commit = identify(root), "" if state.dirty else state.commit
+    written = Written(identity.name, commit[:COMMIT_DIGITS])
+    return Provenance(identity.source, commit, written, identity.place)
 
 
 def short_commit(root: Path) -> str:

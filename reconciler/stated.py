@@ -2,10 +2,12 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from reconciler import manifest
 from reconciler.config import Config, Target, variables_for_manifests
 from reconciler.errors import ConfigError, ManifestError, Problem, problems_of
+from reconciler.git.whole import require_whole
 from reconciler.kinds.base import LoadContext
 from reconciler.resource import Resource
 
@@ -100,6 +102,7 @@ def _check(
     config: Config, target: str | None, stack: str, variables: Mapping[str, str] | None
 ) -> manifest.Checked:
     _require_inside(config)
+    require_whole(config.root, stated_places(config, target))
     context = LoadContext(
         root=config.root,
         stack=stack,
@@ -114,7 +117,23 @@ def _check(
     except ManifestError as error:
         problems += error.problems
     checked = manifest.check(config.manifests, context, overlays=overlays)
+    require_whole(config.root, context_places(config, checked.resources))
     return checked._replace(problems=[*problems, *checked.problems])
+
+
+def stated_places(config: Config, target: str | None) -> list[Path]:
+    """The directories that manifests are read from: their own, and the target's overlays."""
+    return [config.manifests, *([config.overlays / target] if target else [])]
+
+
+def context_places(config: Config, resources: Sequence[Resource]) -> list[Path]:
+    """What images are made of besides: their build contexts, and the lock of their bases."""
+    contexts = {str(item.spec["path"]) for item in resources if item.key.kind == "RayfineImage"}
+    if not contexts:
+        return []
+    from reconciler.rayfine.image.lockfile import LOCK_FILE  # noqa: PLC0415  (only for images)
+
+    return [config.root / path for path in (LOCK_FILE, *sorted(contexts))]
 
 
 def read_overlays(config: Config, target: str | None) -> manifest.ReadFiles:

@@ -1,6 +1,7 @@
 """An address on an open session -> its explanation, or the names that may have been meant."""
 
 from reconciler.errors import ConfigError, ReconcileError
+from reconciler.git.known import read_edit
 from reconciler.plan import Change, Plan
 from reconciler.render.explain import Explanation, explain_change
 from reconciler.selection import called, close_addresses
@@ -18,7 +19,10 @@ def explain_address(plan: Plan, address: str, session: Session) -> Explanation:
     if change.live is not None and not used_by:
         provider = session.providers[change.key.kind]
         used_by = provider.usage([change.live]).get(change.live.uid, ())
-    return explain_change(change, plan, used_by, session.header.review.causes.get(change.address))
+    mark = change.live.mark if change.live is not None else None
+    applied = read_edit(session.config.root, mark.written.commit) if mark is not None else None
+    cause = session.header.review.causes.get(change.address)
+    return explain_change(change, plan, used_by, cause, applied)
 
 
 def find_change(plan: Plan, address: str) -> Change:

@@ -53,7 +53,7 @@ def attribute(world: World, plan: Plan, session: Session, since: str) -> Header:
             note = f"changes are not attributed, because {commit[:7]} has errors: {what}"
             return replace(session.header, review=replace(review, note=note))
         base_plan = make_plan(replace(world, desired=desired, stack=_stack_of(config, session)))
-        base = Base({item.key: item for item in desired}, base_plan)
+        base = Base({item.key: item for item in desired}, base_plan, world.lineage)
         origins = find_origins(plan, base)
         search = _Search(repository, commit, session, config)
         edits = search.edits(plan, origins, base)
@@ -217,7 +217,7 @@ class _Search:
             yield f"{self.repository.prefix}{context}/{name}"
 
 
-_NOT_BRANCH = (None, Origin.DRIFT)
+_NOT_BRANCH = (None, Origin.DRIFT, Origin.AHEAD)
 
 
 def _newest(

@@ -79,6 +79,23 @@ class DeletesType(click.ParamType[int]):
         return int(text)
 
 
+class WriterType(click.ParamType[str]):
+    """A commit of at least seven digits, or a repository as marks name it."""
+
+    name = "COMMIT|REPOSITORY"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Check the form; anything else is a usage error that says where it is found."""
+        if not re.fullmatch(r"[0-9a-f]{7,64}|[a-z2-7]{8}", str(value)):
+            self.fail(
+                f"{value!r} is no commit (7 digits or more) and no repository (8 characters), as "
+                "a refused plan and the mark of a live object name them",
+                param,
+                ctx,
+            )
+        return str(value)
+
+
 def complete_target(
     ctx: click.Context,
     param: click.Parameter,  # noqa: ARG001  (click's signature)
@@ -179,6 +196,20 @@ def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
         "exactly this plan.",
     )
     @click.option(
+        "--rollback",
+        is_flag=True,
+        help="Go back on purpose: also change what a commit wrote that HEAD does not contain. Part "
+        "of the plan's digest.",
+    )
+    @click.option(
+        "--take-over",
+        type=WriterType(),
+        multiple=True,
+        metavar="COMMIT|REPOSITORY",
+        help="After history was rewritten, or from a former repository: change what this one "
+        "wrote, as a refused plan names it. Part of the plan's digest; repeatable.",
+    )
+    @click.option(
         "--parallelism",
         type=click.IntRange(1, 256),
         default=10,
@@ -236,7 +267,10 @@ def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
             targets=targets,
             selection=Selection(given.pop("only"), given.pop("exclude")),
             approval=Approval(
-                frozenset(given.pop("allow_destroy")), deletes=given.pop("allow_deletes")
+                frozenset(given.pop("allow_destroy")),
+                deletes=given.pop("allow_deletes"),
+                rollback=given.pop("rollback"),
+                taken_over=frozenset(given.pop("take_over")),
             ),
             parallelism=given.pop("parallelism"),
             outputs=_outputs(given.pop("outputs"), events=events),

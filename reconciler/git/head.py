@@ -1,15 +1,17 @@
-"""A directory -> the commit that is checked out there, and where it came from. Never writes."""
+"""A directory -> the commit that is checked out there, and what differs from it. Never writes."""
 
 import logging
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
 from reconciler.git.process import SAFE, find_top, git_environment
+from reconciler.resource import UNWRITTEN, Written
 
 log = logging.getLogger(__name__)
 NOT_TRUSTED = "dubious ownership"
@@ -22,28 +24,105 @@ def head_commit(directory: Path) -> str | None:
     Asks git itself: one short process costs 4 ms, importing GitPython 150 ms, and every plan
     prints the commit in its header.
     """
-    return _ask_git(directory, "rev-parse", "--verify", "--quiet", "HEAD")
+    return ask_git(directory, "rev-parse", "--verify", "--quiet", "HEAD")
 
 
 def is_submodule(top: Path) -> bool:
     """Whether the repository around this one has it as a submodule; True if git cannot say."""
     if find_top(top.parent) is None:
         return False
-    ran = _run_git(top.parent, "ls-files", "--stage", "-z", "--", str(top))
+    ran = run_git(top.parent, "ls-files", "--stage", "-z", "--", str(top))
     return ran is None or ran.returncode != 0 or ran.stdout.startswith("160000 ")
 
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Which commit of which repository something was made from; empty where that is not known."""
+    """Which commit of which repository something was made from; empty where that is not known.
+
+    `written` is that as marks have it, and `place` where people find it.
+    """
 
     source: str = ""
     commit: str = ""
+    written: Written = UNWRITTEN
+    place: str = ""
 
 
-def read_provenance(directory: Path, *, dirty: bool) -> Provenance:
-    """What is checked out around a directory; no commit has what is not committed."""
-    return Provenance(origin_url(directory) or "", "" if dirty else head_commit(directory) or "")
+class State(NamedTuple):
+    """What a plan is made of: HEAD's full hash, and how the disk differs from that.
+
+    `gone` are files of the `complete` directories that HEAD has and the disk has not; their paths
+    are relative to the top of the repository.
+    """
+
+    commit: str = ""
+    dirty: bool = False
+    gone: tuple[str, ...] = ()
+
+
+def read_state(
+    directory: Path,
+    paths: Sequence[Path],
+    complete: Sequence[Path] = (),
+    suffixes: tuple[str, ...] = (),
+    *,
+    modes: bool = False,
+) -> State:
+    """HEAD, and whether any of these files and directories is not as it states.
+
+    Links are followed: what lies outside the repository is in none of its commits. A submodule
+    counts as a whole. In the `complete` directories, files with one of the suffixes count even if
+    Git ignores them. With `modes`, so do execute bits that `core.fileMode` tells git to ignore.
+    Clean outside Git.
+    """
+    found = find_top(directory)
+    if found is None:
+        return State()
+    top = str(found)
+    places = {name for path in (*paths, *complete) for name in _names(path)}
+    inside = {place for place in places if os.path.commonpath((place, top)) == top}
+    outside = {place for place in places - inside if os.path.lexists(place)}
+    names = sorted({_submodule(place, top) or place for place in inside})
+    if not names:
+        return State(head_commit(directory) or "", dirty=bool(outside))
+    ran = run_git(directory, *(_MODES if modes else ()), *_STATUS, "--", *names)
+    if ran is None:
+        return State()
+    if ran.returncode:  # what is not known to be committed is not
+        return State(head_commit(directory) or "", dirty=True)
+    rows = ran.stdout.split("\0")[:-1]
+    heads = [row.removeprefix("# branch.oid ") for row in rows if row.startswith("# branch.oid ")]
+    changed = [row for row in rows if not row.startswith("# ")]
+    kept = tuple(f"{os.path.realpath(item)}/" for item in complete)
+    gone = tuple(
+        path
+        for path in map(_removed, changed)
+        if path.endswith(suffixes)
+        and f"{top}/{path}".startswith(kept)
+        and not os.path.lexists(f"{top}/{path}")
+    )
+    commit = heads[0] if heads and heads[0] != "(initial)" else ""
+    dirty = bool(outside or changed) or _has_unknown(directory, inside, top)
+    return State(commit, dirty or _has_ignored(complete, suffixes), gone)
+
+
+_STATUS = (
+    *("status", "--porcelain=v2", "--branch", "--no-ahead-behind", "--no-renames", "-z"),
+    *("--untracked-files=normal", "--ignore-submodules=none"),
+)
+
+
+_MODES = ("-c", "core.fileMode=true")
+
+
+def _removed(row: str) -> str:
+    """The path of a file that HEAD has and that was removed since; empty for any other row.
+
+    `1 XY SUB MODE_HEAD MODE_INDEX MODE_DISK BLOB_HEAD BLOB_INDEX PATH`
+    """
+    words = row.split(" ", 8)
+    removed = words[0] == "1" and "D" in words[1] and words[3].strip("0")
+    return words[8] if removed else ""
 
 
 def is_dirty(
@@ -52,35 +131,20 @@ def is_dirty(
     complete: Sequence[Path] = (),
     suffixes: tuple[str, ...] = (),
 ) -> bool:
-    """Whether any of these files and directories is not as the commit that is checked out states.
+    """Whether the disk differs from HEAD: see `read_state`."""
+    return read_state(directory, paths, complete, suffixes).dirty
 
-    Links are followed: what lies outside the repository is in none of its commits. A submodule
-    counts as a whole. In the `complete` directories, files with one of the suffixes count even if
-    Git ignores them. False outside Git.
-    """
-    paths = [*paths, *complete]
-    found = find_top(directory)
-    if found is None:
-        return False
-    top = str(found)
-    places = {name for path in paths if os.path.lexists(path) for name in _names(path)}
-    if any(os.path.commonpath((place, top)) != top for place in places):
-        return True
+
+def _has_unknown(directory: Path, places: Collection[str], top: str) -> bool:
+    """Whether one of these places lies in a clone that is no submodule: it is in no commit."""
     modules = {module for place in places if (module := _submodule(place, top))}
-    names = sorted({_submodule(place, top) or place for place in places})
-    words = ["status", "--porcelain", "--untracked-files=normal", "--ignore-submodules=none", "-z"]
-    if names and _differs(directory, *words, "--", *names):
-        return True
-    listed = ("ls-files", "-z", "--")  # an ignored clone is in no commit
-    if any(_ask_git(directory, *listed, module) is None for module in modules):
-        return True
-    return _has_ignored(complete, suffixes)
+    return any(ask_git(directory, "ls-files", "-z", "--", module) is None for module in modules)
 
 
 def _has_ignored(directories: Sequence[Path], suffixes: tuple[str, ...]) -> bool:
     words = ("ls-files", "--others", "--ignored", "--exclude-standard", "-z")
     places = [os.path.realpath(directory) for directory in directories if directory.is_dir()]
-    found = [_run_git(Path(place), *words, "--", place) for place in places]
+    found = [run_git(Path(place), *words, "--", place) for place in places]
     names = [name for ran in found if ran for name in ran.stdout.split("\0")]
     return any(ran.returncode for ran in found if ran) or any(
         name.endswith(suffixes) for name in names
@@ -104,7 +168,7 @@ def _submodule(place: str, top: str) -> str | None:
 
 def origin_url(directory: Path) -> str | None:
     """The address of the remote `origin`, without any user name, password or query in it."""
-    address = _ask_git(directory, "config", "--get", "remote.origin.url")
+    address = ask_git(directory, "remote", "get-url", "origin")
     return None if address is None else without_credentials(address)
 
 
@@ -126,18 +190,15 @@ def _tell_once(directory: Path) -> None:
     )
 
 
-def _ask_git(directory: Path, *words: str) -> str | None:
-    ran = _run_git(directory, *words)
-    return ran.stdout.strip() or None if ran else None
+def ask_git(directory: Path, *words: str) -> str | None:
+    """What a reading git command prints; None if that is nothing, or it fails."""
+    ran = run_git(directory, *words)
+    return ran.stdout.strip() or None if ran and not ran.returncode else None
 
 
-def _differs(directory: Path, *words: str) -> bool:
-    """Whether git prints anything, or cannot say: what is not known to be committed is not."""
-    ran = _run_git(directory, *words)
-    return ran is not None and bool(ran.returncode or ran.stdout)
-
-
-def _run_git(directory: Path, *words: str) -> subprocess.CompletedProcess[str] | None:
+def run_git(
+    directory: Path, *words: str, given: str | None = None
+) -> subprocess.CompletedProcess[str] | None:
     """What git did; None where there is no git or repository, or it is somebody else's."""
     top = find_top(directory)
     if top is None:
@@ -148,6 +209,7 @@ def _run_git(directory: Path, *words: str) -> subprocess.CompletedProcess[str] |
             command,
             cwd=top,
             env=git_environment(),
+            input=given,
             capture_output=True,
             text=True,
             errors="surrogateescape",

@@ -6,12 +6,14 @@ here alone, and only by commands that compare with another commit.
 """
 
 import os
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from reconciler.errors import ConfigError
+from reconciler.git import checkout
 from reconciler.git.head import NOT_TRUSTED, is_submodule
 from reconciler.git.process import PLAIN_READING, SAFE, find_top
 from reconciler.git.refs import is_plain_ref, require_one
@@ -20,8 +22,6 @@ if TYPE_CHECKING:
     import git
 
 _LINK = "120000"
-_EXECUTABLE = "100755"
-_FILE = "100644"
 
 
 class TreeFile(NamedTuple):
@@ -125,24 +125,35 @@ class Repository:
         return self.read(found[0].blob) if found and found[0].mode != _LINK else None
 
     def export(self, commit: str, paths: Sequence[str], target: Path) -> None:
-        """Write these files of a commit below a directory, as a checkout would.
+        """Write these files of a commit below a directory, as a checkout does it.
 
-        A link is made last, so that no file of a malicious tree is written through it.
+        git itself writes them, with an index of its own: line ends, encodings, `$Id$`, filters and
+        modes come out as in a work tree, by the attributes that the commit has.
         """
-        files = self.files(commit, paths)
-        for item in sorted(files, key=lambda item: item.mode == _LINK):
-            if not _is_safe(item.path):
-                continue
-            path = target / item.path
-            path.parent.mkdir(parents=True, exist_ok=True)
-            data = self.read(item.blob)
-            if item.mode == _LINK:
-                if not os.path.lexists(path):
-                    path.symlink_to(os.fsdecode(data))
-                continue
-            path.write_bytes(data)
-            if item.mode == _EXECUTABLE:
-                path.chmod(0o755)
+        files = [item for item in self.files(commit, paths) if _is_safe(item.path)]
+        attributes = [item for item in self._attributes(commit, files) if _is_safe(item.path)]
+        if not files:
+            return
+        rows = b"".join(
+            f"{item.mode} {item.blob}\t".encode() + os.fsencode(item.path) + b"\0"
+            for item in {item.path: item for item in (*files, *attributes)}.values()
+        )
+        with tempfile.TemporaryDirectory(prefix="reconcile-index-") as place:
+            environ = {
+                "GIT_DIR": str(self._repo.git_dir),
+                "GIT_WORK_TREE": str(target),
+                "GIT_INDEX_FILE": os.path.join(place, "index"),  # noqa: PTH118  (text is wanted)
+            }
+            words = ("update-index", "-z", "--index-info")
+            checkout.git(self.top, *words, given=rows, environ=environ)
+            names = b"".join(os.fsencode(item.path) + b"\0" for item in files)
+            write = ("checkout-index", "--force", "-z", "--stdin")
+            checkout.git(self.top, *write, given=names, environ=environ)
+
+    def _attributes(self, commit: str, files: Sequence[TreeFile]) -> list[TreeFile]:
+        """Every `.gitattributes` of a commit that is about one of these files."""
+        above = {parent for item in files for parent in PurePosixPath(item.path).parents}
+        return self.files(commit, [str(place / ".gitattributes") for place in sorted(above)])
 
     def run(self, *words: str) -> bytes:
         """What a reading git command prints. Raises `ConfigError` with what it says."""

@@ -19,6 +19,8 @@ from reconciler.github.sticky import close_drift, report_drift, write_comment
 
 PAGE_FILE = "plan.md"
 _ANNOTATIONS = "annotations.txt"
+_MOST_TAGS = 10
+"""Tags of tags that are followed."""
 
 
 def plan(runner: Runner) -> int:
@@ -61,8 +63,9 @@ def apply(runner: Runner) -> int:
     site = Site.of(runner)
     digest = runner.need("RECONCILE_EXPECT_DIGEST")
     newest = _newest(runner)
-    if newest != runner.sha:
-        annotate("notice", f"{runner.sha[:7]} is superseded by {newest[:7]}: nothing is applied")
+    if runner.sha not in newest:
+        now = newest[-1][:7]
+        annotate("notice", f"{runner.sha[:7]} is superseded by {now}: nothing is applied")
         runner.output(superseded="true")
         return 0
     runner.output(superseded="false")
@@ -215,10 +218,18 @@ def _body(runner: Runner, site: Site) -> str:
     return f"{first}\n{said}{rest}" if first.startswith("<!--") else f"{said}{text}"
 
 
-def _newest(runner: Runner) -> str:
-    """The commit that the branch of this push points to now."""
-    branch = runner.need("GITHUB_REF").removeprefix("refs/")
-    return str(_github(runner).get(f"git/ref/{branch}")["object"]["sha"])
+def _newest(runner: Runner) -> list[str]:
+    """What the branch or tag of this push points to now; the commit is the last.
+
+    An annotated tag is an object of its own, which may even point to another tag.
+    """
+    name, github = runner.need("GITHUB_REF").removeprefix("refs/"), _github(runner)
+    found = github.get(f"git/ref/{name}")["object"]
+    passed = [str(found["sha"])]
+    while found.get("type") == "tag" and len(passed) <= _MOST_TAGS:
+        found = github.get(f"git/tags/{found['sha']}")["object"]
+        passed.append(str(found["sha"]))
+    return passed
 
 
 def _github(runner: Runner) -> GitHub:

@@ -21,7 +21,7 @@ from pydantic import (
 )
 
 from reconciler.kinds.base import Document, Limits, LoadContext, Strict, field_fault
-from reconciler.ownership import TRAILER_START, text_limit
+from reconciler.ownership import holds_mark, text_limit
 from reconciler.resource import Mark, Resource, ResourceKey
 from reconciler.wording import did_you_mean
 
@@ -231,8 +231,8 @@ def check_description(
     if len(text) > limit:
         what = f"the description has {len(text)} characters; {limit} fit beside the ownership mark"
         faults.append((("spec", "description"), what, f"shorten it by {len(text) - limit}"))
-    if TRAILER_START in text:
-        what = f"the description holds {TRAILER_START!r}, which starts the ownership mark"
+    if holds_mark(text):
+        what = "the description holds an ownership mark, or a part of one"
         faults.append((("spec", "description"), what, "remove it: the mark is added on apply"))
 
 

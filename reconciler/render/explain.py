@@ -14,8 +14,8 @@ from reconciler.plan import Action, Change, Plan
 from reconciler.render.effects import IMAGE, effects
 from reconciler.render.escape import literal
 from reconciler.render.model_text import one_line
-from reconciler.resource import SENSITIVE, Secret, leaves, redact
-from reconciler.review import Cause, Origin
+from reconciler.resource import SENSITIVE, Secret, Written, leaves, redact
+from reconciler.review import Cause, Edit, Origin
 
 _LONGEST = 200
 
@@ -48,16 +48,23 @@ class Explanation:
 
 
 def explain_change(
-    change: Change, plan: Plan, used_by: Sequence[str] = (), cause: Cause | None = None
+    change: Change,
+    plan: Plan,
+    used_by: Sequence[str] = (),
+    cause: Cause | None = None,
+    applied: Edit | None = None,
 ) -> Explanation:
-    """Explain one change of a plan. `used_by` is what uses the live object, as providers say it."""
+    """Explain one change of a plan. `used_by` is what uses the live object, as providers say it.
+
+    `applied` is the commit that the object's mark names, if this checkout has it.
+    """
     return Explanation(
         address=one_line(change.address, _LONGEST),
         action=change.action.value,
         refused=change.refusal.kind.value if change.refusal else "",
         manifest=_manifest(change),
         live_id=one_line(change.live.uid, _LONGEST) if change.live else "",
-        why=(*_why(change, plan), *_cause(cause)),
+        why=(*_why(change, plan), *_cause(cause), *_last_written(change, applied)),
         fields=tuple(_fields(change)),
         used_by=tuple(one_line(user, _LONGEST) for user in used_by or change.used_by),
         applying=tuple(effects(change, plan)),
@@ -165,6 +172,27 @@ def _cause(cause: Cause | None) -> Iterator[str]:
         when = f" at {one_line(cause.changed_at, 40)}" if cause.changed_at else ""
         last = f", last{who}{when}" if who or when else ""
         yield f"The live object was changed outside of Git{last}."
+
+
+def _last_written(change: Change, applied: Edit | None) -> Iterator[str]:
+    """Who wrote the live object last and when, and which commit its mark names."""
+    live = change.live
+    if live is None:
+        return
+    who = f" by {_shown(live.updated_by)}" if live.updated_by else ""
+    when = f" at {one_line(live.updated_at, 40)}" if live.updated_at else ""
+    if who or when:
+        yield f"The live object was last written{who}{when}."
+    written = live.mark.written if live.mark is not None else Written()
+    if written.commit and applied is not None:
+        yield (
+            f"Its mark names commit {applied.commit[:12]} ({_shown(applied.author)}, "
+            f"{one_line(applied.when, 40)}): {_shown(applied.subject)}."
+        )
+    elif written.commit:
+        yield f"Its mark names commit {written.commit}, which this checkout does not have."
+    elif written.repository:
+        yield "Its mark names no commit: what was applied was not committed."
 
 
 def _fields(change: Change) -> Iterator[FieldReason]:

@@ -83,7 +83,7 @@ def _header(plan: Plan, header: Header) -> str:
         facts.insert(0, _text(header.description))
     if header.commit:
         facts.append(f"commit {_code(header.commit)}")
-    facts += [_text(words) for words in place_words(header.review)]
+    facts += [_text(words) for words in place_words(plan, header.review)]
     listing = "".join(f"<li>{fact}</li>" for fact in facts)
     words = [*review_summary(plan, header.review), *notices(header.review)]
     if header.offline:

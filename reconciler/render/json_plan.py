@@ -78,6 +78,7 @@ def plan_document(plan: Plan, header: Header, made_at: datetime, version: str) -
             "digest": plan.digest(),
             DOCUMENT_DIGEST: "",
             "offline": header.offline,
+            "accepted": list(plan.accepted),
             "selection": {
                 "only": list(header.selection.only),
                 "exclude": list(header.selection.exclude),
@@ -188,6 +189,7 @@ def _own(change: Change, row: PlanRow, review: Review) -> dict[str, Any]:
         "desired_digest": row.desired or None,
         "live_digest": row.live or None,
         "live_protected": is_protected(change),
+        "live_written": _written(change),
         "names": {
             "before": names_in(change.live.spec) if change.live is not None else {},
             "after": names_in(planned(change) or {}),
@@ -206,6 +208,14 @@ def _own(change: Change, row: PlanRow, review: Review) -> dict[str, Any]:
         "notes": list(change.live.notes) if change.live is not None else [],
         "unknown_fields": list(change.live.unknown_fields) if change.live is not None else [],
     }
+
+
+def _written(change: Change) -> dict[str, str | None] | None:
+    """What a live object of this stack was last written from; None where its mark does not say."""
+    mark = change.live.mark if change.live is not None else None
+    if mark is None or not any(mark.written):
+        return None
+    return {name: text or None for name, text in mark.written._asdict().items()}
 
 
 def _field(field: FieldChange) -> dict[str, Any]:

@@ -219,7 +219,7 @@ def _head(plan: Plan, header: Header) -> str:
         parts.insert(0, code(header.description))
     if header.commit:
         parts.append(f"commit {code(header.commit)}")
-    parts += [code(words) for words in place_words(header.review)]
+    parts += [code(words) for words in place_words(plan, header.review)]
     lines = [f"### Plan for {code(header.target)}", "", " · ".join(parts), ""]
     details = " ".join(plan_details(plan, ""))
     lines += [f"**{plan_line(plan)}** {details}".rstrip(), ""]

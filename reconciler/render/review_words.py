@@ -8,14 +8,15 @@ import json
 from collections.abc import Iterator
 
 from reconciler.allowance import TRAILER
+from reconciler.lineage import SHORT
 from reconciler.plan import Action, Change, Plan
 from reconciler.render.summary import restriction
 from reconciler.review import Cause, Edit, Origin, Review
 
 
-def place_words(review: Review) -> list[str]:
+def place_words(plan: Plan, review: Review) -> list[str]:
     """What the head of a plan says after the commit."""
-    words = []
+    words = list(plan.accepted)
     if review.dirty:
         words.append("with uncommitted changes")
     if review.config_from:
@@ -53,7 +54,12 @@ def change_words(change: Change, review: Review) -> list[str]:
 
 
 def cause_words(cause: Cause, change: Change) -> Iterator[str]:
-    """`branch: 3fa2b1c Ada "Use 24.05" (FILE:LINE)`, `drift: changed by ...`, or both."""
+    """`branch: 3fa2b1c Ada "Use 24.05" (FILE:LINE)`, `drift: changed by ...`, both, or `ahead`."""
+    if cause.origin is Origin.AHEAD:
+        mark = change.live.mark if change.live is not None else None
+        commit = mark.written.commit[:SHORT] if mark is not None else "a commit"
+        yield f"ahead: written by {commit}, which is not known to be in HEAD"
+        return
     if cause.origin is not Origin.DRIFT:
         yield f"branch: {_edit(cause.edit)}"
     if cause.origin is not Origin.BRANCH:
@@ -106,9 +112,10 @@ def allow_trailer(plan: Plan) -> str:
 def origins(review: Review) -> str:
     """`2 changes from this branch, 1 drift`: words of ours, no data."""
     origins = [cause.origin for cause in review.causes.values()]
-    branch, drift, both = (origins.count(item) for item in Origin)
+    branch, drift, both, ahead = (origins.count(item) for item in Origin)
     text = f"{_changes(branch)} from this branch, {drift} drift"
-    return f"{text}, {both} both" if both else text
+    text += f", {both} both" if both else ""
+    return f"{text}, {ahead} written by newer commits" if ahead else text
 
 
 def _news(plan: Plan, review: Review) -> Iterator[str]:

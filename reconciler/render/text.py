@@ -91,7 +91,7 @@ def _header(plan: Plan, header: Header) -> str:
     parts = [f"Target: {target}", f"stack {plan.stack}"]
     if header.commit:
         parts.append(f"commit {header.commit}")
-    parts += place_words(header.review)
+    parts += place_words(plan, header.review)
     return printable(" · ".join(parts))
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from reconciler.ownership import TRAILER_START
 from reconciler.sandbox import Behaviour, SandboxServer
 from tests.acceptance.live_side import (
     assets,
@@ -177,7 +176,7 @@ def test_a_copy_and_a_rename_by_hand_are_detached(world: Project) -> None:
     world.write(environment(scope="tenant"))
     world.apply()
     marked = named(world, "train")["meta"]["description"]
-    assert marked.startswith(TRAILER_START)
+    assert marked.startswith("[reconcile:")
     create_live(world, "copy-of-train", {"image": "busybox:1"}, description=marked)
     ran = world.reconcile("plan")
     assert "copy-of-train" in ran.out

@@ -109,7 +109,7 @@ def _require_one_target(options: PlanOptions) -> None:
 
 
 def _with_target(options: PlanOptions, saved: SavedPlan | None) -> PlanOptions:
-    """A saved plan brings its target along."""
+    """A saved plan brings its target along, and what of other histories it may change."""
     if saved is None:
         return options
     if options.target not in (None, saved.plan.target):
@@ -118,4 +118,12 @@ def _with_target(options: PlanOptions, saved: SavedPlan | None) -> PlanOptions:
             f"{saved.plan.target}, now {options.target} (the target changed)",
             fix="leave --target out, or make a plan for that target",
         )
-    return replace(options, target=saved.plan.target)
+    accepted = saved.plan.accepted
+    prefix = "take-over "
+    names = (word.removeprefix(prefix) for word in accepted if word.startswith(prefix))
+    approval = replace(
+        options.approval,
+        rollback=options.approval.rollback or "rollback" in accepted,
+        taken_over=options.approval.taken_over.union(names),
+    )
+    return replace(options, target=saved.plan.target, approval=approval)

@@ -33,19 +33,10 @@ def open_docker(
     """The providers of a target's Docker engine; their connections end with the block."""
     assert target.docker is not None
     around = surroundings(target, root)
-    settings = ImageSettings(root, target.stack, around, lambda: _labels(origin()), parallelism)
+    settings = ImageSettings(root, target.stack, around, origin, parallelism)
     connection = Connection(target.ca_bundle, target.proxies, target.timeout)
     with (
         closing(Engine(target.docker.host, target.timeout)) as engine,
         closing(Registries(connection)) as registries,
     ):
         yield (ImageProvider(settings, engine, registries),)
-
-
-def _labels(origin: Provenance) -> dict[str, str]:
-    """Labels that say which commit of which repository an image was built from, where known."""
-    labels = {
-        "org.opencontainers.image.source": origin.source,
-        "org.opencontainers.image.revision": origin.commit,
-    }
-    return {name: text for name, text in labels.items() if text}

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from reconciler.diff import diff_specs
 from reconciler.errors import BuildError, ConflictError, UnreachableError
+from reconciler.git.head import Provenance
 from reconciler.ownership import desired_mark
 from reconciler.plan import Action, Change
 from reconciler.providers.base import Progress, Provider
@@ -23,7 +24,13 @@ from reconciler.providers.docker.published import Published, PublishedImage
 from reconciler.providers.docker.registry import Registries
 from reconciler.rayfine.docker.builder import Making, make_image
 from reconciler.rayfine.docker.engine import SYSTEM, Engine, ImageSummary
-from reconciler.rayfine.docker.labels import DIGEST, content_labels, owner_labels, parse_labels
+from reconciler.rayfine.docker.labels import (
+    DIGEST,
+    OCI,
+    content_labels,
+    owner_labels,
+    parse_labels,
+)
 from reconciler.rayfine.image.inputs import Surroundings
 from reconciler.resource import KindTraits, LiveResource, Resource, ResourceKey, hash_id
 
@@ -32,15 +39,12 @@ TRAITS = KindTraits(KIND, immutable=frozenset(), identity=("tag",), rank=0)
 
 @dataclass(frozen=True, slots=True)
 class ImageSettings:
-    """Whose images, and where. `provenance` gives labels such as the commit.
-
-    Provenance is written on what is built; it is never compared.
-    """
+    """Whose images, and where. `origin` tells, when one is made, what it is made from."""
 
     root: Path
     stack: str
     around: Surroundings = field(default_factory=Surroundings)
-    provenance: Callable[[], Mapping[str, str]] = dict
+    origin: Callable[[], Provenance] = Provenance
     parallelism: int = 10
 
 
@@ -177,8 +181,11 @@ class ImageProvider(Provider):
         return list(merged.values())
 
     def _making(self, desired: Desired, progress: Progress) -> Making:
-        labels = owner_labels(desired.resource, self._settings.stack)
-        return Making(progress, {**self._settings.provenance(), **labels})
+        origin = self._settings.origin()
+        labels = {f"{OCI}source": origin.source, f"{OCI}revision": origin.commit}
+        known = {name: text for name, text in labels.items() if text}
+        mark = owner_labels(desired.resource, self._settings.stack, origin.written)
+        return Making(progress, {**known, **mark})
 
     def _publish(self, desired: Desired, change: Change, progress: Progress) -> str:
         resource, build = desired.resource, desired.build

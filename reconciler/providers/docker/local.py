@@ -46,13 +46,19 @@ class LocalImage:
 
 @dataclass(slots=True)
 class _Holding:
-    """All that one owner has for one tag."""
+    """All that one owner has for one tag; two repositories with one stack are two owners."""
 
     stack: str
     key: ResourceKey | None
     tag: str
+    repository: str
     current: tuple[ImageSummary, ImageLabels] | None = None
     contents: list[tuple[ImageSummary, ImageLabels]] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """What tells it from all other holdings of its address."""
+        return f"{self.tag} {self.repository}" if self.repository else self.tag
 
     @property
     def tags(self) -> dict[str, str]:
@@ -73,7 +79,7 @@ class LocalImages:
         self._wanted = wanted
         self._wanted_tags = {item.tag for item in wanted.values()}
         self._by_tag = {tag: image for image in images for tag in image.tags}
-        self._holdings: dict[tuple[str, ResourceKey | None, str], _Holding] = {}
+        self._holdings: dict[tuple[str, ResourceKey | None, str, str], _Holding] = {}
         for image in {image.id: image for image in images}.values():
             self._sort_in(image)
 
@@ -81,7 +87,7 @@ class LocalImages:
         labels = parse_labels(image.labels)
         if labels is None or labels.source_tag not in image.tags:
             return
-        key = (labels.stack, labels.key, labels.tag)
+        key = (labels.stack, labels.key, labels.tag, labels.written.repository)
         holding = self._holdings.setdefault(key, _Holding(*key))
         holding.contents.append((image, labels))
         if labels.tag in image.tags:
@@ -111,7 +117,7 @@ class LocalImages:
         for index, holding in enumerate(usable):
             item = _current(holding) if holding.current else self._without_tag(holding)
             if index and item.mark is not None:
-                left_over = hashlib.sha256(holding.tag.encode()).hexdigest()[:6]
+                left_over = hashlib.sha256(holding.name.encode()).hexdigest()[:6]
                 item = replace(item, mark=replace(item.mark, deposed=left_over))
             yield item
 

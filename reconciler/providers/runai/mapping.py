@@ -6,9 +6,10 @@ project's is a number, is known here alone.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from reconciler.git.head import Provenance
 from reconciler.kinds.pull_policy import default_pull_policy
 from reconciler.ownership import Holder, read_mark, write_mark
 from reconciler.providers.runai.fields import Field
@@ -29,14 +30,14 @@ class AssetMapping:
     """How assets of one kind are read and written.
 
     `defaults` names, by canonical field (dotted, `*` for any one key), the values that this
-    control plane fills in where nothing was sent: they count as absent. `commit` tells, when an
-    asset is written, from which one; empty if it is not known.
+    control plane fills in where nothing was sent: they count as absent. `origin` tells, when an
+    asset is written, from what.
     """
 
     kind: str
     fields: Sequence[Field]
     defaults: Mapping[str, Any] = field(default_factory=dict)
-    commit: Callable[[], str] = str
+    origin: Callable[[], Provenance] = Provenance
     shape: Shape = field(init=False)
     by_api_name: Mapping[str, Field] = field(init=False)
     by_name: Mapping[str, Field] = field(init=False)
@@ -112,7 +113,7 @@ class AssetMapping:
         self, spec: Spec, mark: Mark, raw: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
         """The body of a POST, which keeps what we do not know of `raw`, the spec it replaces."""
-        meta = {**self._meta(spec, mark), "scope": spec["scope"]}
+        meta = {**self._meta(spec, self.written(mark)), "scope": spec["scope"]}
         if spec["scope"] in SCOPE_IDS:
             meta[SCOPE_IDS[spec["scope"]]] = write_scope_id(spec["scope"], spec["scope_id"])
         if types := spec.get("workload_types"):
@@ -121,16 +122,23 @@ class AssetMapping:
 
     def update_body(self, spec: Spec, mark: Mark, raw: Mapping[str, Any]) -> dict[str, Any]:
         """The body of a PUT, which keeps what we do not know of the live spec `raw`."""
-        return {"meta": self._meta(spec, mark), "spec": self._write_spec(spec, raw)}
+        return {"meta": self._meta(spec, self.written(mark)), "spec": self._write_spec(spec, raw)}
+
+    def written(self, mark: Mark) -> Mark:
+        """The mark of what is written now."""
+        return replace(mark, written=self.origin().written)
 
     def rename_body(self, live: LiveResource, name: str, mark: Mark) -> dict[str, Any]:
-        """The body of a PUT that changes nothing but the name and the mark."""
+        """The body of a PUT that changes nothing but the name and the mark.
+
+        The text of the description is cut where the mark leaves no room for it.
+        """
         spec = {**live.spec, "name": name}
         return {"meta": self._meta(spec, mark), "spec": live.raw.get("spec") or {}}
 
     def _meta(self, spec: Spec, mark: Mark) -> dict[str, Any]:
         holder = Holder(self.kind, spec["scope"], spec.get("scope_id", ""), spec["name"])
-        text = write_mark(spec.get("description", ""), mark, holder, self.commit())
+        text = write_mark(spec.get("description", ""), mark, holder, self.origin().place)
         return {"name": spec["name"], "description": text}
 
     def _write_spec(self, spec: Spec, raw: Mapping[str, Any]) -> dict[str, Any]:

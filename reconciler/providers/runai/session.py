@@ -53,14 +53,11 @@ class RunaiSystem:
         self, kind: AssetKind, login: "Login", directory: ScopeDirectory, target: Target
     ) -> Provider:
         name, api = kind.traits.name, AssetApi(kind, login)
-        mapping = AssetMapping(name, kind.fields, self._defaults.get(name, {}), self._commit)
+        mapping = AssetMapping(name, kind.fields, self._defaults.get(name, {}), self._origin)
         reader = AssetReader(api, mapping, self._units, self._server)
         rules = Rules(target.stack, kind.traits, Patience(target.timeout))
         writer = AssetWriter(api, mapping, reader, rules)
         return AssetProvider(reader, writer, mapping, directory, rules)
-
-    def _commit(self) -> str:
-        return self._origin().commit
 
     def __iter__(self) -> Iterator[Provider]:
         return iter(self.providers)

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any, assert_never
 
 from reconciler.errors import AmbiguousWriteError, ConflictError, ProviderError, ReconcileError
-from reconciler.ownership import desired_mark
+from reconciler.ownership import desired_mark, room
 from reconciler.plan import Action, Change
 from reconciler.providers.base import Progress
 from reconciler.providers.runai.asset_api import AssetApi
@@ -147,9 +147,11 @@ class AssetWriter:
         renamed = f"{live.name}-replaced-{digits}"
         mark = live.mark or desired_mark(desired, self._stack)
         # What may be replaced may go: a protected leftover would block the rerun that removes it.
-        mark = replace(mark, deposed=digits, protect=False)
+        mark = self._mapping.written(replace(mark, deposed=digits, protect=False))
         if live.mark is None or live.mark.deposed is None:
             progress(f"renaming the old one to {renamed}")
+            if len(str(live.spec.get("description", ""))) > room(mark):
+                progress("cutting its description, which leaves its mark no room")
             self._rename(live, renamed, mark)
         try:
             return self._create(desired, live.raw.get("spec"))

@@ -7,6 +7,7 @@ All labels of our own begin with `io.reconciler.`:
     methods   names and signatures of the methods of env.py, JSON
     tag       the tag that it was built for
     stack, address, protect     the mark of ownership; absent on an image built by hand
+    repository, commit          what wrote that mark (see `reconciler.lineage`); empty: not known
 
 An image built FROM one of ours inherits them all. They count only for an image that is found under
 the tag that they name and, with it, under the `:src-` tag of their digest (see `local`).
@@ -25,7 +26,7 @@ from reconciler.errors import BuildError
 from reconciler.rayfine.image.digest import source_tag
 from reconciler.rayfine.image.inputs import BuildInput
 from reconciler.rayfine.image.reference import normalise_tag, parse_reference
-from reconciler.resource import Mark, Resource, ResourceKey, Spec, hash_id
+from reconciler.resource import UNWRITTEN, Mark, Resource, ResourceKey, Spec, Written, hash_id
 
 PREFIX = "io.reconciler."
 DIGEST = f"{PREFIX}digest"
@@ -36,10 +37,14 @@ STACK = f"{PREFIX}stack"
 ADDRESS = f"{PREFIX}address"
 PROTECT = f"{PREFIX}protect"
 PUSH = f"{PREFIX}push"
+REPOSITORY = f"{PREFIX}repository"
+COMMIT = f"{PREFIX}commit"
 OCI = "org.opencontainers.image."
 
 _LARGEST_SPEC = 8 << 20
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_REPOSITORY = re.compile(r"[a-z2-7]{8}")
+_COMMIT = re.compile(r"[0-9a-f]{10}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,7 @@ class ImageLabels:
     key: ResourceKey | None = None
     protect: bool = False
     pushed: bool = False
+    written: Written = UNWRITTEN
 
     @property
     def source_tag(self) -> str:
@@ -64,7 +70,7 @@ class ImageLabels:
         """The mark of ownership, None on an image that was built by hand."""
         if self.key is None:
             return None
-        return Mark(self.stack, hash_id(*self.key), self.protect)
+        return Mark(self.stack, hash_id(*self.key), self.protect, written=self.written)
 
 
 def content_labels(build: BuildInput) -> dict[str, str]:
@@ -82,14 +88,19 @@ def content_labels(build: BuildInput) -> dict[str, str]:
     return {**labels, **build.source.labels}
 
 
-def owner_labels(resource: Resource, stack: str) -> dict[str, str]:
-    """The mark of ownership, and whose image it is for people."""
+def owner_labels(resource: Resource, stack: str, written: Written = UNWRITTEN) -> dict[str, str]:
+    """The mark of ownership, and whose image it is for people.
+
+    All labels of a mark are always written: an image inherits those of what it is built FROM.
+    """
     return {
         f"{OCI}title": resource.key.id,
         STACK: stack,
         ADDRESS: resource.key.address,
         PROTECT: "true" if resource.protect else "false",
         PUSH: "true" if resource.spec.get("push") else "false",
+        REPOSITORY: written.repository,
+        COMMIT: written.commit,
     }
 
 
@@ -111,14 +122,26 @@ def parse_labels(labels: Mapping[str, str] | None) -> ImageLabels | None:
         key=ResourceKey(kind, resource_id) if stack and resource_id else None,
         protect=labels.get(PROTECT) == "true",
         pushed=labels.get(PUSH) == "true",
+        written=_written(labels.get(REPOSITORY, ""), labels.get(COMMIT, "")),
+    )
+
+
+def _written(repository: str, commit: str) -> Written:
+    """What wrote the mark; anybody can write labels, so that only what has its form counts."""
+    return Written(
+        repository if _REPOSITORY.fullmatch(repository) else "",
+        commit if _COMMIT.fullmatch(commit) else "",
     )
 
 
 def mark_fits(found: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
-    """Whether an image bears exactly the wanted content digest, tag and mark."""
-    return all(
-        found.get(name) == wanted.get(name) for name in (DIGEST, TAG, STACK, ADDRESS, PROTECT)
-    )
+    """Whether an image bears exactly the wanted content digest, tag and mark.
+
+    Of what wrote the mark, the repository counts: another one may have taken over. An image is not
+    made anew only to name a newer commit.
+    """
+    names = (DIGEST, TAG, STACK, ADDRESS, PROTECT, REPOSITORY)
+    return all((found.get(name) or "") == (wanted.get(name) or "") for name in names)
 
 
 def encode_spec(spec: Spec) -> str:

@@ -24,6 +24,8 @@ from reconciler.rayfine.image.hashcache import HashCache
 OWN_DIRECTORY = ".reconcile"
 """What the reconciler itself writes beside the manifests, such as the sandbox's database."""
 
+_POINTER = b"version https://git-lfs.github.com/spec/"
+_LARGEST_POINTER = 1024
 MAX_FILES = 200_000
 MAX_PATH = 1024
 BLOCK = 1 << 20
@@ -204,12 +206,26 @@ def _entry(root: Path, path: str, item: os.DirEntry[str], cache: HashCache) -> E
             )
         digest = cache.look_up(path, found)
         if digest is None:
+            _refuse_pointer(Path(item.path), found)
             found, digest = hash_file(Path(item.path))
             cache.store(path, found, digest)
     except OSError as error:
         raise _unreadable(Path(item.path), error) from error
     mode = "755" if found.st_mode & stat.S_IXUSR else "644"
     return Entry(path, mode, found.st_size, digest)
+
+
+def _refuse_pointer(path: Path, found: os.stat_result) -> None:
+    """Refuse what Git LFS left in place of a file: an image of it would hold no content."""
+    if found.st_size > _LARGEST_POINTER:
+        return
+    with open_regular(path) as stream:
+        if stream.read(len(_POINTER)) == _POINTER:
+            raise BuildError(
+                "this is a pointer of Git LFS and not the file itself",
+                where=str(path),
+                fix=f"git lfs pull, or leave it out with a {IGNORE_FILE}",
+            )
 
 
 def _check_name(path: str, full: str) -> None:

@@ -1,0 +1,95 @@
+"""Commits that marks name -> whether HEAD contains them: two short git processes for all of them.
+
+Nothing is asked before the first question.
+"""
+
+import re
+from collections.abc import Collection, Mapping
+from functools import cached_property
+from pathlib import Path
+
+from reconciler.git.head import ask_git, run_git
+from reconciler.git.identity import sibling_names
+from reconciler.lineage import Standing
+from reconciler.review import Edit
+
+_DIRECTORY = slice(5, 8)
+_COMMIT = re.compile(r"[0-9a-f]{7,64}")
+
+
+def read_edit(directory: Path, commit: str) -> Edit | None:
+    """Who made a commit, when and why; None if this repository does not have it."""
+    if not _COMMIT.fullmatch(commit):
+        return None
+    shape = "--format=%H%x00%an%x00%aI%x00%s"
+    found = ask_git(
+        directory, "log", "-1", "--no-show-signature", "--no-color", shape, commit, "--"
+    )
+    if found is None or not found.startswith(commit):
+        return None
+    full, author, when, subject = found.split("\0", 3)
+    return Edit(full, author, when, subject)
+
+
+class GitHistory:
+    """The history of the repository around a directory: see `reconciler.lineage.History`."""
+
+    def __init__(self, directory: Path, head: str, commits: Collection[str]) -> None:
+        """`commits` are all that will be asked for, as marks abbreviate them."""
+        self._directory = directory
+        self._head = head
+        self._commits = sorted(commits)
+
+    def standing(self, commit: str) -> Standing:
+        """Whether HEAD contains a commit."""
+        return self._standings.get(commit, Standing.MISSING)
+
+    def is_sibling(self, repository: str) -> bool:
+        """Whether this is another directory of our repository that HEAD still has."""
+        return repository[_DIRECTORY] in self._siblings
+
+    @cached_property
+    def _siblings(self) -> frozenset[str]:
+        return frozenset(sibling_names(self._directory))
+
+    @cached_property
+    def _standings(self) -> Mapping[str, Standing]:
+        found = self._resolved()
+        outside = self._outside(list(found.values()))
+        standings = {
+            name: Standing.OUTSIDE if full in outside else Standing.CONTAINED
+            for name, full in found.items()
+        }
+        unsure = {
+            name: Standing.UNSURE
+            for name in self._commits
+            if standings.get(name) is not Standing.CONTAINED
+        }
+        if unsure and self._is_shallow():
+            return standings | unsure
+        return standings
+
+    def _resolved(self) -> Mapping[str, str]:
+        """The full hash of each commit that is here; a name that may mean two things is not."""
+        asked = "".join(f"{name}^{{commit}}\n" for name in self._commits)
+        ran = run_git(self._directory, "cat-file", "--batch-check", given=asked)
+        if ran is None or ran.returncode or not self._head:
+            return {}
+        rows = (row.split(" ") for row in ran.stdout.splitlines())
+        pairs = zip(self._commits, rows, strict=True)
+        return {
+            name: row[0]
+            for name, row in pairs
+            if row[1:2] == ["commit"] and row[0].startswith(name)  # and not a branch of that name
+        }
+
+    def _outside(self, commits: Collection[str]) -> frozenset[str]:
+        """Those that HEAD does not contain; all of them if git cannot tell."""
+        asked = "".join(f"{commit}\n" for commit in (*commits, f"^{self._head}"))
+        ran = run_git(self._directory, "rev-list", "--stdin", given=asked) if commits else None
+        if ran is None or ran.returncode:
+            return frozenset(commits)
+        return frozenset(ran.stdout.split())
+
+    def _is_shallow(self) -> bool:
+        return ask_git(self._directory, "rev-parse", "--is-shallow-repository") == "true"

@@ -1,0 +1,114 @@
+"""What the index has and the disk has not, or what git was told not to look at. Never writes.
+
+A sparse checkout leaves files out, `git update-index` hides them from `git status`, and a submodule
+may be empty. To a plan, a manifest that was left out looks like one that was removed.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+from reconciler.errors import ConfigError
+from reconciler.git.head import run_git
+from reconciler.git.process import find_top
+
+_SUBMODULE = "160000"
+
+
+class _Entry(NamedTuple):
+    """One file of the index; `hidden` says that git does not look at it on the disk."""
+
+    path: str
+    submodule: bool
+    hidden: bool
+
+
+def require_whole(directory: Path, places: Sequence[Path]) -> None:
+    """Refuse a checkout that leaves out anything of these files and directories.
+
+    Raises `ConfigError` that names a file and how to bring it back.
+    """
+    for top, entry in _unseen(directory, places):
+        path = os.path.join(top, entry.path)  # noqa: PTH118  (strings, as from git)
+        if entry.submodule:
+            raise ConfigError(
+                f"the submodule {entry.path} is empty here, and what is in it belongs to the plan",
+                where=top,
+                fix=f"git submodule update --init -- {entry.path}",
+            )
+        if not os.path.lexists(path):
+            raise ConfigError(
+                f"HEAD has {entry.path} and this checkout leaves it out, so that it would look "
+                "like a file that was removed",
+                where=top,
+                fix="git sparse-checkout disable, or git sparse-checkout add "
+                f"{os.path.dirname(entry.path) or entry.path}; if it is not sparse: "  # noqa: PTH120
+                f"git update-index --no-skip-worktree --no-assume-unchanged {entry.path} && "
+                f"git checkout HEAD -- {entry.path}",
+            )
+
+
+def has_hidden(directory: Path, places: Sequence[Path]) -> bool:
+    """Whether git was told not to look at any of these: what they hold may be in no commit."""
+    return any(entry.hidden for _, entry in _unseen(directory, places))
+
+
+def _unseen(directory: Path, places: Sequence[Path]) -> Iterator[tuple[str, _Entry]]:
+    """Hidden entries and empty submodules, each with the top of its repository."""
+    if find_top(directory) is None:
+        return
+    pending = [os.path.realpath(place) for place in places]
+    while pending:
+        tops = {place: find_top(_nearest(place)) for place in pending}
+        pending = []
+        for top in {str(found) for found in tops.values() if found is not None}:
+            names = sorted(place for place, found in tops.items() if str(found) == top)
+            for entry in _entries(top, tuple(names), _stamp(Path(top))):
+                path = os.path.join(top, entry.path)  # noqa: PTH118
+                if entry.submodule and os.path.lexists(os.path.join(path, ".git")):  # noqa: PTH118
+                    pending.append(path)
+                else:
+                    yield top, entry
+
+
+def _nearest(place: str) -> Path:
+    """The place itself, or the nearest directory above it that is there."""
+    path = Path(place)
+    while not os.path.lexists(path):
+        path = path.parent
+    return path
+
+
+@lru_cache(maxsize=32)
+def _entries(top: str, names: tuple[str, ...], stamp: object) -> tuple[_Entry, ...]:  # noqa: ARG001
+    """What needs a look, of these places. The stamp makes the answer that of the index now."""
+    ran = run_git(Path(top), "ls-files", "-v", "-z", "--stage", "--", *names)
+    if ran is None:
+        return ()
+    if ran.returncode:
+        raise ConfigError(
+            f"git cannot tell what is checked out: {ran.stderr.strip() or 'it gave no answer'}",
+            where=top,
+            fix="mend the repository: git status says more",
+        )
+    found = []
+    for row in ran.stdout.split("\0")[:-1]:
+        head, _, path = row.partition("\t")
+        tag, mode = head.split(" ")[:2]
+        if mode == _SUBMODULE or tag == "S" or tag.islower():
+            found.append(_Entry(path, mode == _SUBMODULE, tag == "S" or tag.islower()))
+    return tuple(found)
+
+
+def _stamp(top: Path) -> object:
+    """What changes with the index, wherever that lies."""
+    git = top / ".git"
+    try:
+        if git.is_file():
+            git = top / git.read_text(encoding="utf-8").removeprefix("gitdir:").strip()
+        found = (git / "index").stat()
+    except (OSError, UnicodeDecodeError):
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns

@@ -1,0 +1,156 @@
+"""Whose writing a live object bears, and what this checkout may do with it. Pure.
+
+A mark names the repository and the commit that an object was last written from. An object of
+another repository is not ours, even if the stack is called the same. One of ours that was written
+from a commit which HEAD does not contain is left as it is: this checkout is behind, and what looks
+like drift or like a removed manifest is somebody's newer work.
+
+    repository   commit                     the object is
+    none, ours   none, or in HEAD           ours
+    none, ours   known, and not in HEAD     ours, and not changed without `--rollback`
+    none, ours   not known                  ours, and not changed without `--take-over`
+    another      in HEAD                    ours: the repository was renamed or mirrored
+    another      anything else              another repository's
+
+A sibling is a directory of the same repository with a configuration of its own. It shares our
+commits, and so is another repository here. What Git knows comes as a `History`, which asks it only
+once an answer is needed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Protocol
+
+from reconciler.plan import Refusal, RefusalKind
+from reconciler.resource import UNWRITTEN, LiveResource, Mark, Written
+
+SHORT = 7
+"""Digits of a commit that are shown, and the fewest that name one."""
+
+
+class Standing(StrEnum):
+    """What Git knows of a commit. `UNSURE`: a shallow clone cannot tell whether HEAD has it."""
+
+    CONTAINED = "contained"
+    OUTSIDE = "outside"
+    MISSING = "missing"
+    UNSURE = "unsure"
+
+
+class History(Protocol):
+    """What Git knows of the checkout that a plan is made in."""
+
+    def standing(self, commit: str) -> Standing:
+        """Whether HEAD contains a commit."""
+        ...
+
+    def is_sibling(self, repository: str) -> bool:
+        """Whether this is another directory of our repository that HEAD still has."""
+        ...
+
+
+class NoHistory:
+    """No Git repository: nothing is known."""
+
+    def standing(self, commit: str) -> Standing:  # noqa: ARG002
+        """No commit is known."""
+        return Standing.MISSING
+
+    def is_sibling(self, repository: str) -> bool:  # noqa: ARG002
+        """There is none."""
+        return False
+
+
+class Rights(StrEnum):
+    """What a mark's writing lets this checkout do with the object."""
+
+    OURS = "ours"
+    NEWER = "newer"
+    """Written from a commit that HEAD does not contain, or cannot be seen to."""
+    OTHERS = "others"
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """Where a plan is made: what is written into marks, and what is known of older ones.
+
+    `rollback` lets objects be changed that a commit outside of HEAD has written; `taken_over` holds
+    repositories and commits whose objects count as written by this one. `gone` are manifests that
+    HEAD has and the disk has not.
+    """
+
+    here: Written = UNWRITTEN
+    history: History = field(default_factory=NoHistory)
+    rollback: bool = False
+    taken_over: frozenset[str] = frozenset()
+    gone: tuple[str, ...] = ()
+
+    @property
+    def accepted(self) -> tuple[str, ...]:
+        """In words for the head of a plan and for its digest: what is beyond the rule here."""
+        rollback = ("rollback",) if self.rollback else ()
+        return (*rollback, *(f"take-over {name}" for name in sorted(self.taken_over)))
+
+    def takes_over(self, written: Written) -> bool:
+        """Whether what wrote this was named as taken over; a commit in seven digits or more."""
+        return written.repository in self.taken_over or any(
+            len(name) >= SHORT and written.commit.startswith(name[: len(written.commit)])
+            for name in self.taken_over
+            if written.commit
+        )
+
+    def rights(self, mark: Mark) -> Rights:
+        """What this checkout may do with an object that bears this mark of its stack."""
+        written = mark.written
+        if not any(written) or self.takes_over(written):
+            return Rights.OURS
+        if self._is_here(written):
+            contained = not written.commit or self._contains(written.commit)
+            return Rights.OURS if contained else Rights.NEWER
+        renamed = bool(written.commit) and self._contains(written.commit)
+        if renamed and not self.history.is_sibling(written.repository):
+            return Rights.OURS
+        return Rights.OTHERS
+
+    def _is_here(self, written: Written) -> bool:
+        return written.repository in ("", self.here.repository)
+
+    def _contains(self, commit: str) -> bool:
+        return self.history.standing(commit) is Standing.CONTAINED
+
+    def refusal(self, live: LiveResource) -> Refusal | None:
+        """Why an object of ours must not be changed from here, if so."""
+        if live.mark is None or self.rights(live.mark) is not Rights.NEWER:
+            return None
+        commit = live.mark.written.commit
+        standing, short = self.history.standing(commit), commit[:SHORT]
+        if standing is Standing.OUTSIDE and self.rollback:
+            return None
+        written = f"it was written by {short}"
+        if standing is Standing.OUTSIDE:
+            reason = f"{written}, which this checkout does not have: HEAD is behind, or elsewhere"
+            fix = "pull, or merge that commit; to go back on purpose: --rollback"
+        elif standing is Standing.UNSURE:
+            reason = f"{written}, and this shallow clone cannot tell whether HEAD contains that"
+            fix = "fetch the history: git fetch --unshallow (actions/checkout: fetch-depth: 0)"
+        else:
+            reason = f"{written}, a commit that is not here: of another repository, or not fetched"
+            fix = f"pull; if history was rewritten or moved on purpose: --take-over {short}"
+        return Refusal(RefusalKind.BLOCKED, reason, fix)
+
+    def sort_out(self, live: Sequence[LiveResource], stack: str) -> list[LiveResource]:
+        """The same objects, those of this stack that another repository has made detached."""
+        return [self._detach(item, item.mark, stack) for item in live]
+
+    def _detach(self, item: LiveResource, mark: Mark | None, stack: str) -> LiveResource:
+        if mark is None or mark.stack != stack or self._is_here(mark.written):
+            return item  # the most, and Git is asked nothing
+        if self.rights(mark) is not Rights.OTHERS:
+            return item
+        why = f"it belongs to another repository with the same stack ({mark.written})"
+        if not self.here.repository:
+            why += "; this directory is in no Git repository that could be told to be the same"
+        elif self.history.standing(mark.written.commit) is Standing.UNSURE:
+            why += "; this is a shallow clone, which may not have its commit: git fetch --unshallow"
+        return replace(item, detached=why)
