@@ -12,6 +12,9 @@ like drift or like a removed manifest is somebody's newer work.
     another      in HEAD                    ours: the repository was renamed or mirrored
     another      anything else              another repository's
 
+Which repository a shallow clone without an origin is, nobody knows: what its commits do not tell is
+not changed, either.
+
 A sibling is a directory of the same repository with a configuration of its own. It shares our
 commits, and so is another repository here. What Git knows comes as a `History`, which asks it only
 once an answer is needed.
@@ -108,10 +111,11 @@ class Lineage:
         if self._is_here(written):
             contained = not written.commit or self._contains(written.commit)
             return Rights.OURS if contained else Rights.NEWER
-        renamed = bool(written.commit) and self._contains(written.commit)
-        if renamed and not self.history.is_sibling(written.repository):
+        standing = self.history.standing(written.commit) if written.commit else Standing.MISSING
+        if standing is Standing.CONTAINED and not self.history.is_sibling(written.repository):
             return Rights.OURS
-        return Rights.OTHERS
+        unsure = standing is Standing.UNSURE and not self.here.repository
+        return Rights.NEWER if unsure else Rights.OTHERS
 
     def _is_here(self, written: Written) -> bool:
         return written.repository in ("", self.here.repository)

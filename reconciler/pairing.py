@@ -227,8 +227,8 @@ def _create_or_adopt(resource: Resource, index: _LiveIndex, world: World) -> Cha
         refusal = Refusal(
             RefusalKind.CONFLICT,
             f"an object of this name exists, and {live.detached}",
-            "choose another stack or another name here; if this repository takes over from that "
-            f"one on purpose: --take-over {written.repository}",
+            "pull, if that is a copy of this one; else choose another stack or another name here; "
+            f"to take over from that one on purpose: --take-over {written.repository}",
         )
     elif live.mark is not None:
         refusal = Refusal(

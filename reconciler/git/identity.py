@@ -1,8 +1,9 @@
 """A directory -> which repository it is part of, as marks on live objects tell it. Never writes.
 
 The address of `origin` counts, however it is written: with or without user, port, `.git`, by https
-or ssh. Without an origin the first commits of the history do. Of a shallow clone without an origin
-nothing is known.
+or ssh. Where it is none, or a path of this machine, the first commits of the history do: a clone
+of a directory is the same repository as that directory. Without them, in a shallow clone, nothing
+is known.
 """
 
 import hashlib
@@ -18,7 +19,7 @@ from reconciler.git.process import find_top
 from reconciler.resource import base32
 
 _SCP = re.compile(r"(?:[^@/:]+@)?(?P<host>\[[^\]]+\]|[^/:@]+):(?P<path>.*)")
-_PORTS = {"https": 443, "http": 80, "ssh": 22, "git": 9418}
+_PORTS = {"https": ":443", "http": ":80", "ssh": ":22", "git": ":9418"}
 _ORIGIN_LENGTH, _DIRECTORY_LENGTH = 5, 3
 CONFIG = "reconciler.yaml"
 
@@ -42,11 +43,10 @@ def identify(directory: Path) -> Identity:
         return Identity()
     source = origin_url(directory) or ""
     inside = Path(os.path.relpath(os.path.realpath(directory), top)).as_posix()
-    shown = normalise(source, top) if source else ""
-    origin = shown or _roots(directory)
+    place = normalise(source) if source else ""
+    origin = place or _roots(directory)
     if not origin:
         return Identity("", source)
-    place = "" if shown.startswith("/") else shown
     return Identity(_hash(origin, _ORIGIN_LENGTH) + directory_name(inside), source, place)
 
 
@@ -67,26 +67,20 @@ def sibling_names(directory: Path) -> Iterator[str]:
             yield directory_name(place.parent.as_posix())
 
 
-def normalise(address: str, top: Path) -> str:
-    """HOST/PATH of an address, or the absolute path of a repository on this machine."""
+def normalise(address: str) -> str:
+    """HOST/PATH of an address; empty for a repository on this machine."""
     scp = _SCP.fullmatch(address)
     if "://" in address:
         parts = urlsplit(address)
-        host, path = (parts.hostname or "").lower(), unquote(parts.path)
-        try:
-            port = parts.port
-        except ValueError:
-            port = None
-        if port is not None and port != _PORTS.get(parts.scheme.lower()):
-            host += f":{port}"
-        if parts.scheme.lower() == "file":
-            host = ""
-    elif scp and not address.startswith(("/", ".")):
-        host, path = scp["host"].strip("[]").lower(), scp["path"]
+        host, path = parts.netloc.rpartition("@")[2], unquote(parts.path)
+        host = host.removesuffix(_PORTS.get(parts.scheme.lower(), "\0"))
+        host = "" if parts.scheme.lower() == "file" else host
+    elif scp is not None:
+        host, path = scp["host"].strip("[]"), scp["path"]
     else:
-        host, path = "", os.path.realpath(top / address)
+        host = path = ""
     path = re.sub(r"/+", "/", path).strip("/").removesuffix(".git").rstrip("/")
-    return f"{host}/{path.lower()}" if host else f"/{path}"
+    return f"{host}/{path}".lower() if host else ""
 
 
 def _roots(directory: Path) -> str:

@@ -85,7 +85,7 @@ def _nearest(place: str) -> Path:
 def _entries(top: str, names: tuple[str, ...], stamp: object) -> tuple[_Entry, ...]:  # noqa: ARG001
     """What needs a look, of these places. The stamp makes the answer that of the index now."""
     ran = run_git(Path(top), "ls-files", "-v", "-z", "--stage", "--", *names)
-    if ran is None:
+    if ran is None or "not a git repository" in ran.stderr:
         return ()
     if ran.returncode:
         raise ConfigError(
