@@ -134,6 +134,7 @@ class Repository:
         attributes = [item for item in self._attributes(commit, files) if _is_safe(item.path)]
         if not files:
             return
+        target.mkdir(parents=True, exist_ok=True)
         rows = b"".join(
             f"{item.mode} {item.blob}\t".encode() + os.fsencode(item.path) + b"\0"
             for item in {item.path: item for item in (*files, *attributes)}.values()

@@ -1,0 +1,205 @@
+"""What HEAD has and the disk has not is no reason to delete anything."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.git_project import commit, git, start
+from tests.acceptance.live_side import assets, named
+from tests.acceptance.project import Project, environment
+
+A, B = "manifests/team-a/a.yaml", "manifests/team-b/b.yaml"
+
+
+def names(world: Project) -> set[str]:
+    return {entry["meta"]["name"] for entry in assets(world)}
+
+
+@pytest.fixture
+def teams(world: Project) -> Project:
+    """Two teams' manifests, committed and applied."""
+    for team in ("a", "b"):
+        (world.directory / f"manifests/team-{team}").mkdir()
+        world.write(environment(team), file=f"team-{team}/{team}.yaml")
+    start(world)
+    world.apply()
+    return world
+
+
+def sparse_cone(world: Project) -> None:
+    git(world.directory, "sparse-checkout", "set", "--cone", "manifests/team-a")
+
+
+def sparse_index(world: Project) -> None:
+    git(world.directory, "sparse-checkout", "set", "--cone", "--sparse-index", "manifests/team-a")
+
+
+def sparse_patterns(world: Project) -> None:
+    git(world.directory, "sparse-checkout", "set", "--no-cone", "/*", "!team-b")
+
+
+def skip_worktree(world: Project) -> None:
+    git(world.directory, "update-index", "--skip-worktree", B)
+    (world.directory / B).unlink()
+
+
+def assume_unchanged(world: Project) -> None:
+    git(world.directory, "update-index", "--assume-unchanged", B)
+    (world.directory / B).unlink()
+
+
+def whole_directory(world: Project) -> None:
+    (world.directory / "other").mkdir()
+    (world.directory / "other/x").write_text("x")
+    commit(world, "More")
+    git(world.directory, "sparse-checkout", "set", "--cone", "other")
+
+
+@pytest.mark.parametrize(
+    "leave_out",
+    [sparse_cone, sparse_index, sparse_patterns, skip_worktree, assume_unchanged, whole_directory],
+)
+@pytest.mark.parametrize("verb", [("plan",), ("apply", "--apply", "--allow-deletes", "1")])
+def test_what_is_left_out_of_a_checkout_is_an_error(
+    teams: Project, leave_out: Callable[[Project], None], verb: tuple[str, ...]
+) -> None:
+    leave_out(teams)
+    ran = teams.reconcile(*verb)
+    assert ran.code == 1
+    assert f"HEAD has {A if leave_out is whole_directory else B} and this checkout" in ran.err
+    assert "git sparse-checkout disable" in ran.err
+    assert names(teams) == {"a", "b"}
+    for command in ("validate", "graph"):
+        assert teams.reconcile(command).code == 1
+    git(teams.directory, "sparse-checkout", "disable")
+    git(teams.directory, "update-index", "--no-skip-worktree", "--no-assume-unchanged", B)
+    git(teams.directory, "checkout", "HEAD", "--", B)
+    assert "No changes." in teams.reconcile("plan").out
+
+
+def test_a_sparse_checkout_that_has_all_manifests_is_whole(teams: Project) -> None:
+    (teams.directory / "docs").mkdir()
+    (teams.directory / "docs/x").write_text("x")
+    commit(teams, "Document")
+    git(teams.directory, "sparse-checkout", "set", "--cone", "manifests")
+    assert not (teams.directory / "docs/x").exists()
+    ran = teams.reconcile("plan")
+    assert "No changes." in ran.out
+    assert "uncommitted" not in ran.out
+
+
+@pytest.mark.parametrize("flag", ["--skip-worktree", "--assume-unchanged"])
+@pytest.mark.parametrize("file", [B, "overlays/live/b.yaml"])
+def test_what_git_was_told_not_to_look_at_is_not_committed(
+    teams: Project, flag: str, file: str
+) -> None:
+    patch = environment("b")
+    patch["spec"] = {"image": "busybox:2"}
+    (teams.directory / "overlays/live").mkdir(parents=True)
+    teams.write(patch, file="../overlays/live/b.yaml")
+    commit(teams, "Overlay")
+    git(teams.directory, "update-index", flag, file)
+    path = teams.directory / file
+    path.write_text(path.read_text().replace("busybox:", "alpine:"))
+    assert git(teams.directory, "status", "--porcelain") == ""
+    assert "with uncommitted changes" in teams.reconcile("plan").out
+    teams.apply()
+    assert "." not in named(teams, "b")["meta"]["description"].partition("@")[2]
+
+
+def test_overlays_of_the_target_count_and_those_of_others_do_not(teams: Project) -> None:
+    patch = environment("b")
+    patch["spec"] = {"image": "busybox:2"}
+    for target in ("live", "staging"):
+        (teams.directory / f"overlays/{target}").mkdir(parents=True)
+        teams.write(patch, file=f"../overlays/{target}/b.yaml")
+    section = {"runai": {"sandbox": ".reconcile/s.db"}}
+    text = (teams.directory / "reconciler.yaml").read_text()
+    teams.configure()
+    (teams.directory / "reconciler.yaml").write_text(
+        text.replace("targets:\n", f"targets:\n  staging: {section}\n")
+    )
+    commit(teams, "Overlays")
+    teams.apply()
+    cone = ("sparse-checkout", "set", "--cone", "manifests")
+    git(teams.directory, *cone, "overlays/live")
+    assert "No changes." in teams.reconcile("plan").out
+    git(teams.directory, *cone, "overlays/staging")
+    ran = teams.reconcile("plan")
+    assert ran.code == 1
+    assert "overlays/live/b.yaml" in ran.err
+
+
+def test_a_submodule_without_its_content(world: Project, tmp_path: Path) -> None:
+    parts = tmp_path / "parts"
+    git(tmp_path, "init", "--quiet", "parts")
+    world.write(environment("b"), file="../b.yaml")
+    shutil.move(world.directory / "b.yaml", parts / "b.yaml")
+    git(parts, "add", "--all")
+    git(parts, "commit", "--quiet", "-m", "Parts")
+    world.write(environment("a"))
+    start(world)
+    git(world.directory, "submodule", "--quiet", "add", parts.as_uri(), "manifests/parts")
+    commit(world, "Use parts")
+    world.apply()
+    assert names(world) == {"a", "b"}
+    cloned = Project(tmp_path / "cloned", world.server, world.endpoint, world.capture)
+    shutil.rmtree(cloned.directory)
+    git(tmp_path, "clone", "--quiet", world.directory.as_uri(), "cloned")
+    ran = cloned.reconcile("apply", "--apply", "--allow-deletes", "1")
+    assert ran.code == 1
+    assert "git submodule update --init -- manifests/parts" in ran.err
+    assert names(world) == {"a", "b"}
+    git(cloned.directory, "submodule", "--quiet", "update", "--init")
+    assert "No changes." in cloned.reconcile("plan").out
+    git(cloned.directory / "manifests/parts", "update-index", "--skip-worktree", "b.yaml")
+    (cloned.directory / "manifests/parts/b.yaml").unlink()
+    ran = cloned.reconcile("plan")
+    assert ran.code == 1
+    assert "HEAD has b.yaml" in ran.err
+
+
+@pytest.mark.parametrize("staged", [False, True])
+def test_a_manifest_that_was_removed_and_not_committed(teams: Project, *, staged: bool) -> None:
+    """It may be meant, or an accident: everything else is done, and a name approves it."""
+    (teams.directory / B).unlink()
+    teams.write(environment("a", image="busybox:2"), file="team-a/a.yaml")
+    if staged:
+        git(teams.directory, "add", "--all")
+    ran = teams.reconcile("apply", "--apply", "--allow-deletes", "1")
+    assert ran.code == 4
+    assert f"{B} is in HEAD and not on this disk" in ran.out
+    assert "commit the removal" in ran.out
+    assert names(teams) == {"a", "b"}
+    assert named(teams, "a")["spec"]["image"] == "busybox:2"
+    assert teams.plan("--only", "RunaiEnvironment.b") == {"RunaiEnvironment.b": "delete"}
+    commit(teams, "Remove b")
+    assert teams.plan() == {"RunaiEnvironment.b": "delete"}
+
+
+def test_a_manifest_that_only_moved_is_not_missed(teams: Project) -> None:
+    git(teams.directory, "mv", B, "manifests/b.yaml")
+    assert "No changes." in teams.reconcile("plan").out
+
+
+def test_a_clone_without_a_checkout_deletes_nothing(teams: Project, tmp_path: Path) -> None:
+    bare = Project(tmp_path / "bare", teams.server, teams.endpoint, teams.capture)
+    shutil.rmtree(bare.directory)
+    git(tmp_path, "clone", "--quiet", "--no-checkout", teams.directory.as_uri(), "bare")
+    git(bare.directory, "checkout", "HEAD", "--", "reconciler.yaml", "manifests/team-a")
+    ran = bare.reconcile("apply", "--apply", "--allow-deletes", "1")
+    assert ran.code == 4
+    assert names(teams) == {"a", "b"}
+
+
+def test_in_another_work_tree_of_the_repository(teams: Project, tmp_path: Path) -> None:
+    """There `.git` is a file, and the index lies elsewhere."""
+    git(teams.directory, "worktree", "add", "--quiet", "--detach", str(tmp_path / "tree"))
+    tree = Project(tmp_path / "tree", teams.server, teams.endpoint, teams.capture)
+    git(tree.directory, "checkout", "--quiet", "--", ".")
+    assert "No changes." in tree.reconcile("plan").out
+    sparse_cone(tree)
+    assert tree.reconcile("plan").code == 1
+    assert "No changes." in teams.reconcile("plan").out
