@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from reconciler.sandbox import Behaviour
-from tests.acceptance.git_project import commit, start
+from tests.acceptance.git_project import commit, git, start
 from tests.acceptance.live_side import assets, named
 from tests.acceptance.project import Project, environment, project
 
@@ -257,3 +257,62 @@ def test_whose_change_an_image_is(images: Project, repository: str) -> None:
     assert f'# branch: {made} Ada Lovelace "Say good-bye" (environments/hello/env.py)' in ran.out
     assert "# drift: changed at 20" in ran.out
     assert "1 change from this branch, 0 drift, 1 both" in ran.out
+
+
+@pytest.mark.docker
+def test_two_repositories_with_one_stack_share_an_engine(
+    images: Project, repository: str, tmp_path: Path
+) -> None:
+    """The same manifest in both, under two tags and then under one."""
+    git(images.directory, "init", "--quiet", "--initial-branch", "main")
+    git(images.directory, "remote", "add", "origin", "https://github.com/acme/ml")
+    images.write(image(repository))
+    commit(images, "Begin")
+    images.apply()
+    other = Project(
+        tmp_path / "other", images.server, images.endpoint, images.capture, target=images.target
+    )
+    source = other.directory / "environments/hello"
+    source.mkdir(parents=True)
+    (source / "env.py").write_text("def other(): ...\n")
+    (source / "Dockerfile").write_text("FROM scratch\nCOPY . /app/\n")
+    other.write(image(repository, tag=f"{repository}:theirs"))
+    git(other.directory, "init", "--quiet", "--initial-branch", "main")
+    git(other.directory, "remote", "add", "origin", "https://github.com/beta/ml")
+    commit(other, "Begin")
+    tags = docker("images", "--format", "{{.Tag}}", repository).split()
+    other.apply()
+    assert images.plan() == {}, "what the others made is no leftover of ours"
+    other.write(image(repository))  # and now under the very tag
+    assert "conflict adopt" in other.plan().values()
+    other.write()
+    commit(other, "Stop")
+    assert other.reconcile("apply", "--apply", "--only", "RayfineImage.hello").code == 0
+    assert set(docker("images", "--format", "{{.Tag}}", repository).split()) == set(tags)
+    assert images.plan() == {}
+
+
+@pytest.mark.docker
+def test_a_checkout_that_is_behind_retags_nothing(
+    images: Project, repository: str, tmp_path: Path
+) -> None:
+    """Content that goes back to what an older commit had built is a newer commit's all the same."""
+    images.write(image(repository))
+    start(images)
+    images.apply()
+    script = images.directory / "environments/hello/env.py"
+    first = script.read_text()
+    script.write_text("def second(): ...\n")
+    commit(images, "Second")
+    images.apply()
+    git(tmp_path, "clone", "--quiet", str(images.directory), "behind")
+    behind = Project(
+        tmp_path / "behind", images.server, images.endpoint, images.capture, target=images.target
+    )
+    script.write_text(first)
+    third = commit(images, "Go back")
+    images.apply()
+    ran = behind.reconcile("apply", "--apply")
+    assert ran.code == 4
+    assert f"written by {third}" in ran.out
+    assert images.plan() == {}

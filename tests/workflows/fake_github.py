@@ -29,6 +29,7 @@ class Repository:
     artifacts: list[dict[str, Any]] = field(default_factory=list)
     zips: dict[int, bytes] = field(default_factory=dict)
     refs: dict[str, str] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
     requests: list[tuple[str, str]] = field(default_factory=list)
     tokens: set[str] = field(default_factory=set)
 
@@ -68,12 +69,16 @@ class FakeGitHub:
             (r"GET commits/(\w+)/pulls", lambda sha: place.pulls.get(sha, [])),
             (r"GET actions/artifacts/(\d+)/zip", lambda n: place.zips.get(int(n))),
             (r"GET actions/artifacts", lambda: self._artifacts(query)),
-            (r"GET git/ref/(.+)", lambda ref: {"object": {"sha": place.refs[ref]}}),
+            (r"GET git/ref/(.+)", lambda ref: {"object": self._object(place.refs[ref])}),
+            (r"GET git/tags/(\w+)", lambda sha: {"object": self._object(place.tags[sha])}),
         ):
             found = re.fullmatch(pattern, f"{method} {path}")
             if found:
                 return action(*found.groups())
         return None
+
+    def _object(self, sha: str) -> dict[str, str]:
+        return {"sha": sha, "type": "tag" if sha in self.repository.tags else "commit"}
 
     def _add_comment(self, number: int, body: Any) -> Any:
         comments = self.repository.comments.setdefault(number, [])

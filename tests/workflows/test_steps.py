@@ -6,6 +6,7 @@ import re
 import shutil
 import ssl
 import subprocess
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,25 @@ def test_a_push_that_was_overtaken_changes_nothing(bare_stage: Stage) -> None:
     assert (code, outputs(bare_stage)["superseded"]) == (0, "true"), log
     assert f"{head[:7]} is superseded by fffffff: nothing is applied" in log
     assert len(bare_stage.live.requests) == 0
+
+
+@pytest.mark.parametrize("depth", [0, 1, 3])
+def test_a_tag_is_applied_whatever_kind_it_is(bare_stage: Stage, depth: int) -> None:
+    """An annotated tag points to an object of its own, and that to the commit, or another tag."""
+    head = bare_stage.commit({"train": "x:1"}, "Start")
+    known = bare_stage.github.repository
+    objects = [*(str(number) * 40 for number in range(1, depth + 1)), head]
+    known.refs["tags/v1"] = objects[0]
+    known.tags.update(pairwise(objects))
+    more = {"GITHUB_REF": "refs/tags/v1", "RECONCILE_EXPECT_DIGEST": "sha256:" + "0" * 64}
+    code, log = ran(bare_stage, "apply", head, **more)
+    assert outputs(bare_stage)["superseded"] == "false", log
+    assert code == 3, "it has looked, and the digest is another one"
+    known.refs["tags/v1"] = "e" * 40  # moved
+    known.tags["e" * 40] = "f" * 40
+    code, log = ran(bare_stage, "apply", head, **more)
+    assert (code, outputs(bare_stage)["superseded"]) == (0, "true"), log
+    assert f"{head[:7]} is superseded by fffffff: nothing is applied" in log
 
 
 def test_a_push_of_no_pull_request_has_nothing_to_be_compared_with(bare_stage: Stage) -> None:

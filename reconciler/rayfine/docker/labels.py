@@ -137,10 +137,10 @@ def _written(repository: str, commit: str) -> Written:
 def mark_fits(found: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
     """Whether an image bears exactly the wanted content digest, tag and mark.
 
-    Of what wrote the mark, the repository counts: another one may have taken over. An image is not
-    made anew only to name a newer commit.
+    What wrote it counts, too. It is asked for what is to be written anyway: content that an older
+    commit has built is labelled anew, or a checkout that is behind would take it for its own.
     """
-    names = (DIGEST, TAG, STACK, ADDRESS, PROTECT, REPOSITORY)
+    names = (DIGEST, TAG, STACK, ADDRESS, PROTECT, REPOSITORY, COMMIT)
     return all((found.get(name) or "") == (wanted.get(name) or "") for name in names)
 
 

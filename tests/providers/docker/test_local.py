@@ -11,9 +11,11 @@ from reconciler.providers.docker.local import KIND, LocalImages, Wanted
 from reconciler.rayfine.docker.engine import ImageSummary
 from reconciler.rayfine.docker.labels import (
     ADDRESS,
+    COMMIT,
     DIGEST,
     PROTECT,
     PUSH,
+    REPOSITORY,
     SPEC,
     STACK,
     TAG,
@@ -22,7 +24,7 @@ from reconciler.rayfine.docker.labels import (
     parse_labels,
 )
 from reconciler.rayfine.image.digest import source_tag
-from reconciler.resource import LiveResource, Mark, ResourceKey
+from reconciler.resource import LiveResource, Mark, ResourceKey, Written
 
 KEY = ResourceKey(KIND, "env")
 
@@ -153,6 +155,21 @@ def test_another_stack_keeps_its_mark_and_its_contents_are_not_listed() -> None:
         image(2, source("b"), of=labels("b", stack="t")),
     )
     assert mark(item).stack == "t"
+
+
+def test_two_repositories_of_one_stack_are_two_owners() -> None:
+    """What one of them lets go of its tags holds nothing of the other's."""
+    by = {REPOSITORY: "abcdefgh", COMMIT: "0123456789"}
+    items = live(
+        image(1, "env:v1", source("a"), of=labels("a")),
+        image(2, source("b"), of=labels("b", **by)),
+        image(3, "env:v2", source("c"), of=labels("c", tag="env:v2", **by)),
+        image(4, "env:v3", source("c"), of=labels("c", tag="env:v3", **by | {COMMIT: "-x"})),
+    )
+    found = {item.uid: (set(item.raw.tags), mark(item).written) for item in items}
+    assert found["sha256:1"] == ({"env:v1", source("a")}, Written())
+    assert found["sha256:3"] == ({"env:v2", source("c")}, Written("abcdefgh", "0123456789"))
+    assert len({mark(item).deposed for item in items}) == len(items)
 
 
 @pytest.mark.parametrize("wanted_tag", ["env:v1", "env:v2"])
