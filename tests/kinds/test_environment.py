@@ -319,7 +319,7 @@ def test_the_name_may_be_repeated() -> None:
         ({"scope": "tenant", "scope_id": "x"}, "takes no scope_id"),
         ({"scope": "department"}, "needs a scope_id"),
         ({"tty": True}, "tty needs stdin"),
-        ({"description": "a [reconcile:x:y]"}, "starts the ownership mark"),
+        ({"description": "a [reconcile:x:y]"}, "holds an ownership mark"),
         ({"stdin": "yes"}, "must be true or false"),
         ({"capabilities": ["CAP_SYS_ADMIN"]}, "write SYS_ADMIN"),
         ({"capabilities": ["CHWN"]}, "did you mean `CHOWN`?"),
