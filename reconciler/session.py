@@ -293,7 +293,8 @@ def _state(config: Config, target: str, resources: Sequence[Resource]) -> State:
     stated, contexts = stated_places(config, target), context_places(config, resources)
     places = (config.path, *contexts)
     state = read_state(config.root, places, stated, SUFFIXES, modes=bool(contexts))
-    hidden = has_hidden(config.root, stated) or has_hidden(config.root, contexts)
+    groups = ([config.path, *stated], contexts)
+    hidden = any(has_hidden(config.root, group) for group in groups)
     return state._replace(dirty=state.dirty or hidden)
 
 

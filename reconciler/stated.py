@@ -102,7 +102,7 @@ def _check(
     config: Config, target: str | None, stack: str, variables: Mapping[str, str] | None
 ) -> manifest.Checked:
     _require_inside(config)
-    require_whole(config.root, stated_places(config, target))
+    require_whole(config.root, [config.path, *stated_places(config, target)])
     context = LoadContext(
         root=config.root,
         stack=stack,

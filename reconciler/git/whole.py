@@ -57,7 +57,7 @@ def has_hidden(directory: Path, places: Sequence[Path]) -> bool:
 
 def _unseen(directory: Path, places: Sequence[Path]) -> Iterator[tuple[str, _Entry]]:
     """Hidden entries and empty submodules, each with the top of its repository."""
-    if find_top(directory) is None:
+    if not places or find_top(directory) is None:
         return
     pending = [os.path.realpath(place) for place in places]
     while pending:

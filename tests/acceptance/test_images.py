@@ -293,6 +293,27 @@ def test_two_repositories_with_one_stack_share_an_engine(
 
 
 @pytest.mark.docker
+def test_line_ends_of_a_checkout_are_no_change_of_the_branch(
+    images: Project, repository: str
+) -> None:
+    """Git stores `\\n`, the work tree has `\\r\\n`: the base is what a checkout of it would be."""
+    script = images.directory / "environments/hello/run.bat"
+    script.write_bytes(b"one\ntwo\n")
+    (images.directory / ".gitattributes").write_text("*.bat text eol=crlf\n")
+    images.write(image(repository))
+    start(images)
+    script.unlink()
+    git(images.directory, "checkout", "--", "environments")
+    assert script.read_bytes() == b"one\r\ntwo\r\n"
+    images.apply()
+    (images.directory / "README.md").write_text("Nothing that matters\n")
+    commit(images, "Document")
+    docker("rmi", f"{repository}:latest")
+    ran = images.reconcile("plan", "--since", "main")
+    assert "0 changes from this branch, 1 drift (since main)." in ran.out
+
+
+@pytest.mark.docker
 def test_a_checkout_that_is_behind_retags_nothing(
     images: Project, repository: str, tmp_path: Path
 ) -> None:

@@ -79,6 +79,47 @@ def test_what_is_left_out_of_a_checkout_is_an_error(
     assert "No changes." in teams.reconcile("plan").out
 
 
+@pytest.mark.parametrize("file", ["environments/hello/data/part.txt", "reconciler.lock"])
+def test_an_image_is_made_of_all_that_its_context_has(world: Project, file: str) -> None:
+    world.target["docker"] = {}
+    world.configure()
+    source = world.directory / "environments/hello"
+    (source / "data").mkdir(parents=True)
+    (source / "data/part.txt").write_text("part\n")
+    (source / "env.py").write_text("def hello(): ...\n")
+    (source / "Dockerfile").write_text("FROM scratch\nCOPY . /app/\n")
+    (world.directory / "reconciler.lock").write_text('{"version": 1, "bases": {}}\n')
+    spec = {"path": "environments/hello", "tag": "hello:latest", "dockerfile": "Dockerfile"}
+    world.write({**environment("hello"), "kind": "RayfineImage", "spec": spec})
+    start(world)
+    whole = world.reconcile("plan", "--offline", "-o", "digest")
+    git(world.directory, "update-index", "--skip-worktree", file)
+    (world.directory / file).unlink()
+    ran = world.reconcile("plan", "--offline")
+    assert (whole.code, ran.code) == (0, 1), whole.err
+    assert f"HEAD has {file}" in ran.err
+    assert world.reconcile("lock", "--check").code == 1
+
+
+def test_a_pointer_of_git_lfs_is_no_content(world: Project) -> None:
+    world.target["docker"] = {}
+    world.configure()
+    source = world.directory / "environments/hello"
+    source.mkdir(parents=True)
+    (source / "env.py").write_text("def hello(): ...\n")
+    (source / "Dockerfile").write_text("FROM scratch\nCOPY . /app/\n")
+    pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 9\n"
+    (source / "model.bin").write_text(pointer)
+    spec = {"path": "environments/hello", "tag": "hello:latest", "dockerfile": "Dockerfile"}
+    world.write({**environment("hello"), "kind": "RayfineImage", "spec": spec})
+    ran = world.reconcile("plan", "--offline")
+    assert ran.code == 1
+    assert "model.bin: this is a pointer of Git LFS" in ran.err
+    assert "git lfs pull" in ran.err
+    (source / ".dockerignore").write_text("model.bin\n")
+    assert world.reconcile("plan", "--offline").code == 0
+
+
 def test_a_sparse_checkout_that_has_all_manifests_is_whole(teams: Project) -> None:
     (teams.directory / "docs").mkdir()
     (teams.directory / "docs/x").write_text("x")

@@ -32,7 +32,7 @@ _PATTERNS = (
     (r"after \d+s", r"after \\d+s"),
     (r"[a-z2-7]{12}:[a-z2-7]{8}", r"[a-z2-7]{12}:[a-z2-7]{8}"),
     (r"-replaced-[0-9a-f]{6}", r"-replaced-[0-9a-f]{6}"),
-    (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", r"[0-9TZ:-]{20}"),
+    (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z", r"[0-9TZ:.-]{20,27}"),
 )
 
 

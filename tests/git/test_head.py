@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.git.head import is_dirty, is_submodule
+from reconciler.git.head import State, is_dirty, is_submodule, read_state
 from tests.acceptance.git_project import git
 
 
@@ -105,3 +105,39 @@ def test_outside_of_a_repository_nothing_is_known(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("a: 1\n")
     assert not is_dirty(tmp_path, [tmp_path / "a.yaml"])
     assert not is_dirty(tmp_path, [], [tmp_path], (".yaml",))
+
+
+def test_head_and_what_was_removed(tmp_path: Path) -> None:
+    top = begin(tmp_path / "top", "reconciler.yaml", "stated/a.yaml", "stated/b.txt", "c.yaml")
+    stated = [top / "stated"]
+    head = git(top, "rev-parse", "HEAD")
+    assert read_state(top, [], stated, (".yaml",)) == State(head)
+    for name in ("stated/a.yaml", "stated/b.txt", "c.yaml"):
+        (top / name).unlink()
+    found = read_state(top, [top / "c.yaml"], stated, (".yaml",))
+    assert found == State(head, dirty=True, gone=("stated/a.yaml",))
+    git(top, "add", "--all")
+    assert read_state(top, [], stated, (".yaml",)).gone == ("stated/a.yaml",)
+    (top / "stated").mkdir(exist_ok=True)
+    (top / "stated/a.yaml").write_text("again\n")  # removed from the index, and on the disk
+    assert read_state(top, [], stated, (".yaml",)).gone == ()
+    (top / "stated/new.yaml").write_text("new\n")
+    git(top, "add", "--all")
+    (top / "stated/new.yaml").unlink()  # HEAD never had it
+    assert read_state(top, [], stated, (".yaml",)).gone == ()
+
+
+def test_modes_count_where_they_are_part_of_what_is_made(tmp_path: Path) -> None:
+    top = begin(tmp_path / "top", "context/run.sh")
+    git(top, "config", "core.fileMode", "false")
+    (top / "context/run.sh").chmod(0o755)
+    assert not read_state(top, [top / "context"]).dirty
+    assert read_state(top, [top / "context"], modes=True).dirty
+
+
+def test_before_the_first_commit_and_outside(tmp_path: Path) -> None:
+    git(tmp_path, "init", "--quiet", "top")
+    (tmp_path / "top/a.yaml").write_text("a: 1\n")
+    assert read_state(tmp_path / "top", [tmp_path / "top/a.yaml"]) == State(dirty=True)
+    assert read_state(tmp_path, [tmp_path / "a.yaml"]) == State()
+    assert read_state(tmp_path / "top", [tmp_path / "elsewhere"]) == State()

@@ -1,0 +1,87 @@
+"""Commits that marks name, looked up in real histories: known, contained, or not to be told."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from reconciler.git.known import GitHistory, read_edit
+from reconciler.lineage import Standing
+from tests.acceptance.git_project import git
+
+
+@pytest.fixture
+def top(tmp_path: Path) -> Path:
+    """Four commits on `main`, and one on `side`, which left after the second."""
+    git(tmp_path, "init", "--quiet", "--initial-branch", "main", "top")
+    place = tmp_path / "top"
+    for number in range(4):
+        if number == 2:
+            git(place, "branch", "side")
+        git(place, "commit", "--quiet", "--allow-empty", "-m", f"Number {number}")
+    git(place, "checkout", "--quiet", "side")
+    git(place, "commit", "--quiet", "--allow-empty", "-m", "Aside")
+    git(place, "checkout", "--quiet", "main")
+    return place
+
+
+def standings(place: Path, *names: str) -> list[str]:
+    commits = [git(place, "rev-parse", name)[:10] if name else "0" * 10 for name in names]
+    history = GitHistory(place, git(place, "rev-parse", "HEAD"), set(commits))
+    return [history.standing(commit).value for commit in commits]
+
+
+def test_what_head_contains(top: Path) -> None:
+    names = ("HEAD", "HEAD~3", "side", "side~1", "")
+    assert standings(top, *names) == ["contained", "contained", "outside", "contained", "missing"]
+    git(top, "merge", "--quiet", "side")
+    assert standings(top, "side") == ["contained"]
+    history = GitHistory(top, git(top, "rev-parse", "HEAD"), ["0" * 10])
+    assert history.standing("never asked") is Standing.MISSING
+
+
+def test_a_branch_that_is_named_like_a_commit_is_none(top: Path) -> None:
+    name = git(top, "rev-parse", "side")[:10]
+    git(top, "branch", name, "HEAD~1")
+    assert standings(top, "HEAD~1") == ["contained"]
+    history = GitHistory(top, git(top, "rev-parse", "HEAD"), [name])
+    assert history.standing(name) is not Standing.CONTAINED
+
+
+def test_a_shallow_clone_does_not_guess(top: Path, tmp_path: Path) -> None:
+    git(tmp_path, "clone", "--quiet", "--depth", "2", top.as_uri(), "shallow")
+    old, head = git(top, "rev-parse", "HEAD~3")[:10], git(top, "rev-parse", "HEAD")
+    history = GitHistory(tmp_path / "shallow", head, [old, head[:10], "0" * 10])
+    assert history.standing(head[:10]) is Standing.CONTAINED
+    assert history.standing(old) is Standing.UNSURE
+    assert history.standing("0" * 10) is Standing.UNSURE
+
+
+def test_nothing_is_known_outside_of_git(tmp_path: Path) -> None:
+    assert GitHistory(tmp_path, "", ["0" * 10]).standing("0" * 10) is Standing.MISSING
+    git(tmp_path, "init", "--quiet", "empty")
+    assert GitHistory(tmp_path / "empty", "", ["0" * 10]).standing("0" * 10) is Standing.MISSING
+    assert read_edit(tmp_path / "empty", "0" * 10) is None
+
+
+def test_a_thousand_commits_are_two_processes(top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shim = top.parent / "bin"
+    shim.mkdir()
+    real = subprocess.run(["which", "git"], capture_output=True, text=True, check=True)
+    log = top.parent / "log"
+    (shim / "git").write_text(f'#!/bin/sh\necho "$@" >> {log}\nexec {real.stdout.strip()} "$@"\n')
+    (shim / "git").chmod(0o755)
+    names = [f"{number:010x}" for number in range(999)] + [git(top, "rev-parse", "HEAD")[:10]]
+    history = GitHistory(top, git(top, "rev-parse", "HEAD"), names)
+    monkeypatch.setenv("PATH", str(shim), prepend=":")
+    assert not log.exists(), "nothing is asked before the first question"
+    assert [history.standing(name).value for name in names].count("contained") == 1
+    assert len(log.read_text().splitlines()) == 3, "and whether the clone is shallow"
+
+
+def test_who_made_a_commit(top: Path) -> None:
+    edit = read_edit(top, git(top, "rev-parse", "HEAD~1")[:10])
+    assert edit is not None
+    assert (edit.author, edit.subject) == ("Ada Lovelace", "Number 2")
+    for odd in ("--all", "HEAD", "0" * 10, "", "fffffff\n"):
+        assert read_edit(top, odd) is None
