@@ -90,6 +90,7 @@ def test_rights(repository: str, commit: str, rights: Rights) -> None:
     made = lineage(history=Known(siblings=frozenset({"sibling2"})))
     assert made.rights(mark(repository, commit)) is rights
     nowhere = Lineage()
+    assert not nowhere.history.is_sibling("sibling2")
     shallow = replace(made, here=Written())
     if (repository, commit) == (OTHER, "dddddddddd"):
         assert shallow.rights(mark(repository, commit)) is Rights.NEWER
