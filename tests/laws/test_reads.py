@@ -46,6 +46,11 @@ READS = {
     "usage of compute": "/api/v1/asset/compute?usageInfo",
     "usage of environments": "/api/v1/asset/environment?usageInfo",
 }
+OTHER_WAYS = {
+    "/api/v1/token": READS["login"],
+    "/api/v1/clusters/minimal": READS["clusters"],
+}
+"""What is asked where the first is refused or not known."""
 FAULTS = {
     "reset": Fault(Kind.RESET),
     "closed": Fault(Kind.CLOSE),
@@ -126,13 +131,17 @@ def undisturbed(desk: Desk) -> Plan:
 
 
 def strike(read: str, fault: Fault, times: int) -> Callable[[int, str, str], Fault | None]:
-    """The fault for the first `times` requests that read this."""
+    """The fault for the first `times` requests that read this, in any way that there is to."""
     path, _, query = READS[read].partition("?")
     left = [times]
 
     def rule(_number: int, _method: str, target: str) -> Fault | None:
         asked, _, options = target.partition("?")
-        if asked != path or ("usageInfo" in options) != bool(query) or not left[0]:
+        if (
+            OTHER_WAYS.get(asked, asked) != path
+            or ("usageInfo" in options) != bool(query)
+            or not left[0]
+        ):
             return None
         left[0] -= 1
         return fault
