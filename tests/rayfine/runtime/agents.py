@@ -118,7 +118,8 @@ class Proxy:
         self.pairs: list[tuple[socket.socket, socket.socket]] = []
         self._cut: list[tuple[socket.socket, socket.socket]] = []
         self._threads: list[threading.Thread] = []
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._acceptor = threading.Thread(target=self._accept)
+        self._acceptor.start()
 
     def _accept(self) -> None:
         while True:
@@ -148,14 +149,18 @@ class Proxy:
 
     def cut(self) -> None:
         """Close every connection, as one that is idle for long is closed."""
-        for pair in self.pairs:
+        pairs, self.pairs = self.pairs, []  # those that are made meanwhile stand
+        for pair in pairs:
             for end in pair:
                 with contextlib.suppress(OSError):
                     end.shutdown(socket.SHUT_RDWR)
-        self._cut += self.pairs
-        self.pairs = []
+        self._cut += pairs
 
     def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._acceptor.join()
         self.cut()
         self.go_on.set()
         for thread in self._threads:
@@ -163,9 +168,6 @@ class Proxy:
         for pair in self._cut:
             for end in pair:
                 end.close()
-        with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
 
 
 @contextmanager
