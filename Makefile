@@ -1,6 +1,8 @@
 # Everything here does its own set-up: a Python 3.11 or later, make and git are enough to start.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
+# Hundreds of processes import the package in a run; each would compile it and the SDKs anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 BIN := .venv/bin
 PHASE := scripts/phase
