@@ -13,6 +13,7 @@
     |-- BuildError                  an image could not be built or pushed
     |-- RayfineError                a rayfine environment; see reconciler.rayfine.runtime.errors
     `-- SandboxError                the embedded control plane could not start or answer
+        `-- SeedError               its seed is wrong
 
 Only `reconciler.cli` prints these and turns them into exit codes.
 """
@@ -133,3 +134,7 @@ class RayfineError(ReconcileError):
 
 class SandboxError(ReconcileError):
     """The embedded control plane could not start, or its database or seed is unusable."""
+
+
+class SeedError(SandboxError):
+    """The seed of a sandbox is wrong: `where`, or each line of it, says at which line."""

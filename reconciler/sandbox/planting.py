@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Final
 
-from reconciler.errors import SandboxError
+from reconciler.errors import SeedError
 from reconciler.sandbox.answers import dump
 from reconciler.sandbox.asset_store import Place, insert_builtin
 from reconciler.sandbox.builtin_assets import NAMESPACE, builtin_assets
@@ -126,7 +126,7 @@ class _Planting:
         row = self._connection.execute(query, key).fetchone()
         if row is not None:
             if at[-1] == column and row[0] != value:
-                raise SandboxError(
+                raise SeedError(
                     f"{table} {key['name']} has the {column} {row[0]} already, not {value}",
                     where=self._file.where(*at),
                     fix="Leave the id out of the seed, or use a new sandbox database.",
@@ -141,7 +141,7 @@ class _Planting:
                 columns,
             )
         except sqlite3.IntegrityError as error:
-            raise SandboxError(
+            raise SeedError(
                 f"{table} {key['name']}: another {table} has the {column} {value}",
                 where=self._file.where(*at),
                 fix="Give each its own id in the seed, or leave the ids out.",
@@ -173,7 +173,7 @@ class _Planting:
             _UNITS[seed.scope], {"name": name, "cluster": cluster}
         ).fetchall()
         if len(rows) != 1:
-            raise SandboxError(
+            raise SeedError(
                 f"credential {seed.name}: {len(rows)} {seed.scope}s are named {seed.unit}",
                 where=self._file.where(*at, seed.scope),
                 fix=f"Name a {seed.scope} of the seed, as CLUSTER/NAME if there are several.",

@@ -28,7 +28,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from reconciler.errors import ManifestError, Problem, SandboxError
+from reconciler.errors import ManifestError, Problem, SeedError
 from reconciler.strict_yaml import Positions, load
 from reconciler.wording import explain
 
@@ -156,11 +156,11 @@ class SeedFile:
 
 
 def load_seed(path: Path) -> SeedFile:
-    """Read a seed file; a SandboxError lists all that is wrong with it."""
+    """Read a seed file; a SeedError lists all that is wrong with it."""
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise SandboxError(
+        raise SeedError(
             f"the seed file cannot be read: {error.strerror}",
             where=str(path),
             fix="Name an existing YAML file.",
@@ -170,7 +170,7 @@ def load_seed(path: Path) -> SeedFile:
     except ManifestError as error:
         raise _faulty(error.problems) from error
     if len(documents) > 1:
-        raise SandboxError(
+        raise SeedError(
             f"there are {len(documents)} documents in the seed file",
             where=str(path),
             fix="Write one: clusters, credentials and usage.",
@@ -192,13 +192,13 @@ def load_seed(path: Path) -> SeedFile:
         ) from error
 
 
-def _faulty(problems: Iterable[Problem]) -> SandboxError:
+def _faulty(problems: Iterable[Problem]) -> SeedError:
     """One error for all problems; a single one keeps its parts."""
     ordered = sorted(set(problems))
     if len(ordered) > 1:
-        return SandboxError("\n".join(str(problem) for problem in ordered))
+        return SeedError("\n".join(str(problem) for problem in ordered))
     (one,) = ordered
-    return SandboxError(one.message, where=f"{one.file}:{one.line}:{one.column}", fix=one.fix)
+    return SeedError(one.message, where=f"{one.file}:{one.line}:{one.column}", fix=one.fix)
 
 
 def _with_tuples(value: object) -> object:

@@ -36,6 +36,7 @@ _DATABASE = Path(".reconcile/sandbox.db")
     "Examples:\n\n\b\n"
     "  reconcile sandbox\n"
     "  reconcile sandbox --port 8099 --seed tenants.yaml\n"
+    "  reconcile sandbox --set version=2.20 --set denied=clusters,credentials\n"
     "  reconcile sandbox --set absent=null --set visibility-lag=0.5"
 )
 @click.option(

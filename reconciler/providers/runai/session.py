@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from reconciler.config import RunaiTarget, Target
-from reconciler.errors import ConfigError, ProviderError, SandboxError, UnreachableError
+from reconciler.errors import ConfigError, ProviderError, SandboxError, SeedError, UnreachableError
 from reconciler.git.head import Provenance
 from reconciler.providers.base import Provider
 from reconciler.providers.runai.asset_api import KINDS, AssetApi, AssetKind
@@ -172,6 +172,8 @@ def _start_sandbox(
     server = SandboxServer(runai.sandbox, seed=runai.seed, seed_again=False, behaviour=behaviour)
     try:
         endpoint = stack.enter_context(server)
+    except SeedError:  # a file of the project, as reconciler.yaml is
+        raise
     except SandboxError as error:  # to the plan, a control plane like any other that is down
         raise UnreachableError(error.what, where=error.where, fix=error.fix) from error
     log.debug("the sandbox listens at %s", endpoint.base_url)
