@@ -69,7 +69,7 @@ def test_a_wrong_seed_is_told_with_its_line_and_nothing_is_made(
         assert f"seed.yaml:{line}:" in told
         assert words in told
     seed(directory, "vision")
-    assert run(["-C", str(directory), "plan"]) == 0
+    assert run(["-C", str(directory), "plan"]) == 0, capsys.readouterr()
 
 
 def test_a_missing_seed(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:

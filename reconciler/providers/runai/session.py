@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from reconciler.config import RunaiTarget, Target
-from reconciler.errors import ConfigError, ProviderError, SandboxError, SeedError, UnreachableError
+from reconciler.errors import ConfigError, ReconcileError, SandboxError, SeedError, UnreachableError
 from reconciler.git.head import Provenance
 from reconciler.providers.base import Provider
 from reconciler.providers.runai.asset_api import KINDS, AssetApi, AssetKind
@@ -90,11 +90,11 @@ class Login:
         self._connect = connect
         self._lock = threading.Lock()
         self._client: Any = None
-        self._failure: ProviderError | None = None
+        self._failure: ReconcileError | None = None
         self._failed_at = 0.0
 
     def __call__(self) -> Any:
-        """The logged-in client. Raises `ProviderError`."""
+        """The logged-in client. Raises `ProviderError`, or what is wrong with the target itself."""
         with self._lock:
             if self._client is None:
                 recent = time.monotonic() - self._failed_at < _REMEMBER_FAILURE
@@ -102,7 +102,7 @@ class Login:
                     raise self._failure
                 try:
                     self._client = self._connect()
-                except ProviderError as error:
+                except ReconcileError as error:
                     self._failure, self._failed_at = error, time.monotonic()
                     raise
             return self._client

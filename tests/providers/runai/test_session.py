@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.config import RunaiTarget, Target
-from reconciler.errors import ConfigError, UnreachableError
+from reconciler.errors import ConfigError, SeedError, UnreachableError
 from reconciler.providers.runai import open_runai
 from tests.faults.proxy import Fault, Kind
 from tests.providers.runai.worlds import World, target
@@ -69,3 +69,17 @@ def test_a_login_is_shared(plain: World) -> None:
     plain.computes.read()
     assert plain.system.check()
     assert plain.proxy.count("POST", "/token") == 1
+
+
+def test_a_wrong_seed_is_read_once_however_many_ask(tmp_path: Path) -> None:
+    """What is read later could be another seed, in the middle of being written."""
+    seed = tmp_path / "seed.yaml"
+    seed.write_text("usages: []")
+    runai = RunaiTarget(sandbox=tmp_path / "sandbox.db", seed=seed)
+    with open_runai(Target("sandbox", "ml", runai=runai), 2) as system:
+        with pytest.raises(SeedError, match="unknown field `usages`"):
+            system.providers[0].read()
+        seed.write_text("")
+        with pytest.raises(SeedError, match="unknown field `usages`"):
+            system.providers[1].read()
+    assert not (tmp_path / "sandbox.db").exists()
