@@ -20,13 +20,15 @@ import re
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reconciler.errors import BuildError
 from reconciler.rayfine.image.digest import source_tag
-from reconciler.rayfine.image.inputs import BuildInput
 from reconciler.rayfine.image.reference import normalise_tag, parse_reference
 from reconciler.resource import UNWRITTEN, Mark, Resource, ResourceKey, Spec, Written, hash_id
+
+if TYPE_CHECKING:
+    from reconciler.rayfine.image.inputs import BuildInput  # a node of a cluster has no pydantic
 
 PREFIX = "io.reconciler."
 DIGEST = f"{PREFIX}digest"
@@ -73,7 +75,7 @@ class ImageLabels:
         return Mark(self.stack, hash_id(*self.key), self.protect, written=self.written)
 
 
-def content_labels(build: BuildInput) -> dict[str, str]:
+def content_labels(build: "BuildInput") -> dict[str, str]:
     """The labels of any build of this content, whoever makes it."""
     labels = {
         f"{OCI}title": build.source.path.name,
