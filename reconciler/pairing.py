@@ -75,7 +75,7 @@ class _LiveIndex:
     def __init__(self, world: World) -> None:
         self.by_mark: dict[tuple[str, str], list[LiveResource]] = {}
         self.by_identity: dict[tuple[Any, ...], LiveResource] = {}
-        self.deposed: list[LiveResource] = []
+        self.deposed: dict[tuple[str, str, str], list[LiveResource]] = {}
         self.foreign: dict[tuple[Any, ...], LiveResource] = {}
         self.claimed = {(key.kind, hash_id(*key)) for key in _claims(world.desired)}
         self.paired: set[int] = set()
@@ -88,7 +88,8 @@ class _LiveIndex:
             if mark is not None and mark.stack == world.stack and not item.detached:
                 self.owned_count += 1
                 if mark.deposed:
-                    self.deposed.append(item)
+                    leftover = (item.kind, mark.id_hash, mark.deposed)
+                    self.deposed.setdefault(leftover, []).append(item)
                 else:
                     self.by_mark.setdefault((item.kind, mark.id_hash), []).append(item)
                     self.by_identity[identity_of(item.kind, item.spec, world.kinds)] = item
@@ -146,18 +147,7 @@ def _decide(resource: Resource, index: _LiveIndex, world: World) -> Iterable[Cha
     if not found:
         found = index.predecessor_of(resource, world.kinds)
     if len(found) > 1:
-        ids = " and ".join(item.uid for item in found)
-        yield Change(
-            resource.key,
-            Action.UPDATE,
-            resource,
-            found[0],
-            refusal=Refusal(
-                RefusalKind.CONFLICT,
-                f"two live objects bear the mark of this address: {ids}",
-                "delete the one that should not be there, or remove the mark from its description",
-            ),
-        )
+        yield Change(resource.key, Action.UPDATE, resource, found[0], refusal=_one_mark(found))
     elif found:
         yield _compare(resource, found[0], index, world)
     else:
@@ -254,17 +244,27 @@ def _create_or_adopt(resource: Resource, index: _LiveIndex, world: World) -> Cha
 
 def _deletions(index: _LiveIndex, keys: set[ResourceKey], lineage: Lineage) -> Iterable[Change]:
     for found in index.by_mark.values():
-        for item in found:
-            if id(item) not in index.paired:
-                refusal = lineage.refusal(item)
-                yield Change(_key_of(item), Action.DELETE, live=item, refusal=refusal)
+        left = [item for item in found if id(item) not in index.paired]
+        if left:
+            refusal = _one_mark(found) if len(found) > 1 else lineage.refusal(left[0])
+            yield Change(_key_of(left[0]), Action.DELETE, live=left[0], refusal=refusal)
     hashes = {(key.kind, hash_id(key.kind, key.id)): key for key in keys}
-    for item in index.deposed:
-        mark = item.mark
-        assert mark is not None
-        key = hashes.get((item.kind, mark.id_hash)) or _key_of(item)
-        refusal = lineage.refusal(item)
-        yield Change(key, Action.DELETE, live=item, refusal=refusal, deposed=mark.deposed)
+    for found in index.deposed.values():
+        item = found[0]
+        assert item.mark is not None
+        key = hashes.get((item.kind, item.mark.id_hash)) or _key_of(item)
+        refusal = _one_mark(found) if len(found) > 1 else lineage.refusal(item)
+        yield Change(key, Action.DELETE, live=item, refusal=refusal, deposed=item.mark.deposed)
+
+
+def _one_mark(found: Sequence[LiveResource]) -> Refusal:
+    """Which of several objects with one mark is the right one, a person has to say."""
+    objects = " and ".join(f"{item.name} ({item.uid})" for item in found)
+    return Refusal(
+        RefusalKind.CONFLICT,
+        f"{len(found)} live objects bear the mark of this address: {objects}",
+        "delete what should not be there, or remove the mark from its description",
+    )
 
 
 def _in_units(changes: Sequence[Change], world: World) -> Iterable[Change]:

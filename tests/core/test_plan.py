@@ -169,7 +169,7 @@ def test_two_objects_with_one_mark_are_a_conflict_that_names_both() -> None:
     plan = plan_of([resource(ENV)], [live(ENV, uid="one"), live(ENV, uid="two")])
     (change,) = plan.changes
     assert change.refusal is not None
-    assert "one and two" in change.refusal.reason
+    assert "train (one) and train (two)" in change.refusal.reason
 
 
 def test_detached_objects_are_listed_and_left_alone() -> None:
@@ -359,3 +359,30 @@ def test_the_order_of_fields_is_no_part_of_the_digest() -> None:
         return plan_of([resource(ENV, dict.fromkeys(names, "x"))]).digest()
 
     assert digest("command", "args") == digest("args", "command")
+
+
+@pytest.mark.parametrize("deposed", [None, "0a1b2c"])
+@pytest.mark.parametrize("places", list(itertools.product(("train", "x"), ("tenant", "cluster"))))
+def test_objects_with_one_mark_and_no_manifest_are_a_conflict(
+    places: tuple[str, str], deposed: str | None
+) -> None:
+    """Both would be deleted at one address: whoever looks at that would see one of them."""
+    name, scope = places
+    found = [
+        live(ENV, uid="u1", mark={"deposed": deposed}),
+        live(ENV, {"name": name, "scope": scope}, uid="u2", mark={"deposed": deposed}),
+        live(ENV, {"scope": "project"}, uid="u3", mark={"deposed": deposed}),
+    ]
+    plan = plan_of([resource("RunaiEnvironment.other")], found)
+    address = f"{ENV} (deposed {deposed})" if deposed else ENV
+    assert actions(plan) == {"RunaiEnvironment.other": "create", address: "conflict delete"}
+    (change,) = plan.refused
+    assert change.refusal is not None
+    assert all(uid in change.refusal.reason for uid in ("3 live", "u1", "u2", "u3"))
+    assert not [item for item in plan.pending if item.destroys]
+
+
+def test_a_new_id_for_one_of_two_objects_with_one_mark_leaves_the_other_alone() -> None:
+    found = [live(ENV, uid="u1"), live(ENV, {"scope": "cluster"}, uid="u2")]
+    plan = plan_of([resource("RunaiEnvironment.new", {"name": "train"})], found)
+    assert actions(plan) == {"RunaiEnvironment.new": "update", ENV: "conflict delete"}

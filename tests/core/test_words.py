@@ -118,8 +118,8 @@ def test_conflicts() -> None:
     (twin,) = twins.refused
     assert refusals(twins)[0][1:] == (
         CONFLICT,
-        "two live objects bear the mark of this address: u1 and u2",
-        "delete the one that should not be there, or remove the mark from its description",
+        "2 live objects bear the mark of this address: train (u1) and x (u2)",
+        "delete what should not be there, or remove the mark from its description",
     )
     assert (twin.action.value, twin.desired, twin.live) == (
         "update",
