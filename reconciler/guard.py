@@ -128,12 +128,13 @@ def _refuse_pruning_beside_missing_files(plan: Plan, approval: Approval) -> Plan
     if not plan.gone:
         return plan
     first, more = plan.gone[0], len(plan.gone) - 1
-    files = f"{first} and {more} more are" if more else f"{first} is"
+    files, them = (f"{first} and {more} more are", "them") if more else (f"{first} is", "it")
     refusal = Refusal(
         RefusalKind.BLOCKED,
-        f"{files} in HEAD and not on this disk, so that nobody can tell whether it is meant to go",
-        f"commit the removal, or bring it back: git checkout HEAD -- {shlex.quote(first)}; to "
-        "delete all the same, name each address with --only or --allow-destroy",
+        f"{files} not on this disk as HEAD has {them}, so that nobody can tell what is meant to go",
+        f"commit what is meant, or bring it back: git checkout HEAD -- {shlex.quote(first)} (a "
+        "submodule: git submodule update); to delete all the same, name each address with --only "
+        "or --allow-destroy",
     )
     return _refuse(
         plan,

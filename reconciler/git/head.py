@@ -3,7 +3,7 @@
 import logging
 import os
 import subprocess
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -51,8 +51,8 @@ class Provenance:
 class State(NamedTuple):
     """What a plan is made of: HEAD's full hash, and how the disk differs from that.
 
-    `gone` are files of the `complete` directories that HEAD has and the disk has not; their paths
-    are relative to the top of the repository.
+    `gone` are files of the `complete` directories that HEAD has and the disk has not, and the
+    submodules of other commits; their paths are relative to the top of the repository.
     """
 
     commit: str = ""
@@ -93,14 +93,7 @@ def read_state(
     rows = ran.stdout.split("\0")[:-1]
     heads = [row.removeprefix("# branch.oid ") for row in rows if row.startswith("# branch.oid ")]
     changed = [row for row in rows if not row.startswith("# ")]
-    kept = tuple(f"{os.path.realpath(item)}/" for item in complete)
-    gone = tuple(
-        path
-        for path in map(_removed, changed)
-        if path.endswith(suffixes)
-        and f"{top}/{path}".startswith(kept)
-        and not os.path.lexists(f"{top}/{path}")
-    )
+    gone = tuple(path for row in changed for path in _gone(row, top, complete, suffixes))
     commit = heads[0] if heads and heads[0] != "(initial)" else ""
     dirty = bool(outside or changed) or _has_unknown(directory, inside, top)
     return State(commit, dirty or _has_ignored(complete, suffixes), gone)
@@ -112,17 +105,36 @@ _STATUS = (
 )
 
 
+_SUBMODULE = "160000"
 _MODES = ("-c", "core.fileMode=true")
 
 
-def _removed(row: str) -> str:
-    """The path of a file that HEAD has and that was removed since; empty for any other row.
+def _gone(row: str, top: str, complete: Sequence[Path], suffixes: tuple[str, ...]) -> Iterator[str]:
+    """What HEAD has of these directories and the disk has not, by one row of the status.
 
-    `1 XY SUB MODE_HEAD MODE_INDEX MODE_DISK BLOB_HEAD BLOB_INDEX PATH`
+    `1 XY SUB MODE_HEAD MODE_INDEX MODE_DISK BLOB_HEAD BLOB_INDEX PATH`, and where a merge is not
+    finished `u XY SUB MODE_BASE MODE_HEAD MODE_OTHER MODE_DISK BLOB BLOB BLOB PATH`.
     """
-    words = row.split(" ", 8)
-    removed = words[0] == "1" and "D" in words[1] and words[3].strip("0")
-    return words[8] if removed else ""
+    mode, last = {"1": (3, 8), "u": (4, 10)}.get(row[:1], (0, 0))
+    words = row.split(" ", last)
+    if not last or not words[mode].strip("0"):
+        return
+    path = words[last]
+    place = os.path.join(top, path)  # noqa: PTH118  (strings, as from git)
+    places = map(os.path.realpath, complete)
+    within = [max(place, item, key=len) for item in places if _overlap(place, item)]
+    if words[mode] == _SUBMODULE and within:
+        if words[1][0] != "." or "C" in words[2]:
+            yield path
+        elif find_top(Path(place)) == Path(place):
+            inner = read_state(Path(place), [], [Path(item) for item in within], suffixes)
+            yield from (f"{path}/{name}" for name in inner.gone)
+    elif within and path.endswith(suffixes) and not os.path.isfile(place):  # noqa: PTH113
+        yield path
+
+
+def _overlap(one: str, other: str) -> bool:
+    return os.path.commonpath((one, other)) in (one, other)
 
 
 def is_dirty(

@@ -202,6 +202,38 @@ def test_a_submodule_without_its_content(world: Project, tmp_path: Path) -> None
     assert "HEAD has b.yaml" in ran.err
 
 
+def test_a_submodule_that_is_behind(world: Project, tmp_path: Path) -> None:
+    """`git pull` alone leaves a submodule where it was."""
+    git(tmp_path, "init", "--quiet", "parts")
+    for name in ("b", "c"):
+        world.write(environment(name), file=f"{name}.yaml")
+        shutil.move(world.directory / f"manifests/{name}.yaml", tmp_path / "parts")
+        git(tmp_path / "parts", "add", "--all")
+        git(tmp_path / "parts", "commit", "--quiet", "-m", name)
+    world.write(environment("a"))
+    start(world)
+    address = (tmp_path / "parts").as_uri()
+    git(world.directory, "submodule", "--quiet", "add", address, "manifests/parts")
+    commit(world, "Use parts")
+    world.apply()
+    assert names(world) == {"a", "b", "c"}
+    inner = world.directory / "manifests/parts"
+    git(inner, "checkout", "--quiet", "HEAD~1")
+    ran = world.reconcile("apply", "--apply", "--allow-deletes", "1")
+    assert ran.code == 4
+    assert "manifests/parts is not on this disk as HEAD has it" in ran.out
+    git(world.directory, "submodule", "--quiet", "update")
+    (inner / "c.yaml").unlink()
+    ran = world.reconcile("apply", "--apply", "--allow-deletes", "1")
+    assert ran.code == 4
+    assert "manifests/parts/c.yaml is not on this disk as HEAD has it" in ran.out
+    assert names(world) == {"a", "b", "c"}
+    git(inner, "commit", "--quiet", "--all", "-m", "Remove c")
+    commit(world, "Use it")
+    world.apply()
+    assert names(world) == {"a", "b"}
+
+
 @pytest.mark.parametrize("staged", [False, True])
 def test_a_manifest_that_was_removed_and_not_committed(teams: Project, *, staged: bool) -> None:
     """It may be meant, or an accident: everything else is done, and a name approves it."""
@@ -211,8 +243,8 @@ def test_a_manifest_that_was_removed_and_not_committed(teams: Project, *, staged
         git(teams.directory, "add", "--all")
     ran = teams.reconcile("apply", "--apply", "--allow-deletes", "1")
     assert ran.code == 4
-    assert f"{B} is in HEAD and not on this disk" in ran.out
-    assert "commit the removal" in ran.out
+    assert f"{B} is not on this disk as HEAD has it" in ran.out
+    assert "commit what is meant" in ran.out
     assert names(teams) == {"a", "b"}
     assert named(teams, "a")["spec"]["image"] == "busybox:2"
     assert teams.plan("--only", "RunaiEnvironment.b") == {"RunaiEnvironment.b": "delete"}

@@ -1,5 +1,7 @@
 """Whether what is checked out is what the commit states: links, submodules and ignored files."""
 
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -141,3 +143,53 @@ def test_before_the_first_commit_and_outside(tmp_path: Path) -> None:
     assert read_state(tmp_path / "top", [tmp_path / "top/a.yaml"]) == State(dirty=True)
     assert read_state(tmp_path, [tmp_path / "a.yaml"]) == State()
     assert read_state(tmp_path / "top", [tmp_path / "elsewhere"]) == State()
+
+
+def test_a_file_that_became_something_else_is_gone(tmp_path: Path) -> None:
+    top = begin(tmp_path / "top", "reconciler.yaml", "stated/a.yaml")
+    for make in (Path.mkdir, lambda path: path.symlink_to("nowhere"), os.mkfifo):
+        (top / "stated/a.yaml").unlink()
+        make(top / "stated/a.yaml")
+        assert read_state(top, [], [top / "stated"], (".yaml",)).gone == ("stated/a.yaml",)
+        git(top, "clean", "--quiet", "-fdx")
+        git(top, "checkout", "--quiet", "--force", "HEAD")
+
+
+def test_a_file_that_was_removed_in_the_middle_of_a_merge_is_gone(tmp_path: Path) -> None:
+    top = begin(tmp_path / "top", "reconciler.yaml", "stated/a.yaml", "stated/ours.yaml")
+    for branch, text in (("theirs", "theirs\n"), ("-", "ours\n")):
+        git(top, "checkout", "--quiet", *(["-b"] if branch != "-" else []), branch)
+        (top / "stated/a.yaml").write_text(text)
+        if branch == "-":
+            (top / "stated/theirs.yaml").write_text(text)
+        else:
+            git(top, "rm", "--quiet", "stated/ours.yaml")
+        commit(top)
+    (top / "stated/ours.yaml").write_text("changed here, removed there\n")
+    commit(top)
+    with pytest.raises(subprocess.CalledProcessError):
+        git(top, "merge", "theirs")
+    assert read_state(top, [], [top / "stated"], (".yaml",)).gone == ()
+    for name in ("a", "ours"):
+        (top / f"stated/{name}.yaml").unlink()
+    found = read_state(top, [], [top / "stated"], (".yaml",)).gone
+    assert set(found) == {"stated/a.yaml", "stated/ours.yaml"}
+
+
+@pytest.mark.parametrize("stated", [".", "parts", "parts/manifests"])
+def test_what_a_submodule_lacks_is_gone(top: Path, stated: str) -> None:
+    parts, complete = top / "parts", [top / stated]
+    assert read_state(top, [], complete, (".yaml",)).gone == ()
+    (parts / "README.md").unlink()
+    assert read_state(top, [], complete, (".yaml",)).gone == ()
+    (manifests(top) / "a.yaml").unlink()
+    assert read_state(top, [], complete, (".yaml",)).gone == ("parts/manifests/a.yaml",)
+    commit(parts)
+    assert read_state(top, [], complete, (".yaml",)).gone == ("parts",)
+    git(top, "add", "parts")
+    assert read_state(top, [], complete, (".yaml",)).gone == ("parts",)
+    assert read_state(top, [top / "parts"], [top / "stated"], (".yaml",)).gone == ()
+    commit(top)
+    assert read_state(top, [], complete, (".yaml",)).gone == ()
+    git(top, "rm", "--quiet", "parts")
+    assert "parts" in read_state(top, [], [top], (".yaml",)).gone
