@@ -9,15 +9,15 @@ like drift or like a removed manifest is somebody's newer work.
     none, ours   none, or in HEAD           ours
     none, ours   known, and not in HEAD     ours, and not changed without `--rollback`
     none, ours   not known                  ours, and not changed without `--take-over`
-    another      in HEAD                    ours: the repository was renamed or mirrored
+    another      in HEAD                    a former name's, or copied; not without `--take-over`
     another      anything else              another repository's
 
 Which repository a shallow clone without an origin is, nobody knows: what its commits do not tell is
 not changed, either.
 
-A sibling is a directory of the same repository with a configuration of its own. It shares our
-commits, and so is another repository here. What Git knows comes as a `History`, which asks it only
-once an answer is needed.
+Directories of one repository share its commits. One that HEAD still has, with a configuration of
+its own, is another repository here; what a directory wrote that has moved is ours. What Git knows
+comes as a `History`, which asks it only once an answer is needed.
 """
 
 from collections.abc import Sequence
@@ -52,6 +52,10 @@ class History(Protocol):
         """Whether this is another directory of our repository that HEAD still has."""
         ...
 
+    def is_former(self, repository: str) -> bool:
+        """Whether this is our repository, before it had an origin or its directory moved."""
+        ...
+
 
 class NoHistory:
     """No Git repository: nothing is known."""
@@ -64,6 +68,10 @@ class NoHistory:
         """There is none."""
         return False
 
+    def is_former(self, repository: str) -> bool:  # noqa: ARG002
+        """Nothing is known of that."""
+        return False
+
 
 class Rights(StrEnum):
     """What a mark's writing lets this checkout do with the object."""
@@ -71,6 +79,8 @@ class Rights(StrEnum):
     OURS = "ours"
     NEWER = "newer"
     """Written from a commit that HEAD does not contain, or cannot be seen to."""
+    SHARED = "shared"
+    """Written by another repository of the same history: this one, renamed, or copied from."""
     OTHERS = "others"
 
 
@@ -113,7 +123,8 @@ class Lineage:
             return Rights.OURS if contained else Rights.NEWER
         standing = self.history.standing(written.commit) if written.commit else Standing.MISSING
         if standing is Standing.CONTAINED and not self.history.is_sibling(written.repository):
-            return Rights.OURS
+            former = self.history.is_former(written.repository)
+            return Rights.OURS if former else Rights.SHARED
         unsure = standing is Standing.UNSURE and not self.here.repository
         return Rights.NEWER if unsure else Rights.OTHERS
 
@@ -125,9 +136,18 @@ class Lineage:
 
     def refusal(self, live: LiveResource) -> Refusal | None:
         """Why an object of ours must not be changed from here, if so."""
-        if live.mark is None or self.rights(live.mark) is not Rights.NEWER:
+        rights = self.rights(live.mark) if live.mark is not None else Rights.OURS
+        if live.mark is None or rights not in (Rights.NEWER, Rights.SHARED):
             return None
-        commit = live.mark.written.commit
+        commit, repository = live.mark.written.commit, live.mark.written.repository
+        if rights is Rights.SHARED:
+            return Refusal(
+                RefusalKind.BLOCKED,
+                f"it was written from another repository ({repository}) with the same history: "
+                "this one by a former address, or one that it was copied from",
+                f"if this one replaces that: --take-over {repository}; if not, choose another "
+                "stack here",
+            )
         standing, short = self.history.standing(commit), commit[:SHORT]
         if standing is Standing.OUTSIDE and self.rollback:
             return None

@@ -50,6 +50,12 @@ def identify(directory: Path) -> Identity:
     return Identity(_hash(origin, _ORIGIN_LENGTH) + directory_name(inside), source, place)
 
 
+def origin_names(directory: Path) -> frozenset[str]:
+    """The characters that stand for this repository: by its origin, and by its first commits."""
+    origins = (normalise(origin_url(directory) or ""), _roots(directory))
+    return frozenset(_hash(origin, _ORIGIN_LENGTH) for origin in origins if origin)
+
+
 def directory_name(inside: str) -> str:
     """The characters that stand for a directory of the repository; `.` is its top."""
     return _hash(inside, _DIRECTORY_LENGTH)

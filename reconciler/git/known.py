@@ -9,11 +9,11 @@ from functools import cached_property
 from pathlib import Path
 
 from reconciler.git.head import ask_git, run_git
-from reconciler.git.identity import sibling_names
+from reconciler.git.identity import origin_names, sibling_names
 from reconciler.lineage import Standing
 from reconciler.review import Edit
 
-_DIRECTORY = slice(5, 8)
+_ORIGIN, _DIRECTORY = slice(5), slice(5, 8)
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
 
 
@@ -47,6 +47,17 @@ class GitHistory:
     def is_sibling(self, repository: str) -> bool:
         """Whether this is another directory of our repository that HEAD still has."""
         return repository[_DIRECTORY] in self._siblings
+
+    def is_former(self, repository: str) -> bool:
+        """Whether this is our repository, before it had an origin or its directory moved.
+
+        A shallow clone without an origin has no name: there, the commits have to do.
+        """
+        return not self._origins or repository[_ORIGIN] in self._origins
+
+    @cached_property
+    def _origins(self) -> frozenset[str]:
+        return origin_names(self._directory)
 
     @cached_property
     def _siblings(self) -> frozenset[str]:

@@ -235,18 +235,43 @@ def test_one_repository_by_every_address(world: Project, tmp_path: Path, address
     assert "github.com/acme/ml]" in named(world, "train")["meta"]["description"]
 
 
-def test_a_renamed_repository_goes_on_and_its_marks_follow(world: Project) -> None:
-    world.write(environment(), environment("still"))
+@pytest.mark.parametrize("renamed", [False, True], ids=["copied", "renamed"])
+def test_a_repository_copied_with_its_history_changes_nothing_until_told(
+    world: Project, tmp_path: Path, *, renamed: bool
+) -> None:
+    """A renamed repository looks the same, and says so once."""
+    world.write(environment(), environment("still"), environment("gone"))
     repository(world, "https://github.com/acme/ml", dirty=False)
     world.apply()
-    before = named(world, "still")["meta"]["description"]
-    git(world.directory, "remote", "set-url", "origin", "https://github.com/acme/platform")
-    assert "No changes." in world.reconcile("plan").out
-    world.write(environment(image="busybox:2"), environment("still"))
-    commit(world, "Use the second")
+    other = world if renamed else clone(world, tmp_path / "copied")
+    git(other.directory, "remote", "set-url", "origin", "https://github.com/acme/platform")
+    assert "No changes." in other.reconcile("plan").out
+    other.write(environment(image="busybox:2"), environment("still"), environment("new"))
+    commit(other, "Go on")
+    ran = other.reconcile("apply", "--apply", "--rollback", "--allow-deletes", "1")
+    assert ran.code == 4, ran.out
+    assert names(world) == {"train", "still", "gone", "new"}
+    assert named(world, "train")["spec"]["image"] == "busybox:1"
+    assert set(refusals(other)) == {TRAIN, "RunaiEnvironment.gone"}
+    found = re.search(r"--take-over ([a-z2-7]{8})", refusals(other)[TRAIN])
+    assert found is not None
+    other.apply("--take-over", found[1])
+    assert names(world) == {"train", "still", "new"}
+    for name in names(world):
+        assert "github.com/acme/platform]" in named(world, name)["meta"]["description"]
+    assert "No changes." in other.reconcile("plan").out
+
+
+def test_an_origin_that_is_added_later_changes_nothing(world: Project) -> None:
+    world.write(environment(), environment("gone"))
+    repository(world, "", dirty=False)
     world.apply()
-    assert "github.com/acme/platform]" in named(world, "train")["meta"]["description"]
-    assert named(world, "still")["meta"]["description"] == before
+    git(world.directory, "remote", "add", "origin", "https://github.com/acme/ml")
+    world.write(environment(image="busybox:2"))
+    commit(world, "Go on")
+    world.apply()
+    assert names(world) == {"train"}
+    assert "github.com/acme/ml]" in named(world, "train")["meta"]["description"]
 
 
 def test_two_directories_of_one_repository(world: Project, tmp_path: Path) -> None:
@@ -268,6 +293,7 @@ def test_two_directories_of_one_repository(world: Project, tmp_path: Path) -> No
     assert names(world) == {"train", "mine", "theirs"}
     git(top, "remote", "set-url", "origin", "https://github.com/acme/renamed")
     assert copied.plan() == {}, "a rename of the repository lets them fall together as little"
+    git(top, "remote", "set-url", "origin", "https://github.com/acme/mono")
     git(top, "mv", "first", "moved")
     git(top, "commit", "--quiet", "-m", "Move it")
     moved = second(world, top / "moved")

@@ -33,6 +33,7 @@ class Known:
 
     commits: Mapping[str, Standing] = field(default_factory=lambda: COMMITS)
     siblings: frozenset[str] = frozenset()
+    former: frozenset[str] = frozenset()
     asked: int = 0
 
     def standing(self, commit: str) -> Standing:
@@ -41,6 +42,9 @@ class Known:
 
     def is_sibling(self, repository: str) -> bool:
         return repository in self.siblings
+
+    def is_former(self, repository: str) -> bool:
+        return repository in self.former
 
 
 def lineage(**rest: object) -> Lineage:
@@ -73,7 +77,9 @@ def written(address: str, repository: str, commit: str, **rest: object) -> LiveR
         ("herehere", "", Rights.OURS),
         ("herehere", "aaaaaaaaaa", Rights.OURS),
         ("", "aaaaaaaaaa", Rights.OURS),
-        (OTHER, "aaaaaaaaaa", Rights.OURS),
+        (OTHER, "aaaaaaaaaa", Rights.SHARED),
+        ("formerly", "aaaaaaaaaa", Rights.OURS),
+        ("formerly", "bbbbbbbbbb", Rights.OTHERS),
         ("herehere", "bbbbbbbbbb", Rights.NEWER),
         ("herehere", "cccccccccc", Rights.NEWER),
         ("herehere", "dddddddddd", Rights.NEWER),
@@ -87,10 +93,11 @@ def written(address: str, repository: str, commit: str, **rest: object) -> LiveR
     ],
 )
 def test_rights(repository: str, commit: str, rights: Rights) -> None:
-    made = lineage(history=Known(siblings=frozenset({"sibling2"})))
+    made = lineage(history=Known(siblings=frozenset({"sibling2"}), former=frozenset({"formerly"})))
     assert made.rights(mark(repository, commit)) is rights
     nowhere = Lineage()
     assert not nowhere.history.is_sibling("sibling2")
+    assert not nowhere.history.is_former("formerly")
     shallow = replace(made, here=Written())
     if (repository, commit) == (OTHER, "dddddddddd"):
         assert shallow.rights(mark(repository, commit)) is Rights.NEWER
@@ -98,7 +105,12 @@ def test_rights(repository: str, commit: str, rights: Rights) -> None:
     assert nowhere.rights(mark(repository, commit)) is expected
 
 
-NEWER = [("herehere", "bbbbbbbbbb"), ("herehere", "cccccccccc"), ("", "dddddddddd")]
+NEWER = [
+    ("herehere", "bbbbbbbbbb"),
+    ("herehere", "cccccccccc"),
+    ("", "dddddddddd"),
+    (OTHER, "aaaaaaaaaa"),
+]
 
 
 @pytest.mark.parametrize(("repository", "commit"), NEWER)
@@ -124,7 +136,8 @@ def test_what_a_newer_commit_wrote_is_not_changed(
     assert change.action is action
     assert change.refusal is not None
     assert change.refusal.kind.value == "blocked"
-    assert f"written by {commit[:7]}" in change.refusal.reason
+    words = "with the same history" if repository == OTHER else f"written by {commit[:7]}"
+    assert words in change.refusal.reason
     assert [item.address for item in made.pending] == ["RunaiEnvironment.b"]
     assert made.owned == 1
 
@@ -155,6 +168,12 @@ def test_what_clears_each_refusal() -> None:
         assert refusal("bbbbbbbbbb", taken_over=frozenset({name}))
     assert refusal("cccccccccc", taken_over=frozenset({"c" * 10 + "d"})) == ""
     assert lineage().refusal(live(ENV, owner=None)) is None
+    shared = lineage(rollback=True).refusal(written(ENV, OTHER, "aaaaaaaaaa"))
+    assert shared is not None
+    assert "with the same history" in shared.reason
+    assert f"--take-over {OTHER}" in shared.fix
+    taken = lineage(taken_over=frozenset({OTHER}))
+    assert taken.refusal(written(ENV, OTHER, "aaaaaaaaaa")) is None
 
 
 def test_another_repositorys_objects_are_listed_and_left_alone() -> None:
@@ -178,9 +197,10 @@ def test_another_repositorys_objects_are_listed_and_left_alone() -> None:
     assert "--unshallow" in shallow.detached[0].reason
 
 
-def test_a_renamed_repository_goes_on_and_says_nothing() -> None:
+def test_an_origin_that_was_added_since_goes_on_and_says_nothing() -> None:
     there = [written(ENV, OTHER, "aaaaaaaaaa"), written("RunaiEnvironment.b", OTHER, "aaaaaaaaaa")]
-    assert actions(plan([resource(ENV)], there, lineage())) == {
+    made = lineage(history=Known(former=frozenset({OTHER})))
+    assert actions(plan([resource(ENV)], there, made)) == {
         ENV: "unchanged",
         "RunaiEnvironment.b": "delete",
     }
@@ -266,12 +286,12 @@ def test_nothing_is_pruned_beside_manifests_that_are_missing() -> None:
     }
     refusal = found.refused[0].refusal
     assert refusal is not None
-    assert "manifests/b.yaml and 1 more are in HEAD and not on this disk" in refusal.reason
+    assert "manifests/b.yaml and 1 more are not on this disk as HEAD has them" in refusal.reason
     named = plan(desired, there, made, Approval(deletions=frozenset({ENV})))
     assert actions(named)[ENV] == "delete"
     one = plan(desired, there, lineage(gone=("manifests/b.yaml",))).refused[0].refusal
     assert one is not None
-    assert "manifests/b.yaml is in HEAD" in one.reason
+    assert "manifests/b.yaml is not on this disk as HEAD has it" in one.reason
 
 
 commits = st.sampled_from(["", "aaaaaaaaaa", "bbbbbbbbbb", "cccccccccc", "dddddddddd"])

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.git.identity import identify
 from reconciler.git.known import GitHistory, read_edit
 from reconciler.lineage import Standing
 from tests.acceptance.git_project import git
@@ -85,3 +86,14 @@ def test_who_made_a_commit(top: Path) -> None:
     assert (edit.author, edit.subject) == ("Ada Lovelace", "Number 2")
     for odd in ("--all", "HEAD", "0" * 10, "", "fffffff\n"):
         assert read_edit(top, odd) is None
+
+
+def test_a_former_name_is_the_first_commits_or_another_directory(top: Path) -> None:
+    unnamed = identify(top).name
+    git(top, "remote", "add", "origin", "https://github.com/acme/ml")
+    history = GitHistory(top, git(top, "rev-parse", "HEAD"), [])
+    named = identify(top).name
+    assert unnamed[:5] != named[:5]
+    assert all(history.is_former(name) for name in (unnamed, named, f"{named[:5]}xyz"))
+    assert not history.is_former("otherrep")
+    assert GitHistory(top.parent, "", []).is_former("otherrep"), "nothing is known to differ"
