@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 
 import click
 
@@ -88,11 +89,17 @@ def _find_command(
 ) -> str | None:
     values = _options(root)
     skip = False
-    for word in arguments:
+    found: list[tuple[str, str]] = []
+    for before, word in pairwise(["", *arguments]):
         if not skip and word in commands:
-            return word
+            found.append((before, word))
         skip = not skip and word in values and not values[word].is_flag
-    return None
+    for (before, word), (_, following) in pairwise(found):
+        command = root.get_command(click.Context(root), following)
+        option = _options(command).get(before) if command else None
+        if option is None or option.is_flag:  # else it is the option's value: --target sandbox
+            return word
+    return found[-1][1] if found else None
 
 
 def _part(

@@ -16,6 +16,9 @@ def said(arguments: str, capsys: pytest.CaptureFixture[str]) -> str:
     ("written", "meant"),
     [
         ("--target x plan", "reconcile plan --target x"),
+        ("--target sandbox plan", "reconcile plan --target sandbox"),
+        ("--target show plan --offline", "reconcile plan --target show --offline"),
+        ("-C . --only plan apply --apply", "reconcile -C . apply --only plan --apply"),
         ("--target=x plan --offline", "reconcile plan --target=x --offline"),
         ("--only a apply --apply", "reconcile apply --only a --apply"),
         ("--no-color --json plan", "reconcile --no-color plan --json"),
