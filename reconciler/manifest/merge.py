@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 from reconciler.wording import DataPath, Fault, did_you_mean, label, shorten
 
 _DELETE = "$patch"
+_UNKNOWN = "this `$patch` is not understood"
+_USE_NULL = "a mapping is always merged: to remove a key of it, write `KEY: null`"
 _USE_DELETE = "to remove it, write `{name: ..., $patch: delete}`; there is no other `$patch`"
 
 
@@ -43,7 +45,10 @@ class Merge:
         result = dict(base)
         for name, value in patch.items():
             path, here = (*at, name), Origin(True, (*origin.path, name))
-            if value is None:
+            if name == _DELETE:
+                fault = Fault(here.path, _UNKNOWN, _USE_NULL, at_key=True)
+                self.faults.append(fault)
+            elif value is None:
                 self.origins[path] = here
                 if result.pop(name, None) is None:
                     fix = did_you_mean(name, list(base), "it has") or "delete the line"
@@ -110,7 +115,7 @@ class Merge:
         if _DELETE not in item:
             return False
         if item[_DELETE] != "delete" or len(item) > 2:
-            fault = Fault((*origin.path, _DELETE), "this `$patch` is not understood", _USE_DELETE)
+            fault = Fault((*origin.path, _DELETE), _UNKNOWN, _USE_DELETE)
             self.faults.append(fault)
         return True
 

@@ -147,6 +147,10 @@ def test_items_keep_their_places_when_others_are_removed() -> None:
             "4:31: the manifest writes spec.environment_variables as a list, which this cannot",
         ),
         (
+            "metadata: {name: env}\nspec: {compute: {$patch: replace, gpu: 1}}\n",
+            "4:18: this `$patch` is not understood\n  a mapping is always merged",
+        ),
+        (
             "metadata: {name: env}\nspec: {environment_variables: [{name: Z, $patch: delete}]}\n",
             "4:39: the manifest has no `Z` to remove",
         ),
