@@ -145,7 +145,7 @@ class Client(_ApiClient):  # type: ignore[misc]  # the SDK has no usable types
         if status == 0 or (isinstance(fault, BusyError) and status != 501):
             raise self._clean(fault) from None
         refused = Refused(way, 0 if 300 <= status < 400 else status, _words(fault))
-        if is_wrong_client(status, error.data):
+        if is_wrong_client(way, status, error.data):
             raise _WrongClientError(refused)
         return refused
 

@@ -153,11 +153,11 @@ _FIX_AUTHORITY = (
 def not_json(call: Call, body: bytes | None, content_type: str | None) -> ProviderError:
     """A success whose body is not what the API answers, such as a login page.
 
-    The start of a page is shown; that of JSON, cut short, may hold the values of variables.
+    The start of a page is shown, of nothing else: that may hold a token or values of variables.
     """
     start = (body or b"")[:_SNIPPET].decode("utf-8", "replace").strip()
     kind = f" of type {content_type}" if content_type else ""
-    shown = f" that starts with {start[:60]!r}" if start and start[0] not in '{["' else ""
+    shown = f" that starts with {start[:60]!r}" if start.startswith("<") else ""
     if _withheld.get():
         kind, shown = "", _WITHHELD
     what = f"{call.method} {call.path} was answered with something{kind} that is no JSON{shown}"

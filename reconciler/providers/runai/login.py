@@ -105,13 +105,15 @@ def _seconds(value: Any) -> float | None:
     return seconds if 0 < seconds < math.inf else None
 
 
-def is_wrong_client(status: int, data: Any) -> bool:
+def is_wrong_client(way: Way, status: int, data: Any) -> bool:
     """Whether an answer says that the id or secret is wrong, as opposed to: not in this way.
 
-    RFC 6749 has `error` for that. The first endpoint says it in words, with 400 as well, since
-    its contract has no 401 up to 2.19.
+    RFC 6749 has `error` for that, which a gateway that refuses an unknown path does not state. The
+    first endpoint says it in words, with 400 as well, since its contract has no 401 up to 2.19.
     """
     said = data if isinstance(data, Mapping) else {}
+    if way.is_form and status == 401 and not said.get("error"):
+        return False
     code = str(said.get("error") or "").strip().lower()
     if code in _OTHER_GRANT:
         return False

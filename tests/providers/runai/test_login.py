@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from reconciler.errors import AccessError, ProviderError, UnreachableError
 from reconciler.providers.runai.client import Client
 from reconciler.providers.runai.connection import Connection, Credentials
-from reconciler.providers.runai.login import is_wrong_client, read_token
+from reconciler.providers.runai.login import WAYS, Way, is_wrong_client, read_token
 from tests.providers.runai.door import PAGE, V1, V2, Door, Knock, Says, door
 from tests.providers.runai.test_token import jwt
 
@@ -40,6 +40,9 @@ OLD_SERVERS_ON_V2 = {
     "406": Says(406),
     "501": Says(501, {"code": 501, "message": "Not Implemented"}),
     "gateway-403": Says(403, "<h1>Forbidden</h1>", "text/html"),
+    "gateway-401": Says(401),
+    "gateway-401-html": Says(401, "<h1>Unauthorized</h1>", "text/html"),
+    "gateway-401-json": Says(401, {"code": 401, "message": "Unauthorized"}),
     "403-json": Says(403, {"code": 403, "message": "Forbidden"}),
     "the-ui": Says(200, PAGE, "text/html; charset=utf-8"),
     "empty-200": Says(200),
@@ -131,6 +134,24 @@ def test_what_is_not_the_api_is_named(says: Says) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        "access_token=t0ken-in-a-form&expires_in=3600",
+        '\ufeff{"access_token":"t0ken-after-a-mark"}',
+        """)]}'\n{"access_token":"t0ken-in-javascript"}""",
+        "t0ken-alone",
+        "access_token: t0ken-in-yaml",
+    ],
+)
+def test_a_token_in_an_unexpected_form_is_not_shown(body: str) -> None:
+    says = Says(200, body, "text/plain")
+    with door(lambda _: says) as made, pytest.raises(ProviderError) as caught:
+        connect(made)
+    assert "that is no JSON" in caught.value.what
+    assert "t0ken" not in str(caught.value)
+
+
 WRONG = {
     "v2-401": (FORM, Says(401, {"error": "invalid_client"})),
     "v2-401-described": (
@@ -138,8 +159,6 @@ WRONG = {
         Says(401, {"error": "invalid_client", "error_description": "Invalid credentials"}),
     ),
     "v2-400": (FORM, Says(400, {"error": "invalid_client"})),
-    "v2-401-bare": (FORM, Says(401)),
-    "v2-401-html": (FORM, Says(401, "<h1>Unauthorized</h1>", "text/html")),
     "v2-invalid-grant": (FORM, Says(400, {"error": "invalid_grant"})),
     "keycloak-old": (
         FORM,
@@ -317,9 +336,9 @@ ANSWERS = st.recursive(
 )
 
 
-@given(ANSWERS, st.integers(100, 599))
-def test_any_answer_is_judged(data: Any, status: int) -> None:
+@given(st.sampled_from(WAYS), ANSWERS, st.integers(100, 599))
+def test_any_answer_is_judged(way: Way, data: Any, status: int) -> None:
     """No form of an answer is a crash, and a success is never a wrong secret by itself."""
     issued = read_token(data)
     assert issued is None or issued.token
-    assert is_wrong_client(status, data) in (True, False)
+    assert is_wrong_client(way, status, data) in (True, False)
