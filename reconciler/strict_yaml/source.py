@@ -114,7 +114,13 @@ def explain_foreign(faults: Sequence[Fault], text: str) -> list[Fault]:
     lines = re.split(r"\r\n|\r|\n", text)
     found: dict[int, Fault] = {}
     for index, fault in enumerate(faults):
-        place = _TEMPLATE.search(lines[fault.line - 1]) if fault.line <= len(lines) else None
+        line = lines[fault.line - 1] if fault.line <= len(lines) else ""
+        if _ALMOST_SEPARATOR.fullmatch(line):
+            what = "this line separates no documents"
+            fix = "write `---`: three hyphens where the line begins, and nothing else"
+            found.setdefault(fault.line, Fault(fault.line, 1, what, fix))
+            continue
+        place = _TEMPLATE.search(line)
         if place is None:
             found[-index - 1] = fault
             continue
@@ -125,6 +131,7 @@ def explain_foreign(faults: Sequence[Fault], text: str) -> list[Fault]:
 
 
 _NO_BLANK = re.compile(r"[ -]*[\w.-]+(?=:[^\s/])")
+_ALMOST_SEPARATOR = re.compile(r"\s*([-\u2010-\u2015]{2,}|[\u2013-\u2015])\s*")
 _TEMPLATE = re.compile(r"\{\{[-<%]?|\{%-?|<%=?")
 _USUAL_FIX = "check the indentation and the quotes, here and on the line before"
 _SYNTAX_FIXES = (

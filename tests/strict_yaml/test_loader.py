@@ -125,6 +125,17 @@ def test_windows_line_ends() -> None:
     assert load(b"a: 1\r\nb: |\r\n  x\r\n  y\r\n", "a.yaml")[0].data == {"a": 1, "b": "x\ny\n"}
 
 
+@pytest.mark.parametrize("line", ["--", "----", " ---", "\u2014", "\u2013-", "\u2011\u2011\u2011 "])
+def test_a_line_that_was_meant_as_a_separator(line: str) -> None:
+    with pytest.raises(ManifestError) as caught:
+        load(f"a: {{b: 1}}\n{line}\na: 2\n".encode(), "f.yaml")
+    assert str(caught.value).startswith("f.yaml:2:1: this line separates no documents\n")
+
+
+def test_a_text_may_hold_lines_of_hyphens() -> None:
+    assert value_of("a: |\n  ----\n  ---\nb: --\n") == {"a": "----\n---\n", "b": "--"}
+
+
 REFUSED = {
     "anchor": ("a: &x 1", 1, 4, "an anchor"),
     "anchor on a mapping": ("a: &x {b: 1}", 1, 4, "an anchor"),
