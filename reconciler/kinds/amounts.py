@@ -98,20 +98,24 @@ def _check_memory(value: Any) -> Any:
 
 def _read_cores(value: Any) -> Any:
     """Kubernetes' thousandths (`500m`) as a number."""
-    if isinstance(value, str) and re.fullmatch("[0-9]{1,9}m", value.strip()):
+    if not isinstance(value, str) or re.fullmatch(r"\s*[0-9.]+\s*", value):
+        return value
+    if re.fullmatch("[0-9]{1,9}m", value.strip()):
         return int(value.strip()[:-1]) / 1000
-    return value
+    fix = "write a number without quotes, such as 2 or 0.5, or thousandths, such as 500m"
+    raise field_fault(f"{value!r} is no number of cores", fix)
 
 
 def _check_gpus(value: Any) -> Any:
     if isinstance(value, float):
         if value == int(value):
             return int(value)
-        raise field_fault(
-            "GPUs are counted in whole devices",
+        part = (
             "for a part of one write a RunaiCompute with gpu_devices_request: 1, "
-            f"gpu_request_type: portion and gpu_portion_request: {value:g}",
+            f"gpu_request_type: portion and gpu_portion_request: {value:g}"
         )
+        fix = part if 0 < value < 1 else "write a whole number"
+        raise field_fault("GPUs are counted in whole devices", fix)
     return value
 
 

@@ -101,7 +101,9 @@ def _list_to_mapping(value: Any) -> Any:
     for index, item in enumerate(value):
         if item not in WORKLOAD_TYPES:
             raise field_fault(
-                f"there is no workload type {item!r}",
+                f"there is no workload type {item!r}"
+                if isinstance(item, str)
+                else "a workload type is text",
                 did_you_mean(str(item), WORKLOAD_TYPES, "it may be"),
                 (index,),
             )

@@ -50,6 +50,10 @@ def test_zero_and_false_are_absent(name: str) -> None:
 @pytest.mark.parametrize(
     ("spec", "path", "words"),
     [
+        ({"cpu_core_limit": "2 cores"}, "cpu_core_limit", "or thousandths, such as 500m"),
+        ({"cpu_core_limit": "0.5m"}, "cpu_core_limit", "'0.5m' is no number of cores"),
+        ({"gpu_devices_request": 0.5}, "gpu_devices_request", "gpu_portion_request: 0.5"),
+        ({"gpu_devices_request": 1.5}, "gpu_devices_request", "write a whole number"),
         ({"cpu_core_limit": 64}, "cpu_core_limit", "exceeds maximum allowed (32)"),
         ({"cpu_memory_limit": "300G"}, "cpu_memory_limit", "exceeds maximum allowed (256Gi)"),
         ({"gpu_devices_request": 9}, "gpu_devices_request", "exceeds maximum allowed (8)"),
@@ -65,7 +69,7 @@ def test_zero_and_false_are_absent(name: str) -> None:
         ({"cpu_memory_limit": "64gib"}, "cpu_memory_limit", "write 64Gi"),
         ({"cpu_memory_limit": "-1Gi"}, "cpu_memory_limit", "no amount of memory"),
         ({"gpu_memory_limit": "20m"}, "gpu_memory_limit", "20M (10^6 bytes each) or 20Mi"),
-        ({"cpu_core_request": "2Gi"}, "cpu_core_request", "without quotes or a unit"),
+        ({"cpu_core_request": "2Gi"}, "cpu_core_request", "is no number of cores"),
         ({"cpu_core_request": "64000m"}, "cpu_core_request", "exceeds maximum allowed (32)"),
         ({"cpu_core_request": "4"}, "cpu_core_request", "must be a number"),
         ({"cpu_core_request": -1}, "cpu_core_request", "must be at least 0"),
