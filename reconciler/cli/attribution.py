@@ -7,10 +7,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import click
+
 from reconciler import manifest
 from reconciler.attribution import Base, find_origins, to_causes
 from reconciler.config import Config, parse_config, variables_for_manifests
-from reconciler.errors import ManifestError, ReconcileError
+from reconciler.errors import ConfigError, ManifestError, ReconcileError
 from reconciler.git.history import (
     SUFFIXES,
     Edits,
@@ -27,12 +29,24 @@ from reconciler.pairing import World, make_plan
 from reconciler.plan import Plan
 from reconciler.providers.registry import open_providers
 from reconciler.rayfine.image.lockfile import LOCK_FILE
+from reconciler.render.escape import printable
 from reconciler.render.text import Header
 from reconciler.resource import Resource, ResourceKey
 from reconciler.review import Edit, Origin
 from reconciler.session import Session
 
 _IMAGE = "RayfineImage"
+
+
+def attribute_if_possible(world: World, plan: Plan, session: Session, since: str) -> Header:
+    """The same, where a ref that is not there stops nothing: the header says why then."""
+    try:
+        return attribute(world, plan, session, since)
+    except ConfigError as error:
+        click.echo(f"Warning: changes are not attributed: {printable(error.what)}", err=True)
+        note = f"changes are not attributed, because {error.what}"
+        review = replace(session.header.review, since=since, note=note)
+        return replace(session.header, review=review)
 
 
 def attribute(world: World, plan: Plan, session: Session, since: str) -> Header:

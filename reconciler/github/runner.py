@@ -66,8 +66,28 @@ class Runner:
         return number if isinstance(number, int) else None
 
     @property
+    def is_proposal(self) -> bool:
+        """Whether the run is for a change that is not on its branch yet."""
+        return "pull_request" in self.event or "merge_group" in self.event
+
+    @property
+    def base_branch(self) -> str:
+        """The branch that the change is for; empty where there is none."""
+        found = (
+            self.event.get("pull_request", {}).get("base", {}).get("ref")
+            or self.event.get("merge_group", {}).get("base_ref")
+            or ""
+        )
+        return str(found).removeprefix("refs/heads/")
+
+    @property
+    def default_branch(self) -> str:
+        """The repository's default branch."""
+        return str(self.event.get("repository", {}).get("default_branch") or "")
+
+    @property
     def base(self) -> str:
-        """The commit that the change is compared with; empty where there is none."""
+        """The base commit as the event states it; empty where there is none."""
         found = (
             self.event.get("pull_request", {}).get("base", {}).get("sha")
             or self.event.get("merge_group", {}).get("base_sha")

@@ -11,6 +11,7 @@ from typing import Any
 
 from reconciler.errors import ConfigError, ReconcileError
 from reconciler.github.api import GitHub
+from reconciler.github.base import base_commit, is_trusted
 from reconciler.github.command import REFUSED, run_reconcile
 from reconciler.github.reviewed import PLAN_FILE, artifact_name, fetch_reviewed
 from reconciler.github.runner import Runner, annotate, temporary
@@ -31,14 +32,14 @@ def plan(runner: Runner) -> int:
     site = Site.of(runner)
     place = temporary(runner) / site.slug
     place.mkdir(parents=True, exist_ok=True)
-    saved, offline = place / PLAN_FILE, runner.get("RECONCILE_OFFLINE") == "true"
+    saved, offline = place / PLAN_FILE, _offline(runner)
     page, notes = place / PAGE_FILE, place / _ANNOTATIONS
     for path in (saved, page, notes):
         path.unlink(missing_ok=True)
     arguments = ["plan", "--target", site.target, "-o", "text", "-o", "summary"]
     arguments += [] if offline else ["--allow-from-commit"]
     arguments += ["-o", f"markdown={page}", "-o", f"html={page.with_suffix('.html')}"]
-    arguments += ["-o", f"annotations={notes}", *_comparisons(runner, place)]
+    arguments += ["-o", f"annotations={notes}", *_comparisons(runner, place, offline=offline)]
     arguments += ["--offline", "-o", f"json={saved}"] if offline else ["--out", str(saved)]
     code, text = run_reconcile(runner, arguments)
     _show_annotations(notes)
@@ -142,14 +143,27 @@ def fenced(text: str) -> str:
     return f"{fence}\n{text.rstrip()}\n{fence}"
 
 
-def _comparisons(runner: Runner, place: Path) -> list[str]:
+def _offline(runner: Runner) -> bool:
+    """Whether to read files alone: as asked for, and for a base that is not trusted."""
+    if runner.get("RECONCILE_OFFLINE") == "true":
+        return True
+    if is_trusted(runner):
+        return False
+    annotate(
+        "warning",
+        f"planned offline, because this is for {runner.base_branch}: credentials go only where the "
+        "default branch says, or a branch that the input trusted-branches names",
+    )
+    return True
+
+
+def _comparisons(runner: Runner, place: Path, *, offline: bool) -> list[str]:
     """What a review compares with: the base commit, its configuration, the reviewed plan."""
-    base = runner.get("RECONCILE_SINCE") or runner.base
-    offline = runner.get("RECONCILE_OFFLINE") == "true"
+    base = runner.get("RECONCILE_SINCE") or base_commit(runner)
     found = []
     if base and not offline:
-        found += ["--since", base]
-    if base and ("pull_request" in runner.event or "merge_group" in runner.event):
+        found += ["--since", base, "--if-comparable"]
+    if base and runner.is_proposal:
         found += ["--config-from", base]
     earlier = place / "reviewed.json"
     if runner.event_name == "push" and earlier.exists():

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from reconciler.cli.attribution import attribute
+from reconciler.cli.attribution import attribute, attribute_if_possible
 from reconciler.cli.exit_codes import ExitCode, strongest
 from reconciler.cli.opening import open_session
 from reconciler.cli.options import PlanOptions, plan_options
@@ -90,8 +90,8 @@ class _Wanted:
 @click.option(
     "--if-comparable",
     is_flag=True,
-    help="With --reviewed: a plan that cannot be read, or is of another target or stack, is a "
-    "warning, and nothing is compared.",
+    help="A ref of --since that is not here, or a plan of --reviewed that cannot be read or is of "
+    "another target or stack, is a warning: nothing is compared with it.",
 )
 @click.option(
     "--offline",
@@ -126,8 +126,8 @@ def command(options: PlanOptions, **given: Any) -> ExitCode:
     wanted = _Wanted(**given)
     if wanted.live is not None and not wanted.offline:
         raise click.UsageError("--live goes with --offline")
-    if wanted.if_comparable and wanted.reviewed is None:
-        raise click.UsageError("--if-comparable goes with --reviewed")
+    if wanted.if_comparable and wanted.reviewed is None and wanted.since is None:
+        raise click.UsageError("--if-comparable goes with --since or --reviewed")
     if wanted.out is not None and wanted.offline:
         raise click.UsageError(
             "an offline plan cannot be applied, so it is not saved: write it with -o json=FILE"
@@ -144,7 +144,8 @@ def _plan(options: PlanOptions, wanted: _Wanted) -> ExitCode:
         plan = finish_plan(whole, apply_selection(whole, options.selection), session, options)
         header = header_for(whole, plan, session, options)
         if wanted.since is not None:
-            header = attribute(world, plan, replace(session, header=header), wanted.since)
+            blame = attribute_if_possible if wanted.if_comparable else attribute
+            header = blame(world, plan, replace(session, header=header), wanted.since)
         codes = [
             plan_exit_code(plan, detailed=options.detailed_exitcode),
             _failing(plan, wanted.fail_on),

@@ -1,0 +1,129 @@
+"""What a change is compared with, and for which bases credentials are used at all."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.errors import ConfigError
+from reconciler.github.base import base_commit, is_trusted
+from reconciler.github.runner import Runner
+from tests.workflows.stage import CONFIG, Stage
+from tests.workflows.test_steps import PULL_REQUEST, outputs, ran
+
+REPOSITORY = {"repository": {"default_branch": "main"}}
+
+
+def onto(branch: object) -> dict[str, Any]:
+    return {"pull_request": {"base": {"ref": branch}}, **REPOSITORY}
+
+
+def queued(branch: str) -> dict[str, Any]:
+    return {"merge_group": {"base_ref": f"refs/heads/{branch}"}, **REPOSITORY}
+
+
+@pytest.mark.parametrize(
+    ("event", "named", "trusted"),
+    [
+        (onto("main"), None, True),
+        (onto("feature"), None, False),
+        (onto("Main"), None, False),
+        (onto("feature"), '["release", "feature"]', True),
+        (onto("feature/x"), '["feature"]', False),
+        (onto(""), '[""]', False),
+        (onto(None), None, False),
+        ({"pull_request": {}, **REPOSITORY}, None, False),
+        ({"pull_request": {"base": {"ref": ""}}}, None, False),  # and no default branch is known
+        ({"pull_request": {"base": {"ref": "main"}}}, None, False),
+        (queued("main"), None, True),
+        (queued("feature"), None, False),
+        (queued("feature"), '["feature"]', True),
+        ({"before": "a" * 40, **REPOSITORY}, None, True),  # its own workflow names it
+        ({"schedule": "x", **REPOSITORY}, None, True),
+    ],
+)
+def test_which_base_is_trusted(event: dict[str, Any], named: str | None, trusted: bool) -> None:
+    environ = {} if named is None else {"RECONCILE_TRUSTED_BRANCHES": named}
+    assert is_trusted(Runner(environ, event)) is trusted
+
+
+@pytest.mark.parametrize("named", ["feature", '"feature"', '{"feature": 1}', "[1]"])
+def test_what_is_no_list_of_branches_trusts_nothing(named: str) -> None:
+    with pytest.raises(ConfigError, match="is no JSON list of branches"):
+        is_trusted(Runner({"RECONCILE_TRUSTED_BRANCHES": named}, onto("feature")))
+
+
+def test_a_stacked_pull_request_sends_its_credentials_nowhere(bare_stage: Stage) -> None:
+    """Its base states another address, and both commits are anybody's."""
+    elsewhere = CONFIG.replace("{env: RUNAI_BASE_URL}", "https://mallory.example")
+    (bare_stage.repository / "reconciler.yaml").write_text(elsewhere)
+    base = bare_stage.commit({"train": "x:1"}, "Send them to me")
+    head = bare_stage.commit({"train": "x:2"}, "Take a newer image")
+    event = onto("feature")
+    event["pull_request"] |= {"number": 7, "head": {"sha": head}}
+    event["pull_request"]["base"]["sha"] = base
+    more = {"EVENT": json.dumps(event), **PULL_REQUEST}
+    code, log = ran(bare_stage, "plan", head, **more)
+    assert code == 0, log
+    assert "::warning::planned offline, because this is for feature: " in log
+    assert "Target: production (offline, compared with nothing)" in log
+    assert outputs(bare_stage)["applyable"] == "false"
+    assert len(bare_stage.live.requests) == 0
+
+
+def git(place: Path, *words: str) -> str:
+    identity = ("-c", "user.name=Ada", "-c", "user.email=ada@example.com")
+    command = ["git", *identity, "-C", str(place), *words]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+@pytest.fixture
+def merged(tmp_path: Path) -> dict[str, str]:
+    """A base that went on after a branch left it, and GitHub's test merge of both."""
+    git(tmp_path, "init", "-q", "-b", "main")
+    names = {}
+    for name, place in (("old", []), ("head", ["-b", "branch"]), ("tip", ["main"])):
+        if place:
+            git(tmp_path, "checkout", "-q", *place)
+        git(tmp_path, "commit", "-q", "--allow-empty", "-m", name)
+        names[name] = git(tmp_path, "rev-parse", "HEAD")
+    git(tmp_path, "merge", "-q", "--no-ff", "-m", "merge", "branch")
+    return {**names, "merge": git(tmp_path, "rev-parse", "HEAD")}
+
+
+@pytest.mark.parametrize(
+    ("checked_out", "sha", "wanted"),
+    [
+        ("merge", "merge", "tip"),
+        ("head", "merge", "old"),  # the step has checked out something else
+        ("head", "head", "old"),
+        ("merge", "head", "old"),
+    ],
+)
+def test_the_base_of_a_test_merge_is_its_first_parent(
+    checked_out: str, sha: str, wanted: str, merged: dict[str, str], tmp_path: Path
+) -> None:
+    git(tmp_path, "checkout", "-q", merged[checked_out])
+    event = {"pull_request": {"head": {"sha": merged["head"]}, "base": {"sha": merged["old"]}}}
+    environ = {"GITHUB_SHA": merged[sha], "RECONCILE_DIRECTORY": str(tmp_path)}
+    assert base_commit(Runner(environ, event)) == merged[wanted]
+
+
+def test_a_merge_of_another_head_is_not_the_test_merge(
+    merged: dict[str, str], tmp_path: Path
+) -> None:
+    event = {"pull_request": {"head": {"sha": "e" * 40}, "base": {"sha": merged["old"]}}}
+    environ = {"GITHUB_SHA": merged["merge"], "RECONCILE_DIRECTORY": str(tmp_path)}
+    assert base_commit(Runner(environ, event)) == merged["old"]
+
+
+def test_a_push_whose_base_is_gone_is_planned_all_the_same(bare_stage: Stage) -> None:
+    """After a force-push the commit before is in no clone."""
+    head = bare_stage.commit({"train": "x:1"}, "Start")
+    code, log = ran(bare_stage, "plan", head, EVENT=json.dumps({"before": "e" * 40}))
+    assert code == 0, log
+    assert "Warning: changes are not attributed: there is no commit 'eeeeeee" in log
+    assert outputs(bare_stage)["applyable"] == "true"
+    assert "changes are not attributed" in (bare_stage.place / "summary.md").read_text()
