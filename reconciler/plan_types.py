@@ -198,6 +198,7 @@ class OwnJson(TypedDict):
     document_digest: str
     offline: bool
     accepted: NotRequired[list[str]]
+    inputs: NotRequired[list[str]]
     selection: SelectionJson
     review: ReviewJson
     owned: int

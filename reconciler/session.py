@@ -48,6 +48,7 @@ from reconciler.selection import Selection, apply_selection, exact_addresses
 from reconciler.stated import (
     check_everything,
     context_places,
+    inputs_of,
     read_manifests,
     read_overlays,
     read_stated,
@@ -187,7 +188,14 @@ def open_target(config: Config, options: PlanRequest, trust: Trust = Trust()) ->
     )
     review = Review(dirty=state.dirty, config_from=trust.config_from, overridden=trust.overridden)
     described = describe_target(target, config.root)
-    header = Header(target.name, described, state.commit[:7], review, selection=options.selection)
+    header = Header(
+        target.name,
+        described,
+        state.commit[:7],
+        review,
+        selection=options.selection,
+        inputs=inputs_of(config, target.name, resources),
+    )
     with open_providers(target, config.root, options.parallelism, lambda: origin) as providers:
         yield Session(
             config,

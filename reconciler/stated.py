@@ -7,6 +7,7 @@ from pathlib import Path
 from reconciler import manifest
 from reconciler.config import Config, Target, variables_for_manifests
 from reconciler.errors import ConfigError, ManifestError, Problem, problems_of
+from reconciler.git.process import find_top
 from reconciler.git.whole import require_whole
 from reconciler.kinds.base import LoadContext
 from reconciler.resource import Resource
@@ -134,6 +135,18 @@ def context_places(config: Config, resources: Sequence[Resource]) -> list[Path]:
     from reconciler.rayfine.image.lockfile import LOCK_FILE  # noqa: PLC0415  (only for images)
 
     return [config.root / path for path in (LOCK_FILE, *sorted(contexts))]
+
+
+def inputs_of(config: Config, target: str, resources: Sequence[Resource]) -> tuple[str, ...]:
+    """All that a plan is made of, relative to the top of the repository; none outside of one."""
+    top = find_top(config.root)
+    if top is None:
+        return ()
+    stated = [config.path, *stated_places(config, target), *context_places(config, resources)]
+    root = Path(os.path.realpath(config.root))
+    places = {os.path.relpath(root / os.path.relpath(place, config.root), top) for place in stated}
+    places |= {os.path.relpath(os.path.realpath(place), top) for place in stated}  # behind links
+    return tuple(sorted(place for place in places if place.split("/")[0] != ".."))
 
 
 def read_overlays(config: Config, target: str | None) -> manifest.ReadFiles:

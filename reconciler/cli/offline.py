@@ -16,7 +16,7 @@ from reconciler.render.text import Header
 from reconciler.resource import LiveResource
 from reconciler.review import Review
 from reconciler.session import Session, read_config, short_commit
-from reconciler.stated import read_stated, require_known_systems
+from reconciler.stated import inputs_of, read_stated, require_known_systems
 
 
 @contextmanager
@@ -40,6 +40,7 @@ def open_offline_session(options: PlanOptions, live: Path | None) -> Iterator[Se
             Review(config_from=options.config_from or "", overridden=overridden),
             offline=True,
             selection=options.selection,
+            inputs=inputs_of(config, target.name, resources),
         )
         with open_offline(target, config.root, recorded) as providers:
             executor = ThreadExecutor(options.parallelism)

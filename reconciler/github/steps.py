@@ -17,17 +17,21 @@ from reconciler.github.reviewed import PLAN_FILE, artifact_name, fetch_reviewed
 from reconciler.github.runner import Runner, annotate, temporary
 from reconciler.github.site import Site
 from reconciler.github.sticky import close_drift, report_drift, write_comment
+from reconciler.github.successor import find_successor
 
 PAGE_FILE = "plan.md"
 _ANNOTATIONS = "annotations.txt"
-_MOST_TAGS = 10
-"""Tags of tags that are followed."""
+SUPERSEDED = 3
+"""Exit code of an apply whose plan is not the newest one: that of a stale plan."""
+_NOT_HERE = ("drift", "ahead")
+"""Origins of changes that a pull request did not cause."""
 
 
 def plan(runner: Runner) -> int:
     """`reconcile plan`: files in the output `directory`, the summary, and what it found.
 
-    On a push a refused change ends nothing as long as there are others: apply carries those out.
+    On a push a refused change ends nothing as long as there are others: apply carries those out. A
+    pull request fails only for what it causes itself.
     """
     site = Site.of(runner)
     place = temporary(runner) / site.slug
@@ -53,24 +57,32 @@ def plan(runner: Runner) -> int:
     if code == REFUSED and runner.event_name == "push" and pending and found["applyable"]:
         annotate("warning", "some changes are refused; the others can be applied")
         return 0
+    if code == REFUSED and runner.is_proposal and not _refused_here(found):
+        annotate("warning", "what is refused is refused on the base, too: not this change's fault")
+        return 0
     return code
 
 
 def apply(runner: Runner) -> int:
     """`reconcile apply --apply`, only if the plan is still the one with the expected digest.
 
-    A push that another one has overtaken changes nothing: its successor plans everything anew.
+    A push that another one has overtaken changes nothing: its successor plans everything anew. The
+    job fails all the same: what was not applied is never green.
     """
     site = Site.of(runner)
     digest = runner.need("RECONCILE_EXPECT_DIGEST")
-    newest = _newest(runner)
-    if runner.sha not in newest:
-        now = newest[-1][:7]
-        annotate("notice", f"{runner.sha[:7]} is superseded by {now}: nothing is applied")
-        runner.output(superseded="true")
-        return 0
-    runner.output(superseded="false")
     saved = runner.get("RECONCILE_PLAN")  # tells what moved, where the digest alone could not
+    inputs = _read(Path(saved)).get("reconciler", {}).get("inputs", []) if saved else []
+    newer = find_successor(_github(runner), runner, inputs)
+    if newer:
+        annotate(
+            "error",
+            f"{runner.sha[:7]} is superseded by {newer[:7]}, whose run plans all of it: nothing is "
+            "applied here",
+        )
+        runner.output(superseded="true")
+        return SUPERSEDED
+    runner.output(superseded="false")
     arguments = ["apply", *([saved] if saved else []), "--target", site.target, "--apply"]
     arguments += ["--expect-digest", digest, "--allow-from-commit"]
     code, text = run_reconcile(runner, arguments)
@@ -180,6 +192,13 @@ def _read(path: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def _refused_here(found: Mapping[str, Any]) -> bool:
+    """Whether this change has caused a refusal, or it cannot be told whose it is."""
+    own = [change["reconciler"] for change in found["resource_changes"]]
+    refused = [change["cause"] for change in own if change["refusal"]]
+    return any(cause is None or cause["origin"] not in _NOT_HERE for cause in refused)
+
+
 def _outputs(found: Mapping[str, Any]) -> dict[str, str]:
     """`changes`, counts and `digest`; a plan that could not be made has none of them."""
     own = found.get("reconciler", {})
@@ -230,20 +249,6 @@ def _body(runner: Runner, site: Site) -> str:
     first, _, rest = text.partition("\n")
     said = f"In {_code(site.directory)}:\n\n"
     return f"{first}\n{said}{rest}" if first.startswith("<!--") else f"{said}{text}"
-
-
-def _newest(runner: Runner) -> list[str]:
-    """What the branch or tag of this push points to now; the commit is the last.
-
-    An annotated tag is an object of its own, which may even point to another tag.
-    """
-    name, github = runner.need("GITHUB_REF").removeprefix("refs/"), _github(runner)
-    found = github.get(f"git/ref/{name}")["object"]
-    passed = [str(found["sha"])]
-    while found.get("type") == "tag" and len(passed) <= _MOST_TAGS:
-        found = github.get(f"git/tags/{found['sha']}")["object"]
-        passed.append(str(found["sha"]))
-    return passed
 
 
 def _github(runner: Runner) -> GitHub:

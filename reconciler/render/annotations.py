@@ -36,7 +36,10 @@ class Annotation:
 
 
 def plan_annotations(plan: Plan, header: Header) -> Iterator[Annotation]:
-    """Errors: what could not be read or is refused. Warnings: what will be destroyed."""
+    """Errors: what could not be read or is refused. Warnings: what will be destroyed.
+
+    What is refused on the base that `--since` names, too, is a warning.
+    """
     for failure in plan.failures:
         yield Annotation(
             "error", f"cannot read the {failure.system}", (failure.reason, failure.fix)
@@ -45,7 +48,8 @@ def plan_annotations(plan: Plan, header: Header) -> Iterator[Annotation]:
         refusal = change.refusal
         assert refusal is not None
         head = f"{change.address} {refusal.kind.value}: {WANTED[change.action]}"
-        yield _of_change("error", change, header, (head, refusal.reason, refusal.fix))
+        level = "warning" if _is_older(change, header) else "error"
+        yield _of_change(level, change, header, (head, refusal.reason, refusal.fix))
     going = [change for change in plan.pending if change.destroys]
     for change in sorted(going, key=lambda item: item.action is not Action.DELETE):
         head = f"{change.address} {VERBS[change.action]}"
@@ -92,6 +96,11 @@ def _of_change(level: str, change: Change, header: Header, message: tuple[str, .
     file, line = _place(change, header)
     words = tuple(change_words(change, header.review))
     return Annotation(level, change.address, (*message, *words), file, line)
+
+
+def _is_older(change: Change, header: Header) -> bool:
+    cause = header.review.causes.get(change.address)
+    return cause is not None and cause.origin in (Origin.DRIFT, Origin.AHEAD)
 
 
 def _place(change: Change, header: Header) -> tuple[str, int]:

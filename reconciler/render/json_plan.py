@@ -79,6 +79,7 @@ def plan_document(plan: Plan, header: Header, made_at: datetime, version: str) -
             DOCUMENT_DIGEST: "",
             "offline": header.offline,
             "accepted": list(plan.accepted),
+            "inputs": list(header.inputs),
             "selection": {
                 "only": list(header.selection.only),
                 "exclude": list(header.selection.exclude),

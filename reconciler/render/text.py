@@ -42,7 +42,10 @@ MOST_ELEMENTS = 40
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What the plan is about, in words; shown first and no part of the plan's digest."""
+    """What the plan is about, in words; shown first and no part of the plan's digest.
+
+    `inputs` are the files and directories of the repository that it is made of.
+    """
 
     target: str
     description: str = ""
@@ -50,6 +53,7 @@ class Header:
     review: Review = field(default_factory=Review)
     offline: bool = False
     selection: Selection = field(default_factory=Selection)
+    inputs: tuple[str, ...] = ()
 
     def is_applyable(self, plan: Plan) -> bool:
         """Whether apply would carry something of the plan out."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.github.api import GitHub
 from reconciler.sandbox import Behaviour, SandboxServer
 from tests.workflows.fake_github import FakeGitHub
 from tests.workflows.stage import CONFIG, ROOT, Stage
@@ -16,6 +17,20 @@ def github() -> Iterator[FakeGitHub]:
     server = FakeGitHub()
     yield server
     server.close()
+
+
+@pytest.fixture
+def gh(github: FakeGitHub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> GitHub:
+    """Calls of that server through the real `gh`."""
+    for name, value in (
+        ("GH_HOST", "github.localhost"),
+        ("GH_TOKEN", "canary"),
+        ("HTTP_PROXY", github.url),
+        ("NO_PROXY", "127.0.0.1"),
+        ("GH_CONFIG_DIR", str(tmp_path)),
+    ):
+        monkeypatch.setenv(name, value)
+    return GitHub("acme/platform")
 
 
 @pytest.fixture

@@ -29,6 +29,8 @@ class Repository:
     artifacts: list[dict[str, Any]] = field(default_factory=list)
     zips: dict[int, bytes] = field(default_factory=dict)
     refs: dict[str, str] = field(default_factory=dict)
+    compared: dict[str, dict[str, Any]] = field(default_factory=dict)
+    runs: list[dict[str, Any]] = field(default_factory=list)
     tags: dict[str, str] = field(default_factory=dict)
     requests: list[tuple[str, str]] = field(default_factory=list)
     tokens: set[str] = field(default_factory=set)
@@ -69,6 +71,9 @@ class FakeGitHub:
             (r"GET commits/(\w+)/pulls", lambda sha: place.pulls.get(sha, [])),
             (r"GET actions/artifacts/(\d+)/zip", lambda n: place.zips.get(int(n))),
             (r"GET actions/artifacts", lambda: self._artifacts(query)),
+            (r"GET compare/(\w+\.\.\.\w+)", place.compared.get),
+            (r"GET actions/runs/(\d+)", lambda n: self._run(int(n))),
+            (r"GET actions/workflows/(\d+)/runs", lambda n: self._runs(int(n), query)),
             (r"GET git/ref/(.+)", lambda ref: {"object": self._object(place.refs[ref])}),
             (r"GET git/tags/(\w+)", lambda sha: {"object": self._object(place.tags[sha])}),
         ):
@@ -76,6 +81,20 @@ class FakeGitHub:
             if found:
                 return action(*found.groups())
         return None
+
+    def _run(self, number: int) -> Any:
+        return next((run for run in self.repository.runs if run["id"] == number), None)
+
+    def _runs(self, workflow: int, query: dict[str, str]) -> Any:
+        since = query["created"].removeprefix(">=")
+        found = [
+            run
+            for run in self.repository.runs
+            if run["workflow_id"] == workflow
+            and run["event"] == query["event"]
+            and run["created_at"] >= since
+        ]
+        return {"total_count": len(found), "workflow_runs": found}
 
     def _object(self, sha: str) -> dict[str, str]:
         return {"sha": sha, "type": "tag" if sha in self.repository.tags else "commit"}

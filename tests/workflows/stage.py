@@ -146,7 +146,7 @@ class Stage:
         script, event = self.place / "step.sh", self.place / "event.json"
         script.write_text(line[1])
         event.write_text(more.pop("EVENT", "{}"))
-        self.github.repository.refs["heads/main"] = head
+        self.github.repository.refs.setdefault("heads/main", head)
         self.output.write_text("")
         return subprocess.Popen(
             ["bash", "--noprofile", "--norc", "-e", "-o", "pipefail", str(script)],

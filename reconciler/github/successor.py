@@ -1,0 +1,97 @@
+"""Whether a newer commit has taken over an approved plan: only if its own run applies all of it.
+
+A commit may be newer and have no run at all: `[skip ci]`, a bot's push, `paths:`. One that changes
+nothing that the plan is made of voids no approval, either.
+https://docs.github.com/en/actions/managing-workflow-runs/skipping-workflow-runs
+"""
+
+from collections.abc import Collection, Iterator
+from typing import Any
+
+from reconciler.errors import ReconcileError
+from reconciler.github.api import GitHub
+from reconciler.github.runner import Runner
+
+_MOST_FILES = 300
+"""Files that a comparison lists at most; of more, any may be among them."""
+_MOST_TAGS = 10
+"""Tags of tags that are followed."""
+
+
+def find_successor(github: GitHub, runner: Runner, inputs: Collection[str]) -> str:
+    """The commit whose run applies what this one would; empty if this one has to.
+
+    `inputs` are the files and directories that the plan is made of. Raises `ReconcileError` if the
+    branch does not hold our commit any more: then nobody may apply it.
+    """
+    name = runner.need("GITHUB_REF").removeprefix("refs/")
+    newest = _targets_of(github, name)
+    if runner.sha in newest:
+        return ""
+    if name.startswith("tags/"):  # it was moved: what it meant before is no longer asked for
+        return newest[-1]
+    newer = _Newer(github, runner.sha, newest[-1])
+    if not newer.holds_ours:
+        raise ReconcileError(
+            f"{name.removeprefix('heads/')} does not hold {runner.sha[:7]} any more: "
+            f"it was rewritten, to {newest[-1][:7]}",
+            fix="nothing was applied: push a commit, or start the workflow, to plan what is there",
+        )
+    if not newer.touches(inputs):
+        return ""
+    own = github.get(f"actions/runs/{runner.need('GITHUB_RUN_ID')}")
+    for commit in _with_run(github, own, newer.commits):
+        if commit == newest[-1] or _Newer(github, runner.sha, commit).touches(inputs):
+            return commit
+    return ""
+
+
+def _targets_of(github: GitHub, name: str) -> list[str]:
+    """What a branch or tag points to now; the commit is the last.
+
+    An annotated tag is an object of its own, which may even point to another tag.
+    """
+    found = github.get(f"git/ref/{name}")["object"]
+    passed = [str(found["sha"])]
+    while found.get("type") == "tag" and len(passed) <= _MOST_TAGS:
+        found = github.get(f"git/tags/{found['sha']}")["object"]
+        passed.append(str(found["sha"]))
+    return passed
+
+
+class _Newer:
+    """What lies between our commit and a newer one."""
+
+    def __init__(self, github: GitHub, ours: str, newer: str) -> None:
+        pages = list(github.each(f"compare/{ours}...{newer}?per_page=100", "."))
+        self.holds_ours = pages[0]["status"] in ("ahead", "identical")
+        self.commits = [str(item["sha"]) for page in pages for item in page["commits"]]
+        self._files = pages[0].get("files") or []
+
+    def touches(self, inputs: Collection[str]) -> bool:
+        """Whether anything that a plan is made of differs; also where that cannot be seen."""
+        if not inputs or len(self._files) >= _MOST_FILES:
+            return True
+        names = {item.get(key) for item in self._files for key in ("filename", "previous_filename")}
+        return any(
+            name == place or name.startswith(f"{place}/") or place == "."
+            for name in names
+            if name
+            for place in inputs
+        )
+
+
+def _with_run(github: GitHub, own: Any, commits: Collection[str]) -> Iterator[str]:
+    """Those of the commits, the newest first, that a push has started this workflow for.
+
+    A run that ended without success applies nothing any more.
+    """
+    since = str(own["created_at"]).replace(":", "%3A").replace("+", "%2B")
+    query = f"event=push&created=%3E%3D{since}&per_page=100"
+    path = f"actions/workflows/{own['workflow_id']}/runs?{query}"
+    running = {
+        run["head_sha"]
+        for run in github.each(path, ".workflow_runs[]")
+        if run["status"] != "completed" or run["conclusion"] == "success"
+    }
+    return (commit for commit in reversed(list(commits)) if commit in running)

@@ -1,0 +1,142 @@
+"""When a newer commit takes over an approved plan, and when that has to be applied all the same."""
+
+from typing import Any
+
+import pytest
+
+from reconciler.errors import ReconcileError
+from reconciler.github.api import GitHub
+from reconciler.github.runner import Runner
+from reconciler.github.successor import find_successor
+from tests.workflows.fake_github import FakeGitHub, Repository
+from tests.workflows.stage import Stage
+from tests.workflows.test_steps import outputs, ran
+
+OURS, NEWER, NEWEST = "a" * 40, "b" * 40, "c" * 40
+INPUTS = ["infra/manifests", "infra/overlays/production", "infra/reconciler.yaml", "images/train"]
+
+
+def run(number: int, commit: str, **differs: Any) -> dict[str, Any]:
+    return {
+        "id": number,
+        "workflow_id": 10,
+        "head_sha": commit,
+        "event": "push",
+        "status": "in_progress",
+        "conclusion": None,
+        "created_at": f"2026-01-01T00:00:0{number}Z",
+        **differs,
+    }
+
+
+def compare(known: Repository, newer: str, *names: str, status: str = "ahead") -> None:
+    """Let GitHub tell what lies between our commit and a newer one."""
+    shas = [NEWER, NEWEST] if newer == NEWEST else [newer]
+    files = [{"filename": name} for name in names]
+    known.compared[f"{OURS}...{newer}"] = {
+        "status": status,
+        "commits": [{"sha": sha} for sha in shas],
+        "files": files,
+    }
+
+
+CASES = {
+    "nothing newer": ([], [], False),
+    "no run, though it touches the manifests": (["infra/manifests/a.yaml"], [], False),
+    "a run, but nothing of ours": (
+        ["README.md", "infra/manifests2/a.yaml"],
+        [run(2, NEWEST)],
+        False,
+    ),
+    "a run and a manifest": (["infra/manifests/a.yaml"], [run(2, NEWEST)], True),
+    "a run and the configuration": (["infra/reconciler.yaml"], [run(2, NEWEST)], True),
+    "a run and a file of an image": (["images/train/env.py"], [run(2, NEWEST)], True),
+    "a run that was done": (
+        ["images/train/env.py"],
+        [run(2, NEWEST, status="completed", conclusion="success")],
+        True,
+    ),
+    **{
+        f"a run that ended as {end}": (
+            ["images/train/env.py"],
+            [run(2, NEWEST, status="completed", conclusion=end)],
+            False,
+        )
+        for end in ("failure", "cancelled", "startup_failure", "timed_out", "skipped")
+    },
+    "a run of another workflow": (["images/train/x"], [run(2, NEWEST, workflow_id=11)], False),
+    "a run of another event": (["images/train/x"], [run(2, NEWEST, event="schedule")], False),
+    "a run before ours": (
+        ["images/train/x"],
+        [run(2, NEWEST, created_at="2025-12-31T00:00:00Z")],
+        False,
+    ),
+    "a run of a commit that is not on the branch": (["images/train/x"], [run(2, "d" * 40)], False),
+    "more files than are listed": ([f"other/{n}" for n in range(300)], [run(2, NEWEST)], True),
+}
+
+
+ENVIRON = {"GITHUB_REF": "refs/heads/main", "GITHUB_SHA": OURS, "GITHUB_RUN_ID": "1"}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_who_applies(case: str, github: FakeGitHub, gh: GitHub) -> None:
+    names, runs, superseded = CASES[case]
+    known = github.repository
+    known.refs["heads/main"] = NEWEST if names else OURS
+    known.runs = [run(1, OURS), *runs]
+    compare(known, NEWEST, *names)
+    assert find_successor(gh, Runner(ENVIRON), INPUTS) == (NEWEST if superseded else "")
+
+
+def test_what_a_plan_is_made_of_may_not_be_known(github: FakeGitHub, gh: GitHub) -> None:
+    known = github.repository
+    known.refs["heads/main"] = NEWEST
+    known.runs = [run(1, OURS), run(2, NEWEST)]
+    compare(known, NEWEST, "README.md")
+    assert find_successor(gh, Runner(ENVIRON), []) == NEWEST
+    assert find_successor(gh, Runner(ENVIRON), ["."]) == NEWEST
+
+
+def test_a_run_between_takes_over_only_with_what_it_touches_itself(
+    github: FakeGitHub, gh: GitHub
+) -> None:
+    """The newest commit has no run; the one before has, and changes nothing of ours."""
+    known = github.repository
+    known.refs["heads/main"] = NEWEST
+    known.runs = [run(1, OURS), run(2, NEWER)]
+    compare(known, NEWEST, "infra/manifests/a.yaml", "README.md")
+    compare(known, NEWER, "README.md")
+    assert find_successor(gh, Runner(ENVIRON), INPUTS) == ""
+    compare(known, NEWER, "infra/manifests/a.yaml")
+    assert find_successor(gh, Runner(ENVIRON), INPUTS) == NEWER
+
+
+@pytest.mark.parametrize("status", ["diverged", "behind"])
+def test_what_a_branch_does_not_hold_any_more_is_not_applied(
+    status: str, github: FakeGitHub, gh: GitHub
+) -> None:
+    github.repository.refs["heads/main"] = NEWEST
+    compare(github.repository, NEWEST, "README.md", status=status)
+    with pytest.raises(ReconcileError, match="main does not hold aaaaaaa any more: it was rewritt"):
+        find_successor(gh, Runner(ENVIRON), INPUTS)
+
+
+@pytest.mark.parametrize(("name", "taken_over"), [("manifests/x.yaml", True), ("README", False)])
+def test_an_apply_that_was_overtaken_is_not_green(
+    name: str, taken_over: bool, bare_stage: Stage
+) -> None:
+    """It asks for what the plan of its own run says that it is made of."""
+    head = bare_stage.commit({"train": "x:1"}, "Start")
+    code, log = ran(bare_stage, "plan", head)
+    assert code == 0, log
+    found, known = outputs(bare_stage), bare_stage.github.repository
+    known.refs["heads/main"] = NEWEST
+    known.runs = [run(1, head), run(2, NEWEST)]
+    compare(known, NEWEST, name)
+    known.compared[f"{head}...{NEWEST}"] = known.compared.pop(f"{OURS}...{NEWEST}")
+    more = {"RECONCILE_PLAN": f"{found['directory']}/plan.json", "GITHUB_RUN_ID": "1"}
+    code, log = ran(bare_stage, "apply", head, RECONCILE_EXPECT_DIGEST=found["digest"], **more)
+    assert (code, outputs(bare_stage)["superseded"]) == (3 * taken_over, str(taken_over).lower())
+    assert (f"::error::{head[:7]} is superseded by {NEWEST[:7]}, " in log) is taken_over
+    assert len(bare_stage.live.requests.writes()) == (0 if taken_over else 1)
