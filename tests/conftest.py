@@ -8,6 +8,7 @@ it holds for skipped modules and for runs spread over several processes as well.
 """
 
 import os
+import signal
 from collections import Counter
 from functools import cache
 from pathlib import Path
@@ -23,6 +24,9 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("reconciler")
+
+# A shell lets what it starts in the background ignore Ctrl-C, and so would all that a test starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(trylast=True)

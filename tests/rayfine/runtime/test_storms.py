@@ -290,7 +290,7 @@ def test_a_caller_that_ends_ends_its_call(
     )
     until((tmp_path / "note").exists)
     process.send_signal(number)
-    process.wait()
+    process.wait(60)
     until((tmp_path / "end").exists)
     assert env.echo(1) == 1
 
