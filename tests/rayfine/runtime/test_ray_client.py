@@ -109,7 +109,7 @@ def test_a_container_that_is_killed_is_told_at_once(image: str) -> None:
 def test_a_driver_that_is_killed_is_told_and_leaves_nothing(
     images: Images, env: EnvironmentWrapper
 ) -> None:
-    broken = images.build("def one(: pass\n", RAY_BASE, "broken")
+    broken = images.build("import nothing_like_it\n", RAY_BASE, "broken")
     before = drivers()
     with load_env(broken, transport="ray-client") as other:
         with pytest.raises(SetupError, match=r"env\.py:1"):
