@@ -26,7 +26,9 @@ _ENDINGS = (
 """A word of a name that ends so: `PGPASSWORD` and `HF_TOKEN`, but not `MAX_TOKENS`."""
 _KEYS = frozenset({"ACCESS", "ACCOUNT", "API", "ENCRYPTION", "MASTER", "PRIVATE", "SIGNING"})
 """What makes a KEY behind it one that must not be shown."""
-_LAST = frozenset({"AUTH", "PASS", "PWD"})
+_RANDOM = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z])[A-Za-z0-9+/_-]{16,}={0,2}")
+"""What makes any other KEY at the end of a name one: `WANDB_KEY`, but not `SORT_KEY`."""
+_LAST = frozenset({"AUTH", "PASS", "PW", "PWD"})
 """Words that mean a secret at the end of a longer name."""
 _ABOUT = frozenset(
     {
@@ -46,9 +48,12 @@ _SHAPES = re.compile(
     r"|(?<![A-Za-z0-9_-])(?:"
     r"gh[pousr]_[A-Za-z0-9]{10,}|github_pat_\w{10,}|glpat-[\w-]{10,}|hf_[A-Za-z0-9]{10,}"
     r"|npm_[A-Za-z0-9]{20,}|dckr_pat_[\w-]{10,}|(?:AKIA|ASIA)[A-Z0-9]{8,}|AIza[\w-]{20,}"
-    r"|nvapi-[\w-]{8,}|xox[abeoprs]-[\w-]{8,}|[sr]k_(?:live|test)_\w{8,}"
+    r"|nvapi-[\w-]{8,}|xox[abeoprs]-[\w-]{8,}|xapp-[\w-]{8,}|[sr]k_(?:live|test)_\w{8,}"
+    r"|gsk_[A-Za-z0-9]{20,}|hvs\.[\w-]{8,}|pypi-[\w-]{16,}|ya29\.[\w-]{8,}|AGE-SECRET-KEY-\w+"
+    r"|SG\.[\w-]{16,}\.[\w-]{16,}|dop_v1_\w{16,}|gl(?:ptt|dt|rt)-[\w-]{10,}"
     r"|sk-(?=[\w-]*[0-9])[\w-]{16,}|eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*)"
-    r"|(?i:\bbearer\s+(?!\$)[\w.~+/-]{8,})"
+    r"|(?i:\bbearer\s+(?!\$)[\w.~+/-]{8,}|\bbasic\s+(?=\S*[0-9=])[a-z0-9+/]{8,}={0,2}(?!\S))"
+    r"|//hooks\.slack\.com/services/\w+/\w|//discord(?:app)?\.com/api/webhooks/\w+/\w|[?&]sig=\w"
 )
 _IN_URL = re.compile(r"(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]*://[^\s/?#@:]*:([^\s/?#@]+)@")
 _ASSIGNED = re.compile(
@@ -119,7 +124,15 @@ def _called(path: Path) -> str:
 
 def _is_secret_name(name: str, text: str) -> bool:
     words = _secret_words(name)
+    if not words and _is_some_key(name):
+        return _RANDOM.fullmatch(text) is not None
     return bool(words) and not (text.isdecimal() and all(word.endswith("TOKEN") for word in words))
+
+
+@lru_cache(maxsize=4096)
+def _is_some_key(name: str) -> bool:
+    *before, last = ["", *(word.upper() for word in _WORDS.findall(name))]
+    return last == "KEY" and before[-1] != "PUBLIC"
 
 
 @lru_cache(maxsize=4096)

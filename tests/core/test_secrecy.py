@@ -47,6 +47,19 @@ SECRET_TEXTS = [
     "sk-proj-abcdefghij0123456789",
     "sk_live_abcdefghij",
     "xoxb-1234567890-abc",
+    "xapp-1-A0123-456-abc",
+    "gsk_abcdefghijklmnopqrstuv",
+    "hvs.CAESIabcdefghij",
+    "pypi-AgEIcHlwaS5vcmcCJDAw",
+    "ya29.a0AfH6SMBabcdefgh",
+    "AGE-SECRET-KEY-1QQPQYZ",
+    "SG.abcdefghijklmnopqrstuv.abcdefghijklmnopqrstuv",
+    "dop_v1_0123456789abcdef0123456789abcdef",
+    "glptt-0123456789abcdef",
+    "Authorization: Basic dXNlcjpwYXNzd29yZA==",
+    "https://hooks.slack.com/services/T012ABCDE/B012ABCDE/abcdEFGH",
+    "https://discord.com/api/webhooks/123/abcdEFGH",
+    "https://x.blob.core.windows.net/c?sv=2020&sig=abc%2F",
     "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abcdef",
     "Authorization: Bearer abcdefgh12345678",
     "postgres://me:hunter2@db:5432/x",
@@ -84,6 +97,10 @@ OTHER_TEXTS = [
     "a:b@c",
     "12:30:00",
     "bearer of news",
+    "basic authentication",
+    "visual basic 6",
+    "https://hooks.slack.com/services/",
+    "https://host/x?signature=no&sigma=1",
     "nvcr.io/nvidia/pytorch:24.01-py3",
     "-----BEGIN CERTIFICATE-----",
 ]
@@ -100,6 +117,18 @@ def test_names_of_secrets(name: str) -> None:
 @pytest.mark.parametrize("name", OTHER_NAMES.split())
 def test_names_of_other_things(name: str) -> None:
     assert not is_secret(name, "anything")
+
+
+@pytest.mark.parametrize(
+    "name", ["WANDB_KEY", "OPENAI_KEY", "ssh-key", "wandbKey", "KEY", "S3_KEY"]
+)
+def test_any_other_key_is_a_secret_if_it_looks_random(name: str) -> None:
+    assert is_secret(name, "0123456789abcdef0123")
+    assert is_secret("ARGS", f"--{name} 0123456789abcdef0123")
+    for other in ("created_at", "build-2024", "/etc/tls/tls-0123456789.key", "a" * 40, "1" * 40):
+        assert not is_secret(name, other)
+    assert not is_secret("PUBLIC_KEY", "0123456789abcdef0123")
+    assert not is_secret("MONKEY", "0123456789abcdef0123")
 
 
 def test_a_number_of_tokens_is_no_secret_and_a_number_as_a_password_is() -> None:
