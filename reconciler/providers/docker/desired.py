@@ -99,8 +99,9 @@ def _problem(error: BuildError, resource: Resource, root: Path) -> Problem:
     path, _, line = error.where.rpartition(":")
     if not line.isdecimal():
         path, line = error.where, "0"
-    real, top = os.path.realpath(path), os.path.realpath(root)
-    if Path(real).is_file() and os.path.commonpath((real, top)) == top:
+    directory, top = os.path.realpath(os.path.dirname(path)), os.path.realpath(root)  # noqa: PTH120
+    is_file = os.path.lexists(path) and not Path(path).is_dir()
+    if is_file and os.path.commonpath((directory, top)) == top:
         file = Path(os.path.abspath(path))  # noqa: PTH100  (a link is named as it is written)
         for start in (Path(os.path.abspath(root)), Path(top)):  # noqa: PTH100
             if file.is_relative_to(start):

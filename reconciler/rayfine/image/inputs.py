@@ -142,10 +142,11 @@ def prepare(source: ImageSource, around: Surroundings) -> BuildInput:
 
 
 def check_entry_point(source: ImageSource) -> None:
-    """Parse env.py alone, if it is there. Raises `BuildError` with its line."""
+    """Parse env.py alone, if it is in the directory. Raises `BuildError` with its line."""
     path = source.path / env_methods.ENTRY_POINT
-    if path.is_file():
-        data = read_regular_file(Path(os.path.realpath(path)), env_methods.MAX_BYTES)
+    real = Path(os.path.realpath(path))
+    if path.is_file() and real.is_relative_to(os.path.realpath(source.path)):
+        data = read_regular_file(real, env_methods.MAX_BYTES)
         env_methods.read_methods(data or b"", str(path))
 
 

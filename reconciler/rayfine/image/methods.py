@@ -48,8 +48,10 @@ def _parse(source: bytes, where: str) -> ast.Module:
             tree = ast.parse(source)
             compile(tree, ENTRY_POINT, "exec", dont_inherit=True)
     except SyntaxError as error:
-        line = error.lineno or _undecodable(source)
-        place = f"{where}:{line}" if line else where
+        place = f"{where}:{error.lineno or _badly_encoded(source)}"
+        if "codec can't decode" in error.msg:
+            what, fix = "it is not text in its encoding", "save it in UTF-8"
+            raise BuildError(what, where=place, fix=fix) from error
         if conflict_line((error.text or "").rstrip()):
             raise BuildError(CONFLICT, where=place, fix=FINISH_MERGE) from error
         raise BuildError(f"not valid {_PYTHON}: {error.msg}", where=place, fix=_FIX) from error
@@ -59,13 +61,13 @@ def _parse(source: bytes, where: str) -> ast.Module:
     return tree
 
 
-def _undecodable(source: bytes) -> int:
-    """The line that is not UTF-8, 0 if all of it is."""
+def _badly_encoded(source: bytes) -> int:
+    """The line that is not UTF-8; if all of it is, the one that states some other encoding."""
     try:
         source.decode()
     except UnicodeDecodeError as error:
         return _line(source, error.start)
-    return 0
+    return 1 if b"coding" in source.partition(b"\n")[0] else 2
 
 
 def _line(source: bytes, at: int) -> int:

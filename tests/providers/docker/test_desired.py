@@ -93,6 +93,17 @@ def test_a_fault_of_a_file_is_said_of_that_file(
     assert (problem.file, problem.line, problem.column) == place
 
 
+def test_a_link_that_leads_out_is_named_itself_and_not_read(root: Path) -> None:
+    (root.parent / "elsewhere.py").write_text("this is (no Python\n")
+    (root / "env" / "env.py").unlink()
+    (root / "env" / "env.py").symlink_to("../../elsewhere.py")
+    with pytest.raises(ManifestError) as raised:
+        resolved(root, image())
+    (problem,) = raised.value.problems
+    assert problem.file == "env/env.py"
+    assert "leads out of the build context" in problem.message
+
+
 @pytest.mark.parametrize("other", ["a", "a:latest", "docker.io/a", "docker.io/library/a:latest"])
 def test_one_tag_in_two_spellings_is_one_error(root: Path, other: str) -> None:
     with pytest.raises(ManifestError) as raised:
