@@ -197,9 +197,10 @@ def _require_match(pattern: str, plan: Plan) -> None:
 
 def close_addresses(word: str, addresses: Sequence[str]) -> list[str]:
     """The addresses, three at most, that look like a word, or whose ids do."""
-    known = {address.partition(".")[2]: address for address in addresses}
-    known |= {address: address for address in addresses}
-    return list(dict.fromkeys(known[name] for name in get_close_matches(word, known, n=3)))
+    known = {address.partition(".")[2].lower(): address for address in addresses}
+    known |= {address.lower(): address for address in addresses}
+    close = get_close_matches(word.lower(), known, n=3)
+    return list(dict.fromkeys(known[name] for name in close))
 
 
 def _needed(chosen: Sequence[Change], plan: Plan, selection: Selection) -> set[ResourceKey]:

@@ -1,5 +1,6 @@
 """A mistaken command line -> the command that was probably meant, in words."""
 
+import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
@@ -23,12 +24,13 @@ _OTHER_TOOLS = {
     "import": "write the manifest with metadata.adopt: true, then: reconcile plan",
 }
 """Commands of other tools, and what does the same here."""
+_STRAY = re.compile(r"unexpected extra arguments? \((\S+)[ )]")
 _APPLY_ANYWAY = ("--auto-approve", "-auto-approve", "--yes", "-y", "--force", "--no-dry-run")
 
 
-def is_address(word: str) -> bool:
-    """Whether this is written like `KIND.ID`."""
-    return word.partition(".")[0] in KIND_TRAITS
+def may_be_address(word: str) -> bool:
+    """Whether this is written like `KIND.ID`, or like an id and not like a file."""
+    return word.partition(".")[0] in KIND_TRAITS or not re.search(r"[./]", word)
 
 
 def suggest(
@@ -44,9 +46,9 @@ def suggest(
     assert command is not None
     if isinstance(error, click.NoSuchOption):
         return _about_option(error.option_name, arguments, name, command, root)
-    strays = [word for word in arguments if is_address(word)]
-    if strays and "--only" in _options(command) and "argument" in error.message:
-        return f"an address goes with --only: {_line([name, '--only', strays[0]])}"
+    found = _STRAY.search(error.message)
+    if found and "--only" in _options(command):
+        return f"an address goes with --only: {_line([name, '--only', found[1]])}"
     return None
 
 

@@ -11,7 +11,7 @@ from reconciler.cli.opening import open_session
 from reconciler.cli.options import DigestType, PlanOptions, plan_options
 from reconciler.cli.output import apply_exit_code, emit, plan_exit_code
 from reconciler.cli.reviewed import plan_approved
-from reconciler.cli.usage_hints import is_address
+from reconciler.cli.usage_hints import may_be_address
 from reconciler.errors import ReconcileError, StalePlanError
 from reconciler.plan import Plan
 from reconciler.plan_file import SavedPlan, read_plan_file
@@ -58,7 +58,7 @@ def command(
     differs, nothing is done and the exit code is 3. --only and --exclude choose from a saved plan.
     """
     _require_one_target(options)
-    if plan_file is not None and is_address(str(plan_file)) and not plan_file.exists():
+    if plan_file is not None and may_be_address(str(plan_file)) and not plan_file.exists():
         words = f"reconcile apply --only {plan_file}"
         raise click.UsageError(f"{plan_file} is no file; an address goes with --only: {words}")
     saved = read_plan_file(plan_file) if plan_file else None
