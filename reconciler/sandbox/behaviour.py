@@ -170,10 +170,13 @@ def parse_behaviour(settings: Mapping[str, str]) -> Behaviour:
 
 
 def behaviour_from_environment(environment: Mapping[str, str]) -> Behaviour:
-    """Make a Behaviour from variables like `RECONCILE_SANDBOX_ABSENT=null`."""
-    names = {ENVIRONMENT_PREFIX + each.name.upper(): each.name for each in fields(Behaviour)}
+    """Make a Behaviour from variables like `RECONCILE_SANDBOX_ABSENT=null`; all must be known."""
+    given = {name for name in environment if name.startswith(ENVIRONMENT_PREFIX)}
     return parse_behaviour(
-        {name: environment[variable] for variable, name in names.items() if variable in environment}
+        {
+            variable.removeprefix(ENVIRONMENT_PREFIX).lower(): environment[variable]
+            for variable in sorted(given)
+        }
     )
 
 

@@ -400,6 +400,8 @@ def test_switches_as_text() -> None:
     }
     assert behaviour_from_environment({**environment, "HOME": "/"}) == expected
     assert parse_behaviour({}) == behaviour_from_environment({}) == Behaviour()
+    with pytest.raises(SandboxError, match="there is no sandbox setting 'verson'"):
+        behaviour_from_environment({"RECONCILE_SANDBOX_VERSON": "2.20"})
 
 
 @pytest.mark.parametrize(
