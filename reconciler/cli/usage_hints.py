@@ -37,6 +37,8 @@ def suggest(
     error: click.UsageError, arguments: Sequence[str], root: click.Group, commands: Sequence[str]
 ) -> str | None:
     """What to write instead; None if nothing can be said."""
+    if arguments[:1] == ["help"]:
+        return f"that is: {_line([*arguments[1:2], '--help'])}"
     context = click.Context(root)
     name = _find_command(arguments, root, commands)
     if name is None:

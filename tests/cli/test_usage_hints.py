@@ -46,6 +46,8 @@ def said(arguments: str, capsys: pytest.CaptureFixture[str]) -> str:
         ("lint", "reconcile validate"),
         ("import RunaiEnvironment.a", "reconcile plan"),
         ("destroy", "reconcile apply --apply"),
+        ("help", "reconcile --help"),
+        ("help plan", "reconcile plan --help"),
     ],
 )  # fmt: skip
 def test_the_command_that_was_meant(
