@@ -4,7 +4,7 @@ import re
 from urllib.parse import urlsplit, urlunsplit
 
 _PAGES = re.compile(
-    r"analytics|applications|assets|clusters|compute(-resources)?|credentials|dashboards?"
+    r"analytics|applications|assets|auth|clusters|compute(-resources)?|credentials|dashboards?"
     r"|data-sources|departments|environments|home|login|models|node(-pool)?s|overview|policies|projects"
     r"|settings|templates|users|workload(-template)?s",
     re.IGNORECASE,
@@ -21,10 +21,10 @@ def cut_base_url(url: str) -> tuple[str, str]:
     names = [name for name in parts.path.split("/") if name]
     for index, name in enumerate(names):
         following = "".join(names[index + 1 : index + 2])
-        if _PAGES.fullmatch(name) or (name == "api" and _API_PART.fullmatch(following)):
+        if _PAGES.fullmatch(name) or (name.lower() == "api" and _API_PART.fullmatch(following)):
             break
         kept.append(name)
-    while kept and kept[-1] == "api":
+    while kept and kept[-1].lower() == "api":
         kept.pop()
     cut = "/".join(names[len(kept) :])
     path = "".join(f"/{name}" for name in kept)

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, ConfigDict, Field, SecretStr, StrictBool, model_validator
 
-from reconciler.config.proxies import is_loopback
+from reconciler.config.proxies import is_host, is_loopback
 from reconciler.config.source import Source
 from reconciler.kinds.base import Strict, field_fault
 
@@ -26,7 +26,8 @@ def _check_url(value: str | Source) -> str | Source:
         _ = parts.port
     except ValueError:
         raise field_fault("it is not a URL", _URL_FORM) from None
-    if parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"\s", value):
+    named = parts.scheme in ("http", "https") and is_host(parts.hostname or "")
+    if not named or re.search(r"\s", value):
         raise field_fault("it is not a URL", _URL_FORM)
     if parts.username or parts.password:
         fix = "use client_id and client_secret"

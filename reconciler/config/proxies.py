@@ -9,6 +9,7 @@ reached without a proxy, whatever is stated.
 import base64
 import ipaddress
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
@@ -82,17 +83,28 @@ def is_loopback(server: str) -> bool:
     return name in ("localhost", "::1") or re.fullmatch(r"127(\.\d{1,3}){3}", name) is not None
 
 
+def is_host(name: str) -> bool:
+    """Whether this can be the host of a URL: a name or an address."""
+    if ":" in name:
+        return re.fullmatch(r"[0-9a-f:.]+(%[\w.-]+)?", name) is not None
+    labels = name.removesuffix(".").split(".")
+    is_plain = unicodedata.normalize("NFKC", name) == name
+    return is_plain and all(re.fullmatch(r"[\w-]{1,63}", label) for label in labels)
+
+
 def _checked(value: str, source: str) -> Proxy:
-    url = value if "://" in value else f"http://{value}"
+    url = value if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:/", value) else f"http://{value}"
     try:
         parts = urlsplit(url)
         _ = parts.port
     except ValueError:
         parts = urlsplit("")
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if parts.scheme not in ("http", "https") or not is_host(parts.hostname or ""):
         is_socks = parts.scheme.startswith("socks")
         raise ConfigError(
-            f"{source} names {'a SOCKS proxy' if is_socks else 'no proxy'}, which cannot be used",
+            f"{source} names a SOCKS proxy, which cannot be used"
+            if is_socks
+            else f"{source} is no URL of a proxy",
             fix="write http://HOST:PORT; NO_PROXY names hosts that are reached without it",
         )
     return Proxy(url, source)

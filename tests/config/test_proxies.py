@@ -101,19 +101,24 @@ def test_this_machine_needs_no_proxy(host: str, stated: str | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "word"),
+    ("value", "words"),
     [
-        ("socks5://p:1080", "a SOCKS proxy"),
-        ("socks5h://user:canary@p:1080", "a SOCKS proxy"),
-        ("http://", "no proxy"),
-        ("http://p:port", "no proxy"),
-        ("ftp://p:1", "no proxy"),
+        ("socks5://p:1080", "names a SOCKS proxy, which cannot be used"),
+        ("socks5h://user:canary@p:1080", "names a SOCKS proxy, which cannot be used"),
+        *(
+            (value, "is no URL of a proxy")
+            for value in (
+                *("http://", "http://p:port", "http://p:99999", "ftp://p:1", "http:/p:1", ":1"),
+                *("http://a b:1", "http://%zz:1", "http://[::1", "http://[zz]:1", '"http://p:1"'),
+                *("http://..:1", "http://a..b:1", f"http://{'x' * 64}:1", "http://\uff41:1"),
+            )
+        ),
     ],
 )
-def test_what_is_no_http_proxy_is_an_error(value: str, word: str) -> None:
+def test_what_is_no_http_proxy_is_an_error(value: str, words: str) -> None:
     with pytest.raises(ConfigError) as caught:
         used({"ALL_PROXY": value})
-    assert caught.value.what == f"ALL_PROXY names {word}, which cannot be used"
+    assert caught.value.what == f"ALL_PROXY {words}"
     assert "NO_PROXY" in caught.value.fix
     assert used({"ALL_PROXY": value, "NO_PROXY": "example.com"}) == ""
 

@@ -84,7 +84,13 @@ class Client(_ApiClient):  # type: ignore[misc]  # the SDK has no usable types
         self._logins = 0
         self._login_lock = threading.Lock()
         self._renew_at: float | None = None
-        super().__init__(_configuration(connection))
+        try:
+            super().__init__(_configuration(connection))
+        except urllib3.exceptions.LocationParseError as error:  # a name that IDNA does not allow
+            raise ConfigError(
+                f"the address of the proxy cannot be used: {error}",
+                fix="write http://HOST:PORT",
+            ) from error
 
     def _make_token_request(self) -> str:
         """Log in, with a time limit. Hazard 4: the SDK calls this in its constructor."""

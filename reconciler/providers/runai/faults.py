@@ -112,10 +112,11 @@ def from_transport(error: Exception, call: Call) -> ProviderError:
     if isinstance(error, transport.ProxyError):
         if isinstance(error.original_error, ssl.SSLError | transport.SSLError):
             return tls_failure(str(error.original_error))
-        return UnreachableError(
-            f"the proxy gave no connection: {_plain(error.original_error)}",
-            fix="check `proxy` of the target, or else HTTPS_PROXY and NO_PROXY",
-        )
+        words = _plain(error.original_error)
+        fix = "check `proxy` of the target, or else HTTPS_PROXY and NO_PROXY"
+        if "407" in words:
+            fix = "write the proxy with its login, http://USER:PASSWORD@HOST:PORT, or correct that"
+        return UnreachableError(f"the proxy gave no connection: {words}", fix=fix)
     # Left-overs of an answer may be taken for the status line of the next, and be quoted.
     broken = isinstance(error, transport.ProtocolError) and any(
         isinstance(item, http.client.HTTPException) for item in error.args

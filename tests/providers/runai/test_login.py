@@ -9,10 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
+from urllib3.exceptions import ProxyError
 
-from reconciler.errors import AccessError, ProviderError, UnreachableError
+from reconciler.config.proxies import Proxy
+from reconciler.errors import AccessError, ConfigError, ProviderError, UnreachableError
 from reconciler.providers.runai.client import Client
 from reconciler.providers.runai.connection import Connection, Credentials
+from reconciler.providers.runai.faults import Call, from_transport
 from reconciler.providers.runai.login import WAYS, Way, is_wrong_client, read_token
 from tests.providers.runai.door import PAGE, V1, V2, Door, Knock, Says, door
 from tests.providers.runai.test_token import jwt
@@ -150,6 +153,19 @@ def test_a_token_in_an_unexpected_form_is_not_shown(body: str) -> None:
         connect(made)
     assert "that is no JSON" in caught.value.what
     assert "t0ken" not in str(caught.value)
+
+
+def test_a_proxy_that_cannot_be_used_is_an_error_of_the_configuration() -> None:
+    proxy = Proxy("http://a\u0660:1", "HTTPS_PROXY")
+    credentials = Credentials("id", SecretStr(SECRET))
+    with pytest.raises(ConfigError, match="the address of the proxy cannot be used"):
+        Client(Connection("https://example.invalid", credentials, proxy=proxy))
+
+
+def test_a_proxy_that_wants_a_login_says_so() -> None:
+    said = OSError("Tunnel connection failed: 407 Proxy Authentication Required")
+    error = from_transport(ProxyError("x", said), Call("GET", "/x", changes=False))
+    assert "http://USER:PASSWORD@HOST:PORT" in error.fix
 
 
 WRONG = {
