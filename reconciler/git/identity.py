@@ -1,9 +1,9 @@
 """A directory -> which repository it is part of, as marks on live objects tell it. Never writes.
 
 The address of `origin` counts, however it is written: with or without user, port, `.git`, by https
-or ssh. Where it is none, or a path of this machine, the first commits of the history do: a clone
-of a directory is the same repository as that directory. Without them, in a shallow clone, nothing
-is known.
+or ssh. A clone of a directory of this machine is the same repository as that directory: its
+`origin` counts. Where there is none, the first commits of the history do. Without them, in a
+shallow clone, nothing is known.
 """
 
 import hashlib
@@ -21,6 +21,8 @@ from reconciler.resource import base32
 _SCP = re.compile(r"(?:[^@/:]+@)?(?P<host>\[[^\]]+\]|[^/:@]+):(?P<path>.*)")
 _PORTS = {"https": ":443", "http": ":80", "ssh": ":22", "git": ":9418"}
 _ORIGIN_LENGTH, _DIRECTORY_LENGTH = 5, 3
+_MOST_CLONES = 4
+"""Clones of clones on this machine that are followed to an address."""
 CONFIG = "reconciler.yaml"
 
 
@@ -43,7 +45,7 @@ def identify(directory: Path) -> Identity:
         return Identity()
     source = origin_url(directory) or ""
     inside = Path(os.path.relpath(os.path.realpath(directory), top)).as_posix()
-    place = normalise(source) if source else ""
+    place = _address(directory)
     origin = place or _roots(directory)
     if not origin:
         return Identity("", source)
@@ -52,7 +54,7 @@ def identify(directory: Path) -> Identity:
 
 def origin_names(directory: Path) -> frozenset[str]:
     """The characters that stand for this repository: by its origin, and by its first commits."""
-    origins = (normalise(origin_url(directory) or ""), _roots(directory))
+    origins = (_address(directory), _roots(directory))
     return frozenset(_hash(origin, _ORIGIN_LENGTH) for origin in origins if origin)
 
 
@@ -87,6 +89,21 @@ def normalise(address: str) -> str:
         host = path = ""
     path = re.sub(r"/+", "/", path).strip("/").removesuffix(".git").rstrip("/")
     return f"{host}/{path}".lower() if host else ""
+
+
+def _address(directory: Path) -> str:
+    """HOST/PATH of the repository, or of that which it was cloned from on this machine."""
+    address = origin_url(directory) or ""
+    place = find_top(directory) or directory
+    for _ in range(_MOST_CLONES):
+        if not address or normalise(address):
+            break
+        path = unquote(urlsplit(address).path) if address.startswith("file:") else address
+        place = place / path
+        config = next(filter(Path.is_file, (place / ".git" / "config", place / "config")), None)
+        words = ("config", "--file", str(config), "remote.origin.url")
+        address = (ask_git(directory, *words) or "") if config else ""
+    return normalise(address)
 
 
 def _roots(directory: Path) -> str:

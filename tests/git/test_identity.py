@@ -75,6 +75,24 @@ def test_nothing_is_known_outside_of_git_and_before_the_first_commit(tmp_path: P
     assert identify(tmp_path / "empty").name == ""
 
 
+@pytest.mark.parametrize("words", [(), ("--bare",), ("--mirror",), ("--depth", "1")], ids=str)
+def test_a_clone_on_this_machine_is_what_it_was_cloned_from(
+    tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    top = begin(tmp_path / "top of all")
+    git(top, "remote", "add", "origin", "https://github.com/acme/ml")
+    first = identify(top)
+    git(tmp_path, "clone", "--quiet", *words, top.as_uri(), "between")
+    git(tmp_path, "clone", "--quiet", "between", "last")
+    assert (identify(tmp_path / "last").name, first.place) == (first.name, "github.com/acme/ml")
+    git(tmp_path / "last", "remote", "set-url", "origin", "../between")
+    assert identify(tmp_path / "last").name == first.name
+    git(tmp_path / "last", "remote", "set-url", "origin", ".")
+    assert identify(tmp_path / "last").place == "", "a circle ends"
+    git(tmp_path / "last", "remote", "set-url", "origin", "/nowhere/at/all")
+    assert identify(tmp_path / "last").place == ""
+
+
 def test_a_directory_is_part_of_it_whatever_the_origin_is(tmp_path: Path) -> None:
     top = begin(tmp_path / "mono")
     for name in ("a", "b"):
