@@ -57,7 +57,7 @@ def guard(plan: Plan, rules: GuardRules, approval: Approval) -> Plan:
     plan = _refuse_pruning_beside_missing_files(plan, approval)
     # Before they are counted: what is refused with something else is not destroyed.
     plan = _refuse_mass_destruction(refuse_dependents(plan), rules, approval)
-    return refuse_dependents(plan)
+    return _warn_of_idle_approvals(refuse_dependents(plan), approval)
 
 
 def _refuse(plan: Plan, judge: Callable[[Change], Refusal | None]) -> Plan:
@@ -164,9 +164,6 @@ def _refuse_mass_destruction(plan: Plan, rules: GuardRules, approval: Approval) 
         reason = _too_many(count, plan.owned, rules, everything=_deletes_everything(plan, destroys))
     else:
         reason = _not_what_was_allowed(count, approval.deletes)
-    if not any(change.destroys for change in plan.changes) and approval.deletes:
-        text = f"{approval.deletes} destroyed objects were allowed, and this plan destroys none"
-        return replace(plan, warnings=(*plan.warnings, text))
     if reason is None or not destroys:
         return plan
     refusal = Refusal(
@@ -184,8 +181,30 @@ def _refuse_mass_destruction(plan: Plan, rules: GuardRules, approval: Approval) 
 def _not_what_was_allowed(count: int, allowed: int) -> str | None:
     if count == allowed:
         return None
-    objects = "1 object" if count == 1 else f"{count} objects"
-    return f"the plan destroys {objects} that no approval names, and {allowed} were allowed"
+    were = "was" if allowed == 1 else "were"
+    return (
+        f"the plan destroys {_objects(count)} that no approval names, and {allowed} {were} allowed"
+    )
+
+
+def _objects(count: int) -> str:
+    return "1 object" if count == 1 else f"{count} objects"
+
+
+def _warn_of_idle_approvals(plan: Plan, approval: Approval) -> Plan:
+    """A number or an address that allows nothing here was most likely meant otherwise."""
+    doomed = [change for change in plan.changes if change.destroys]
+    texts = [
+        f"--allow-destroy {shlex.quote(address)}: this plan destroys no such address (KIND.ID)"
+        for address in sorted(approval.addresses)
+        if not any(_approved(change, Approval(frozenset({address}))) for change in doomed)
+    ]
+    if approval.deletes and not doomed:
+        allowed = _objects(approval.deletes)
+        texts.append(
+            f"--allow-deletes={approval.deletes}: this plan destroys nothing, not {allowed}"
+        )
+    return replace(plan, warnings=(*plan.warnings, *texts))
 
 
 def _deletes_everything(plan: Plan, destroys: Sequence[Change]) -> bool:

@@ -87,10 +87,24 @@ def test_an_address_named_in_full_is_approved_and_not_counted() -> None:
     assert refused(guard(plan, RULES, Approval(one))) == 0  # two are left, which are free
 
 
+def test_an_approval_of_what_is_destroyed_is_not_warned_of() -> None:
+    plan = plan_with(3, 1)
+    names = frozenset(change.address for change in plan.changes if change.destroys)
+    assert guard(plan, RULES, Approval(names)).warnings == ()
+
+
 def test_an_approval_of_nothing_is_said_and_stops_nothing() -> None:
     plan = plan_of([KEEP, resource("RunaiEnvironment.new")], [KEPT])
-    judged = guard(plan, RULES, Approval(deletes=2))
-    assert judged.warnings == ("2 destroyed objects were allowed, and this plan destroys none",)
+    names = frozenset({"new", "RunaiEnvironment.new", "RunaiEnvironment.*", "Runai Environment.x"})
+    judged = guard(plan, RULES, Approval(names, deletes=2))
+    none = "this plan destroys no such address (KIND.ID)"
+    assert judged.warnings == (
+        f"--allow-destroy 'Runai Environment.x': {none}",
+        f"--allow-destroy 'RunaiEnvironment.*': {none}",
+        f"--allow-destroy RunaiEnvironment.new: {none}",
+        f"--allow-destroy new: {none}",
+        "--allow-deletes=2: this plan destroys nothing, not 2 objects",
+    )
     assert judged.refused == ()
     assert guard(plan, RULES, Approval(deletes=0)).warnings == ()
 

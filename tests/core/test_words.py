@@ -92,6 +92,8 @@ def test_too_many() -> None:
     wrong = refusals(guarded([KEEP], there, Approval(deletes=2)))
     what = "the plan destroys 3 objects that no approval names, and 2 were allowed"
     assert {item[1:] for item in wrong} == {(BLOCKED, what, fix)}
+    (too_few, *_) = refusals(guarded([KEEP], there, Approval(deletes=1)))
+    assert too_few[2].endswith("and 1 was allowed")
     (one,) = refusals(guarded([KEEP], there[:1], Approval(deletes=0)))
     assert one[2] == "the plan destroys 1 object that no approval names, and 0 were allowed"
 
