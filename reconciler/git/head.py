@@ -194,11 +194,13 @@ def without_credentials(address: str) -> str:
 
 
 @cache
-def _tell_once(directory: Path) -> None:
+def _tell_once(directory: Path, why: str, fix: str) -> None:
     log.warning(
-        "git does not read the repository in %s, because its directory is somebody else's; so "
-        "its commit is not known. If you trust it: git config --global --add safe.directory DIR",
+        "git does not read the repository in %s, because %s; so its commit is not known, and "
+        "nothing that a repository has written is changed. %s",
         directory,
+        why,
+        fix,
     )
 
 
@@ -230,9 +232,11 @@ def run_git(
         )
     except subprocess.TimeoutExpired:
         return subprocess.CompletedProcess(command, returncode=-1, stdout="", stderr="")
-    except OSError:
-        return None  # no git here: what it would tell is left out
+    except OSError as error:
+        _tell_once(top, f"it cannot be run ({error.strerror})", "Install git.")
+        return None
     if NOT_TRUSTED in ran.stderr:
-        _tell_once(top)
+        trust = "If you trust it: git config --global --add safe.directory DIR"
+        _tell_once(top, "its directory is somebody else's", trust)
         return None
     return ran

@@ -193,3 +193,13 @@ def test_what_a_submodule_lacks_is_gone(top: Path, stated: str) -> None:
     assert read_state(top, [], complete, (".yaml",)).gone == ()
     git(top, "rm", "--quiet", "parts")
     assert "parts" in read_state(top, [], [top], (".yaml",)).gone
+
+
+def test_without_git_nothing_is_known_and_that_is_said(
+    top: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("PATH", str(top))
+    assert read_state(top, [], [top]) == State()
+    assert read_state(top, [], [top / "stated"]) == State()
+    assert caplog.text.count("it cannot be run") == 1
+    assert "Install git" in caplog.text
