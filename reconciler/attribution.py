@@ -2,7 +2,8 @@
 
 Three sides are compared per address: what the base stated, what is stated now, and what is live. If
 only the manifests moved since the base, a change is the branch's; if what is stated is the same,
-the live object moved (or the base was never applied), which is drift; else it is both.
+the live object moved, which is drift, or the base is not applied yet, which is pending; else it is
+both. Pending is what Git says, from the commit in the mark: see `written_from`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,7 +11,7 @@ from dataclasses import dataclass, field
 
 from reconciler.lineage import Lineage, Rights
 from reconciler.plan import Action, Change, Plan, digest_desired
-from reconciler.resource import Resource, ResourceKey
+from reconciler.resource import LiveResource, Resource, ResourceKey
 from reconciler.review import Cause, Edit, Origin
 
 
@@ -60,6 +61,27 @@ def _origin(before: Change | None, *, same: bool) -> Origin:
     return Origin.BRANCH if settled else Origin.BOTH
 
 
+def written_from(
+    plan: Plan, origins: Mapping[str, Origin], live: Iterable[LiveResource], lineage: Lineage
+) -> tuple[dict[str, str], frozenset[str] | None]:
+    """What seems to be drift -> the commit that its object was last written from.
+
+    The second are all such commits; None if nothing of this stack is live. What is not there was
+    written from none, "", and if the newest of them does not state it, it was never applied.
+    """
+    marks = {
+        (item.kind, item.uid): item.mark.written.commit
+        for item in live
+        if item.mark is not None and item.mark.stack == plan.stack
+    }
+    known = {place: commit for place, commit in marks.items() if lineage.contains(commit)}
+    drift = [change for change in plan.changes if origins.get(change.address) is Origin.DRIFT]
+    places = {c.address: (c.key.kind, c.live.uid) for c in drift if c.live is not None}
+    commits = {name: known[place] for name, place in places.items() if place in known}
+    absent = {change.address: "" for change in drift if change.live is None}
+    return commits | absent, frozenset(known.values()) if marks else None
+
+
 def to_causes(
     changes: Iterable[Change], origins: Mapping[str, Origin], edits: Mapping[str, Edit]
 ) -> dict[str, Cause]:
@@ -69,7 +91,7 @@ def to_causes(
         origin = origins.get(change.address)
         if origin is None:
             continue
-        live = change.live if origin is not Origin.BRANCH else None
+        live = change.live if origin not in (Origin.BRANCH, Origin.PENDING) else None
         causes[change.address] = Cause(
             origin,
             edits.get(change.address) if origin is not Origin.DRIFT else None,

@@ -119,7 +119,7 @@ class Lineage:
         if not any(written) or self.takes_over(written):
             return Rights.OURS
         if self._is_here(written):
-            contained = not written.commit or self._contains(written.commit)
+            contained = not written.commit or self.contains(written.commit)
             return Rights.OURS if contained else Rights.NEWER
         standing = self.history.standing(written.commit) if written.commit else Standing.MISSING
         if standing is Standing.CONTAINED and not self.history.is_sibling(written.repository):
@@ -131,7 +131,8 @@ class Lineage:
     def _is_here(self, written: Written) -> bool:
         return written.repository in ("", self.here.repository)
 
-    def _contains(self, commit: str) -> bool:
+    def contains(self, commit: str) -> bool:
+        """Whether HEAD has this commit."""
         return self.history.standing(commit) is Standing.CONTAINED
 
     def refusal(self, live: LiveResource) -> Refusal | None:

@@ -37,7 +37,7 @@ class EditJson(TypedDict):
 class CauseJson(TypedDict):
     """Whose change it is."""
 
-    origin: Literal["branch", "drift", "both", "ahead"]
+    origin: Literal["branch", "drift", "both", "pending", "ahead"]
     edit: EditJson | None
     changed_by: str | None
     changed_at: str | None

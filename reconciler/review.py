@@ -11,13 +11,20 @@ from enum import StrEnum
 class Origin(StrEnum):
     """Which side moved since the base that a review compares with.
 
-    `AHEAD`: the live object was written from a commit that HEAD does not contain.
+    `PENDING`: the base states it already, by a commit that was never applied. `AHEAD`: the live
+    object was written from a commit that HEAD does not contain.
     """
 
     BRANCH = "branch"
     DRIFT = "drift"
     BOTH = "both"
+    PENDING = "pending"
     AHEAD = "ahead"
+
+    @property
+    def is_of_branch(self) -> bool:
+        """Whether the branch has anything to do with it."""
+        return self in (Origin.BRANCH, Origin.BOTH)
 
 
 @dataclass(frozen=True, slots=True)

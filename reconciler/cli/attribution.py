@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from reconciler import manifest
-from reconciler.attribution import Base, find_origins, to_causes
+from reconciler.attribution import Base, find_origins, to_causes, written_from
 from reconciler.config import Config, parse_config, variables_for_manifests
 from reconciler.errors import ConfigError, ManifestError, ReconcileError
 from reconciler.git.history import (
@@ -20,6 +20,7 @@ from reconciler.git.history import (
     Wanted,
     find_edits,
     image_paths,
+    read_difference,
     read_steps,
 )
 from reconciler.git.repository import Repository, TreeFile, open_repository
@@ -71,8 +72,30 @@ def attribute(world: World, plan: Plan, session: Session, since: str) -> Header:
         origins = find_origins(plan, base)
         search = _Search(repository, commit, session, config)
         edits = search.edits(plan, origins, base)
+        pending = _find_pending(
+            search, plan, written_from(plan, origins, world.live, world.lineage)
+        )
+        origins |= dict.fromkeys(pending, Origin.PENDING)
+    edits |= {address: edit for address, edit in pending.items() if edit}
     review = replace(review, causes=to_causes(plan.changes, origins, edits))
     return replace(session.header, review=review)
+
+
+def _find_pending(
+    search: "_Search", plan: Plan, written: tuple[dict[str, str], frozenset[str] | None]
+) -> dict[str, Edit | None]:
+    """Of what seems to be drift, what was merged since its object was written, with the commit."""
+    commits, known = written
+    if known is None:  # nothing was ever applied, as far as anybody can tell
+        return dict.fromkeys(commits)
+    newest = search.newest(known) if "" in commits.values() else ""
+    by_commit: dict[str, set[str]] = {}
+    for address, commit in commits.items():
+        by_commit.setdefault(commit or newest, set()).add(address)
+    found: dict[str, Edit | None] = {}
+    for commit, addresses in by_commit.items():
+        found |= search.merged_since(commit, addresses, plan) if commit else {}
+    return found
 
 
 def _stack_of(config: Config | None, session: Session) -> str:
@@ -190,6 +213,45 @@ class _Search:
         newest |= {key: None for key in hidden if key.address not in found.by_address}
         return {key.address: item.edit for key, item in newest.items() if item}
 
+    def newest(self, commits: Collection[str]) -> str:
+        """The commit that no other one of these contains; any of several."""
+        found = self.repository.ask("merge-base", "--independent", *sorted(commits))
+        return (found or "").split("\n")[0] if commits else ""
+
+    def merged_since(
+        self, commit: str, addresses: Collection[str], plan: Plan
+    ) -> dict[str, Edit | None]:
+        """Which of these HEAD states otherwise than a commit does, and the newest edit of each."""
+        base = self.repository.ask("rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}") or ""
+        if not base.startswith(commit):  # a branch or tag of that name
+            return {}
+        desired = {item.key.address: item for item in self._desired(plan)}
+        inputs = {
+            address: frozenset(self._context(desired[address]))
+            for address in addresses
+            if address in desired and desired[address].key.kind == _IMAGE
+        }
+        manifests = self._manifests()
+        wanted = Wanted(
+            frozenset(addresses), inputs, manifests=tuple(f"{path}/" for path in manifests)
+        )
+        paths = [*manifests, *sorted({path for found in inputs.values() for path in found})]
+        net = find_edits(self.repository, read_difference(self.repository, base, paths), wanted)
+        if not net.by_address:
+            return {}
+        since = replace(wanted, addresses=frozenset(net.by_address))
+        found = find_edits(self.repository, read_steps(self.repository, base, paths), since)
+        edits = {address: item.edit for address, item in found.by_address.items()}
+        return {address: edits.get(address) for address in net.by_address}
+
+    def _context(self, image: Resource) -> Iterator[str]:
+        """All files that an image is made of."""
+        paths = {item.key: item.spec.get("path", "") for item in self.session.resources}
+        context = os.path.normpath(paths.get(image.key, ""))
+        for name in (*image.spec.get("context", {}), "Dockerfile", ".dockerignore"):
+            yield f"{self.repository.prefix}{context}/{name}"
+        yield f"{self.repository.prefix}{LOCK_FILE}"
+
     @staticmethod
     def _desired(plan: Plan) -> Iterator[Resource]:
         for change in plan.changes:
@@ -231,7 +293,7 @@ class _Search:
             yield f"{self.repository.prefix}{context}/{name}"
 
 
-_NOT_BRANCH = (None, Origin.DRIFT, Origin.AHEAD)
+_NOT_BRANCH = (None, Origin.DRIFT, Origin.PENDING, Origin.AHEAD)
 
 
 def _newest(

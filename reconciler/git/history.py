@@ -111,6 +111,13 @@ def read_steps(repository: Repository, base: str, paths: Sequence[str]) -> Itera
     yield from _steps(output.decode("utf-8", "surrogateescape").split("\0"))
 
 
+def read_difference(repository: Repository, base: str, paths: Sequence[str]) -> Iterator[Step]:
+    """All that HEAD has otherwise than a commit, as one step."""
+    words = ("diff", "--raw", "--no-abbrev", "--no-renames", "--no-ext-diff", "-z", base, "HEAD")
+    tokens = repository.run(*words, "--", *paths).decode("utf-8", "surrogateescape").split("\0")
+    yield Step(Edit(base, "", "", ""), tuple(map(_raw_file, tokens[:-1:2], tokens[1::2])))
+
+
 def _steps(tokens: Sequence[str]) -> Iterator[Step]:
     """HASH, AUTHOR, DATE, SUBJECT, and two tokens per file: no text can pass for a separator."""
     position = 0

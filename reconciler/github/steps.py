@@ -23,7 +23,7 @@ PAGE_FILE = "plan.md"
 _ANNOTATIONS = "annotations.txt"
 SUPERSEDED = 3
 """Exit code of an apply whose plan is not the newest one: that of a stale plan."""
-_NOT_HERE = ("drift", "ahead")
+_NOT_HERE = ("drift", "pending", "ahead")
 """Origins of changes that a pull request did not cause."""
 
 

@@ -100,7 +100,7 @@ def _of_change(level: str, change: Change, header: Header, message: tuple[str, .
 
 def _is_older(change: Change, header: Header) -> bool:
     cause = header.review.causes.get(change.address)
-    return cause is not None and cause.origin in (Origin.DRIFT, Origin.AHEAD)
+    return cause is not None and not cause.origin.is_of_branch
 
 
 def _place(change: Change, header: Header) -> tuple[str, int]:

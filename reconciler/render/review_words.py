@@ -54,16 +54,22 @@ def change_words(change: Change, review: Review) -> list[str]:
 
 
 def cause_words(cause: Cause, change: Change) -> Iterator[str]:
-    """`branch: 3fa2b1c Ada "Use 24.05" (FILE:LINE)`, `drift: changed by ...`, both, or `ahead`."""
+    """`branch: 3fa2b1c Ada "Use 24.05" (FILE:LINE)`, `drift: changed by ...` or another origin."""
     if cause.origin is Origin.AHEAD:
         mark = change.live.mark if change.live is not None else None
         commit = mark.written.commit[:SHORT] if mark is not None else "a commit"
         yield f"ahead: written by {commit}, which is not known to be in HEAD"
         return
+    if cause.origin is Origin.PENDING:
+        yield f"merged: {_edit(cause.edit)}, not applied yet" if cause.edit else _NEVER
+        return
     if cause.origin is not Origin.DRIFT:
         yield f"branch: {_edit(cause.edit)}"
     if cause.origin is not Origin.BRANCH:
         yield f"drift: {_drift(cause, change)}"
+
+
+_NEVER = "merged: not applied yet; nothing of this stack is live"
 
 
 def _edit(edit: Edit | None) -> str:
@@ -112,9 +118,10 @@ def allow_trailer(plan: Plan) -> str:
 def origins(review: Review) -> str:
     """`2 changes from this branch, 1 drift`: words of ours, no data."""
     origins = [cause.origin for cause in review.causes.values()]
-    branch, drift, both, ahead = (origins.count(item) for item in Origin)
+    branch, drift, both, pending, ahead = (origins.count(item) for item in Origin)
     text = f"{_changes(branch)} from this branch, {drift} drift"
     text += f", {both} both" if both else ""
+    text += f", {pending} merged and not applied yet" if pending else ""
     return f"{text}, {ahead} written by newer commits" if ahead else text
 
 

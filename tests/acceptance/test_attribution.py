@@ -403,3 +403,80 @@ def test_a_saved_plan_shows_the_same(branch: Project) -> None:
     ran = plan(branch, "--out", file)
     assert branch.reconcile("show", file).out == ran.out
     assert branch.reconcile("apply", file, "--apply").code == 0
+
+
+@pytest.fixture
+def marked(world: Project) -> Project:
+    """`main` is applied from a commit, which the marks name."""
+    world.write(environment(), environment("stays"))
+    start(world)
+    git(world.directory, "checkout", "--quiet", "main")
+    world.apply()
+    return world
+
+
+def words(world: Project) -> dict[str, tuple[str, str | None]]:
+    """By address, whose change it is, and the subject of the commit that is named."""
+    found = causes(world, since="HEAD")
+    return {a: (c["origin"], c["edit"] and c["edit"]["subject"]) for a, c in found.items()}
+
+
+def test_what_was_merged_and_not_applied_is_no_drift(marked: Project) -> None:
+    """An update, a delete and a create; and beside them what somebody really changed."""
+    marked.write(environment(image="busybox:2"), environment("new"))
+    made = commit(marked, "Use the second")
+    assert words(marked) == {
+        TRAIN: ("pending", "Use the second"),
+        "RunaiEnvironment.new": ("pending", "Use the second"),
+        "RunaiEnvironment.stays": ("pending", "Use the second"),
+    }
+    said = plan(marked, since="HEAD").out
+    line = (
+        f'  # merged: {made} Ada Lovelace "Use the second" (manifests/all.yaml:7), not applied yet'
+    )
+    assert f"{line}\n" in said
+    counted = "0 changes from this branch, 0 drift, 3 merged and not applied yet (since HEAD).\n"
+    assert counted in said
+
+
+def test_drift_beside_what_was_merged(marked: Project) -> None:
+    edit_live(marked, "RunaiEnvironment.stays", image("busybox:9"))
+    marked.write(environment(image="busybox:2"), environment("stays"))
+    commit(marked, "Use the second")
+    assert words(marked) == {
+        TRAIN: ("pending", "Use the second"),
+        "RunaiEnvironment.stays": ("drift", None),
+    }
+
+
+def test_an_edit_that_was_reverted_does_not_hide_drift(marked: Project) -> None:
+    marked.write(environment(image="busybox:2"), environment("stays"))
+    commit(marked, "Use the second")
+    marked.write(environment(), environment("stays"))
+    commit(marked, "Go back")
+    edit_live(marked, TRAIN, image("busybox:9"))
+    assert words(marked) == {TRAIN: ("drift", None)}
+
+
+def test_a_change_of_the_settings_alone_hides_no_drift(marked: Project) -> None:
+    edit_live(marked, TRAIN, image("busybox:9"))
+    path = marked.directory / "reconciler.yaml"
+    path.write_text(path.read_text() + "# a remark\n")
+    commit(marked, "Remark")
+    assert words(marked) == {TRAIN: ("drift", None)}
+
+
+def test_what_somebody_deleted_is_drift_where_the_newest_apply_stated_it(marked: Project) -> None:
+    marked.write(environment(), environment("stays", image="busybox:2"))
+    commit(marked, "Use the second")
+    marked.apply()
+    delete_live(marked, "train")
+    assert words(marked) == {TRAIN: ("drift", None)}
+
+
+def test_a_stack_of_which_nothing_is_live(world: Project) -> None:
+    world.write(environment())
+    start(world)
+    assert words(world) == {TRAIN: ("pending", None)}
+    said = plan(world, since="HEAD").out
+    assert "  # merged: not applied yet; nothing of this stack is live\n" in said
