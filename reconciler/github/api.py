@@ -2,21 +2,39 @@
 
 import json
 import os
+import re
 import subprocess
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 from reconciler.errors import ReconcileError
 
 _SECONDS = 120
+_VERSION = "2022-11-28"
+"""Of the REST interface: without one, the answers change when GitHub changes its default."""
+_FAILED = (2.0, 4.0, 8.0)
+"""Seconds to wait after an answer of 5xx."""
+_LIMITED = (60.0, 120.0, 240.0)
+"""Seconds to wait for a secondary limit: at least a minute, and more each time.
+
+https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api
+"""
+_STATUS = re.compile(r"\(HTTP (\d{3})\)")
+_SECONDARY = re.compile(r"secondary rate limit|abuse detection", re.IGNORECASE)
+_REPEATABLE = ("GET", "PATCH")
+"""Methods that do the same when they are sent twice."""
 
 
 class GitHub:
-    """One repository on the server of the run."""
+    """One repository on the server of the run. `wait` sleeps between attempts."""
 
-    def __init__(self, repository: str, server: str = "") -> None:
+    def __init__(
+        self, repository: str, server: str = "", wait: Callable[[float], None] = time.sleep
+    ) -> None:
         self._prefix = f"repos/{repository}"
+        self._wait = wait
         host = os.environ.get("GH_HOST") or urlsplit(server).netloc or "github.com"
         self._environ = dict(os.environ)
         if host != "github.com":
@@ -26,30 +44,52 @@ class GitHub:
 
     def get(self, path: str) -> Any:
         """One object."""
-        return json.loads(self._run(["--method", "GET", self._path(path)]))
+        return json.loads(self._run("GET", path))
 
     def each(self, path: str, items: str = ".[]") -> Iterator[Any]:
         """Every object of a list, from all its pages; `items` is where a page holds them."""
-        arguments = ["--method", "GET", "--paginate", "--jq", items, self._path(path)]
-        for line in self._run(arguments).splitlines():
+        for line in self._run("GET", path, "--paginate", "--jq", items).splitlines():
             yield json.loads(line)
 
     def send(self, method: str, path: str, body: Mapping[str, Any]) -> Any:
         """Write an object and return it."""
-        arguments = ["--method", method, self._path(path), "--input", "-"]
-        answer = self._run(arguments, json.dumps(body).encode())
+        answer = self._run(method, path, "--input", "-", body=json.dumps(body).encode())
         return json.loads(answer) if answer.strip() else None
 
     def download(self, path: str) -> bytes:
         """The bytes behind a path."""
-        return self._run(["--method", "GET", self._path(path)])
+        return self._run("GET", path)
 
-    def _path(self, path: str) -> str:
-        return f"{self._prefix}/{path}"
+    def query(self, text: str) -> Any:
+        """The `data` of a GraphQL query."""
+        body = json.dumps({"query": text}).encode()
+        return json.loads(self._run("POST", "graphql", "--input", "-", body=body))["data"]
 
-    def _run(self, arguments: list[str], body: bytes = b"") -> bytes:
+    def _run(self, method: str, path: str, *options: str, body: bytes = b"") -> bytes:
+        """Send it, and again where GitHub asks for that, or has failed and it does no harm."""
+        place = path if path == "graphql" else f"{self._prefix}/{path}"
+        version = f"X-GitHub-Api-Version: {_VERSION}"
+        arguments = ["--method", method, "-H", version, place, *options]
+        waits = {"failed": iter(_FAILED), "limited": iter(_LIMITED)}
+        while True:
+            ran = self._ask(arguments, place, body)
+            if not ran.returncode:
+                return ran.stdout
+            said = ran.stderr.decode("utf-8", "replace").strip()
+            seconds = next(waits.get(_sort_of(said, method), iter(())), None)
+            if seconds is None:
+                raise ReconcileError(
+                    f"GitHub refused: {said}",
+                    where=place,
+                    fix="see the job's `permissions:` and that GH_TOKEN is set",
+                )
+            self._wait(seconds)
+
+    def _ask(
+        self, arguments: list[str], place: str, body: bytes
+    ) -> subprocess.CompletedProcess[bytes]:
         try:
-            ran = subprocess.run(  # noqa: S603  (a list: no shell, no input as an option)
+            return subprocess.run(  # noqa: S603  (a list: no shell, no input as an option)
                 ["gh", "api", *arguments],  # noqa: S607  (the runner's own)
                 check=False,
                 input=body,
@@ -61,17 +101,17 @@ class GitHub:
             raise ReconcileError("there is no `gh` on this runner", fix="install it") from error
         except subprocess.TimeoutExpired as error:
             raise ReconcileError(
-                f"no answer within {_SECONDS} s", where=_told(arguments), fix="run the job again"
+                f"no answer within {_SECONDS} s", where=place, fix="run the job again"
             ) from error
-        if ran.returncode:
-            said = ran.stderr.decode("utf-8", "replace").strip()
-            raise ReconcileError(
-                f"GitHub refused: {said}",
-                where=_told(arguments),
-                fix="see the job's `permissions:` and that GH_TOKEN is set",
-            )
-        return ran.stdout
 
 
-def _told(arguments: list[str]) -> str:
-    return " ".join(part for part in arguments if part.startswith("repos/")) or "gh api"
+def _sort_of(said: str, method: str) -> str:
+    """Why it may be sent again: `failed`, `limited`, or "" for what stays refused.
+
+    A write that failed may have been carried out; one that was limited was not.
+    """
+    status = _STATUS.search(said)
+    number = int(status[1]) if status else 0
+    if number in (403, 429) and _SECONDARY.search(said):
+        return "limited"
+    return "failed" if number >= 500 and method in _REPEATABLE else ""

@@ -34,6 +34,9 @@ class Repository:
     tags: dict[str, str] = field(default_factory=dict)
     requests: list[tuple[str, str]] = field(default_factory=list)
     tokens: set[str] = field(default_factory=set)
+    versions: set[str] = field(default_factory=set)
+    failures: list[tuple[int, str]] = field(default_factory=list)
+    """What the next requests are answered with, whatever they are."""
 
     @property
     def writes(self) -> list[tuple[str, str]]:
@@ -144,7 +147,12 @@ def _handler(github: FakeGitHub) -> type[BaseHTTPRequestHandler]:
             body = json.loads(data) if data else None
             github.repository.requests.append((self.command, path))
             github.repository.tokens.add(self.headers.get("Authorization") or "")
-            self._answer(github.answer(self.command, path, query, body), query)
+            github.repository.versions.add(self.headers.get("X-GitHub-Api-Version") or "")
+            if github.repository.failures:
+                status, message = github.repository.failures.pop(0)
+                self._send(status, json.dumps({"message": message}).encode())
+            else:
+                self._answer(github.answer(self.command, path, query, body), query)
 
         def _body(self) -> bytes:
             if self.headers.get("Transfer-Encoding") != "chunked":
@@ -157,15 +165,23 @@ def _handler(github: FakeGitHub) -> type[BaseHTTPRequestHandler]:
             return data
 
         def _answer(self, found: Any, query: dict[str, str]) -> None:
-            self.send_response(404 if found is None else 200)
+            link = ""
             if isinstance(found, list):
                 number = int(query.get("page", "1"))
                 if len(found) > number * PAGE:
                     url = re.sub(r"[?&]page=\d+", "", self.path)
-                    self.send_header("Link", f'<{url}&page={number + 1}>; rel="next"')
+                    link = f'<{url}&page={number + 1}>; rel="next"'
                 found = found[(number - 1) * PAGE : number * PAGE]
             data = found if isinstance(found, bytes) else json.dumps(found).encode()
             kind = "application/zip" if isinstance(found, bytes) else "application/json"
+            self._send(404 if found is None else 200, data, kind, link)
+
+        def _send(
+            self, status: int, data: bytes, kind: str = "application/json", link: str = ""
+        ) -> None:
+            self.send_response(status)
+            if link:
+                self.send_header("Link", link)
             self.send_header("Content-Type", f"{kind}; charset=utf-8")
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
