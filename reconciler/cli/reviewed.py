@@ -1,5 +1,6 @@
 """Saved plans on the command line: a fresh plan against what was approved or reviewed."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from reconciler import __version__
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.options import PlanOptions, is_digest
 from reconciler.errors import ConfigError, ReconcileError
-from reconciler.plan import Plan
+from reconciler.plan import Action, Plan
 from reconciler.plan_file import SavedPlan, read_plan_file
 from reconciler.render.escape import printable
 from reconciler.render.text import Header
@@ -47,34 +48,52 @@ def _as_saved(saved: SavedPlan, options: PlanOptions) -> PlanOptions:
     return replace(options, selection=replace(options.selection, only=only))
 
 
-def compare_with(reviewed: str, plan: Plan, header: Header) -> Header:
+def compare_with(reviewed: Sequence[str], plan: Plan, header: Header) -> Header:
     """The header with what is new since a review: of a saved plan's file, or its digest.
 
-    An incomplete plan is compared with nothing: what was not read is neither new nor gone.
+    Of several plans, each of which showed a part, what one of them showed was reviewed. An
+    incomplete plan is compared with nothing: what was not read is neither new nor gone.
     """
     review = header.review
     if plan.failures:
         why = "this plan is incomplete"
         return replace(header, review=replace(review, uncompared=why))
-    if is_digest(reviewed):
-        differs = reviewed != plan.digest()
-        return replace(header, review=replace(review, reviewed=reviewed, differs=differs))
-    saved = read_plan_file(Path(reviewed))
-    if (saved.plan.target, saved.plan.stack) != (plan.target, plan.stack):
-        raise ConfigError(
-            f"the reviewed plan is of target {saved.plan.target}, stack {saved.plan.stack}; this "
-            f"one is of target {plan.target}, stack {plan.stack}",
-            where=reviewed,
-            fix="compare plans of one target and one stack",
-        )
-    news = news_since(saved, Present(plan, header.description, __version__))
-    digest = saved.plan.digest()
-    differs = digest != plan.digest()
+    if is_digest(reviewed[0]):
+        differs = reviewed[0] != plan.digest()
+        return replace(header, review=replace(review, reviewed=reviewed[0], differs=differs))
+    saved = [_comparable(name, plan) for name in reviewed]
+    news = _common_news(saved, plan, header)
+    digest = saved[0].plan.digest()
+    differs = bool(news) if len(saved) > 1 else digest != plan.digest()
     review = replace(review, reviewed=digest, differs=differs, compared=True, news=news)
     return replace(header, review=review)
 
 
-def compare_if_possible(reviewed: str, plan: Plan, header: Header) -> Header:
+def _comparable(name: str, plan: Plan) -> SavedPlan:
+    saved = read_plan_file(Path(name))
+    if (saved.plan.target, saved.plan.stack) != (plan.target, plan.stack):
+        raise ConfigError(
+            f"the reviewed plan is of target {saved.plan.target}, stack {saved.plan.stack}; this "
+            f"one is of target {plan.target}, stack {plan.stack}",
+            where=name,
+            fix="compare plans of one target and one stack",
+        )
+    return saved
+
+
+def _common_news(saved: Sequence[SavedPlan], plan: Plan, header: Header) -> dict[str, str]:
+    """What no review has shown of that which is to be done, and what any has shown besides."""
+    each = [news_since(one, Present(plan, header.description, __version__)) for one in saved]
+    going = {change.address for change in plan.changes if change.action is not Action.UNCHANGED}
+    merged = {address: words for news in reversed(each) for address, words in news.items()}
+    return {
+        address: words
+        for address, words in merged.items()
+        if address not in going or all(address in news for news in each)
+    }
+
+
+def compare_if_possible(reviewed: Sequence[str], plan: Plan, header: Header) -> Header:
     """The same, where the reviewed plan is anybody's data: one that is of no use stops nothing.
 
     The header, and standard error, say then why nothing was compared.
@@ -87,11 +106,11 @@ def compare_if_possible(reviewed: str, plan: Plan, header: Header) -> Header:
         return replace(header, review=replace(header.review, uncompared=why))
 
 
-def review_exit_code(reviewed: str, plan: Plan, header: Header) -> ExitCode:
+def review_exit_code(reviewed: Sequence[str], plan: Plan, header: Header) -> ExitCode:
     """3 if something was approved and nothing is left of it to do, which is said; else 0."""
     if plan.pending or plan.refused or not header.review.differs:
         return ExitCode.OK
-    if not is_digest(reviewed) and not read_plan_file(Path(reviewed)).plan.pending:
+    if not is_digest(reviewed[0]) and not any(_was_pending(name) for name in reviewed):
         return ExitCode.OK
     click.echo(
         "Error: changes were approved, and there is nothing to do now: somebody else applied or "
@@ -99,3 +118,7 @@ def review_exit_code(reviewed: str, plan: Plan, header: Header) -> ExitCode:
         err=True,
     )
     return ExitCode.STALE
+
+
+def _was_pending(name: str) -> bool:
+    return bool(read_plan_file(Path(name)).plan.pending)

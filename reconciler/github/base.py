@@ -12,6 +12,8 @@ from reconciler.errors import ConfigError
 from reconciler.git.head import ask_git
 from reconciler.github.runner import Runner
 
+_MOST_COMMITS = 50
+"""Commits of one push whose pull requests are asked for."""
 _BRANCHES = "RECONCILE_TRUSTED_BRANCHES"
 
 
@@ -41,6 +43,18 @@ def base_commit(runner: Runner) -> str:
     if len(commits) == 3 and (commits[0], commits[2]) == (runner.sha, head):
         return commits[1]
     return runner.base
+
+
+def pushed_commits(runner: Runner) -> list[str]:
+    """What a push has brought, the newest first; its last commit alone if the one before is gone.
+
+    Only the first parents: a merge stands for all that it has merged.
+    """
+    words = ("rev-list", "--first-parent", f"--max-count={_MOST_COMMITS}", runner.sha)
+    place, before = Path(runner.get("RECONCILE_DIRECTORY", ".")), runner.base
+    contains = before and ask_git(place, "merge-base", before, runner.sha) == before
+    found = ask_git(place, *words, f"^{before}", "--") if contains else None
+    return found.split() if found else [runner.sha]
 
 
 def _named(runner: Runner) -> list[str]:

@@ -1,4 +1,4 @@
-"""The plan that the merged pull request showed, fetched to be compared with. Never applied.
+"""The plans that merged pull requests showed, fetched to be compared with. Never applied.
 
 An artifact of a pull request is data from whoever could push to its branch: it is read with limits
 and shown as what was reviewed, and decides nothing.
@@ -7,6 +7,8 @@ and shown as what was reviewed, and decides nothing.
 import io
 import zipfile
 import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +27,41 @@ def artifact_name(site: Site, pull_request: int) -> str:
     return f"reconcile-{site.slug}-{pull_request}"
 
 
-def fetch_reviewed(github: GitHub, commit: str, site: Site, place: Path) -> Path:
-    """Save the plan that the pull request of this merged commit showed last.
+@dataclass(frozen=True, slots=True)
+class Push:
+    """The commits that a branch got at once, the newest first; of merges, the merge alone."""
+
+    branch: str
+    commits: Sequence[str]
+
+
+def merged_pull_requests(github: GitHub, push: Push) -> Iterator[Any]:
+    """The pull requests that a push has merged, the newest first.
+
+    A commit may be of several: of stacked ones, and of such as took it over later. The one that was
+    merged first into this branch has brought it.
+    """
+    seen = set()
+    for commit in push.commits:
+        found = [
+            pull
+            for pull in github.each(f"commits/{commit}/pulls?per_page=100")
+            if pull.get("merged_at") and pull["base"]["ref"] == push.branch
+        ]
+        if not found:
+            continue
+        first = min(found, key=lambda pull: str(pull["merged_at"]))
+        if first["number"] not in seen:
+            seen.add(first["number"])
+            yield first
+
+
+def fetch_reviewed(github: GitHub, pull: Any, site: Site, place: Path) -> Path:
+    """Save the plan that a merged pull request showed last, in this directory.
 
     Raises `ReconcileError` that says why there is none.
     """
-    merged = _pull_request(github, commit)
-    number, head = merged["number"], merged["head"]["sha"]
+    number, head = pull["number"], pull["head"]["sha"]
     name = artifact_name(site, number)
     found = [
         item
@@ -45,19 +75,10 @@ def fetch_reviewed(github: GitHub, commit: str, site: Site, place: Path) -> Path
         )
     newest = max(found, key=lambda item: str(item.get("created_at")))
     data = _plan_in(github.download(f"actions/artifacts/{newest['id']}/zip"), name)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    place.write_bytes(data)
-    return place
-
-
-def _pull_request(github: GitHub, commit: str) -> Any:
-    for found in github.each(f"commits/{commit}/pulls?per_page=100"):
-        if found.get("merged_at") and found.get("merge_commit_sha") == commit:
-            return found
-    raise ReconcileError(
-        f"commit {commit[:7]} is not the merge of a pull request",
-        fix="nobody has reviewed a plan of it: read this one with care",
-    )
+    place.mkdir(parents=True, exist_ok=True)
+    saved = place / f"{number}.json"
+    saved.write_bytes(data)
+    return saved
 
 
 def _is_of(item: Any, name: str, head: str) -> bool:

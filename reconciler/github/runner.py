@@ -81,6 +81,11 @@ class Runner:
         return str(found).removeprefix("refs/heads/")
 
     @property
+    def branch(self) -> str:
+        """The branch that the run is on."""
+        return self.get("GITHUB_REF").removeprefix("refs/heads/")
+
+    @property
     def default_branch(self) -> str:
         """The repository's default branch."""
         return str(self.event.get("repository", {}).get("default_branch") or "")

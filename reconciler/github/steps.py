@@ -4,6 +4,7 @@ No input is ever part of a shell command: all arrive as variables and leave as a
 """
 
 import json
+import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,9 +12,15 @@ from typing import Any
 
 from reconciler.errors import ConfigError, ReconcileError
 from reconciler.github.api import GitHub
-from reconciler.github.base import base_commit, is_trusted
+from reconciler.github.base import base_commit, is_trusted, pushed_commits
 from reconciler.github.command import REFUSED, run_reconcile
-from reconciler.github.reviewed import PLAN_FILE, artifact_name, fetch_reviewed
+from reconciler.github.reviewed import (
+    PLAN_FILE,
+    Push,
+    artifact_name,
+    fetch_reviewed,
+    merged_pull_requests,
+)
 from reconciler.github.runner import Runner, annotate, temporary
 from reconciler.github.site import Site
 from reconciler.github.sticky import close_drift, report_drift, write_comment
@@ -21,6 +28,7 @@ from reconciler.github.successor import find_successor
 
 PAGE_FILE = "plan.md"
 _ANNOTATIONS = "annotations.txt"
+_REVIEWED = "reviewed"
 SUPERSEDED = 3
 """Exit code of an apply whose plan is not the newest one: that of a stale plan."""
 _NOT_HERE = ("drift", "pending", "ahead")
@@ -102,19 +110,28 @@ def validate(runner: Runner) -> int:
 
 
 def reviewed(runner: Runner) -> int:
-    """Fetch the plan that the merged pull request showed, for `plan` to compare with.
+    """Fetch the plans that the merged pull requests showed, for `plan` to compare with.
 
-    Never fails the job: without it, or with one of no use, nothing is compared.
+    Never fails the job: without them, or with such as are of no use, nothing is compared.
     """
     site = Site.of(runner)
-    place = temporary(runner) / site.slug / "reviewed.json"
-    place.unlink(missing_ok=True)
+    place = temporary(runner) / site.slug / _REVIEWED
+    shutil.rmtree(place, ignore_errors=True)
+    github, push = _github(runner), Push(runner.branch, pushed_commits(runner))
     try:
-        fetch_reviewed(_github(runner), runner.sha, site, place)
+        pulls = list(merged_pull_requests(github, push))
     except ReconcileError as error:
         annotate("warning", f"no reviewed plan to compare with: {error}")
         return 0
-    annotate("notice", "found the plan that the pull request showed")
+    if not pulls:
+        annotate("warning", f"no pull request has brought {runner.sha[:7]}: nobody has reviewed it")
+    for pull in pulls:
+        try:
+            fetch_reviewed(github, pull, site, place)
+        except ReconcileError as error:
+            annotate("warning", f"no reviewed plan to compare with: {error}")
+        else:
+            annotate("notice", f"found the plan that pull request #{pull['number']} showed")
     return 0
 
 
@@ -177,9 +194,9 @@ def _comparisons(runner: Runner, place: Path, *, offline: bool) -> list[str]:
         found += ["--since", base, "--if-comparable"]
     if base and runner.is_proposal:
         found += ["--config-from", base]
-    earlier = place / "reviewed.json"
-    if runner.event_name == "push" and earlier.exists():
-        found += ["--reviewed", str(earlier), "--if-comparable"]
+    earlier = sorted((place / _REVIEWED).glob("*.json")) if runner.event_name == "push" else []
+    for path in earlier:
+        found += ["--reviewed", str(path), "--if-comparable"]
     return found
 
 

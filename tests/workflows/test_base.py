@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from reconciler.errors import ConfigError
-from reconciler.github.base import base_commit, is_trusted
+from reconciler.github.base import base_commit, is_trusted, pushed_commits
 from reconciler.github.runner import Runner
 from tests.workflows.stage import CONFIG, Stage
 from tests.workflows.test_steps import PULL_REQUEST, outputs, ran
@@ -127,3 +127,17 @@ def test_a_push_whose_base_is_gone_is_planned_all_the_same(bare_stage: Stage) ->
     assert "Warning: changes are not attributed: there is no commit 'eeeeeee" in log
     assert outputs(bare_stage)["applyable"] == "true"
     assert "changes are not attributed" in (bare_stage.place / "summary.md").read_text()
+
+
+def test_the_commits_of_a_push_are_those_of_its_branch(
+    merged: dict[str, str], tmp_path: Path
+) -> None:
+    def commits(before: str, sha: str = "merge") -> list[str]:
+        environ = {"GITHUB_SHA": merged[sha], "RECONCILE_DIRECTORY": str(tmp_path)}
+        return pushed_commits(Runner(environ, {"before": before}))
+
+    assert commits(merged["old"]) == [merged["merge"], merged["tip"]]
+    assert commits(merged["tip"]) == [merged["merge"]]
+    assert commits("0" * 40) == [merged["merge"]]
+    assert commits("e" * 40) == [merged["merge"]], "it is in no clone any more"
+    assert commits(merged["merge"], "tip") == [merged["tip"]], "the branch was put back"

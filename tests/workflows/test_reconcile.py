@@ -47,7 +47,7 @@ def test_a_pull_request_is_planned_and_commented_and_applied_after_its_merge(sta
     assert known.requests == []
 
     known.pulls[head] = [
-        {"number": 7, "merged_at": "2026-01-01", "merge_commit_sha": head, "head": {"sha": head}}
+        {"number": 7, "merged_at": "2026-01-01", "base": {"ref": "main"}, "head": {"sha": head}}
     ]
     stage.record_artifact("reconcile-production-7", head)
     known.refs["heads/main"] = head
@@ -55,7 +55,7 @@ def test_a_pull_request_is_planned_and_commented_and_applied_after_its_merge(sta
     ran = stage.run("push", base, head)
     assert ran.code == 0, ran.log
     assert ran.jobs == {"plan", "apply"}
-    assert "found the plan that the pull request showed" in ran.log
+    assert "found the plan that pull request #7 showed" in ran.log
     assert "Apply complete! Resources: 0 added, 1 changed, 0 destroyed." in ran.log
     assert known.writes == []
     assert known.tokens == {f"token {TOKEN}"}

@@ -9,7 +9,7 @@ import pytest
 
 from reconciler.errors import ReconcileError
 from reconciler.github.api import GitHub
-from reconciler.github.reviewed import fetch_reviewed
+from reconciler.github.reviewed import Push, fetch_reviewed, merged_pull_requests
 from reconciler.github.site import Site
 from tests.workflows.fake_github import FakeGitHub
 
@@ -35,29 +35,42 @@ def artifact(number: int, **differs: Any) -> dict[str, Any]:
     }
 
 
-def fetch(github: FakeGitHub, monkeypatch: pytest.MonkeyPatch, place: Path) -> str:
-    for name, value in (
-        ("GH_HOST", "github.localhost"),
-        ("GH_TOKEN", "canary"),
-        ("HTTP_PROXY", github.url),
-        ("NO_PROXY", "127.0.0.1"),
-        ("GH_CONFIG_DIR", str(place)),
-    ):
-        monkeypatch.setenv(name, value)
-    found = fetch_reviewed(GitHub("acme/platform"), COMMIT, Site("production"), place / "r.json")
-    return found.read_text()
+PULL = {"number": 7, "merged_at": "x", "base": {"ref": "main"}, "head": {"sha": HEAD}}
 
 
-def merged(github: FakeGitHub) -> None:
-    pull = {"number": 7, "merged_at": "x", "merge_commit_sha": COMMIT, "head": {"sha": HEAD}}
-    others = [{**pull, "number": n, "merge_commit_sha": "e" * 40} for n in range(3)]
-    github.repository.pulls[COMMIT] = [*others, pull]
+def fetch(gh: GitHub, place: Path) -> str:
+    return fetch_reviewed(gh, PULL, Site("production"), place / "reviewed").read_text()
+
+
+def pull(number: int, **differs: Any) -> dict[str, Any]:
+    """A pull request as the list of a commit has it: a `merge_commit_sha` is not relied on."""
+    return {**PULL, "number": number, "merged_at": f"2026-01-0{number}", **differs}
+
+
+@pytest.mark.parametrize(
+    ("pulls", "wanted"),
+    [
+        ({}, []),
+        ({COMMIT: [pull(7)]}, [7]),
+        ({COMMIT: [pull(7, merged_at=None)]}, []),
+        ({COMMIT: [pull(6, base={"ref": "feature"}), pull(7)]}, [7]),  # stacked
+        ({COMMIT: [pull(8), pull(7)]}, [7]),  # taken over by another one later
+        ({COMMIT: [pull(7)], "b" * 40: [pull(5)]}, [7, 5]),  # a merge queue's push
+        ({COMMIT: [pull(7)], "b" * 40: [pull(7)]}, [7]),  # rebased onto the branch
+        ({"b" * 40: [pull(5)]}, [5]),  # somebody pushed on top of it
+    ],
+)
+def test_which_pull_requests_a_push_has_merged(
+    pulls: dict[str, Any], wanted: list[int], github: FakeGitHub, gh: GitHub
+) -> None:
+    github.repository.pulls = pulls
+    push = Push("main", [COMMIT, "b" * 40])
+    assert [item["number"] for item in merged_pull_requests(gh, push)] == wanted
 
 
 def test_the_newest_artifact_of_the_last_commit_of_a_branch_of_ours(
-    github: FakeGitHub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    github: FakeGitHub, gh: GitHub, tmp_path: Path
 ) -> None:
-    merged(github)
     known = github.repository
     known.artifacts = [
         artifact(1),
@@ -67,26 +80,12 @@ def test_the_newest_artifact_of_the_last_commit_of_a_branch_of_ours(
         artifact(5, expired=True),
     ]
     known.zips = {item["id"]: packed("plan.json", f"plan {item['id']}") for item in known.artifacts}
-    assert fetch(github, monkeypatch, tmp_path) == "plan 2"
+    assert fetch(gh, tmp_path) == "plan 2"
 
 
-@pytest.mark.parametrize(
-    ("prepare", "words"),
-    [
-        (lambda github: None, "is not the merge of a pull request"),
-        (merged, "pull request #7 has no artifact reconcile-production-7"),
-    ],
-)
-def test_what_is_said_where_there_is_none(
-    prepare: Any,
-    words: str,
-    github: FakeGitHub,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-) -> None:
-    prepare(github)
-    with pytest.raises(ReconcileError, match=words):
-        fetch(github, monkeypatch, tmp_path)
+def test_what_is_said_where_there_is_none(gh: GitHub, tmp_path: Path) -> None:
+    with pytest.raises(ReconcileError, match="#7 has no artifact reconcile-production-7"):
+        fetch(gh, tmp_path)
 
 
 def marked(flag: int, method: int) -> bytes:
@@ -110,19 +109,15 @@ def marked(flag: int, method: int) -> bytes:
     ],
 )
 def test_an_artifact_without_a_plan(
-    data: bytes, github: FakeGitHub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    data: bytes, github: FakeGitHub, gh: GitHub, tmp_path: Path
 ) -> None:
-    merged(github)
     github.repository.artifacts = [artifact(1)]
     github.repository.zips = {1: data}
     with pytest.raises(ReconcileError, match=r"holds no plan\.json"):
-        fetch(github, monkeypatch, tmp_path)
+        fetch(gh, tmp_path)
 
 
-def test_what_github_refuses_is_told(
-    github: FakeGitHub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    merged(github)
+def test_what_github_refuses_is_told(github: FakeGitHub, gh: GitHub, tmp_path: Path) -> None:
     github.repository.artifacts = [artifact(1)]
     with pytest.raises(ReconcileError, match="actions/artifacts/1/zip: GitHub refused"):
-        fetch(github, monkeypatch, tmp_path)
+        fetch(gh, tmp_path)

@@ -25,7 +25,7 @@ def ran(stage: Stage, command: str, head: str, **more: str) -> tuple[int, str]:
 
 def reviewed_plan(stage: Stage) -> Path:
     """Where the step `reviewed` puts what it has found."""
-    found = stage.place / "reconcile" / "production" / "reviewed.json"
+    found = stage.place / "reconcile" / "production" / "reviewed" / "7.json"
     found.parent.mkdir(parents=True)
     return found
 
@@ -64,8 +64,7 @@ def test_a_tag_is_applied_whatever_kind_it_is(bare_stage: Stage, depth: int) -> 
 def test_a_push_of_no_pull_request_has_nothing_to_be_compared_with(bare_stage: Stage) -> None:
     code, log = ran(bare_stage, "reviewed", "a" * 40)
     assert code == 0
-    assert "::warning::no reviewed plan to compare with: " in log
-    assert "is not the merge of a pull request" in log
+    assert f"::warning::no pull request has brought {'a' * 7}: nobody has reviewed it" in log
 
 
 def test_a_comment_where_not_even_a_page_was_made(bare_stage: Stage) -> None:

@@ -10,7 +10,7 @@ import click
 from reconciler.cli.attribution import attribute, attribute_if_possible
 from reconciler.cli.exit_codes import ExitCode, strongest
 from reconciler.cli.opening import open_session
-from reconciler.cli.options import PlanOptions, plan_options
+from reconciler.cli.options import PlanOptions, is_digest, plan_options
 from reconciler.cli.output import emit, plan_exit_code, save
 from reconciler.cli.reviewed import compare_if_possible, compare_with, review_exit_code
 from reconciler.cli.targets import for_each_target
@@ -52,7 +52,7 @@ class _Wanted:
 
     out: Path | None
     since: str | None
-    reviewed: str | None
+    reviewed: tuple[str, ...]
     if_comparable: bool
     offline: bool
     live: Path | None
@@ -85,7 +85,9 @@ class _Wanted:
 @click.option(
     "--reviewed",
     metavar="FILE|DIGEST",
-    help="Compare with the plan that was reviewed: its file, or its digest (same or not).",
+    multiple=True,
+    help="Compare with the plan that was reviewed: its file, or its digest (same or not). Several "
+    "files, of changes that were merged together: what is in one of them was reviewed.",
 )
 @click.option(
     "--if-comparable",
@@ -126,7 +128,9 @@ def command(options: PlanOptions, **given: Any) -> ExitCode:
     wanted = _Wanted(**given)
     if wanted.live is not None and not wanted.offline:
         raise click.UsageError("--live goes with --offline")
-    if wanted.if_comparable and wanted.reviewed is None and wanted.since is None:
+    if len(wanted.reviewed) > 1 and any(map(is_digest, wanted.reviewed)):
+        raise click.UsageError("several plans that were reviewed are named by their files")
+    if wanted.if_comparable and not wanted.reviewed and wanted.since is None:
         raise click.UsageError("--if-comparable goes with --since or --reviewed")
     if wanted.out is not None and wanted.offline:
         raise click.UsageError(
@@ -150,7 +154,7 @@ def _plan(options: PlanOptions, wanted: _Wanted) -> ExitCode:
             plan_exit_code(plan, detailed=options.detailed_exitcode),
             _failing(plan, wanted.fail_on),
         ]
-        if wanted.reviewed is not None:
+        if wanted.reviewed:
             against = compare_if_possible if wanted.if_comparable else compare_with
             header = against(wanted.reviewed, plan, header)
             codes.append(review_exit_code(wanted.reviewed, plan, header))
