@@ -1,13 +1,15 @@
-"""`Reconcile-Allow` trailers of commits -> what they allow for one plan, and words about it. Pure.
+"""`Reconcile-Allow` lines of commits -> what they allow for one plan, and words about it. Pure.
 
     Reconcile-Allow: deletes=17 digest=sha256:...
     Reconcile-Allow: destroy=RunaiEnvironment.old destroy=... digest=sha256:...
 
 A trailer names an exact number or addresses, like the options `--allow-deletes` and
 `--allow-destroy`, and the plan that it was written for, by its digest: for any other plan it
-allows nothing.
+allows nothing. It counts in any paragraph: what squashes commits puts other text below. It has to
+begin its line: one that is quoted is not meant.
 """
 
+import re
 import shlex
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
@@ -15,20 +17,39 @@ from dataclasses import dataclass, replace
 from reconciler.guard import Approval
 
 TRAILER = "Reconcile-Allow"
+_SEEN = re.compile(rf"{TRAILER}[ \t]*:", re.IGNORECASE)
+_LINE = re.compile(
+    rf"{TRAILER}[ \t]*:(?P<value>.*(?:\n[ \t]+(?:deletes|destroy|digest)=.*)*)", re.IGNORECASE
+)
 _MOST_IDLE = 3
 """Trailers that allow nothing and are told of one by one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trailer:
-    """One trailer as it stands in a commit message."""
+    """One trailer as it stands in a commit message; `stray` if something stands before it."""
 
     commit: str
     author: str
     value: str
+    stray: bool = False
 
     def __str__(self) -> str:
         return f"{TRAILER} of {self.commit[:7]} ({self.author})"
+
+
+def find_trailers(commit: str, author: str, message: str) -> list[Trailer]:
+    """Every trailer of a message, and what only looks like one."""
+    found = []
+    position = 0
+    while seen := _SEEN.search(message, position):
+        start = seen.start()
+        line = _LINE.match(message, start)
+        stray = start > 0 and message[start - 1] != "\n"
+        value = line["value"] if line else ""
+        position = line.end() if line and not stray else seen.end()
+        found.append(Trailer(commit, author, " ".join(value.split()), stray))
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +71,9 @@ def allow(
     lines: list[str] = []
     idle: list[str] = []
     for trailer in trailers:
+        if trailer.stray:
+            idle.append(f"{trailer} does not begin its line, and allows nothing.")
+            continue
         try:
             found = _parse(trailer.value)
         except ValueError as error:

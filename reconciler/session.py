@@ -152,11 +152,13 @@ class Trust:
     """What a command line trusts beside the work tree: see `--config-from`, `--allow-from-commit`.
 
     `overridden` names the parts of the configuration that the work tree states differently.
+    `messages` is a file with those of other commits.
     """
 
     config_from: str = ""
     overridden: tuple[str, ...] = ()
     trailers: bool = False
+    messages: Path | None = None
 
 
 @contextmanager
@@ -204,7 +206,7 @@ def open_target(config: Config, options: PlanRequest, trust: Trust = Trust()) ->
             providers,
             executor,
             header,
-            _trailers(config.root) if trust.trailers else (),
+            _trailers(config.root, trust.messages) if trust.trailers else (),
             lineage,
             state.commit,
         )
@@ -288,12 +290,16 @@ def header_for(whole: Plan, chosen: Plan, session: Session, options: PlanRequest
     return replace(session.header, review=replace(session.header.review, allowances=lines))
 
 
-def _trailers(root: Path) -> tuple[Trailer, ...]:
-    from reconciler.git.repository import open_repository  # noqa: PLC0415  (only if asked for)
+def _trailers(root: Path, messages: Path | None) -> tuple[Trailer, ...]:
+    from reconciler.git.messages import read_messages  # noqa: PLC0415  (only if asked for)
+    from reconciler.git.repository import open_repository  # noqa: PLC0415
     from reconciler.git.trailers import read_trailers  # noqa: PLC0415
 
     with open_repository(root) as repository:
-        return read_trailers(repository)
+        found = read_trailers(repository)
+    others = read_messages(messages) if messages else ()
+    known = {trailer.commit for trailer in found}
+    return (*found, *(trailer for trailer in others if trailer.commit not in known))
 
 
 def _state(config: Config, target: str, resources: Sequence[Resource]) -> State:

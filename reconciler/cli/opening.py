@@ -16,6 +16,7 @@ def open_session(options: PlanOptions) -> Iterator[Session]:
         checkout(options) as place,
         config_from(read_config(place), options.config_from) as (config, overridden),
     ):
-        trust = Trust(options.config_from or "", overridden, options.allow_from_commit)
+        trailers, messages = options.allow_from_commit, options.messages
+        trust = Trust(options.config_from or "", overridden, trailers, messages)
         with open_target(config, options, trust) as session:
             yield session

@@ -40,6 +40,7 @@ class PlanOptions:
     config_from: str | None = None
     events: "EventStream | None" = None
     allow_from_commit: bool = False
+    messages: Path | None = None
     repo: str | None = None
     ref: str | None = None
 
@@ -196,6 +197,13 @@ def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
         "exactly this plan.",
     )
     @click.option(
+        "--messages",
+        type=click.Path(dir_okay=False, path_type=Path),
+        metavar="FILE",
+        help="With --allow-from-commit: trailers of other commits, too, such as those that were "
+        "squashed. A JSON list of commit, author, message.",
+    )
+    @click.option(
         "--rollback",
         is_flag=True,
         help="Go back on purpose: also change what a commit wrote that HEAD does not contain. Part "
@@ -277,6 +285,7 @@ def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
             detailed_exitcode=given.pop("detailed_exitcode"),
             config_from=given.pop("config_from"),
             allow_from_commit=given.pop("allow_from_commit"),
+            messages=given.pop("messages"),
             repo=given.pop("repo"),
             ref=given.pop("ref"),
         )

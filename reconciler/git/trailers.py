@@ -1,6 +1,6 @@
 """The commits that HEAD brought -> their `Reconcile-Allow` trailers."""
 
-from reconciler.allowance import TRAILER, Trailer
+from reconciler.allowance import Trailer, find_trailers
 from reconciler.git.repository import Repository
 
 _FIELDS = 3
@@ -10,19 +10,14 @@ def read_trailers(repository: Repository) -> tuple[Trailer, ...]:
     """Of HEAD, and of all that it merged if it is a merge; the newest first.
 
     So a trailer in any commit of a pull request is found in the run of the pull request (whose HEAD
-    merges it), after its merge, and after a squash, which keeps the messages.
+    merges it), after its merge, and after a squash that keeps the messages.
     """
     first = repository.ask("rev-parse", "--verify", "--quiet", "HEAD^1")
     reach = [f"{first}..HEAD"] if first else ["--max-count=1", "HEAD"]
-    shape = f"%H%x00%an%x00%(trailers:key={TRAILER},valueonly,unfold)"
-    words = ("log", "-z", "--no-show-signature", "--no-color", f"--format={shape}", *reach)
+    words = ("log", "-z", "--no-show-signature", "--no-color", "--format=%H%x00%an%x00%B", *reach)
     tokens = repository.run(*words).decode("utf-8", "replace").split("\0")
     found = []
     for position in range(0, len(tokens) - _FIELDS + 1, _FIELDS):
-        commit, author, values = tokens[position : position + _FIELDS]
-        found += [
-            Trailer(commit.strip(), author, value.strip())
-            for value in values.splitlines()
-            if value.strip()
-        ]
+        commit, author, message = tokens[position : position + _FIELDS]
+        found += find_trailers(commit.strip(), author, message)
     return tuple(found)

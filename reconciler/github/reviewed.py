@@ -7,7 +7,7 @@ and shown as what was reviewed, and decides nothing.
 import io
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,6 +54,23 @@ def merged_pull_requests(github: GitHub, push: Push) -> Iterator[Any]:
         if first["number"] not in seen:
             seen.add(first["number"])
             yield first
+
+
+def messages_of(github: GitHub, number: int) -> Iterator[dict[str, str]]:
+    """What the commits of a pull request say; after a squash its branch's are nowhere in Git."""
+    for item in github.each(f"pulls/{number}/commits?per_page=100"):
+        author = item["commit"].get("author") or {}
+        yield _message(item["sha"], author, item["commit"]["message"])
+
+
+def messages_pushed(event: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+    """What the commits of a push say: `--allow-from-commit` looks at the newest merge alone."""
+    for item in event.get("commits") or []:
+        yield _message(item["id"], item.get("author") or {}, item["message"])
+
+
+def _message(commit: str, author: Mapping[str, Any], text: str) -> dict[str, str]:
+    return {"commit": commit, "author": str(author.get("name") or ""), "message": text}
 
 
 def fetch_reviewed(github: GitHub, pull: Any, site: Site, place: Path) -> Path:

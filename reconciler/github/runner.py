@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import secrets
 import stat
 import sys
@@ -79,6 +80,13 @@ class Runner:
             or ""
         )
         return str(found).removeprefix("refs/heads/")
+
+    @property
+    def queued(self) -> int | None:
+        """The number of the pull request that a merge queue tries, as its branch is called."""
+        ref = str(self.event.get("merge_group", {}).get("head_ref") or "")
+        found = re.search(r"/pr-(\d+)-[0-9a-f]+$", ref)
+        return int(found[1]) if found else None
 
     @property
     def branch(self) -> str:

@@ -6,7 +6,7 @@ No input is ever part of a shell command: all arrive as variables and leave as a
 import json
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ from reconciler.github.reviewed import (
     artifact_name,
     fetch_reviewed,
     merged_pull_requests,
+    messages_of,
+    messages_pushed,
 )
 from reconciler.github.runner import Runner, annotate, temporary
 from reconciler.github.site import Site
@@ -29,6 +31,7 @@ from reconciler.github.successor import find_successor
 PAGE_FILE = "plan.md"
 _ANNOTATIONS = "annotations.txt"
 _REVIEWED = "reviewed"
+_MESSAGES = "messages.json"
 SUPERSEDED = 3
 """Exit code of an apply whose plan is not the newest one: that of a stale plan."""
 _NOT_HERE = ("drift", "pending", "ahead")
@@ -49,7 +52,7 @@ def plan(runner: Runner) -> int:
     for path in (saved, page, notes):
         path.unlink(missing_ok=True)
     arguments = ["plan", "--target", site.target, "-o", "text", "-o", "summary"]
-    arguments += [] if offline else ["--allow-from-commit"]
+    arguments += [] if offline else _allowances(place)
     arguments += ["-o", f"markdown={page}", "-o", f"html={page.with_suffix('.html')}"]
     arguments += ["-o", f"annotations={notes}", *_comparisons(runner, place, offline=offline)]
     arguments += ["--offline", "-o", f"json={saved}"] if offline else ["--out", str(saved)]
@@ -92,7 +95,7 @@ def apply(runner: Runner) -> int:
         return SUPERSEDED
     runner.output(superseded="false")
     arguments = ["apply", *([saved] if saved else []), "--target", site.target, "--apply"]
-    arguments += ["--expect-digest", digest, "--allow-from-commit"]
+    arguments += ["--expect-digest", digest, *_allowances(Path(saved).parent if saved else None)]
     code, text = run_reconcile(runner, arguments)
     runner.summarise(f"### reconcile apply: {_title(site)}\n\n{fenced(text)}\n")
     return code
@@ -110,29 +113,41 @@ def validate(runner: Runner) -> int:
 
 
 def reviewed(runner: Runner) -> int:
-    """Fetch the plans that the merged pull requests showed, for `plan` to compare with.
+    """Fetch the plans that the merged pull requests showed, and what their commits say.
 
     Never fails the job: without them, or with such as are of no use, nothing is compared.
     """
     site = Site.of(runner)
-    place = temporary(runner) / site.slug / _REVIEWED
-    shutil.rmtree(place, ignore_errors=True)
-    github, push = _github(runner), Push(runner.branch, pushed_commits(runner))
+    place = temporary(runner) / site.slug
+    shutil.rmtree(place / _REVIEWED, ignore_errors=True)
+    place.mkdir(parents=True, exist_ok=True)
+    github, messages = _github(runner), list(messages_pushed(runner.event))
     try:
-        pulls = list(merged_pull_requests(github, push))
+        for number, pull in _merged(runner, github):
+            messages += messages_of(github, number)
+            if pull is None:
+                continue
+            try:
+                fetch_reviewed(github, pull, site, place / _REVIEWED)
+            except ReconcileError as error:
+                annotate("warning", f"no reviewed plan to compare with: {error}")
+            else:
+                annotate("notice", f"found the plan that pull request #{number} showed")
     except ReconcileError as error:
         annotate("warning", f"no reviewed plan to compare with: {error}")
-        return 0
+    (place / _MESSAGES).write_text(json.dumps(messages), encoding="utf-8")
+    return 0
+
+
+def _merged(runner: Runner, github: GitHub) -> Iterator[tuple[int, Any]]:
+    """The pull requests of this run: their numbers and, of what is merged, all about them."""
+    if runner.queued:
+        yield runner.queued, None
+        return
+    pulls = list(merged_pull_requests(github, Push(runner.branch, pushed_commits(runner))))
     if not pulls:
         annotate("warning", f"no pull request has brought {runner.sha[:7]}: nobody has reviewed it")
-    for pull in pulls:
-        try:
-            fetch_reviewed(github, pull, site, place)
-        except ReconcileError as error:
-            annotate("warning", f"no reviewed plan to compare with: {error}")
-        else:
-            annotate("notice", f"found the plan that pull request #{pull['number']} showed")
-    return 0
+    yield from ((pull["number"], pull) for pull in pulls)
 
 
 def comment(runner: Runner) -> int:
@@ -207,6 +222,13 @@ def _read(path: Path) -> dict[str, Any]:
     except OSError:
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _allowances(place: Path | None) -> list[str]:
+    """What approves deletions: lines of commits, those of squashed ones as fetched before."""
+    messages = place / _MESSAGES if place else None
+    more = ["--messages", str(messages)] if messages and messages.exists() else []
+    return ["--allow-from-commit", *more]
 
 
 def _refused_here(found: Mapping[str, Any]) -> bool:

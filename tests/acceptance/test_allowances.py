@@ -1,5 +1,6 @@
 """`Reconcile-Allow` trailers: bound to one plan, from the pull request to the merge."""
 
+import json
 import re
 
 import pytest
@@ -137,3 +138,61 @@ def test_a_first_commit_and_a_shallow_clone(branch: Project) -> None:
     words = ("clone", "--quiet", "--depth", "1", "--branch", "work", url)
     git(branch.directory.parent, *words, str(clone))
     assert branch.reconcile("-C", str(clone), "plan", "--allow-from-commit").code == 0
+
+
+COAUTHOR = "Co-authored-by: Grace <grace@example.com>"
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        "Delete most (#7)\n\n* Delete most\n\n{line}\n\n* Later\n\n---------\n\n" + COAUTHOR,
+        "Delete most (#7)\n\n{line}\n\nMore words.\n",
+        "Delete most (#7)\n\n{line}\n" + COAUTHOR,
+        "{line}",
+        "Delete most (#7)\r\n\r\n{line}\r\n\r\n" + COAUTHOR,
+    ],
+)
+def test_it_is_found_in_any_paragraph_of_a_squash(branch: Project, shape: str) -> None:
+    line = trailer(plan(branch))
+    git(branch.directory, "checkout", "--quiet", "main")
+    git(branch.directory, "merge", "--quiet", "--squash", "work")
+    commit(branch, shape.format(line=line))
+    assert plan(branch).code == 0
+
+
+@pytest.mark.parametrize("before", ["> ", "    ", "* ", "Write "])
+def test_one_that_is_quoted_is_seen_and_said_to_count_for_nothing(
+    branch: Project, before: str
+) -> None:
+    made = commit(branch, f"Really\n\n{before}{trailer(plan(branch))}\n")
+    ran = plan(branch)
+    assert ran.code == 4
+    words = f"Reconcile-Allow of {made} (Ada Lovelace) does not begin its line, and allows nothing."
+    assert words in ran.out
+
+
+def test_the_commits_of_a_squash_that_keeps_the_title_alone(branch: Project) -> None:
+    """They are in no history any more; whoever runs this fetches what they say."""
+    line = trailer(plan(branch))
+    git(branch.directory, "checkout", "--quiet", "main")
+    git(branch.directory, "merge", "--quiet", "--squash", "work")
+    commit(branch, "Delete most (#7)")
+    assert plan(branch).code == 4
+    said = [{"commit": "c" * 40, "author": "Grace", "message": f"Really\n\n{line}"}]
+    path = branch.directory.parent / "messages.json"
+    path.write_text(json.dumps(said))
+    ran = plan(branch, "--messages", str(path))
+    assert ran.code == 0
+    assert "Reconcile-Allow of ccccccc (Grace) is for this plan: deletes=4." in ran.out
+    assert branch.reconcile("plan", "--messages", str(path)).code == 4  # only if asked for
+    more = ("--allow-from-commit", "--messages", str(path))
+    assert branch.reconcile("apply", "--apply", *more).code == 0
+
+
+@pytest.mark.parametrize("text", ["", "{}", '[{"commit": 1}]', "[1]"])
+def test_messages_of_no_use_are_an_error(branch: Project, text: str) -> None:
+    path = branch.directory.parent / "messages.json"
+    path.write_text(text)
+    ran = plan(branch, "--messages", str(path))
+    assert (ran.code, "messages of commits cannot be read" in ran.err) == (1, True)

@@ -363,6 +363,28 @@ class TestReviewed:
         assert words in json.loads(new.read_text())["reconciler"]["review"]["uncompared"]
         assert world.reconcile("apply", str(new), "--apply").code == 0
 
+    def test_what_one_of_several_reviews_has_shown_was_reviewed(self, world: Project) -> None:
+        """Two pull requests that a merge queue has merged at once."""
+        files = []
+        for name in ("first", "second"):
+            world.write(environment(), environment(name), file="all.yaml")
+            files.append(str(world.directory / f"{name}.json"))
+            assert world.reconcile("plan", "--out", files[-1]).code == 0
+        both = [word for file in files for word in ("--reviewed", file)]
+        world.write(environment(), environment("first"), environment("second"), file="all.yaml")
+        ran = world.reconcile("plan", *both)
+        assert "0 new since the review." in ran.out
+        assert "No longer to be done" not in ran.out
+        assert ", 1 new since the review." in world.reconcile("plan", *both[:2]).out
+        world.write(environment(), environment("first"), environment("third"), file="all.yaml")
+        ran = world.reconcile("plan", *both)
+        assert ", 1 new since the review." in ran.out
+        assert "  RunaiEnvironment.second: reviewed as create, now nothing to do" in ran.out
+        world.apply()
+        assert world.reconcile("plan", *both).code == 3
+        ran = world.reconcile("plan", *both, "--reviewed", NEW)
+        assert (ran.code, "are named by their files" in ran.err) == (1, True)
+
     def test_what_can_be_compared_is_compared(self, world: Project, file: Path) -> None:
         ran = world.reconcile("plan", "--reviewed", str(file), "--if-comparable")
         assert "2 changes as reviewed, 0 new since the review." in ran.out

@@ -26,6 +26,7 @@ class Repository:
     comments: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
     issues: list[dict[str, Any]] = field(default_factory=list)
     pulls: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    commits: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
     artifacts: list[dict[str, Any]] = field(default_factory=list)
     zips: dict[int, bytes] = field(default_factory=dict)
     refs: dict[str, str] = field(default_factory=dict)
@@ -72,6 +73,7 @@ class FakeGitHub:
             (r"POST issues", lambda: self._add_issue(body)),
             (r"PATCH issues/(\d+)", lambda n: self._edit_issue(int(n), body)),
             (r"GET commits/(\w+)/pulls", lambda sha: place.pulls.get(sha, [])),
+            (r"GET pulls/(\d+)/commits", lambda n: place.commits.get(int(n), [])),
             (r"GET actions/artifacts/(\d+)/zip", lambda n: place.zips.get(int(n))),
             (r"GET actions/artifacts", lambda: self._artifacts(query)),
             (r"GET compare/(\w+\.\.\.\w+)", place.compared.get),

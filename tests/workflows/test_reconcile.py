@@ -44,7 +44,7 @@ def test_a_pull_request_is_planned_and_commented_and_applied_after_its_merge(sta
     assert "1 change from this branch, 0 drift" in ran.log
     assert f"configuration of {base}" in ran.log
     assert digest_of(stage, "reconcile-production-merge_group") in written["body"]
-    assert known.requests == []
+    assert known.writes == []
 
     known.pulls[head] = [
         {"number": 7, "merged_at": "2026-01-01", "base": {"ref": "main"}, "head": {"sha": head}}

@@ -67,6 +67,40 @@ def test_a_push_of_no_pull_request_has_nothing_to_be_compared_with(bare_stage: S
     assert f"::warning::no pull request has brought {'a' * 7}: nobody has reviewed it" in log
 
 
+@pytest.mark.parametrize("event", ["push", "merge_group"])
+def test_a_squash_with_its_title_alone_loses_no_allowance(bare_stage: Stage, event: str) -> None:
+    """The line is in a commit of the pull request alone; plan and apply of one run both know it."""
+    config = bare_stage.repository / "reconciler.yaml"
+    config.write_text(f"{config.read_text()}guards: {{max_deletes: 0, free_deletes: 0}}\n")
+    base = bare_stage.commit({"train": "x:1", "old": "x:1"}, "Start")
+    assert bare_stage.reconcile("apply", "--target", "production", "--apply").returncode == 0
+    head = bare_stage.commit({"train": "x:1"}, "Delete it (#7)")
+    refused = bare_stage.reconcile("plan", "--target", "production")
+    assert refused.returncode == 4
+    line = re.search(r"^  (Reconcile-Allow: .*)$", refused.stdout, re.MULTILINE)
+    assert line
+    known = bare_stage.github.repository
+    said = {"message": f"Delete\n\n{line[1]}", "author": {"name": "Grace"}}
+    known.commits[7] = [{"sha": "c" * 40, "commit": said}]
+    merged = {"number": 7, "merged_at": "x", "base": {"ref": "main"}, "head": {"sha": "c" * 40}}
+    known.pulls[head] = [merged]
+    queue = {"base_sha": base, "base_ref": "refs/heads/main", "head_sha": head}
+    queue["head_ref"] = f"refs/heads/gh-readonly-queue/main/pr-7-{base}"
+    events = {"push": {"before": base}, "merge_group": {"merge_group": queue}}
+    payload = {**events[event], "repository": {"default_branch": "main"}}
+    more = {"EVENT": json.dumps(payload), "GITHUB_EVENT_NAME": event}
+    for command in ("reviewed", "plan"):
+        code, log = ran(bare_stage, command, head, **more)
+        assert code == 0, log
+    assert "Reconcile-Allow of ccccccc (Grace) is for this plan: deletes=1." in log
+    if event == "push":
+        found = outputs(bare_stage)
+        more["RECONCILE_PLAN"] = f"{found['directory']}/plan.json"
+        code, log = ran(bare_stage, "apply", head, **more, RECONCILE_EXPECT_DIGEST=found["digest"])
+        assert code == 0, log
+        assert "1 destroyed" in log
+
+
 def test_a_comment_where_not_even_a_page_was_made(bare_stage: Stage) -> None:
     """A job that fails before its plan: what stands in the comment is of an earlier commit."""
     more = {"EVENT": json.dumps({"pull_request": {"number": 7}}), **PULL_REQUEST}

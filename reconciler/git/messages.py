@@ -1,0 +1,38 @@
+"""A file with messages of commits that are not in this clone -> their `Reconcile-Allow` trailers.
+
+After a squash, the commits of a pull request are nowhere in the history; who squashes may keep the
+title alone.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from reconciler.allowance import Trailer, find_trailers
+from reconciler.errors import ConfigError
+
+
+class _Commit(BaseModel):
+    """A commit as GitHub's interface describes it, as far as it is looked at."""
+
+    commit: str
+    author: str
+    message: str
+
+
+_COMMITS = TypeAdapter(list[_Commit])
+
+
+def read_messages(path: Path) -> Iterator[Trailer]:
+    """Every trailer of the file, a JSON list of `commit`, `author`, `message`. `ConfigError`."""
+    try:
+        commits = _COMMITS.validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise ConfigError(
+            f"messages of commits cannot be read: {str(error).splitlines()[0]}",
+            where=str(path),
+            fix='write a JSON list of {"commit": HASH, "author": NAME, "message": TEXT}',
+        ) from error
+    for item in commits:
+        yield from find_trailers(item.commit, item.author, item.message)
