@@ -18,7 +18,11 @@ class Scripts:
         self.bin = folder / "bin"
         self.cache = folder / "cache"
         self.bin.mkdir()
-        kept = {key: value for key, value in os.environ.items() if not key.startswith("DOCKER")}
+        kept = {
+            key: value
+            for key, value in os.environ.items()
+            if key != "PYTHON" and not key.startswith("DOCKER")
+        }
         self.env = {
             **kept,
             "PATH": f"{self.bin}:{os.environ['PATH']}",
