@@ -86,7 +86,10 @@ def test_a_squash_with_its_title_alone_loses_no_allowance(bare_stage: Stage, eve
     known.pulls[head] = [merged]
     queue = {"base_sha": base, "base_ref": "refs/heads/main", "head_sha": head}
     queue["head_ref"] = f"refs/heads/gh-readonly-queue/main/pr-7-{base}"
-    events = {"push": {"before": base}, "merge_group": {"merge_group": queue}}
+    events: dict[str, dict[str, object]] = {
+        "push": {"before": base},
+        "merge_group": {"merge_group": queue},
+    }
     payload = {**events[event], "repository": {"default_branch": "main"}}
     more = {"EVENT": json.dumps(payload), "GITHUB_EVENT_NAME": event}
     for command in ("reviewed", "plan"):
