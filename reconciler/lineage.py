@@ -16,7 +16,7 @@ Which repository a shallow clone without an origin is, nobody knows: what its co
 not changed, either.
 
 Directories of one repository share its commits. One that HEAD still has, with a configuration of
-its own, is another repository here; what a directory wrote that has moved is ours. What Git knows
+its own, is another repository here; the only one is heir of those that are gone. What Git knows
 comes as a `History`, which asks it only once an answer is needed.
 """
 

@@ -44,18 +44,27 @@ def identify(directory: Path) -> Identity:
     if top is None:
         return Identity()
     source = origin_url(directory) or ""
-    inside = Path(os.path.relpath(os.path.realpath(directory), top)).as_posix()
     place = _address(directory)
     origin = place or _roots(directory)
     if not origin:
         return Identity("", source)
-    return Identity(_hash(origin, _ORIGIN_LENGTH) + directory_name(inside), source, place)
+    return Identity(_hash(origin, _ORIGIN_LENGTH) + own_name(directory), source, place)
 
 
 def origin_names(directory: Path) -> frozenset[str]:
     """The characters that stand for this repository: by its origin, and by its first commits."""
     origins = (_address(directory), _roots(directory))
     return frozenset(_hash(origin, _ORIGIN_LENGTH) for origin in origins if origin)
+
+
+def own_name(directory: Path) -> str:
+    """The characters that stand for this directory of its repository."""
+    top = find_top(directory) or directory
+    return directory_name(_inside(directory, top))
+
+
+def _inside(directory: Path, top: Path) -> str:
+    return Path(os.path.relpath(os.path.realpath(directory), top)).as_posix()
 
 
 def directory_name(inside: str) -> str:
@@ -68,7 +77,7 @@ def sibling_names(directory: Path) -> Iterator[str]:
     top = find_top(directory)
     if top is None:
         return
-    own = Path(os.path.relpath(os.path.realpath(directory), top)).as_posix()
+    own = _inside(directory, top)
     for path in (ask_git(directory, "ls-files", "-z") or "").split("\0"):
         place = Path(path)
         if place.name == CONFIG and place.parent.as_posix() != own:

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from reconciler.git.head import ask_git, run_git
-from reconciler.git.identity import origin_names, sibling_names
+from reconciler.git.identity import origin_names, own_name, sibling_names
 from reconciler.lineage import Standing
 from reconciler.review import Edit
 
@@ -51,9 +51,12 @@ class GitHistory:
     def is_former(self, repository: str) -> bool:
         """Whether this is our repository, before it had an origin or its directory moved.
 
-        A shallow clone without an origin has no name: there, the commits have to do.
+        A shallow clone without an origin has no name: there, the commits have to do. Where HEAD has
+        several configurations, nobody can tell which of them a directory that is gone became.
         """
-        return not self._origins or repository[_ORIGIN] in self._origins
+        if self._origins and repository[_ORIGIN] not in self._origins:
+            return False
+        return not self._siblings or repository[_DIRECTORY] == own_name(self._directory)
 
     @cached_property
     def _origins(self) -> frozenset[str]:

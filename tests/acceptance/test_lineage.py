@@ -298,7 +298,17 @@ def test_two_directories_of_one_repository(world: Project, tmp_path: Path) -> No
     git(top, "commit", "--quiet", "-m", "Move it")
     moved = second(world, top / "moved")
     moved.write(environment(image="busybox:2"))
-    assert moved.plan() == {TRAIN: "update", "RunaiEnvironment.mine": "delete"}
+    changes = {TRAIN: "update", "RunaiEnvironment.mine": "delete"}
+    assert moved.plan() == {address: f"blocked {done}" for address, done in changes.items()}
+    copied.write(environment(image="busybox:3"))
+    assert copied.plan() == {
+        TRAIN: "blocked update",
+        "RunaiEnvironment.mine": "blocked delete",
+        "RunaiEnvironment.theirs": "delete",
+    }, "it does not become the heir of the one that moved"
+    git(top, "rm", "--quiet", "-r", "--force", "second")
+    git(top, "commit", "--quiet", "-m", "Only one is left")
+    assert moved.plan().items() >= changes.items(), "there is no other that it could be"
 
 
 def test_taking_over_from_a_former_repository(world: Project, tmp_path: Path) -> None:

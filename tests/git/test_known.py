@@ -97,3 +97,10 @@ def test_a_former_name_is_the_first_commits_or_another_directory(top: Path) -> N
     assert all(history.is_former(name) for name in (unnamed, named, f"{named[:5]}xyz"))
     assert not history.is_former("otherrep")
     assert GitHistory(top.parent, "", []).is_former("otherrep"), "nothing is known to differ"
+    for place in ("a", "b"):
+        (top / place).mkdir()
+        (top / place / "reconciler.yaml").touch()
+    git(top, "add", "--all")
+    history = GitHistory(top / "a", "", [])
+    assert history.is_former(identify(top / "a").name)
+    assert not history.is_former(f"{named[:5]}xyz"), "a or b, nobody knows"
