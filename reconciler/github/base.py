@@ -36,11 +36,10 @@ def base_commit(runner: Runner) -> str:
     base's tip. The event's own `base.sha` may be behind that, so that what others have merged since
     would count as this branch's, and old targets and guards would hold.
     """
-    head = str(runner.event.get("pull_request", {}).get("head", {}).get("sha") or "")
     place = Path(runner.get("RECONCILE_DIRECTORY", "."))
-    found = ask_git(place, "rev-list", "--parents", "--max-count=1", "HEAD", "--") if head else None
-    commits = (found or "").split()
-    if len(commits) == 3 and (commits[0], commits[2]) == (runner.sha, head):
+    words = ("rev-list", "--parents", "--max-count=1", "HEAD", "--")
+    commits = (ask_git(place, *words) or "").split() if runner.head else []
+    if len(commits) == 3 and (commits[0], commits[2]) == (runner.sha, runner.head):
         return commits[1]
     return runner.base
 

@@ -114,10 +114,20 @@ class Runner:
         return self.get("GITHUB_SHA")
 
     @property
+    def head(self) -> str:
+        """The last commit of the pull request's branch; empty where there is none."""
+        found = self.event.get("pull_request", {}).get("head", {}).get("sha")
+        return str(found) if _is_commit(found) else ""
+
+    @property
+    def server(self) -> str:
+        """Where GitHub is."""
+        return self.get("GITHUB_SERVER_URL", "https://github.com")
+
+    @property
     def run_url(self) -> str:
         """The page of this run."""
-        server = self.get("GITHUB_SERVER_URL", "https://github.com")
-        return f"{server}/{self.repository}/actions/runs/{self.get('GITHUB_RUN_ID', '0')}"
+        return f"{self.server}/{self.repository}/actions/runs/{self.get('GITHUB_RUN_ID', '0')}"
 
     def output(self, **values: str) -> None:
         """Set outputs of the step; each between delimiters that no value can know."""

@@ -14,6 +14,7 @@ from reconciler.errors import ConfigError, ReconcileError
 from reconciler.github.api import GitHub
 from reconciler.github.base import base_commit, is_trusted, pushed_commits
 from reconciler.github.command import REFUSED, run_reconcile
+from reconciler.github.origin import origin
 from reconciler.github.reviewed import (
     PLAN_FILE,
     Push,
@@ -30,7 +31,6 @@ from reconciler.github.successor import find_successor
 
 PAGE_FILE = "plan.md"
 _ANNOTATIONS = "annotations.txt"
-_REVIEWED = "reviewed"
 _MESSAGES = "messages.json"
 SUPERSEDED = 3
 """Exit code of an apply whose plan is not the newest one: that of a stale plan."""
@@ -51,16 +51,17 @@ def plan(runner: Runner) -> int:
     page, notes = place / PAGE_FILE, place / _ANNOTATIONS
     for path in (saved, page, notes):
         path.unlink(missing_ok=True)
+    runner.summarise(f"{origin(runner)}\n")
     arguments = ["plan", "--target", site.target, "-o", "text", "-o", "summary"]
     arguments += [] if offline else _allowances(place)
     arguments += ["-o", f"markdown={page}", "-o", f"html={page.with_suffix('.html')}"]
-    arguments += ["-o", f"annotations={notes}", *_comparisons(runner, place, offline=offline)]
+    arguments += ["-o", f"annotations={notes}", *_comparisons(runner, site, offline=offline)]
     arguments += ["--offline", "-o", f"json={saved}"] if offline else ["--out", str(saved)]
     code, text = run_reconcile(runner, arguments)
     _show_annotations(notes)
     found = _read(saved)
     if not page.exists():  # no plan was made
-        page.write_text(_failure(runner, site, text), encoding="utf-8")
+        page.write_text(_failure(site, text), encoding="utf-8")
         runner.summarise(page.read_text(encoding="utf-8"))
     outputs = _outputs(found)
     runner.output(directory=str(place), artifact=_artifact(runner, site), **outputs)
@@ -119,7 +120,8 @@ def reviewed(runner: Runner) -> int:
     """
     site = Site.of(runner)
     place = temporary(runner) / site.slug
-    shutil.rmtree(place / _REVIEWED, ignore_errors=True)
+    showed = _reviewed(runner, site)
+    shutil.rmtree(showed, ignore_errors=True)
     place.mkdir(parents=True, exist_ok=True)
     github, messages = _github(runner), list(messages_pushed(runner.event))
     try:
@@ -128,7 +130,7 @@ def reviewed(runner: Runner) -> int:
             if pull is None:
                 continue
             try:
-                fetch_reviewed(github, pull, site, place / _REVIEWED)
+                fetch_reviewed(github, pull, site, showed)
             except ReconcileError as error:
                 annotate("warning", f"no reviewed plan to compare with: {error}")
             else:
@@ -159,7 +161,10 @@ def comment(runner: Runner) -> int:
     if number is None:
         raise ConfigError("this event has no pull request", where=runner.event_name)
     site = Site.of(runner)
-    text = _body(runner, site) if runner.get("RECONCILE_BODY") else _failure(runner, site)
+    if runner.get("RECONCILE_BODY"):
+        text = _body(runner, site)
+    else:
+        text = f"{_failure(site)}\n{origin(runner)}\n"
     done = write_comment(_github(runner), number, site, text)
     annotate("notice", f"{done} the comment of target {site}")
     return 0
@@ -201,7 +206,12 @@ def _offline(runner: Runner) -> bool:
     return True
 
 
-def _comparisons(runner: Runner, place: Path, *, offline: bool) -> list[str]:
+def _reviewed(runner: Runner, site: Site) -> Path:
+    """The directory of the plans that were reviewed; no part of the artifact."""
+    return temporary(runner).with_name("reconcile-reviewed") / site.slug
+
+
+def _comparisons(runner: Runner, site: Site, *, offline: bool) -> list[str]:
     """What a review compares with: the base commit, its configuration, the reviewed plan."""
     base = runner.get("RECONCILE_SINCE") or base_commit(runner)
     found = []
@@ -209,7 +219,7 @@ def _comparisons(runner: Runner, place: Path, *, offline: bool) -> list[str]:
         found += ["--since", base, "--if-comparable"]
     if base and runner.is_proposal:
         found += ["--config-from", base]
-    earlier = sorted((place / _REVIEWED).glob("*.json")) if runner.event_name == "push" else []
+    earlier = sorted(_reviewed(runner, site).glob("*.json")) if runner.event_name == "push" else []
     for path in earlier:
         found += ["--reviewed", str(path), "--if-comparable"]
     return found
@@ -264,11 +274,10 @@ def _show_annotations(path: Path) -> None:
         path.unlink()
 
 
-def _failure(runner: Runner, site: Site, text: str = "the job failed before its plan") -> str:
+def _failure(site: Site, text: str = "the job failed before its plan") -> str:
     """What a pull request shows where no plan could be made."""
     head = f"### reconcile plan: {_code(site.target)}: there is no plan"
-    origin = f"Commit {_code(runner.sha[:7])} · [run]({runner.run_url})"
-    return f"{head}\n\n{fenced(text)}\n\n{origin}\n"
+    return f"{head}\n\n{fenced(text)}\n"
 
 
 def _artifact(runner: Runner, site: Site) -> str:
@@ -277,17 +286,21 @@ def _artifact(runner: Runner, site: Site) -> str:
 
 
 def _body(runner: Runner, site: Site) -> str:
-    """The page to be shown. It tells of a target; which directory's, is said below its marker."""
+    """The page to be shown, below what it was made from. It tells of a target alone."""
     path = Path(runner.need("RECONCILE_BODY"))
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"it cannot be read: {error}", where=str(path)) from error
-    if not site.directory:
-        return text
+    if runner.head:  # the test merge, which the line of the origin stands for
+        text = text.replace(f" · commit {_code(runner.sha[:7])}", "", 1)
+    said = f"In {_code(site.directory)}:\n\n" if site.directory else ""
+    return _below_marker(text, f"{said}{origin(runner)}\n")
+
+
+def _below_marker(text: str, words: str) -> str:
     first, _, rest = text.partition("\n")
-    said = f"In {_code(site.directory)}:\n\n"
-    return f"{first}\n{said}{rest}" if first.startswith("<!--") else f"{said}{text}"
+    return f"{first}\n{words}\n{rest}" if first.startswith("<!--") else f"{words}\n{text}"
 
 
 def _github(runner: Runner) -> GitHub:

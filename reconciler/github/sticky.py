@@ -1,17 +1,17 @@
 """What there is one of per site: the comment of a pull request, and the issue of the drift.
 
-Both are found again by a marker in their first line and by their author, so that nobody else's
-text is ever changed, and several targets and directories do not overwrite one another.
+Both are found again by a marker in their first line and by their author, who is the job or whoever
+has the token. So nobody else's text is ever changed, and targets and directories are kept apart.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import Any
 
 from reconciler.github.api import GitHub
 from reconciler.github.site import Site, slug
 
 AUTHOR = "github-actions[bot]"
-"""Who writes with the token of a job."""
+"""Who writes with the token of a job; an App's token is another author's."""
 
 COMMENT_LIMIT = 65_536
 """Characters of a comment or issue."""
@@ -43,10 +43,9 @@ def write_comment(github: GitHub, pull_request: int, site: Site, text: str) -> s
     """Update our comment of this site, or write the first one. Returns `updated` or `created`."""
     mark = marker(site.name)
     body = under(mark, text)
-    for comment in github.each(f"issues/{pull_request}/comments?per_page=100"):
-        if _is_ours(comment, mark):
-            github.send("PATCH", f"issues/comments/{comment['id']}", {"body": body})
-            return "updated"
+    for comment in _ours(github, github.each(f"issues/{pull_request}/comments?per_page=100"), mark):
+        github.send("PATCH", f"issues/comments/{comment['id']}", {"body": body})
+        return "updated"
     github.send("POST", f"issues/{pull_request}/comments", {"body": body})
     return "created"
 
@@ -89,12 +88,25 @@ def fit(text: str) -> str:
     return f"{first}\n{note}{kept}{_TOO_LONG}"
 
 
-def _open_issues(github: GitHub, mark: str) -> Iterator[Any]:
-    for issue in list(github.each("issues?state=open&per_page=100")):
-        if "pull_request" not in issue and _is_ours(issue, mark):
-            yield issue
+def _open_issues(github: GitHub, mark: str) -> list[Any]:
+    return [
+        issue
+        for issue in _ours(github, github.each("issues?state=open&per_page=100"), mark)
+        if "pull_request" not in issue
+    ]
 
 
-def _is_ours(item: Any, mark: str) -> bool:
-    author = (item.get("user") or {}).get("login")
-    return author == AUTHOR and str(item.get("body") or "").partition("\n")[0].strip() == mark
+def _ours(github: GitHub, items: Iterable[Any], mark: str) -> list[Any]:
+    """Those with our marker that this job, or the token that it was given, has written."""
+    marked = [
+        item for item in items if str(item.get("body") or "").partition("\n")[0].strip() == mark
+    ]
+    if any(_author(item) != AUTHOR for item in marked):
+        own = str(github.query("query{viewer{login}}")["viewer"]["login"])
+        authors = {AUTHOR, own, f"{own.removesuffix('[bot]')}[bot]"}
+        return [item for item in marked if _author(item) in authors]
+    return marked
+
+
+def _author(item: Any) -> str:
+    return str((item.get("user") or {}).get("login"))

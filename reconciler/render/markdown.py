@@ -22,6 +22,7 @@ from reconciler.render.review_words import (
     origins,
     place_words,
     review_summary,
+    short_ref,
 )
 from reconciler.render.summary import alert_words, plan_details, plan_line, restriction
 from reconciler.render.text import WANTED, Header
@@ -224,7 +225,7 @@ def _head(plan: Plan, header: Header) -> str:
     details = " ".join(plan_details(plan, ""))
     lines += [f"**{plan_line(plan)}** {details}".rstrip(), ""]
     if header.review.since and not header.review.note:
-        lines += [f"{origins(header.review)}, since {code(header.review.since)}.", ""]
+        lines += [f"{origins(header.review)}, since {code(short_ref(header.review.since))}.", ""]
     summary = review_summary(plan, replace(header.review, since=""))
     lines += _some(list(_notes([*notices(header.review), *summary])))
     if header.offline:

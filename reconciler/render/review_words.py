@@ -5,6 +5,7 @@ here: that is the renderer's, as for all data.
 """
 
 import json
+import re
 from collections.abc import Iterator
 
 from reconciler.allowance import TRAILER
@@ -20,18 +21,22 @@ def place_words(plan: Plan, review: Review) -> list[str]:
     if review.dirty:
         words.append("with uncommitted changes")
     if review.config_from:
-        words.append(f"configuration of {review.config_from}")
+        words.append(f"configuration of {short_ref(review.config_from)}")
     return words
+
+
+def short_ref(ref: str) -> str:
+    """A full hash in seven digits, as everywhere; names as they are."""
+    return ref[:SHORT] if re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", ref) else ref
 
 
 def notices(review: Review) -> list[str]:
     """Lines below the head of a plan: what was not taken from the work tree, and allowances."""
     lines = []
     if review.overridden:
-        names = ", ".join(review.overridden)
+        names, base = ", ".join(review.overridden), short_ref(review.config_from)
         lines.append(
-            f"Notice: reconciler.yaml states other {names} than {review.config_from}; "
-            f"those of {review.config_from} count here."
+            f"Notice: reconciler.yaml states other {names} than {base}; those of {base} count here."
         )
     if review.note:
         lines.append(f"Notice: {review.note}")
@@ -98,7 +103,7 @@ def review_summary(plan: Plan, review: Review) -> list[str]:
     """The lines below the summary: restriction, origins, news since the review, a trailer."""
     lines = [text] if (text := restriction(plan)) else []
     if review.since and not review.note:
-        lines.append(f"{origins(review)} (since {review.since}).")
+        lines.append(f"{origins(review)} (since {short_ref(review.since)}).")
     if review.reviewed:
         lines += _news(plan, review)
     trailer = allow_trailer(plan)

@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 BOT = {"login": "github-actions[bot]", "type": "Bot"}
+APP = {"login": "acme-bot[bot]", "type": "Bot"}
 PAGE = 2
 """Objects a page, whatever is asked for: so that there are several."""
 
@@ -34,6 +35,7 @@ class Repository:
     runs: list[dict[str, Any]] = field(default_factory=list)
     tags: dict[str, str] = field(default_factory=dict)
     requests: list[tuple[str, str]] = field(default_factory=list)
+    viewer: dict[str, str] = field(default_factory=lambda: BOT)
     tokens: set[str] = field(default_factory=set)
     versions: set[str] = field(default_factory=set)
     failures: list[tuple[int, str]] = field(default_factory=list)
@@ -42,7 +44,7 @@ class Repository:
     @property
     def writes(self) -> list[tuple[str, str]]:
         """The requests that change anything."""
-        return [request for request in self.requests if request[0] != "GET"]
+        return [one for one in self.requests if one[0] != "GET" and "graphql" not in one[1]]
 
 
 class FakeGitHub:
@@ -66,6 +68,10 @@ class FakeGitHub:
         """The object, list or bytes of an answer; None for what is not there."""
         place = self.repository
         for pattern, action in (
+            (
+                r"POST (?:/api)?/graphql",
+                lambda: {"data": {"viewer": {"login": place.viewer["login"]}}},
+            ),
             (r"GET issues/(\d+)/comments", lambda n: place.comments.get(int(n), [])),
             (r"POST issues/(\d+)/comments", lambda n: self._add_comment(int(n), body)),
             (r"PATCH issues/comments/(\d+)", lambda n: self._edit_comment(int(n), body)),
@@ -106,7 +112,9 @@ class FakeGitHub:
 
     def _add_comment(self, number: int, body: Any) -> Any:
         comments = self.repository.comments.setdefault(number, [])
-        comments.append({"id": 100 * number + len(comments), "user": BOT, **body})
+        comments.append(
+            {"id": 100 * number + len(comments), "user": self.repository.viewer, **body}
+        )
         return comments[-1]
 
     def _edit_comment(self, identifier: int, body: Any) -> Any:
@@ -119,7 +127,9 @@ class FakeGitHub:
 
     def _add_issue(self, body: Any) -> Any:
         number = 40 + len(self.repository.issues)
-        self.repository.issues.append({"number": number, "state": "open", "user": BOT, **body})
+        self.repository.issues.append(
+            {"number": number, "state": "open", "user": self.repository.viewer, **body}
+        )
         return self.repository.issues[-1]
 
     def _edit_issue(self, number: int, body: Any) -> Any:

@@ -31,6 +31,10 @@ def test_a_pull_request_is_planned_and_commented_and_applied_after_its_merge(sta
     assert kept == others
     assert written["body"].startswith(f"{MARKER}\n")
     assert "RunaiEnvironment.train" in written["body"]
+    assert (
+        f"Commit [`{head[:7]}`](https://github.com/acme/platform/commit/{head})" in written["body"]
+    )
+    assert "(https://github.com/acme/platform/actions/runs/1/artifacts/9)" in written["body"]
     assert "Plan: 0 to add, 1 to change, 0 to destroy." in written["body"]
     assert digest_of(stage, "reconcile-production-7") in written["body"]
 
@@ -42,7 +46,7 @@ def test_a_pull_request_is_planned_and_commented_and_applied_after_its_merge(sta
     assert ran.code == 0, ran.log
     assert ran.jobs == {"plan"}
     assert "1 change from this branch, 0 drift" in ran.log
-    assert f"configuration of {base}" in ran.log
+    assert f"configuration of {base[:7]}" in ran.log
     assert digest_of(stage, "reconcile-production-merge_group") in written["body"]
     assert known.writes == []
 

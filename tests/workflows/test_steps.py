@@ -25,7 +25,7 @@ def ran(stage: Stage, command: str, head: str, **more: str) -> tuple[int, str]:
 
 def reviewed_plan(stage: Stage) -> Path:
     """Where the step `reviewed` puts what it has found."""
-    found = stage.place / "reconcile" / "production" / "reviewed" / "7.json"
+    found = stage.place / "reconcile-reviewed" / "production" / "7.json"
     found.parent.mkdir(parents=True)
     return found
 
@@ -120,6 +120,32 @@ def test_a_comment_where_not_even_a_page_was_made(bare_stage: Stage) -> None:
     assert "/nowhere/plan.md: it cannot be read" in log
 
 
+def test_a_comment_says_what_the_plan_was_made_from(bare_stage: Stage) -> None:
+    """The test merge is in nobody's clone; the last commit of the branch is."""
+    merge, head = "a" * 40, "b" * 40
+    page = bare_stage.place / "page.md"
+    text = "### Plan for `production`\n\nstack `acme` · commit `aaaaaaa`\n"
+    page.write_text(f"<!-- reconcile:production -->\n{text}")
+    pull = {"number": 7, "head": {"sha": head}, "base": {"ref": "main"}}
+    more = {"EVENT": json.dumps({"pull_request": pull}), **PULL_REQUEST, "GITHUB_RUN_ID": "5"}
+    url = "https://github.com/acme/platform/actions/runs/5/artifacts/6"
+    more |= {"RECONCILE_BODY": str(page), "RECONCILE_ARTIFACT_URL": url}
+    code, log = ran(bare_stage, "comment", merge, **more)
+    assert code == 0, log
+    (comment,) = bare_stage.github.repository.comments[7]
+    first, origin, *rest = comment["body"].splitlines()
+    assert first == "<!-- reconcile:production -->"
+    base = "https://github.com/acme/platform"
+    *parts, when = origin.split(" · ")
+    assert parts == [
+        f"Commit [`bbbbbbb`]({base}/commit/{head}) merged into `main`",
+        f"[run]({base}/actions/runs/5)",
+        f"[artifact with `plan.html` and `plan.json`]({url})",
+    ]
+    assert re.fullmatch(r"20\d\d-\d\d-\d\d \d\d:\d\d UTC", when)
+    assert rest == ["", "### Plan for `production`", "", "stack `acme`"]
+
+
 def test_an_enterprise_server_is_spoken_to_with_the_token_of_the_job(bare_stage: Stage) -> None:
     """`gh` takes GH_TOKEN for github.com alone."""
     key, cert = bare_stage.place / "key.pem", bare_stage.place / "cert.pem"
@@ -190,8 +216,10 @@ def test_directories_with_one_name_of_target_are_kept_apart(bare_stage: Stage) -
         assert code == 0, log
     known = bare_stage.github.repository
     bodies = [comment["body"] for comment in known.comments[7]]
-    assert bodies[0] == "<!-- reconcile:production -->\n### Plan"
-    assert bodies[1].splitlines()[1:] == ["In `infra/a`:", "", "### Plan"]
+    assert bodies[0].startswith("<!-- reconcile:production -->\nCommit [`aaaaaaa`](https://")
+    assert bodies[0].endswith("\n\n### Plan")
+    assert bodies[1].splitlines()[1:3] == ["In `infra/a`:", ""]
+    assert bodies[1].endswith(bodies[0].partition("\n")[2])
     assert [(issue["title"], issue["state"]) for issue in known.issues] == [
         ("Drift: production is not what the manifests say", "open"),
         ("Drift: production in infra/a is not what the manifests say", "closed"),

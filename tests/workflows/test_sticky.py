@@ -2,13 +2,24 @@
 
 import pytest
 
+from reconciler.github.api import GitHub
 from reconciler.github.runner import Runner
+from reconciler.github.site import Site
 from reconciler.github.steps import fenced
-from reconciler.github.sticky import COMMENT_LIMIT, fit, marker, under
+from reconciler.github.sticky import (
+    COMMENT_LIMIT,
+    close_drift,
+    fit,
+    marker,
+    report_drift,
+    under,
+    write_comment,
+)
 from reconciler.render.markdown import marker as rendered_marker
 from reconciler.render.markdown import render_markdown
 from reconciler.render.text import Header
 from tests.core.builders import live, plan_of
+from tests.workflows.fake_github import APP, BOT, FakeGitHub
 
 
 @pytest.mark.parametrize(
@@ -45,6 +56,44 @@ def test_what_stands_beside_the_marker_is_kept() -> None:
     assert second == f"{page.shown} of 4000 destroys shown: this is not all of it."
     assert under(marker("b"), f"{marker('a')}\nx") == f"{marker('b')}\nx"
     assert under(marker("b"), "x") == f"{marker('b')}\nx"
+
+
+MALLORY = {"login": "mallory", "type": "User"}
+SITE = Site("production")
+
+
+@pytest.mark.parametrize(
+    ("viewer", "author", "done"),
+    [
+        (BOT, BOT, "updated"),
+        (APP, APP, "updated"),  # with the token of an App: no new comment for each push
+        (APP, BOT, "updated"),  # it wrote with the job's token before
+        (APP, MALLORY, "created"),
+        (BOT, MALLORY, "created"),
+        (BOT, APP, "created"),
+        ({"login": "deployer", "type": "User"}, {"login": "deployer", "type": "User"}, "updated"),
+        ({"login": "acme-bot", "type": "Bot"}, APP, "updated"),  # as GraphQL may call a bot
+    ],
+)
+def test_whose_comment_and_issue_are_ours(
+    viewer: dict[str, str],
+    author: dict[str, str],
+    done: str,
+    github: FakeGitHub,
+    gh: GitHub,
+) -> None:
+    known = github.repository
+    known.viewer = viewer
+    known.comments[7] = [{"id": 1, "user": author, "body": f"{marker('production')}\nold"}]
+    assert write_comment(gh, 7, SITE, "new") == done
+    assert [item["body"].endswith("new") for item in known.comments[7]] == (
+        [True] if done == "updated" else [False, True]
+    )
+    issue = {"number": 1, "state": "open", "user": author, "title": "t"}
+    known.issues = [{**issue, "body": f"{marker('production', 'drift:')}\nold"}]
+    assert report_drift(gh, SITE, "new") == ("updated" if done == "updated" else "opened")
+    assert close_drift(gh, SITE, "gone") == "closed"
+    assert known.issues[0]["state"] == ("closed" if done == "updated" else "open")
 
 
 @pytest.mark.parametrize(
