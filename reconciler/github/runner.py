@@ -105,6 +105,7 @@ class Runner:
             self.event.get("pull_request", {}).get("base", {}).get("sha")
             or self.event.get("merge_group", {}).get("base_sha")
             or self.event.get("before")
+            or (self.sha if self.event_name == "schedule" else "")  # all is drift, or not applied
         )
         return str(found) if _is_commit(found) else ""
 

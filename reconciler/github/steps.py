@@ -27,7 +27,7 @@ from reconciler.github.reviewed import (
 from reconciler.github.runner import Runner, annotate, temporary
 from reconciler.github.site import Site
 from reconciler.github.sticky import close_drift, report_drift, write_comment
-from reconciler.github.successor import find_successor
+from reconciler.github.successor import find_successor, is_applying
 
 PAGE_FILE = "plan.md"
 _ANNOTATIONS = "annotations.txt"
@@ -66,6 +66,7 @@ def plan(runner: Runner) -> int:
     outputs = _outputs(found)
     runner.output(directory=str(place), artifact=_artifact(runner, site), **outputs)
     pending = outputs["changes"] == "true"
+    runner.output(drift="true" if _has_drift(found) else "false")
     if code == REFUSED and runner.event_name == "push" and pending and found["applyable"]:
         annotate("warning", "some changes are refused; the others can be applied")
         return 0
@@ -171,13 +172,18 @@ def comment(runner: Runner) -> int:
 
 
 def drift(runner: Runner) -> int:
-    """Open, update or close the one issue about this site's drift."""
-    site = Site.of(runner)
-    if runner.need("RECONCILE_CHANGES") == "true":
-        done = report_drift(_github(runner), site, _body(runner, site))
-    else:
+    """Open, update or close the one issue about this site's drift.
+
+    While an apply waits for its approval or runs, what it will apply is no drift: nothing is said.
+    """
+    site, github = Site.of(runner), _github(runner)
+    if runner.need("RECONCILE_CHANGES") != "true":
         words = f"No drift any more: [the run that looked]({runner.run_url})."
-        done = close_drift(_github(runner), site, words)
+        done = close_drift(github, site, words)
+    elif runner.get("RECONCILE_DRIFT") == "false" and is_applying(github, runner):
+        done = "left as it is, because what was merged is still being applied"
+    else:
+        done = report_drift(github, site, _body(runner, site))
     annotate("notice", f"issue about drift of target {site}: {done}")
     return 0
 
@@ -239,6 +245,13 @@ def _allowances(place: Path | None) -> list[str]:
     messages = place / _MESSAGES if place else None
     more = ["--messages", str(messages)] if messages and messages.exists() else []
     return ["--allow-from-commit", *more]
+
+
+def _has_drift(found: Mapping[str, Any]) -> bool:
+    """Whether anything differs but what was merged and is still to be applied."""
+    own = [change["reconciler"] for change in found.get("resource_changes", ())]
+    differing = [change["cause"] for change in own if change["action"] != "unchanged"]
+    return any(cause is None or cause["origin"] != "pending" for cause in differing)
 
 
 def _refused_here(found: Mapping[str, Any]) -> bool:

@@ -1,12 +1,14 @@
-"""Whether a newer commit has taken over an approved plan: only if its own run applies all of it.
+"""Which run applies what: whether a newer commit has taken over an approved plan.
 
-A commit may be newer and have no run at all: `[skip ci]`, a bot's push, `paths:`. One that changes
-nothing that the plan is made of voids no approval, either.
+It has only if its own run applies all of it. A commit may be newer and have no run at all:
+`[skip ci]`, a bot's push, `paths:`. One that changes nothing that the plan is made of voids no
+approval, either.
 https://docs.github.com/en/actions/managing-workflow-runs/skipping-workflow-runs
 """
 
 from collections.abc import Collection, Iterator
 from typing import Any
+from urllib.parse import quote
 
 from reconciler.errors import ReconcileError
 from reconciler.github.api import GitHub
@@ -44,6 +46,14 @@ def find_successor(github: GitHub, runner: Runner, inputs: Collection[str]) -> s
         if commit == newest[-1] or _Newer(github, runner.sha, commit).touches(inputs):
             return commit
     return ""
+
+
+def is_applying(github: GitHub, runner: Runner) -> bool:
+    """Whether a run of this workflow for a push to this branch is under way, or waits."""
+    own = github.get(f"actions/runs/{runner.need('GITHUB_RUN_ID')}")
+    path = f"actions/workflows/{own['workflow_id']}/runs?event=push&per_page=100"
+    runs = github.each(f"{path}&branch={quote(runner.branch, safe='')}", ".workflow_runs[]")
+    return any(run["status"] != "completed" for run in runs)
 
 
 def _targets_of(github: GitHub, name: str) -> list[str]:

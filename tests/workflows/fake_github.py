@@ -97,13 +97,14 @@ class FakeGitHub:
         return next((run for run in self.repository.runs if run["id"] == number), None)
 
     def _runs(self, workflow: int, query: dict[str, str]) -> Any:
-        since = query["created"].removeprefix(">=")
+        since = query.get("created", "").removeprefix(">=")
         found = [
             run
             for run in self.repository.runs
             if run["workflow_id"] == workflow
             and run["event"] == query["event"]
             and run["created_at"] >= since
+            and query.get("branch") in (None, run.get("head_branch"))
         ]
         return {"total_count": len(found), "workflow_runs": found}
 

@@ -57,6 +57,7 @@ class Stage:
     github: FakeGitHub
     live: SandboxServer
     endpoint: Endpoint
+    lag: float = 0.0
 
     @property
     def repository(self) -> Path:
