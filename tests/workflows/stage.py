@@ -111,7 +111,7 @@ class Stage:
         recorded = self.place / f"{event}.json"
         recorded.write_text(text.replace("BASE_SHA", base).replace("HEAD_SHA", head))
         self.git("checkout", "-q", head)
-        name = {"fork": "pull_request"}.get(event, event)
+        name = "pull_request" if event in ("fork", "stacked") else event
         act = shutil.which("act", path=self.environ()["PATH"])
         assert act, "act is missing; it comes with the requirements of .venv"
         command = [act, name, "-W", f".github/workflows/{workflow}.yml", "-e", str(recorded)]

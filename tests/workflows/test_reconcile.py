@@ -85,10 +85,12 @@ def test_the_comment_says_that_the_manifests_are_invalid(stage: Stage) -> None:
     assert "manifests/broken.yaml:1" in comment["body"]
 
 
-def test_a_fork_gets_no_credentials_and_posts_nothing(stage: Stage) -> None:
+@pytest.mark.parametrize("event", ["fork", "stacked"])
+def test_who_is_not_trusted_gets_no_credentials_and_posts_nothing(stage: Stage, event: str) -> None:
+    """A fork, and a pull request onto a branch that anybody may push to."""
     base = stage.commit({"train": "x:1"}, "Start")
     head = stage.commit({"train": "x:2"}, "Take a newer image")
-    ran = stage.run("fork", base, head)
+    ran = stage.run(event, base, head)
     assert ran.code == 0, ran.log
     assert ran.jobs == {"offline"}
     assert "Target: production (offline, compared with nothing)" in ran.log
@@ -156,3 +158,12 @@ def test_a_plan_that_fails_says_nothing_of_drift(stage: Stage, broken: str) -> N
     assert ran.code != 0
     assert "manifests/broken.yaml:1" in ran.log
     assert stage.github.repository.requests == []
+
+
+def test_a_branch_that_the_repository_names_is_trusted(stage: Stage) -> None:
+    base = stage.commit({"train": "x:1"}, "Start")
+    head = stage.commit({"train": "x:2"}, "Take a newer image")
+    ran = stage.run("stacked", base, head, "--var", 'RECONCILE_TRUSTED_BRANCHES=["feature"]')
+    assert ran.code == 0, ran.log
+    assert ran.jobs == {"plan", "comment"}
+    assert len(stage.live.requests) > 0
