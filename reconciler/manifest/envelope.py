@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
 from reconciler.kinds.base import ID_PATTERN, Kind, Metadata
@@ -21,6 +22,8 @@ API_VERSION = "reconciler/v1"
 _ENVELOPE = ("apiVersion", "kind", "metadata", "spec")
 _ENVELOPE_KEYS = dict.fromkeys(_ENVELOPE).keys()
 _VALID_ID = re.compile(ID_PATTERN)
+_LOOKED_AT = 100
+"""Names at the top of a document that are looked at to tell whether it is a manifest at all."""
 
 
 def check_envelope(data: Any, kinds: Mapping[str, Kind]) -> list[Fault]:
@@ -57,8 +60,8 @@ def check_envelope(data: Any, kinds: Mapping[str, Kind]) -> list[Fault]:
 def _foreign(data: Mapping[str, Any], kinds: Mapping[str, Kind], fields: set[str]) -> Fault | None:
     """A document of another tool: one fault, and not one for each of its fields."""
     version, kind = data.get("apiVersion"), data.get("kind")
-    meant = [name for name in data if nearest(name, _ENVELOPE)]
-    if not data.keys() & (_ENVELOPE_KEYS | fields) and len(meant) < 2:
+    meant = (name for name in islice(data, _LOOKED_AT) if nearest(name, _ENVELOPE))
+    if not data.keys() & (_ENVELOPE_KEYS | fields) and len(list(islice(meant, 2))) < 2:
         fix = f"a manifest is a mapping of {', '.join(_ENVELOPE)}; move other files elsewhere"
         return Fault((), "this document is no manifest", fix)
     if version == API_VERSION or not isinstance(version, str) or not isinstance(kind, str):
