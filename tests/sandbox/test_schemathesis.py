@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from copy import deepcopy
 from functools import cache
 from typing import Any
 
@@ -40,7 +41,7 @@ EXCLUDED: list[Any] = [
 
 
 def document(version: str) -> dict[str, Any]:
-    found = version_of(DOCUMENTS, version)
+    found = deepcopy(version_of(DOCUMENTS, version))  # it is changed below
     for path, operations in found["paths"].items():
         for method, operation in operations.items():
             for (pattern, wanted), names in MISSING_ANSWERS.items():
