@@ -182,6 +182,7 @@ def mutated() -> st.SearchStrategy[bytes]:
 @settings(
     max_examples=200,
     deadline=None,
+    derandomize=True,  # as the fuzzer of manifests: the same in every run
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(mutated())
@@ -190,7 +191,7 @@ def mutated() -> st.SearchStrategy[bytes]:
 def test_bytes_at_random(sandbox: Running, quiet: pytest.LogCaptureFixture, data: bytes) -> None:
     quiet.clear()
     answer = exchange(sandbox, data)
-    assert answer == b"" or answer.startswith(b"HTTP/1.")
+    assert answer == b"" or answer.startswith(b"HTTP/")  # in the version that was asked in
     assert b" 500 " not in answer[:20]
     assert SECRET.encode() not in answer
     assert SECRET not in quiet.text
