@@ -1,4 +1,7 @@
-from reconciler.clash import order_names
+import pytest
+
+from reconciler.clash import order_names, require_distinct
+from reconciler.errors import ManifestError
 from reconciler.guard import Approval, GuardRules, guard
 from reconciler.plan import Plan
 from tests.core.builders import KINDS, actions, key, live, plan_of, resource
@@ -103,3 +106,15 @@ def test_keys_are_told_apart_from_leftovers() -> None:
     plan = plan_of([resource(B, {"name": "a-replaced-0a1b2c"})], [leftover])
     refused = ordered(plan).refused
     assert [item.key for item in refused] == [key(B)]
+
+
+def test_resources_of_their_own_names_are_distinct() -> None:
+    require_distinct([resource(A), resource(B)], KINDS)
+
+
+def test_two_manifests_of_one_object_are_an_error_at_the_second() -> None:
+    with pytest.raises(ManifestError) as raised:
+        require_distinct([resource(A), resource(B, {"name": "a"}), resource(C)], KINDS)
+    assert [problem.message for problem in raised.value.problems] == [
+        f"{B} is the same object as {A} ({resource(A).source}): same name and scope"
+    ]

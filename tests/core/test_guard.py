@@ -412,3 +412,17 @@ def test_an_address_that_was_selected_approves_its_deletion_but_no_replacement()
     assert {words for address, words in refusals.items() if ".r" in address} == {"blocked replace"}
     assert refused(guard(plan_of([KEEP], [KEPT, *orphans(3)]), RULES, NOTHING)) == 3
     assert refused(guard(plan_of([KEEP], [KEPT, *orphans(3)]), RULES, selected)) == 0
+
+
+@pytest.mark.parametrize(
+    ("approval", "expected"),
+    [
+        (Approval(), False),
+        (Approval(rollback=True), False),
+        (Approval(addresses=frozenset({"RunaiEnvironment.a"})), True),
+        (Approval(deletions=frozenset({"RunaiEnvironment.a"})), True),
+        (Approval(deletes=0), True),
+    ],
+)
+def test_an_approval_is_given_once_it_allows_a_deletion(approval: Approval, expected: bool) -> None:
+    assert approval.given is expected
