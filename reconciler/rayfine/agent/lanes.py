@@ -54,6 +54,7 @@ class Lane:
         """End a call that runs here, and no other."""
         with self._lock:
             if self._current is call:
+                self._current = None  # once
                 self._interrupt()
 
     def _interrupt(self) -> None:
@@ -61,10 +62,6 @@ class Lane:
         ctypes.pythonapi.PyThreadState_SetAsyncExc(
             ctypes.c_ulong(self._thread), ctypes.py_object(Cancelled)
         )
-
-    def _forget(self) -> None:
-        """An interrupt that comes too late is for nobody."""
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self._thread), None)
 
     def _next(self, call: Call, function: Callable[[], Any]) -> None:
         if not call.future.set_running_or_notify_cancel():
@@ -76,7 +73,8 @@ class Lane:
                     answer = self._answer(call, function)
                 with self._lock:
                     self._current = None
-                    self._forget()
+                for _ in range(2):  # an interrupt that came too late arises here
+                    pass
                 break
             except Cancelled:
                 answer = answer or cancelled()

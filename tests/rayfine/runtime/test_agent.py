@@ -5,6 +5,7 @@ import gc
 import os
 import queue
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -127,6 +128,37 @@ def test_a_runner_loads_and_calls(runner: Held, file: str) -> None:
     assert call(runner, "leave")[1]["type"] == "SystemExit"
     assert call(runner, "add", 1, 2)[1]["type"] == "TypeError"
     assert runner.handle("call", "add", "1", b"junk")[0] == faults.FAILED
+
+
+TRACED = """
+import queue, sys, threading
+from reconciler.rayfine.agent.lanes import Call, Lane
+
+jobs, call = queue.SimpleQueue(), Call()
+threading.Thread(target=Lane(jobs).run, daemon=True).start()
+jobs.put((call, lambda: "answer"))
+assert call.future.result(30) == "answer"
+
+def trace(frame, event, arg):
+    return trace
+
+def traced():
+    return "done"
+
+sys.settrace(trace)
+print(traced())
+"""
+
+
+def test_threads_run_freely_between_calls() -> None:
+    """CPython up to 3.12 looks for an interrupt in every line once one was taken back.
+
+    Where it traces functions, 3.11 never gets any further.
+    """
+    ran = subprocess.run(
+        [sys.executable, "-c", TRACED], check=True, capture_output=True, text=True, timeout=60
+    )
+    assert ran.stdout == "done\n"
 
 
 def test_a_call_is_cancelled(runner: Held, file: str) -> None:
