@@ -1,6 +1,5 @@
 """Fixtures of the workflows' tests."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import pytest
 from reconciler.github.api import GitHub
 from reconciler.sandbox import Behaviour, SandboxServer
 from tests.workflows.fake_github import FakeGitHub
-from tests.workflows.stage import CONFIG, ROOT, Stage
+from tests.workflows.stage import CONFIG, Stage
 
 
 @pytest.fixture
@@ -51,13 +50,3 @@ def bare_stage(tmp_path: Path, github: FakeGitHub, behaviour: Behaviour) -> Iter
         found.git("init", "-q", "-b", "main")
         found.git("remote", "add", "origin", "https://github.com/acme/platform.git")
         yield found
-
-
-@pytest.fixture
-def stage(bare_stage: Stage) -> Stage:
-    """The same with this action and its workflow in the repository."""
-    ignored = shutil.ignore_patterns("__pycache__", "node_modules")
-    for name in (".github/workflows", "scripts", "requirements", "reconciler"):
-        shutil.copytree(ROOT / name, bare_stage.repository / name, ignore=ignored)
-    shutil.copy(ROOT / "action.yml", bare_stage.repository)
-    return bare_stage

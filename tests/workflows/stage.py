@@ -1,27 +1,20 @@
-"""A recorded repository, what is live, a fake of GitHub, and act to run the workflows on them."""
+"""A recorded repository, what is live, a fake of GitHub, and single steps of the action."""
 
 import io
-import json
 import os
 import re
 import shutil
 import subprocess
 import sys
 import zipfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from reconciler.sandbox import Endpoint, SandboxServer
 from tests.workflows.fake_github import FakeGitHub
 
 ROOT = Path(__file__).parents[2]
-HERE = Path(__file__).parent
 TOKEN = "canary-of-the-job"
-PINS = {
-    "checkout": "3d3c42e5aac5ba805825da76410c181273ba90b1",
-    "upload-artifact": "bbbca2ddaa5d8feaa63e36b76fdaad77386f024f",
-    "download-artifact": "3e5f45b2cfb9172054b4087a40e8e0b5a5461e7c",
-}
 CONFIG = """\
 apiVersion: reconciler/v1
 stack: acme
@@ -38,15 +31,6 @@ kind: RunaiEnvironment
 metadata: {{name: {name}}}
 spec: {{scope: project, scope_id: team-a, image: "{image}"}}
 """
-
-
-@dataclass
-class Ran:
-    """What one run of a workflow said, and with which code act ended."""
-
-    code: int
-    log: str
-    jobs: set[str] = field(default_factory=set)
 
 
 @dataclass
@@ -68,6 +52,16 @@ class Stage:
         return self.place / "artifacts"
 
     @property
+    def action(self) -> Path:
+        """The files of the action, as workflows find them that name it."""
+        return self.place / "action"
+
+    @property
+    def meanwhile(self) -> Path:
+        """A script of what others do while the job `apply` waits for its approval."""
+        return self.place / "meanwhile.sh"
+
+    @property
     def secret(self) -> str:
         """What has to be seen nowhere: the secret of the target."""
         return self.endpoint.client_secret.get_secret_value()
@@ -83,15 +77,16 @@ class Stage:
         command = ["git", *identity, "-C", str(self.repository), *words]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
-    def commit(self, images: dict[str, str], subject: str) -> str:
-        """State these environments with these images; the new commit."""
+    def commit(self, images: dict[str, str] | None, subject: str) -> str:
+        """State these environments with these images, or as before; the new commit."""
         directory = self.repository / "manifests"
-        shutil.rmtree(directory, ignore_errors=True)
-        directory.mkdir()
-        for name, image in images.items():
-            (directory / f"{name}.yaml").write_text(MANIFEST.format(name=name, image=image))
+        if images is not None:
+            shutil.rmtree(directory, ignore_errors=True)
+            directory.mkdir()
+            for name, image in images.items():
+                (directory / f"{name}.yaml").write_text(MANIFEST.format(name=name, image=image))
         self.git("add", "-A")
-        self.git("commit", "-q", "-m", subject)
+        self.git("commit", "-q", "--allow-empty", "-m", subject)
         return self.git("rev-parse", "HEAD")
 
     def reconcile(self, *words: str) -> subprocess.CompletedProcess[str]:
@@ -104,41 +99,6 @@ class Stage:
             text=True,
             env={**os.environ, **self.credentials(), "PYTHONPATH": str(ROOT)},
         )
-
-    def run(self, event: str, base: str, head: str, *more: str, workflow: str = "reconcile") -> Ran:
-        """Let act run the workflow for a recorded event of these commits."""
-        text = (HERE / "events" / f"{event}.json").read_text()
-        recorded = self.place / f"{event}.json"
-        recorded.write_text(text.replace("BASE_SHA", base).replace("HEAD_SHA", head))
-        self.git("checkout", "-q", head)
-        name = "pull_request" if event in ("fork", "stacked") else event
-        act = shutil.which("act", path=self.environ()["PATH"])
-        assert act, "act is missing; it comes with the requirements of .venv"
-        command = [act, name, "-W", f".github/workflows/{workflow}.yml", "-e", str(recorded)]
-        command += [
-            "-P",
-            "ubuntu-24.04=-self-hosted",
-            "--no-skip-checkout",
-            "--action-offline-mode",
-        ]
-        command += ["--pull=false", "--concurrent-jobs", "1", "--no-cache-server", "--json"]
-        command += ["--action-cache-path", str(self.place / "act"), "-s", f"GITHUB_TOKEN={TOKEN}"]
-        for name, value in self.credentials().items():
-            command += ["--var" if name == "RUNAI_BASE_URL" else "-s", f"{name}={value}"]
-        command += more
-        for action, pin in PINS.items():
-            command += ["--local-repository", f"actions/{action}@{pin}={HERE / 'actions' / action}"]
-        ran = subprocess.run(
-            command,
-            check=False,
-            cwd=self.repository,
-            env=self.environ(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=300,
-        )
-        return _told(ran)
 
     def step(self, command: str, head: str, **more: str) -> subprocess.Popen[str]:
         """The action's one step as the runner starts it, without a workflow; a push by default."""
@@ -213,21 +173,9 @@ class Stage:
             "DOCKER_HOST": "unix:///nowhere/docker.sock",  # act looks for an engine it never uses
             "RECORDED_REPOSITORY": str(self.repository),
             "RECORDED_ARTIFACTS": str(self.artifacts),
+            "RECORDED_MEANWHILE": str(self.meanwhile),
             "PYTHON": sys.executable,
             "GH_HOST": "github.localhost",
             "HTTP_PROXY": self.github.url,
             "NO_PROXY": "127.0.0.1",
         }
-
-
-def _told(ran: subprocess.CompletedProcess[str]) -> Ran:
-    lines, jobs = [], set()
-    for line in ran.stdout.splitlines():
-        try:
-            told = json.loads(line)
-        except ValueError:
-            told = {"msg": line}
-        if told.get("jobID"):
-            jobs.add(told["jobID"])
-        lines.append(f"[{told.get('jobID', '')}] {told.get('msg', '').rstrip()}")
-    return Ran(ran.returncode, "\n".join(lines), jobs)

@@ -2,11 +2,11 @@
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+from tests.workflows.act import PIN, add_action, run_workflow
 from tests.workflows.stage import ROOT, Stage
 
 CHECKOUT = """\
@@ -29,21 +29,18 @@ def six_lines() -> str:
     return found[1]
 
 
-def test_the_six_lines_of_the_readme(stage: Stage) -> None:
-    action = stage.place / "action"  # its files alone: act copies all that lies beside them
-    action.mkdir()
-    for name in ("action.yml", "scripts", "requirements", "reconciler"):
-        shutil.move(stage.repository / name, action)
+def test_the_six_lines_of_the_readme(bare_stage: Stage) -> None:
+    stage = bare_stage
     steps = "".join(f"      {line}\n" for line in six_lines().splitlines())
-    workflow = stage.repository / ".github" / "workflows" / "plan.yml"
-    workflow.write_text(CHECKOUT + steps.replace("OWNER/", "acme/").replace("COMMIT", "v0"))
+    steps = steps.replace("OWNER/", "acme/").replace("COMMIT", PIN)
+    add_action(stage, "plan.yml", CHECKOUT + steps)
     base = stage.commit({"train": "x:1"}, "Start")
     head = stage.commit({"train": "x:1", "serve": "x:2"}, "Serve, too")
-    more = ("--local-repository", f"acme/reconciler@v0={action}")
-    ran = stage.run("push", base, head, *more, workflow="plan")
-    assert ran.code == 0, ran.log
+    payload = {"ref": "refs/heads/main", "before": base, "after": head}
+    ran = run_workflow(stage, "push", payload, workflow="plan")
+    assert ran.jobs == {"plan": 0}, ran.log
     assert "Plan: 2 to add, 0 to change, 0 to destroy." in ran.log
-    assert "::set-output:: adds=2" in ran.log
+    assert ran.outputs["plan"]["adds"] == "2"
     assert '"Serve, too" (manifests/serve.yaml:1)' in ran.log
     assert not stage.live.requests.writes()
     assert stage.secret not in ran.log
