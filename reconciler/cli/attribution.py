@@ -54,9 +54,12 @@ def attribute(world: World, plan: Plan, session: Session, since: str) -> Header:
     """The head of the plan with whose change each one is since the merge base of a ref and HEAD.
 
     Raises `ConfigError` where the ref or the history is not there. A base whose own manifests have
-    faults cannot be compared with: then a note says so.
+    faults cannot be compared with, nor can an incomplete plan: then a note says so.
     """
     review = replace(session.header.review, since=since)
+    if plan.failures:  # whoever is named would be blamed for what nobody could look at
+        note = "changes are not attributed, because this plan is incomplete"
+        return replace(session.header, review=replace(review, note=note))
     with open_repository(session.config.root) as repository, ExitStack() as stack:
         commit = repository.merge_base(since)
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="reconcile-")))
@@ -65,7 +68,9 @@ def attribute(world: World, plan: Plan, session: Session, since: str) -> Header:
             desired, config = snapshot.load(stack)
         except ReconcileError as error:
             what = str(error).splitlines()[0]
-            note = f"changes are not attributed, because {commit[:7]} has errors: {what}"
+            faulty = isinstance(error, ManifestError | ConfigError)  # else a system has failed
+            why = f"{commit[:7]} has errors: {what}" if faulty else what
+            note = f"changes are not attributed, because {why}"
             return replace(session.header, review=replace(review, note=note))
         base_plan = make_plan(replace(world, desired=desired, stack=_stack_of(config, session)))
         base = Base({item.key: item for item in desired}, base_plan, world.lineage)

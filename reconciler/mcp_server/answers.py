@@ -64,9 +64,6 @@ def plan_answer(plan: Plan, *, applicable: bool) -> dict[str, Any]:
     if plan.restricted:
         answer["restricted"] = restriction(plan)
     if plan.failures:
-        answer["summary"] = (
-            f"Incomplete, a system could not be read. Of the rest: {plan_line(plan)}"
-        )
         answer["unread"] = Part(
             [
                 {"system": item.system, "reason": item.reason, "fix": item.fix}
@@ -89,7 +86,7 @@ def plan_answer(plan: Plan, *, applicable: bool) -> dict[str, Any]:
 
 def _next_step(plan: Plan, *, applicable: bool) -> str:
     if plan.failures:
-        return "This plan is incomplete and cannot be applied: a system could not be read."
+        return "Nothing can be applied, because a system could not be read: see `unread`."
     if not plan.pending:
         return "There is nothing to apply."
     if applicable:

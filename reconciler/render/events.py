@@ -23,6 +23,7 @@ from reconciler.render.summary import (
     count,
     count_ends,
     is_complete,
+    is_made,
     plan_line,
     restriction,
 )
@@ -91,6 +92,8 @@ class EventStream:
         for failure in plan.failures:
             summary = f"cannot read the {failure.system}: {failure.reason}"
             self._diagnostic("error", summary, failure.fix)
+        if not is_made(plan):  # the diagnostics above say why: there is nothing to count
+            return
         own = {
             "target": plan.target,
             "digest": plan.digest(),

@@ -18,7 +18,7 @@ from reconciler.render.escape import visible
 from reconciler.render.graph import state_of
 from reconciler.render.html_graph import draw, importance
 from reconciler.render.review_words import change_words, notices, place_words, review_summary
-from reconciler.render.summary import alert_words, plan_details, plan_line
+from reconciler.render.summary import alert_words, is_made, plan_details, plan_line
 from reconciler.render.text import Header
 
 _ASSETS = Path(__file__).parent / "page"
@@ -43,7 +43,7 @@ def render_html(plan: Plan, header: Header) -> str:
     main = [
         *_notes(plan),
         *_drawing(plan, anchors),
-        *_changes(changes, anchors, header),
+        *_changes(plan, changes, anchors, header),
         *_others(plan, still),
     ]
     return (
@@ -116,8 +116,8 @@ def _notes(plan: Plan) -> Iterable[str]:
 def _failure(failure: ReadFailure) -> str:
     count = len(failure.addresses)
     return (
-        f'<div class="alert"><p><strong>Not read: {_code(failure.system)}</strong>, so this plan '
-        f"is incomplete and cannot be applied. {count} not planned.</p>"
+        f'<div class="alert"><p><strong>Not read: {_code(failure.system)}</strong>, so that '
+        f"nothing can be applied. {count} not planned.</p>"
         f"<p>{_text(failure.reason)}</p><p>{_text(failure.fix)}</p></div>\n"
     )
 
@@ -140,13 +140,16 @@ def _drawing(plan: Plan, anchors: dict[int, str]) -> Iterable[str]:
     )
 
 
-def _changes(changes: Sequence[Change], anchors: dict[int, str], header: Header) -> Iterable[str]:
+def _changes(
+    plan: Plan, changes: Sequence[Change], anchors: dict[int, str], header: Header
+) -> Iterable[str]:
     yield (
         '<section id="changes" aria-labelledby="changes-title">'
         '<h2 id="changes-title">Changes</h2>\n'
     )
     if not changes:
-        yield "<p>There is nothing to change.</p></section>\n"
+        words = "There is nothing to change." if is_made(plan) else "Nothing is planned."
+        yield f"<p>{words}</p></section>\n"
         return
     states = [state_of(change) for change in changes]
     picks = "".join(

@@ -20,7 +20,7 @@ from reconciler.plan import (
 )
 from reconciler.plan_values import after, before, is_protected, names_in, planned, secrets_in
 from reconciler.render.escape import json_line
-from reconciler.render.summary import count, is_complete
+from reconciler.render.summary import count, is_complete, is_made
 from reconciler.render.terraform import (
     FORMAT_OF,
     configuration,
@@ -95,7 +95,9 @@ def plan_document(plan: Plan, header: Header, made_at: datetime, version: str) -
                 "unchanged": counts.unchanged,
                 "blocked": counts.blocked,
                 "conflict": counts.conflicts,
-            },
+            }
+            if is_made(plan)
+            else None,
             "detached": [
                 {"type": item.kind, "name": item.name, "id": item.uid, "reason": item.reason}
                 for item in plan.detached
@@ -127,7 +129,7 @@ def _review(review: Review) -> dict[str, Any]:
             origin.value: sum(cause.origin is origin for cause in review.causes.values())
             for origin in Origin
         }
-        if review.since
+        if review.since and not review.note
         else None,
         "reviewed": review.reviewed or None,
         "differs": review.differs,

@@ -24,7 +24,13 @@ from reconciler.render.review_words import (
     review_summary,
     short_ref,
 )
-from reconciler.render.summary import alert_words, plan_details, plan_line, restriction
+from reconciler.render.summary import (
+    alert_words,
+    is_made,
+    plan_details,
+    plan_line,
+    restriction,
+)
 from reconciler.render.text import WANTED, Header
 from reconciler.review import Review
 
@@ -264,8 +270,8 @@ def _some(lines: list[str]) -> list[str]:
 def _alert(plan: Plan) -> list[str]:
     """What must not be overlooked."""
     words = alert_words(plan)
-    if plan.failures:
-        words.append("A system could not be read: this plan is incomplete and cannot be applied.")
+    if plan.failures and is_made(plan):
+        words.append("This plan is incomplete and cannot be applied.")
     return ["> [!CAUTION]", f"> {' '.join(words)}", ""] if words else []
 
 

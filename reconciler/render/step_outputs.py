@@ -5,21 +5,28 @@ from collections.abc import Mapping
 
 from reconciler.plan import Plan
 from reconciler.render.escape import printable
-from reconciler.render.summary import count, is_complete, plan_line, restriction
+from reconciler.render.summary import count, is_complete, is_made, plan_line, restriction
 from reconciler.render.text import Header
 
 
 def plan_outputs(plan: Plan, header: Header) -> dict[str, str]:
-    """What a workflow decides by. Counts are decimal numbers, conditions `true` or `false`."""
+    """What a workflow decides by. Counts are decimal numbers, conditions `true` or `false`.
+
+    Without a plan the counts are empty: nobody knows what would be done.
+    """
     counts = count(plan.changes)
+    numbers = {
+        "changes": len(plan.pending),
+        "imports": counts.imports,
+        "adds": counts.adds,
+        "updates": counts.changes,
+        "deletes": counts.destroys,
+        "unchanged": counts.unchanged,
+        "refused": len(plan.refused),
+    }
+    made = is_made(plan)
     return {
-        "changes": str(len(plan.pending)),
-        "imports": str(counts.imports),
-        "adds": str(counts.adds),
-        "updates": str(counts.changes),
-        "deletes": str(counts.destroys),
-        "unchanged": str(counts.unchanged),
-        "refused": str(len(plan.refused)),
+        **{name: str(number) if made else "" for name, number in numbers.items()},
         "complete": _truth(is_complete(plan)),
         "applyable": _truth(header.is_applyable(plan)),
         "errored": _truth(plan.failures),

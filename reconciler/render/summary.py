@@ -1,5 +1,6 @@
 """Counts and the summary lines of a plan and of an apply, in Terraform's words."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -55,16 +56,39 @@ def is_complete(plan: Plan) -> bool:
     return not (plan.failures or plan.refused or plan.restricted)
 
 
+def is_made(plan: Plan) -> bool:
+    """Whether there is a plan. If a system could not be read, only what others hold makes one."""
+    return bool(not plan.failures or plan.pending)
+
+
 def plan_line(plan: Plan) -> str:
-    """`Plan: 2 to add, 1 to change, 0 to destroy.` or the line that says there is nothing to do."""
-    if not (plan.failures or plan.pending or plan.refused):
+    """`Plan: 2 to add, 1 to change, 0 to destroy.`, or that there is nothing to do, or no plan.
+
+    It holds no data: every format may print it as it is.
+    """
+    if not is_made(plan):
+        return f"No plan: the {_unread(plan)} could not be read."
+    if not (plan.pending or plan.refused):
         return NO_CHANGES_IN_PART if plan.restricted else NO_CHANGES
     counts = count(plan.changes)
     imports = f"{counts.imports} to import, " if counts.imports else ""
-    return (
-        f"Plan: {imports}{counts.adds} to add, {counts.changes} to change, "
-        f"{counts.destroys} to destroy."
+    numbers = (
+        f"{imports}{counts.adds} to add, {counts.changes} to change, {counts.destroys} to destroy."
     )
+    if plan.failures:
+        return f"Incomplete plan: {numbers} The {_unread(plan)} could not be read."
+    return f"Plan: {numbers}"
+
+
+def _unread(plan: Plan) -> str:
+    """The systems that could not be read. Those of a saved plan are data, and may be anything."""
+    names = sorted({failure.system for failure in plan.failures})
+    if all(_WORDS.fullmatch(name) for name in names):
+        return " and the ".join(names)
+    return "live system" if len(names) == 1 else "live systems"
+
+
+_WORDS = re.compile(r"[A-Za-z]{1,20}(?::?[A-Za-z]{1,20})?(?: [A-Za-z]{1,20}){0,4}")
 
 
 def restriction(plan: Plan) -> str:

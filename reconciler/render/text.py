@@ -10,7 +10,7 @@ from reconciler.plan_values import planned
 from reconciler.render.escape import literal, literal_name, log_safe, printable
 from reconciler.render.review_words import change_words, notices, place_words, review_summary
 from reconciler.render.style import Style
-from reconciler.render.summary import plan_details, plan_line
+from reconciler.render.summary import is_made, plan_details, plan_line
 from reconciler.resource import SENSITIVE, Secret, Spec
 from reconciler.review import Review
 from reconciler.selection import Selection
@@ -85,7 +85,7 @@ def render_plan(plan: Plan, header: Header, style: Style) -> str:
     )
     if header.offline:
         blocks.append("This plan was made offline and cannot be applied.")
-    if plan.failures:
+    if plan.failures and is_made(plan):
         blocks.append(style.paint("This plan is incomplete and cannot be applied.", "red"))
     return log_safe("\n\n".join(blocks)) + "\n"
 

@@ -48,12 +48,17 @@ def events_of(plan: Plan) -> list[dict[str, Any]]:
 def test_counts_agree(plan: Plan) -> None:
     document = document_of(plan)
     counts = document["reconciler"]["summary"]
+    if counts is None:
+        assert_there_is_no_plan(plan, document)
+        return
     imports = f"{counts['import']} to import, " if counts["import"] else ""
     line = (
-        f"Plan: {imports}{counts['add']} to add, {counts['change']} to change, "
-        f"{counts['destroy']} to destroy."
+        f"{'Incomplete plan' if plan.failures else 'Plan'}: {imports}{counts['add']} to add, "
+        f"{counts['change']} to change, {counts['destroy']} to destroy."
     )
-    if not any(counts[name] for name in counts if name != "unchanged") and not plan.failures:
+    if plan.failures:
+        line += f" {UNREAD} could not be read."
+    elif not any(counts[name] for name in counts if name != "unchanged"):
         line = "No changes. Your infrastructure matches the configuration."
     said = [line]
     said += [f"{counts['unchanged']} unchanged."] if counts["unchanged"] else []
@@ -120,6 +125,28 @@ def test_counts_agree(plan: Plan) -> None:
     assert done in apply_line(applied, 0)
 
 
+def assert_there_is_no_plan(plan: Plan, document: dict[str, Any]) -> None:
+    """No output says that nothing is to be done, where nobody could look."""
+    line = f"No plan: {UNREAD[0].lower()}{UNREAD[1:]} could not be read."
+    assert plan.failures
+    assert (document["errored"], document["applyable"]) == (True, False)
+    comment = render_markdown(plan, HEADER, COMMENT_LIMIT).text
+    *others, notice = plan_annotations(plan, HEADER)
+    assert {item.level for item in others} == {"error"}
+    assert len(others) == len(plan.failures) + len(plan.refused)
+    page = html.unescape(render_html(plan, HEADER))
+    for shown in (render_plan(plan, HEADER, Style()), page, comment, "\n".join(notice.message)):
+        assert line in shown
+        assert not re.search("No changes|to add|nothing to change", shown)
+    outputs = plan_outputs(plan, HEADER)
+    assert outputs["summary"] == line
+    numbers = ("changes", "imports", "adds", "updates", "deletes", "unchanged", "refused")
+    assert {outputs[name] for name in numbers} == {""}
+    assert {event["type"] for event in events_of(plan)} == {"diagnostic"}
+    assert plan_answer(plan, applicable=False)["summary"] == line
+
+
+UNREAD = "The Docker engine"
 SECTIONS = {"Deletes", "Replacements", "Blocked and in conflict", "Updates", "Imports", "Creates"}
 
 

@@ -61,6 +61,8 @@ def test_what_a_workflow_decides_by() -> None:
     unread = plan_of([], [], [ReadFailure("Docker engine", (), "no", "")])
     found = plan_outputs(unread, Header("test"))
     assert (found["complete"], found["errored"]) == ("false", "true")
+    assert (found["changes"], found["adds"], found["deletes"]) == ("", "", "")
+    assert found["summary"] == "No plan: the Docker engine could not be read."
 
 
 def test_two_delimiters_differ() -> None:

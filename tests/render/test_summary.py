@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from reconciler.apply import Outcome, Status
-from reconciler.plan import Plan
+from reconciler.guard import Approval, GuardRules, guard
+from reconciler.plan import Plan, ReadFailure
 from reconciler.render.summary import NO_CHANGES, apply_line, count, plan_details, plan_line
 from tests.core.builders import live, plan_of, resource
 
@@ -57,6 +58,32 @@ def test_refused_changes_are_not_counted_as_work() -> None:
     )
     assert plan_line(plan) == "Plan: 0 to add, 0 to change, 0 to destroy."
     assert plan_details(plan) == ["1 in conflict: not applied until cleared (see above)."]
+
+
+@pytest.mark.parametrize(
+    ("systems", "said"),
+    [
+        (["Run:ai control plane"], "the Run:ai control plane could not be read."),
+        (
+            ["Run:ai control plane", "Docker engine", "Docker engine"],
+            "the Docker engine and the Run:ai control plane could not be read.",
+        ),
+        (["a](http://x.example) **b**"], "the live system could not be read."),
+        (["<b>", "Docker engine"], "the live systems could not be read."),
+    ],
+)
+def test_what_could_not_be_read_is_no_plan_to_change_nothing(systems: list[str], said: str) -> None:
+    failures = [ReadFailure(name, (f"Kind{n}",), "no answer", "") for n, name in enumerate(systems)]
+    same = [resource("RunaiEnvironment.a")], [live("RunaiEnvironment.a")]
+    assert plan_line(plan_of([], [], failures)) == f"No plan: {said}"
+    assert plan_line(plan_of(*same, failures)) == f"No plan: {said}"
+    needs = resource("RunaiEnvironment.b", depends_on=["Kind0.a"])
+    blocked = guard(plan_of([resource("Kind0.a"), needs], [], failures), GuardRules(), Approval())
+    assert len(blocked.refused) == 1
+    assert plan_line(blocked) == f"No plan: {said}"
+    assert plan_line(plan_of([resource("RunaiEnvironment.a")], [], failures)) == (
+        f"Incomplete plan: 1 to add, 0 to change, 0 to destroy. T{said[1:]}"
+    )
 
 
 def test_an_apply(plan: Plan) -> None:
