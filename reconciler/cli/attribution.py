@@ -1,34 +1,26 @@
 """`plan --since REF`: the manifests of a base, planned against the same live systems, and blame."""
 
 import os
-import tempfile
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import click
 
-from reconciler import manifest
 from reconciler.attribution import Base, find_origins, to_causes, written_from
-from reconciler.config import Config, parse_config, variables_for_manifests
+from reconciler.cli.base import Snapshot, stack_of
+from reconciler.config import Config
 from reconciler.errors import ConfigError, ManifestError, ReconcileError
 from reconciler.git.history import (
-    SUFFIXES,
     Edits,
     Found,
     Wanted,
     find_edits,
-    image_paths,
     read_difference,
     read_steps,
 )
-from reconciler.git.repository import Repository, TreeFile, open_repository
-from reconciler.kinds.base import LoadContext
-from reconciler.live import resolve_all
+from reconciler.git.repository import Repository, open_repository
 from reconciler.pairing import World, make_plan
 from reconciler.plan import Plan
-from reconciler.providers.registry import open_providers
 from reconciler.rayfine.image.lockfile import LOCK_FILE
 from reconciler.render.escape import printable
 from reconciler.render.text import Header
@@ -60,19 +52,20 @@ def attribute(world: World, plan: Plan, session: Session, since: str) -> Header:
     if plan.failures:  # whoever is named would be blamed for what nobody could look at
         note = "changes are not attributed, because this plan is incomplete"
         return replace(session.header, review=replace(review, note=note))
-    with open_repository(session.config.root) as repository, ExitStack() as stack:
+    with open_repository(session.config.root) as repository:
         commit = repository.merge_base(since)
-        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="reconcile-")))
-        snapshot = _Snapshot(repository, commit, directory, session)
+        environ = None if session.header.offline else os.environ
+        snapshot = Snapshot(repository, commit, session.config, session.target, environ)
         try:
-            desired, config = snapshot.load(stack)
+            desired, config = snapshot.load(session.providers)
         except ReconcileError as error:
             what = str(error).splitlines()[0]
             faulty = isinstance(error, ManifestError | ConfigError)  # else a system has failed
             why = f"{commit[:7]} has errors: {what}" if faulty else what
             note = f"changes are not attributed, because {why}"
             return replace(session.header, review=replace(review, note=note))
-        base_plan = make_plan(replace(world, desired=desired, stack=_stack_of(config, session)))
+        stack = stack_of(None if review.config_from else config, session.target)
+        base_plan = make_plan(replace(world, desired=desired, stack=stack))
         base = Base({item.key: item for item in desired}, base_plan, world.lineage)
         origins = find_origins(plan, base)
         search = _Search(repository, commit, session, config)
@@ -101,79 +94,6 @@ def _find_pending(
     for commit, addresses in by_commit.items():
         found |= search.merged_since(commit, addresses, plan) if commit else {}
     return found
-
-
-def _stack_of(config: Config | None, session: Session) -> str:
-    """The stack that the base gave this target; it decides what is owned."""
-    if config is None or session.header.review.config_from:
-        return session.target.stack
-    section = config.sections.get(session.target.name)
-    return (section.stack if section else None) or config.stack
-
-
-@dataclass(frozen=True)
-class _Snapshot:
-    """The files of one commit that a plan is made of, written below a temporary directory."""
-
-    repository: Repository
-    commit: str
-    directory: Path
-    session: Session
-
-    @property
-    def root(self) -> Path:
-        """Where reconciler.yaml of the commit is."""
-        return self.directory / self.repository.prefix
-
-    def load(self, stack: ExitStack) -> tuple[tuple[Resource, ...], Config | None]:
-        """The resolved resources of the commit, none if it had no reconciler.yaml."""
-        prefix, path = self.repository.prefix, self.session.config.path
-        data = self.repository.read_at(self.commit, prefix + path.name)
-        if data is None:
-            return (), None
-        config = parse_config(self.root / path.name, data)
-        manifests = prefix + config.manifests.relative_to(config.root).as_posix()
-        files = self.repository.files(self.commit, [manifests])
-        if not files:
-            return (), config
-        contexts = sorted({prefix + path for path in self._contexts(files)})
-        overlays = prefix + config.overlays.relative_to(config.root).as_posix()
-        self.repository.export(
-            self.commit, [manifests, overlays, f"{prefix}{LOCK_FILE}", *contexts], self.directory
-        )
-        context = LoadContext(
-            root=config.root,
-            stack=self.session.target.stack,
-            limits=config.limits,
-            env_allow=config.env_allow,
-            variables=variables_for_manifests(config, os.environ),
-        )
-        target = self.session.target.name
-        patches = manifest.read_overlays(config.overlays, target, config.root)
-        resources = manifest.load(config.manifests, context, overlays=patches)
-        return self._resolve(resources, stack), config
-
-    def _contexts(self, files: Sequence[TreeFile]) -> Iterator[str]:
-        for item in files:
-            if item.path.endswith(SUFFIXES):
-                for _, path in image_paths(self.repository.read(item.blob)):
-                    yield os.path.normpath(path)
-
-    def _resolve(self, resources: Sequence[Resource], stack: ExitStack) -> tuple[Resource, ...]:
-        """Bound to the same systems; images of the base have their own files and lock."""
-        providers = dict(self.session.providers)
-        if _IMAGE in providers:
-            engine = replace(self.session.target, runai=None)
-            own = stack.enter_context(open_providers(engine, self.root, 1))
-            providers[_IMAGE] = own[_IMAGE]
-        have = [item for item in resources if item.key.kind in providers]
-        answer = resolve_all(have, providers)
-        if isinstance(answer, ManifestError):
-            raise answer
-        desired, failures = answer
-        if failures:
-            raise next(iter(failures.values()))
-        return desired
 
 
 @dataclass(frozen=True)

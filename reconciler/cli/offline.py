@@ -1,17 +1,21 @@
-"""A session without any live system: the manifests against nothing, or against a saved plan."""
+"""A session without any live system: the manifests against nothing, a saved plan or a base."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from reconciler.cli.base import Snapshot, as_live, stack_of
 from reconciler.cli.checkout import checkout
 from reconciler.cli.config_from import config_from
 from reconciler.cli.options import PlanOptions
 from reconciler.config import Config, Target, offline_target
-from reconciler.errors import ReconcileError
+from reconciler.errors import ConfigError, ReconcileError
 from reconciler.executor import ThreadExecutor
+from reconciler.git.repository import open_repository
+from reconciler.plan import Plan
 from reconciler.plan_file import read_plan_file
-from reconciler.providers.offline import open_offline
+from reconciler.providers.offline import Recorded, open_offline
 from reconciler.render.text import Header
 from reconciler.resource import LiveResource
 from reconciler.review import Review
@@ -20,11 +24,8 @@ from reconciler.stated import inputs_of, read_stated, require_known_systems
 
 
 @contextmanager
-def open_offline_session(options: PlanOptions, live: Path | None) -> Iterator[Session]:
-    """A session that reads files alone: no network, no credentials, no variable of the target.
-
-    `live` is a JSON plan whose live side counts as what is there; without it, nothing is.
-    """
+def open_offline_session(options: PlanOptions, against: "Against") -> Iterator[Session]:
+    """A session that reads files alone: no network, no credentials, no variable of the target."""
     with (
         checkout(options) as place,
         config_from(read_config(place), options.config_from) as (config, overridden),
@@ -32,10 +33,10 @@ def open_offline_session(options: PlanOptions, live: Path | None) -> Iterator[Se
         target = offline_target(config, options.target)
         resources = read_stated(config, target.name)
         require_known_systems(resources, target, config)
-        recorded = _recorded(live, target, config)
+        recorded, words = _live_side(options, against, target, config)
         header = Header(
             target.name,
-            f"offline, compared with {live.name if live else 'nothing'}",
+            f"offline, compared with {words}",
             short_commit(config.root),
             Review(config_from=options.config_from or "", overridden=overridden),
             offline=True,
@@ -47,9 +48,61 @@ def open_offline_session(options: PlanOptions, live: Path | None) -> Iterator[Se
             yield Session(config, target, resources, providers, executor, header)
 
 
-def _recorded(path: Path | None, target: Target, config: Config) -> tuple[LiveResource, ...]:
-    if path is None:
-        return ()
+@dataclass(frozen=True, slots=True)
+class Against:
+    """What counts as live: the live side of a JSON plan, the manifests of a base, or nothing.
+
+    `lenient`: nothing, too, where the base is not there.
+    """
+
+    live: Path | None = None
+    since: str | None = None
+    lenient: bool = False
+
+
+def _live_side(
+    options: PlanOptions, against: Against, target: Target, config: Config
+) -> tuple[Recorded, str]:
+    """What is live, and its name."""
+    if against.live is not None:
+        return Recorded(_recorded(against.live, target, config)), against.live.name
+    if against.since is None:
+        return Recorded(), "nothing"
+    try:
+        with open_repository(config.root) as repository:
+            commit = repository.merge_base(against.since)
+            snapshot = Snapshot(repository, commit, config, target)
+            live = _stated_at(snapshot, trusted=options.config_from is not None)
+    except ConfigError:
+        if not against.lenient:
+            raise
+        live = None  # attribution says why
+    if live is None:
+        return Recorded(), "nothing"
+    return Recorded(live, has_ids=False), f"the manifests of {commit[:7]}"
+
+
+def _stated_at(base: Snapshot, *, trusted: bool) -> tuple[LiveResource, ...] | None:
+    """What a base states; None if it has errors. `trusted`: the target is not the work tree's."""
+    with open_offline(base.target, base.config.root) as providers:
+        try:
+            stated, config = base.load(providers)
+        except ReconcileError:
+            return None
+    stack = stack_of(None if trusted else config, base.target)
+    return as_live(stated, stack, base.commit)
+
+
+def without_allowances(plan: Plan) -> Plan:
+    """The plan with nothing for a commit to allow: no plan that is applied has its digest."""
+    changes = (
+        replace(change, refusal=change.refusal and replace(change.refusal, allow=""))
+        for change in plan.changes
+    )
+    return replace(plan, changes=tuple(changes))
+
+
+def _recorded(path: Path, target: Target, config: Config) -> tuple[LiveResource, ...]:
     saved = read_plan_file(path)
     if (saved.plan.target, saved.plan.stack) != (target.name, target.stack):
         raise ReconcileError(

@@ -7,7 +7,7 @@ one that the manifest names.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,19 +22,28 @@ from reconciler.resource import KindTraits, LiveResource, Named, Resource, Spec,
 _IMAGE = "RayfineImage"
 
 
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What counts as live. `has_ids`: read from a live system, not written in manifests."""
+
+    live: tuple[LiveResource, ...] = ()
+    has_ids: bool = True
+
+
 class OfflineProvider(Provider):
     """The recorded objects of one kind."""
 
     system = "recorded state"
 
-    def __init__(self, traits: KindTraits, live: Sequence[LiveResource]) -> None:
+    def __init__(self, traits: KindTraits, recorded: "Recorded") -> None:
         self.traits = traits
-        self._live = [item for item in live if item.kind == traits.name]
-        self._ids = _RecordedIds(item.spec for item in live)
+        self._live = [item for item in recorded.live if item.kind == traits.name]
+        self._known = self._live if recorded.has_ids else []
+        self._ids = _RecordedIds(item.spec for item in recorded.live if recorded.has_ids)
 
     def resolve(self, resources: Sequence[Resource]) -> Sequence[Resource]:
         """The same resources, with recorded ids in place of names."""
-        known = {item.mark.id_hash: item.spec for item in self._live if item.mark is not None}
+        known = {item.mark.id_hash: item.spec for item in self._known if item.mark is not None}
         return [self._bind(item, known.get(hash_id(*item.key), {})) for item in resources]
 
     def _bind(self, resource: Resource, recorded: Spec) -> Resource:
@@ -84,9 +93,9 @@ class OfflineImages(OfflineProvider):
     """Images: their content digests come from the disk."""
 
     def __init__(
-        self, traits: KindTraits, live: Sequence[LiveResource], target: Target, root: Path
+        self, traits: KindTraits, recorded: "Recorded", target: Target, root: Path
     ) -> None:
-        super().__init__(traits, live)
+        super().__init__(traits, recorded)
         self._target = target
         self._root = root
 
@@ -102,14 +111,16 @@ class OfflineImages(OfflineProvider):
 
 
 @contextmanager
-def open_offline(target: Target, root: Path, live: Sequence[LiveResource]) -> Iterator[Providers]:
+def open_offline(
+    target: Target, root: Path, recorded: Recorded = Recorded()
+) -> Iterator[Providers]:
     """A provider for every kind, by kind in order of rank."""
     providers: dict[str, Provider] = {}
     for traits in sorted((kind.traits for kind in KINDS), key=lambda traits: traits.rank):
         if traits.name == _IMAGE:
-            providers[_IMAGE] = OfflineImages(traits, live, target, root)
+            providers[_IMAGE] = OfflineImages(traits, recorded, target, root)
         else:
-            providers[traits.name] = OfflineProvider(traits, live)
+            providers[traits.name] = OfflineProvider(traits, recorded)
     yield providers
 
 

@@ -69,7 +69,8 @@ class _Wanted:
     "  reconcile plan --repo https://git.example.com/infra.git --ref v1.2\n"
     "  reconcile plan --reviewed plan.json             # what is new since that plan\n"
     "  reconcile plan --target staging --target production -o json=plan-{target}.json\n"
-    "  reconcile plan --target production --offline --live plan.json --fail-on delete,replace"
+    "  reconcile plan --target production --offline --live plan.json --fail-on delete,replace\n"
+    "  reconcile plan --offline --since origin/main    # what this branch changes in the manifests"
 )
 @click.option(
     "--out",
@@ -80,7 +81,8 @@ class _Wanted:
 @click.option(
     "--since",
     metavar="REF",
-    help="Say whose change each one is: this branch's since it left REF, or drift.",
+    help="Say whose change each one is: this branch's since it left REF, or drift. With --offline, "
+    "what the manifests said there counts as live.",
 )
 @click.option(
     "--reviewed",
@@ -98,8 +100,8 @@ class _Wanted:
 @click.option(
     "--offline",
     is_flag=True,
-    help="Read files alone: no network, no credentials. Nothing counts as live, or what --live "
-    "says. Such a plan cannot be applied.",
+    help="Read files alone: no network, no credentials. Nothing counts as live, or what --live or "
+    "--since says. Such a plan cannot be applied.",
 )
 @click.option(
     "--live",
@@ -146,6 +148,10 @@ def _plan(options: PlanOptions, wanted: _Wanted) -> ExitCode:
         world = read_world(session)
         whole = compare(world)
         plan = finish_plan(whole, apply_selection(whole, options.selection), session, options)
+        if wanted.offline:
+            from reconciler.cli.offline import without_allowances  # noqa: PLC0415  (rarely)
+
+            plan = without_allowances(plan)
         header = header_for(whole, plan, session, options)
         if wanted.since is not None:
             blame = attribute_if_possible if wanted.if_comparable else attribute
@@ -167,9 +173,10 @@ def _plan(options: PlanOptions, wanted: _Wanted) -> ExitCode:
 def _open(options: PlanOptions, wanted: _Wanted) -> AbstractContextManager[Session]:
     if not wanted.offline:
         return open_session(options)
-    from reconciler.cli.offline import open_offline_session  # noqa: PLC0415  (rarely asked for)
+    from reconciler.cli.offline import Against, open_offline_session  # noqa: PLC0415  (rarely)
 
-    return open_offline_session(options, wanted.live)
+    against = Against(wanted.live, wanted.since, lenient=wanted.if_comparable)
+    return open_offline_session(options, against)
 
 
 def _failing(plan: Plan, actions: frozenset[Action]) -> ExitCode:

@@ -1,0 +1,120 @@
+"""The manifests of a base commit: what `plan --since REF` compares with."""
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconciler import manifest
+from reconciler.config import Config, Target, parse_config, variables_for_manifests
+from reconciler.errors import ManifestError
+from reconciler.git.history import SUFFIXES, image_paths
+from reconciler.git.repository import Repository, TreeFile
+from reconciler.kinds.base import LoadContext
+from reconciler.live import resolve_all
+from reconciler.providers.base import Providers
+from reconciler.providers.offline import open_offline
+from reconciler.rayfine.image.lockfile import LOCK_FILE
+from reconciler.resource import LiveResource, Mark, Resource, hash_id, needs_secrecy
+
+_IMAGE = "RayfineImage"
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One commit's manifests of a target. Without an `environ`, no value of a variable is read."""
+
+    repository: Repository
+    commit: str
+    config: Config
+    target: Target
+    environ: Mapping[str, str] | None = None
+
+    def load(self, providers: Providers) -> tuple[tuple[Resource, ...], Config | None]:
+        """The resources, bound to these systems, and reconciler.yaml; none if it had none.
+
+        Images are made of the commit's own files and lock. Raises `ReconcileError`.
+        """
+        with tempfile.TemporaryDirectory(prefix="reconcile-") as directory:
+            return self._load(Path(directory), providers)
+
+    def _load(
+        self, directory: Path, providers: Providers
+    ) -> tuple[tuple[Resource, ...], Config | None]:
+        prefix, path = self.repository.prefix, self.config.path
+        data = self.repository.read_at(self.commit, prefix + path.name)
+        if data is None:
+            return (), None
+        root = directory / prefix
+        config = parse_config(root / path.name, data)
+        manifests = prefix + config.manifests.relative_to(config.root).as_posix()
+        files = self.repository.files(self.commit, [manifests])
+        if not files:
+            return (), config
+        contexts = sorted({prefix + path for path in self._contexts(files)})
+        overlays = prefix + config.overlays.relative_to(config.root).as_posix()
+        self.repository.export(
+            self.commit, [manifests, overlays, f"{prefix}{LOCK_FILE}", *contexts], directory
+        )
+        context = LoadContext(
+            root=config.root,
+            stack=self.target.stack,
+            limits=config.limits,
+            env_allow=config.env_allow,
+            variables=None
+            if self.environ is None
+            else variables_for_manifests(config, self.environ),
+        )
+        patches = manifest.read_overlays(config.overlays, self.target.name, config.root)
+        resources = manifest.load(config.manifests, context, overlays=patches)
+        return self._bind(resources, providers, root), config
+
+    def _contexts(self, files: Sequence[TreeFile]) -> Iterator[str]:
+        for item in files:
+            if item.path.endswith(SUFFIXES):
+                for _, path in image_paths(self.repository.read(item.blob)):
+                    yield os.path.normpath(path)
+
+    def _bind(
+        self, resources: Sequence[Resource], providers: Providers, root: Path
+    ) -> tuple[Resource, ...]:
+        with open_offline(self.target, root) as of_files:
+            bound = {
+                kind: of_files[kind] if kind == _IMAGE else providers[kind] for kind in providers
+            }
+            have = [item for item in resources if item.key.kind in bound]
+            answer = resolve_all(have, bound)
+        if isinstance(answer, ManifestError):
+            raise answer
+        desired, failures = answer
+        if failures:
+            raise next(iter(failures.values()))
+        return desired
+
+
+def stack_of(config: Config | None, target: Target) -> str:
+    """The stack that a base gave this target; it decides what is owned."""
+    if config is None:
+        return target.stack
+    section = config.sections.get(target.name)
+    return (section.stack if section else None) or config.stack
+
+
+def as_live(resources: Sequence[Resource], stack: str, commit: str) -> tuple[LiveResource, ...]:
+    """What would be live if the manifests of a commit were, exactly, and nothing else."""
+    return tuple(
+        LiveResource(
+            item.key.kind,
+            f"{commit[:7]}:{item.key.address}",
+            item.name,
+            item.spec,
+            Mark(
+                stack,
+                hash_id(*item.key),
+                protect=item.protect,
+                secrets=needs_secrecy(item.spec),
+            ),
+        )
+        for item in resources
+    )
