@@ -7,6 +7,7 @@ from pathlib import Path
 from reconciler import manifest
 from reconciler.config import Config, Target, variables_for_manifests
 from reconciler.errors import ConfigError, ManifestError, Problem, problems_of
+from reconciler.git.head import submodule_of
 from reconciler.git.process import find_top
 from reconciler.git.whole import require_whole
 from reconciler.kinds.base import LoadContext
@@ -138,7 +139,10 @@ def context_places(config: Config, resources: Sequence[Resource]) -> list[Path]:
 
 
 def inputs_of(config: Config, target: str, resources: Sequence[Resource]) -> tuple[str, ...]:
-    """All that a plan is made of, relative to the top of the repository; none outside of one."""
+    """All that a plan is made of, relative to the top of the repository; none outside of one.
+
+    A submodule stands for what lies in it: that is all that a commit of the repository has of it.
+    """
     top = find_top(config.root)
     if top is None:
         return ()
@@ -146,7 +150,10 @@ def inputs_of(config: Config, target: str, resources: Sequence[Resource]) -> tup
     root = Path(os.path.realpath(config.root))
     places = {os.path.relpath(root / os.path.relpath(place, config.root), top) for place in stated}
     places |= {os.path.relpath(os.path.realpath(place), top) for place in stated}  # behind links
-    return tuple(sorted(place for place in places if place.split("/")[0] != ".."))
+    inside = [place for place in places if place.split("/")[0] != ".."]
+    modules = {place: submodule_of(str(top / place), str(top)) for place in inside}
+    named = {os.path.relpath(modules[place] or top / place, top) for place in inside}
+    return tuple(sorted(named))
 
 
 def read_overlays(config: Config, target: str | None) -> manifest.ReadFiles:

@@ -28,6 +28,7 @@ _COMMANDS = {
     "explain": ("Say why one address changes, field by field, in words.", "explain"),
     "schema": ("Print the JSON Schemas for editors and tools.", "schema"),
     "graph": ("Print which resource needs which, for Graphviz or Mermaid.", "graph"),
+    "inputs": ("List what a plan is made of.", "inputs"),
     "lock": ("Pin base images to their digests in reconciler.lock.", "lock"),
     "run": ("Start an environment, call a method, print the result, clean up.", "run"),
     "serve": ("Serve an environment over HTTP, with a token.", "serve"),

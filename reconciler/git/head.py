@@ -82,7 +82,7 @@ def read_state(
     places = {name for path in (*paths, *complete) for name in _names(path)}
     inside = {place for place in places if os.path.commonpath((place, top)) == top}
     outside = {place for place in places - inside if os.path.lexists(place)}
-    names = sorted({_submodule(place, top) or place for place in inside})
+    names = sorted({submodule_of(place, top) or place for place in inside})
     if not names:
         return State(head_commit(directory) or "", dirty=bool(outside))
     ran = run_git(directory, *(_MODES if modes else ()), *_STATUS, "--", *names)
@@ -149,7 +149,7 @@ def is_dirty(
 
 def _has_unknown(directory: Path, places: Collection[str], top: str) -> bool:
     """Whether one of these places lies in a clone that is no submodule: it is in no commit."""
-    modules = {module for place in places if (module := _submodule(place, top))}
+    modules = {module for place in places if (module := submodule_of(place, top))}
     return any(ask_git(directory, "ls-files", "-z", "--", module) is None for module in modules)
 
 
@@ -168,7 +168,7 @@ def _names(path: Path) -> tuple[str, str]:
     return os.path.join(os.path.realpath(path.parent), path.name), os.path.realpath(path)  # noqa: PTH118
 
 
-def _submodule(place: str, top: str) -> str | None:
+def submodule_of(place: str, top: str) -> str | None:
     """The outermost repository around a place that lies in another; None if it is only in `top`."""
     path = top
     for part in Path(place).relative_to(top).parts:

@@ -114,6 +114,12 @@ class Repository:
                 found.append(TreeFile(os.fsdecode(name), mode, blob))
         return found
 
+    def changed(self, commit: str, paths: Sequence[str]) -> list[str]:
+        """The files and submodules, at or below these paths, that HEAD and a commit differ in."""
+        words = ("diff-tree", "-r", "-z", "--name-only", "--no-renames", commit, "HEAD")
+        found = self.run(*words, "--", *paths)
+        return [os.fsdecode(name) for name in found.split(b"\0") if name]
+
     def read(self, blob: str) -> bytes:
         """The content of a blob."""
         data: bytes = self._repo.odb.stream(bytes.fromhex(blob)).read()
