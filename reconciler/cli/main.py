@@ -43,11 +43,12 @@ _COMMANDS = {
 
 @dataclass(frozen=True, slots=True)
 class Globals:
-    """Options of the root command."""
+    """Options of the root command. `cloned`: the configuration is a file of `--repo`."""
 
     directory: Path
     config: Path | None
     colour: bool | None
+    cloned: bool = False
 
     def colour_for(self, stream: object) -> bool:
         """Whether to colour what goes to this stream (`--no-color`, `NO_COLOR`, a terminal)."""

@@ -270,7 +270,7 @@ def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
         targets = given.pop("targets")
         events = given.pop("events")
         options = PlanOptions(
-            place=ctx.obj,
+            place=replace(ctx.obj, cloned=given["repo"] is not None),
             target=targets[0] if targets else None,
             targets=targets,
             selection=Selection(given.pop("only"), given.pop("exclude")),

@@ -8,6 +8,7 @@ from reconciler.cli.files import write_whole
 from reconciler.cli.formats import STEP_FORMATS, Output
 from reconciler.cli.main import Globals
 from reconciler.cli.output import show
+from reconciler.config import CONFIG_NAME
 from reconciler.errors import ReconcileError
 from reconciler.plan import Plan
 from reconciler.render.annotations import plan_annotations, render_annotations
@@ -55,8 +56,7 @@ def _write(plan: Plan, header: Header, output: Output, place: Globals) -> Page |
     elif output.format == "html":
         text = _html(plan, header)
     else:
-        directory = runner.directory_in_repository(root_of(place))
-        text = render_annotations(plan_annotations(plan, header), directory)
+        text = render_annotations(plan_annotations(plan, header), directory_of(place))
     if path is None:
         show(text)
     else:
@@ -64,9 +64,13 @@ def _write(plan: Plan, header: Header, output: Output, place: Globals) -> Page |
     return page
 
 
-def root_of(place: Globals) -> Path:
-    """The directory that paths of manifests are relative to."""
-    return place.config.resolve().parent if place.config else place.directory
+def directory_of(place: Globals) -> str:
+    """From the root of the repository to the directory of reconciler.yaml, with `/`, or ""."""
+    if place.cloned:
+        inside = (place.config or Path(CONFIG_NAME)).parent.as_posix()
+        return "" if inside == "." else inside
+    root = place.config.resolve().parent if place.config else place.directory
+    return runner.directory_in_repository(root)
 
 
 def _html(plan: Plan, header: Header) -> str:

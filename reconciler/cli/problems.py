@@ -27,10 +27,10 @@ def render_problems(form: str, place: Globals, problems: Sequence[Problem]) -> s
     """Problems as `annotations` or `sarif`."""
     from reconciler import __version__  # noqa: PLC0415  (these are only imported if asked for)
     from reconciler.cli import runner  # noqa: PLC0415
-    from reconciler.cli.pages import root_of  # noqa: PLC0415
+    from reconciler.cli.pages import directory_of  # noqa: PLC0415
     from reconciler.render import annotations, sarif  # noqa: PLC0415
 
-    directory = runner.directory_in_repository(root_of(place))
+    directory = directory_of(place)
     if form == "sarif":
         return sarif.render_sarif(problems, __version__, directory, runner.tool_page())
     found = annotations.problem_annotations(problems)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from reconciler.errors import ConfigError, ReconcileError
+from reconciler.git.process import find_top
 from reconciler.github.runner import append as add_lines
 
 
@@ -54,16 +55,15 @@ def tool_page(variables: Mapping[str, str] = os.environ) -> str:
 
 
 def directory_in_repository(root: Path) -> str:
-    """From the root of the checkout to the directory of reconciler.yaml, with `/`; "" if it is it.
+    """From the root of the repository to this directory, with `/`; "" if it is the root.
 
-    The checkout is GITHUB_WORKSPACE, or else the directory above that has `.git`.
+    The root is what has `.git`. A checkout may lie below GITHUB_WORKSPACE, which is only asked for
+    where there is no repository.
     """
     here = root.resolve()
-    above = [here, *here.parents]
     workspace = os.environ.get("GITHUB_WORKSPACE")
-    if workspace and Path(workspace).resolve() in above:
-        top = Path(workspace).resolve()
-    else:
-        top = next((path for path in above if (path / ".git").exists()), here)
+    top = find_top(here) or (Path(workspace).resolve() if workspace else here)
+    if not here.is_relative_to(top):
+        return ""
     relative = here.relative_to(top).as_posix()
     return "" if relative == "." else relative

@@ -175,3 +175,23 @@ def test_what_the_caller_configures_in_variables_counts(
     ran = plan(origin, "https://git.invalid/team/models", "--ref", "work")
     assert ran.code == 0, ran.err
     assert "Plan: 2 to add" in ran.out
+
+
+@pytest.mark.parametrize("directory", [".", "infra", ".infra/deep"])
+def test_annotations_name_paths_of_the_clone(origin: Project, directory: str) -> None:
+    moved = origin.directory / directory
+    moved.mkdir(parents=True, exist_ok=True)
+    if directory != ".":
+        for name in ("manifests", "reconciler.yaml"):
+            (origin.directory / name).rename(moved / name)
+    commit(origin, "Move it")
+    (moved / "manifests" / "all.yaml").write_text("- x\n")
+    commit(origin, "Break it")
+    place = ("--config", f"{directory}/reconciler.yaml")
+    elsewhere = origin.directory.parent / "elsewhere"
+    elsewhere.mkdir()
+    words = ("plan", "--repo", str(origin.directory), "-o", "annotations")
+    ran = origin.reconcile("-C", str(elsewhere), *place, *words)
+    assert ran.code == 1
+    prefix = "" if directory == "." else f"{directory}/"
+    assert f"::error file={prefix}manifests/all.yaml,line=1" in ran.out

@@ -291,16 +291,37 @@ def test_validate_reports_the_configuration(
     assert rule in [item["ruleId"] for item in results]
 
 
-def test_the_workspace_is_what_annotations_are_relative_to(
+@pytest.mark.parametrize("workspace", ["", ".", "..", "../.."])
+def test_annotations_are_relative_to_the_repository(
     reconcile: Reconcile,
     project: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
+    workspace: str,
 ) -> None:
+    """`actions/checkout` with `path:` puts it below the workspace."""
     (project / "manifests" / "m.yaml").write_text("- x\n")
-    monkeypatch.setenv("GITHUB_WORKSPACE", str(project))
+    monkeypatch.setenv("GITHUB_WORKSPACE", str(project / workspace) if workspace else "")
     assert reconcile("validate", "-o", "annotations") == 1
-    assert commands(capsys.readouterr().out)[0].properties["file"] == "manifests/m.yaml"
+    found = commands(capsys.readouterr().out)[0]
+    assert found.properties["file"] == "infra/manifests/m.yaml"
+
+
+@pytest.mark.parametrize("workspace", ["..", "", "manifests"])
+def test_without_a_repository_they_are_relative_to_the_workspace(
+    reconcile: Reconcile,
+    project: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    workspace: str,
+) -> None:
+    (project.parent / ".git").rmdir()
+    (project / "manifests" / "m.yaml").write_text("- x\n")
+    monkeypatch.setenv("GITHUB_WORKSPACE", str(project / workspace) if workspace else "")
+    assert reconcile("validate", "-o", "annotations") == 1
+    found = commands(capsys.readouterr().out)[0]
+    above = workspace == ".."
+    assert found.properties["file"] == ("infra/manifests/m.yaml" if above else "manifests/m.yaml")
 
 
 def test_the_graph_of_manifests_and_of_a_plan(
