@@ -40,6 +40,19 @@ class ReconcileError(Exception):
         return f"{head}\n  {self.fix}" if self.fix else head
 
 
+def shown(text: str) -> str:
+    """The same lines, with what a terminal may obey or hide escaped, as `repr` does it."""
+    if text.isprintable():
+        return text
+    return "\n".join(
+        line if line.isprintable() else "".join(map(_escaped, line)) for line in text.split("\n")
+    )
+
+
+def _escaped(character: str) -> str:
+    return character if character.isprintable() else ascii(character)[1:-1]
+
+
 class ConfigError(ReconcileError):
     """`reconciler.yaml`, a variable that it names, or a command-line option is wrong.
 
@@ -129,7 +142,13 @@ class BuildError(ReconcileError):
 
 
 class RayfineError(ReconcileError):
-    """A rayfine environment could not be loaded, set up or called."""
+    """A rayfine environment could not be loaded, set up or called.
+
+    It may quote what env.py says, so that its text has no control characters; `what` may.
+    """
+
+    def __str__(self) -> str:
+        return shown(super().__str__())
 
 
 class SandboxError(ReconcileError):

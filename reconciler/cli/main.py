@@ -251,21 +251,26 @@ def run(arguments: list[str]) -> ExitCode:
         _hint(error, arguments)
     except click.exceptions.Exit as error:  # --help and --version end this way
         return ExitCode(error.exit_code)
+    except ReconcileError as error:  # first: one from env.py is also of a type that it was there
+        return _failed(error)
     except (RuntimeError, KeyboardInterrupt) as error:
         # click keeps what it caught as the cause; so does a class whose making was interrupted.
+        if isinstance(error.__cause__, ReconcileError):  # an EOFError of env.py
+            return _failed(error.__cause__)
         interrupted = isinstance(error, (click.Abort, KeyboardInterrupt))
         if not interrupted and not isinstance(error.__cause__, KeyboardInterrupt):
             raise
         _say(f"Interrupted: {str(error.__cause__ or error) or 'nothing was changed'}.")
-    except ReconcileError as error:
-        say_error(error)
-        if isinstance(error, StalePlanError):
-            return ExitCode.STALE
     except BrokenPipeError:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115  (until exit)
     except OSError as error:
         _say(f"Error: {_escaped(_disk_fault(error))}")
     return ExitCode.ERROR
+
+
+def _failed(error: ReconcileError) -> ExitCode:
+    say_error(error)
+    return ExitCode.STALE if isinstance(error, StalePlanError) else ExitCode.ERROR
 
 
 def _hint(error: click.ClickException, arguments: list[str]) -> None:

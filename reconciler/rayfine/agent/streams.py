@@ -171,6 +171,9 @@ async def _whole(stream: Stream, converse: Converse) -> None:
         stream.finish()
     except (OSError, EOFError, ValueError):
         stream.close()
+    except BaseException:
+        stream.close()  # whoever waits at its other end is not to wait for ever
+        raise
 
 
 async def connect(path: str) -> Stream:

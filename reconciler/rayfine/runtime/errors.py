@@ -16,7 +16,8 @@ RayfineError
 import builtins
 from typing import Any
 
-from reconciler.errors import RayfineError
+from reconciler.errors import RayfineError, shown
+from reconciler.rayfine.agent.faults import LONGEST_MESSAGE, LONGEST_TRACEBACK
 
 
 class LoadError(RayfineError):
@@ -69,21 +70,35 @@ class RemoteError(RayfineError):
 
     def __str__(self) -> str:
         text = super().__str__()
-        return f"{text}\n\n{self.traceback.rstrip()}" if self.traceback else text
+        return f"{text}\n\n{shown(self.traceback.rstrip())}" if self.traceback else text
 
 
 def remote_error(found: dict[str, Any]) -> RemoteError:
-    """The error for an exception that the agent described."""
-    name = str(found.get("type", "Exception"))
-    base = getattr(builtins, str(found.get("builtin", "")), None)
+    """The error for an exception that was described there, by whoever runs there: in bounds."""
+    name = _text(found, "type")[:_LONGEST_NAME] or "Exception"
+    base = getattr(builtins, _text(found, "builtin"), None)
     kind = _typed(base) if isinstance(base, type) and issubclass(base, Exception) else RemoteError
-    module = str(found.get("module", "builtins"))
+    module = _text(found, "module")[:_LONGEST_NAME] or "builtins"
     full = name if module in ("builtins", "env") else f"{module}.{name}"
-    where = f"{found.get('file')}:{found['line']}" if found.get("line") else ""
-    error = kind(f"{full}: {found.get('message', '')}".rstrip(": "), where=where)
+    line = found.get("line")
+    where = f"{_text(found, 'file')[:LONGEST_MESSAGE]}:{line}" if type(line) is int and line else ""
+    message = _text(found, "message")[:LONGEST_MESSAGE]
+    error = kind(f"{full}: {message}".rstrip(": "), where=where)
     error.type_name = full
-    error.traceback = str(found.get("traceback", ""))
+    error.traceback = _text(found, "traceback")[-LONGEST_TRACEBACK:]
+    if isinstance(error, SyntaxError):
+        error.msg = str(error)  # what Python prints of one, and nothing else
     return error
+
+
+def _text(found: dict[str, Any], name: str) -> str:
+    text = found.get(name)
+    return text if isinstance(text, str) else ""
+
+
+_LONGEST_NAME = 200
+_ENDS_LOOPS = (StopIteration, StopAsyncIteration)
+"""In a generator or a coroutine these mean something else than an error."""
 
 
 _KINDS: dict[type, type[RemoteError]] = {}
@@ -91,6 +106,8 @@ _KINDS: dict[type, type[RemoteError]] = {}
 
 def _typed(base: type[Exception]) -> type[RemoteError]:
     """RemoteError that is also of a built-in type, as far as their layouts agree."""
+    if issubclass(base, _ENDS_LOOPS):
+        return RemoteError
     if base not in _KINDS:
         members = {"__str__": RemoteError.__str__, "__doc__": f"{base.__name__} in env.py."}
         try:

@@ -29,7 +29,7 @@ def value_of(reply: Reply, name: str, where: str) -> Any:
 def call_error(reply: Reply, name: str, where: str) -> RayfineError:
     """What went wrong with a call."""
     found = reply.value if isinstance(reply.value, dict) else {}
-    message = str(found.get("message", f"status {reply.status}"))
+    message = _message(found) or f"status {reply.status}"
     if reply.status == faults.LATE:
         lost = bool(found.get("ended"))
         return CallTimeoutError(
@@ -53,6 +53,10 @@ def call_error(reply: Reply, name: str, where: str) -> RayfineError:
     return EnvironmentEndedError(f"the agent answered: {message}", where=where, fix="load it again")
 
 
+def _message(found: Mapping[str, Any]) -> str:
+    return str(found.get("message", ""))[: faults.LONGEST_MESSAGE]
+
+
 _PLAIN: Mapping[object, tuple[type[RayfineError], str]] = {
     "method": (MethodNotFoundError, "see list_methods()"),
     "ended": (EnvironmentEndedError, "call setup again"),
@@ -66,12 +70,12 @@ def setup_error(reply: Reply, where: str) -> RayfineError:
     found = reply.value if isinstance(reply.value, dict) else {}
     if found.get("kind") == "missing":
         return SetupError(
-            f"there is no {found.get('message')} in the image",
+            f"there is no {_message(found)} in the image",
             where=where,
             fix="build it with build_image_from_env, or copy env.py to /app in its Dockerfile",
         )
     if found.get("kind") == "fixed":
-        return SetupError(str(found.get("message")), where=where, fix="call setup() without any")
+        return SetupError(_message(found), where=where, fix="call setup() without any")
     if found.get("kind") == "exception":
         inner = remote_error(found)
         error = SetupError(

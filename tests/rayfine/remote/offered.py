@@ -1,0 +1,43 @@
+"""A gateway in front of a real agent, both without a container: real HTTP, real env.py."""
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from reconciler.rayfine import EnvironmentWrapper
+from reconciler.rayfine.remote.gateway import Gateway
+from reconciler.rayfine.remote.offer import offer_of
+from tests.rayfine.runtime.agents import agent, environment
+
+TOKEN = "a-token-of-the-tests"
+NAME = "env:v1"
+
+
+class Offered:
+    """A running gateway, and the environment behind it."""
+
+    def __init__(self, gateway: Gateway, env: EnvironmentWrapper) -> None:
+        self.gateway = gateway
+        self.env = env
+        self.port = int(gateway.server_address[1])
+
+    @property
+    def url(self) -> str:
+        return self.gateway.url
+
+
+@contextmanager
+def offered(
+    directory: Path, source: str, variables: Mapping[str, str] | None = None
+) -> Iterator[Offered]:
+    """Serve this env.py; `variables` as in `reconcile serve --setup`."""
+    with agent(directory, source) as replica, Gateway(("127.0.0.1", 0), TOKEN, None) as gateway:
+        env = environment(replica)
+        thread = threading.Thread(target=gateway.serve, args=(offer_of(env, [NAME], variables),))
+        thread.start()
+        try:
+            yield Offered(gateway, env)
+        finally:
+            gateway.shutdown()
+            thread.join()
