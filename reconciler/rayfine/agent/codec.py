@@ -4,6 +4,8 @@
 
 Plain JSON values stand for themselves; anything else is `{"$": KIND, "v": ...}`. What arrives is
 data, whoever sent it: decoding constructs nothing but the types named here, within stated limits.
+Its work grows with the length of the message, whatever that says: no part is used twice, no number
+is longer than Python prints, and few items of a set, or keys, may have the same hash.
 """
 
 import datetime
@@ -15,13 +17,24 @@ import sys
 import uuid
 from typing import Any, Callable, Dict, List, Tuple, Union
 
+from .readers import (
+    ARRAY_KINDS,
+    COLLECTIONS,
+    FROM_PART,
+    MAX_BITS,
+    MAX_ITEMS,
+    READERS,
+    array,
+    check_hashes,
+)
+
 MAX_BYTES = 256 << 20
 """The most that one message may have."""
 
-MAX_JSON = 64 << 20
-MAX_ITEMS = 8_000_000
-"""Commas and brackets in the JSON: a message may not become a multiple of itself in memory."""
+MAX_SETUP = 4 << 20
+"""The most that the variables of a setup may have: they are read beside whatever else is asked."""
 
+MAX_JSON = 64 << 20
 MAX_DEPTH = 200
 MAX_PARTS = 100_000
 LONG_TEXT = 1 << 16
@@ -30,8 +43,11 @@ Buffer = Union[bytes, bytearray, memoryview]
 
 _MAGIC = b"RFE1"
 _HEAD = struct.Struct(">4sIQ")
-_ARRAY_KINDS = "biufcSUMm"
+_NESTED = (list, dict)
 _SAFE_INTEGER = 1 << 63
+_LONGEST_NUMBER = 512
+_LONG_RUN = 256
+"""Digits in the JSON; a run of twice as many has so many from some multiple of it on."""
 
 
 class CodecError(ValueError):
@@ -79,13 +95,29 @@ def decode(data: Buffer) -> Any:
         parts.append(view[offset : offset + size])
         offset += size
     try:
-        return _Decoder(parts).decode(json.loads(text), 0)
+        return _Decoder(parts).decode(_parse(text), 0)
     except CodecError:
         raise
     except RecursionError:
         raise CodecError("it is nested too deeply") from None
+    except ImportError:
+        raise CodecError("it holds a numpy array, and numpy is not installed here") from None
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, ArithmeticError) as error:
-        raise CodecError("not a message: %s" % error) from None
+        raise CodecError("not a message: %.200s" % error) from None
+
+
+def _parse(text: bytes) -> Any:
+    """The tree. Where there are that many digits, each integer is looked at before it is made."""
+    starts = range(0, len(text) - _LONG_RUN + 1, _LONG_RUN)
+    if any(text[n : n + _LONG_RUN].isdigit() for n in starts):
+        return json.loads(text, parse_int=_integer)
+    return json.loads(text)
+
+
+def _integer(text: str) -> int:
+    if len(text) > _LONGEST_NUMBER:
+        raise CodecError("an integer is too large")
+    return int(text)
 
 
 class _Encoder:
@@ -101,7 +133,7 @@ class _Encoder:
         if kind is str:
             return value if len(value) < LONG_TEXT else self._part("str", _utf8(value))
         if kind is int:
-            return value if -_SAFE_INTEGER < value < _SAFE_INTEGER else _tag("int", hex(value))
+            return value if -_SAFE_INTEGER < value < _SAFE_INTEGER else _large(value, place)
         if kind is float:
             return value if math.isfinite(value) else _tag("float", repr(value))
         if depth > MAX_DEPTH:
@@ -158,7 +190,7 @@ class _Encoder:
         )
 
     def _array(self, value: Any, place: str) -> Any:
-        if value.dtype.kind not in _ARRAY_KINDS or value.dtype.fields:
+        if value.dtype.kind not in ARRAY_KINDS or value.dtype.fields:
             raise CodecError("an array of dtype %s cannot be sent%s" % (value.dtype, _at(place)))
         kind = "array" if isinstance(value, sys.modules["numpy"].ndarray) else "scalar"
         tagged: Dict[str, Any] = self._part(kind, value.tobytes())
@@ -175,31 +207,45 @@ class _Decoder:
     """Turns a tree and its parts back into one value."""
 
     def __init__(self, parts: List[memoryview]) -> None:
-        self._parts = parts
+        self._parts: Dict[int, memoryview] = dict(enumerate(parts))
 
     def decode(self, tree: Any, depth: int) -> Any:
         if depth > MAX_DEPTH + 10:
             raise CodecError("it is nested too deeply")
         if isinstance(tree, list):
-            return [self.decode(item, depth + 1) for item in tree]
+            return self._items(tree, depth)
         if not isinstance(tree, dict):
             return tree
         if "$" not in tree:
-            return {key: self.decode(item, depth + 1) for key, item in tree.items()}
-        kind, value = tree["$"], tree["v"]
-        if kind in _FROM_PART:
-            return _FROM_PART[kind](self._parts[_index(value)])
-        if kind in ("array", "scalar"):
-            return _array(kind, self._parts[_index(value)], tree["dtype"], tree["shape"])
-        if kind in _READERS:
-            return _READERS[kind](value)
-        if kind == "dict":
             return {
-                self.decode(key, depth + 1): self.decode(item, depth + 1) for key, item in value
+                key: self.decode(item, depth + 1) if isinstance(item, _NESTED) else item
+                for key, item in tree.items()
             }
-        if kind in _COLLECTIONS:
-            return _COLLECTIONS[kind]([self.decode(item, depth + 1) for item in value])
+        kind, value = tree["$"], tree["v"]
+        if kind in FROM_PART:
+            return FROM_PART[kind](self._part(value))
+        if kind in ("array", "scalar"):
+            return array(kind, self._part(value), tree["dtype"], tree["shape"])
+        if kind in READERS:
+            return READERS[kind](value)
+        if kind == "dict":
+            pairs = [(self.decode(key, depth + 1), item) for key, item in value]
+            check_hashes([key for key, _ in pairs])
+            return {key: self.decode(item, depth + 1) for key, item in pairs}
+        if kind in COLLECTIONS:
+            return COLLECTIONS[kind](self._items(value, depth))
         raise CodecError("an unknown kind of value: %.40r" % (kind,))
+
+    def _items(self, value: Any, depth: int) -> List[Any]:
+        return [
+            self.decode(item, depth + 1) if isinstance(item, _NESTED) else item for item in value
+        ]
+
+    def _part(self, number: Any) -> memoryview:
+        """A part, once: a message may not become a multiple of itself."""
+        if type(number) is not int or number not in self._parts:
+            raise CodecError("not a message: a part is missing, or used twice")
+        return self._parts.pop(number)
 
 
 def _tag(kind: str, value: Any) -> Dict[str, Any]:
@@ -214,30 +260,12 @@ def _utf8(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def _index(value: Any) -> int:
-    if type(value) is not int or value < 0:
-        raise CodecError("not a message: a part is missing")
-    return value
-
-
-def _array(kind: str, data: memoryview, dtype: Any, shape: Any) -> Any:
-    try:
-        import numpy  # noqa: PLC0415 (no dependency: only where arrays are sent)
-    except ImportError:
-        raise CodecError("it holds a numpy array, and numpy is not installed here") from None
-    if (
-        not isinstance(dtype, str)
-        or len(dtype) > 20
-        or dtype.lstrip("<>|=")[:1] not in _ARRAY_KINDS
-    ):
-        raise CodecError("not a message: a dtype that is not allowed")
-    found = numpy.frombuffer(data, dtype=numpy.dtype(dtype)).reshape([_index(n) for n in shape])
-    return found[()] if kind == "scalar" else found.copy()
-
-
-def _offset(value: Any) -> Any:
-    """A time zone from its offset, in seconds."""
-    return datetime.timezone(datetime.timedelta(seconds=value))
+def _large(value: int, place: str) -> Any:
+    if value.bit_length() > MAX_BITS:
+        raise CodecError(
+            "an integer of more than %d bits cannot be sent%s" % (MAX_BITS, _at(place))
+        )
+    return _tag("int", hex(value))
 
 
 _WRITERS: Tuple[Tuple[type, Callable[[Any], Any]], ...] = (
@@ -258,26 +286,3 @@ _SIMPLER: Tuple[Tuple[type, Callable[[Any], Any]], ...] = (
     (dict, dict),
 )
 """Of a subclass, such as an IntEnum or an OrderedDict, the value of the built-in type travels."""
-
-_READERS: Dict[str, Callable[[Any], Any]] = {
-    "int": lambda value: int(value, 16),
-    "float": float,
-    "datetime": datetime.datetime.fromisoformat,
-    "date": datetime.date.fromisoformat,
-    "time": datetime.time.fromisoformat,
-    "timedelta": lambda value: datetime.timedelta(*value),
-    "timezone": _offset,
-    "Decimal": decimal.Decimal,
-    "UUID": uuid.UUID,
-    "complex": lambda value: complex(float(value[0]), float(value[1])),
-}
-_FROM_PART: Dict[str, Callable[[memoryview], Any]] = {
-    "bytes": bytes,
-    "bytearray": bytearray,
-    "str": lambda part: str(part, "utf-8", "surrogatepass"),
-}
-_COLLECTIONS: Dict[str, Callable[[Any], Any]] = {
-    "tuple": tuple,
-    "set": set,
-    "frozenset": frozenset,
-}

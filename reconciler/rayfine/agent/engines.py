@@ -26,6 +26,7 @@ _PAUSE = 0.05
 _LAST_WORDS = 0.5
 _THREADS = 4
 _LONG = 1 << 16
+_STATUSES = 600
 _AT_START = ("PYTHON", "LD_", "MALLOC_", "GLIBC_")
 """Variables that take effect only when an interpreter starts."""
 
@@ -142,7 +143,12 @@ class ProcessEngine(Engine):
         async with self._setting_up:
             early = {k: v for k, v in variables.items() if k.startswith(_AT_START)}
             if self._used or early or self._worker is None or self._worker.end.done():
-                await self._threads.run(self._replace, early)
+                try:
+                    await self._threads.run(self._replace, early)
+                except (OSError, ValueError) as error:
+                    why = "its process could not start: %s" % error
+                    self.state, self.fault, self.is_set_up = "ended", why, False
+                    return GONE, encode(faults.plain("ended", why))
             self._used = True
             self.is_set_up = False
             self.state = "ready"
@@ -186,8 +192,11 @@ class ProcessEngine(Engine):
             head = {"operation": request.operation, "name": request.name, "id": request.identity}
             await stream.send_head(head, [request.body])
             found = await stream.read_head()
-            late = limit.passed and found["status"] == CANCELLED
-            status = LATE if late else found["status"]
+            status = found.get("status")
+            if type(status) is not int or not OK <= status < _STATUSES:
+                raise ValueError("no status")
+            if limit.passed and status == CANCELLED:
+                status = LATE
             incoming = _FromWorker(self, worker, stream, found["length"])
             body: list[Any] | Incoming = incoming
             if found["length"] < _LONG or request.operation != "call":

@@ -18,6 +18,7 @@ Answer = Tuple[int, List[Any]]
 
 LONGEST_MESSAGE = 10_000
 LONGEST_TRACEBACK = 40_000
+_LONGEST_NAME = 200
 HIDDEN = "(sensitive value)"
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
@@ -51,9 +52,17 @@ def plain(kind: str, message: str, **more: Any) -> dict[str, Any]:
 def describe(error: BaseException, redact: Callable[[str], str], file: str) -> dict[str, Any]:
     """An exception of user code: type, message, traceback, and where in `file` it arose."""
     try:
+        return _described(error, redact, file)
+    except BaseException as second:  # noqa: BLE001 (its class and its attributes may be hostile)
+        words = "(its text cannot be had: %s)" % type(second).__name__[:_LONGEST_NAME]
+        return {"kind": "exception", "type": "Exception", "builtin": "Exception", "message": words}
+
+
+def _described(error: BaseException, redact: Callable[[str], str], file: str) -> dict[str, Any]:
+    try:
         message = str(error)
     except BaseException as second:  # noqa: BLE001 (a hostile __str__)
-        message = "(its text cannot be had: %s)" % type(second).__name__
+        message = "(its text cannot be had: %s)" % type(second).__name__[:_LONGEST_NAME]
     frames = traceback.extract_tb(error.__traceback__)
     lines = [frame.lineno or 0 for frame in frames if frame.filename == file]
     line = lines[-1] if lines else 0
@@ -61,8 +70,8 @@ def describe(error: BaseException, redact: Callable[[str], str], file: str) -> d
         line = error.lineno or 0
     return {
         "kind": "exception",
-        "type": type(error).__name__[:200],
-        "module": str(type(error).__module__)[:200],
+        "type": type(error).__name__[:_LONGEST_NAME],
+        "module": str(type(error).__module__)[:_LONGEST_NAME],
         "builtin": next(
             (base.__name__ for base in type(error).__mro__ if base.__module__ == "builtins"), ""
         ),

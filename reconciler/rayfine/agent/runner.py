@@ -73,7 +73,7 @@ class Runner:
         except BaseException as error:  # noqa: BLE001
             return self._failed(call, error)
         finally:
-            del self._calls[identity]
+            self._calls.pop(identity, None)  # two may have been given one
 
     async def _setup(self, call: Call, stated: dict[str, Any]) -> Answer:
         variables, self._file = stated["variables"], stated["file"]

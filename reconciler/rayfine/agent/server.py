@@ -2,7 +2,7 @@
 
     GET  /health?wait=SECONDS   state, once it is no longer `starting`, or after so many seconds
     GET  /methods               of the file before setup, of the loaded module after it
-    POST /setup                 {"variables": {...}}; X-Limit: seconds
+    POST /setup                 {"variables": {...}}, at most 4 MiB; X-Limit: seconds
     POST /call/METHOD           [args, kwargs]; X-Call: id for cancel, X-Limit: seconds
     POST /cancel/ID
     POST /heartbeat             renews the lease; so does every other request
@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import math
 import os
 import socket
 import sys
@@ -71,7 +72,7 @@ class Server:
         self._expected = ("Bearer " + settings["token"]).encode()
         self._file = settings["file"]
         self._lease = Lease(settings["lease"])
-        self._methods: dict[str, Any] | None = None
+        self._methods: list[Any] | None = None
         self._cancels: set[asyncio.Future[Answer]] = set()
 
     def serve(self, listener: socket.socket) -> None:
@@ -111,6 +112,8 @@ class Server:
         request = Request(verb.decode(), target.decode())
         request.identity = headers.get(b"x-call", b"").decode() or uuid.uuid4().hex
         request.limit = float(headers.get(b"x-limit", b"0"))
+        if not 0 <= request.limit < math.inf:
+            raise ValueError("a limit that is none")
         request.body = await stream.read(length)
         try:
             status, body = await self._dispatch(request, stream)
@@ -138,7 +141,7 @@ class Server:
         if operation == "setup":
             return await self._setup(request)
         if operation == "methods":
-            return OK, encode(self._outline())
+            return OK, self._methods or encode(outline(self._file))
         if operation == "cancel":
             request.identity = name
             return await self._engine.ask(request)
@@ -161,21 +164,16 @@ class Server:
             "ray": self._engine.ray_version,
         }
 
-    def _outline(self) -> dict[str, Any]:
-        if self._methods is not None:
-            return self._methods
-        return outline(self._file)
-
     async def _setup(self, request: Request) -> Answer:
         try:
-            variables = codec.decode(request.body)["variables"]
-        except (codec.CodecError, TypeError, KeyError) as error:
+            variables = read_variables(request.body)
+        except codec.CodecError as error:
             return 400, encode(faults.plain("request", str(error)))
         request.body = b"".join(encode({"variables": variables, "file": self._file}))
         self._methods = None
         status, body = await self._engine.setup(variables, request)
         if status == OK and isinstance(body, list):
-            self._methods = codec.decode(b"".join(body))
+            self._methods = body  # passed on as they are: env.py may have said anything
         return status, body
 
     async def _call(self, request: Request, stream: Stream) -> Answer:
@@ -194,6 +192,19 @@ class Server:
             return await self._engine.ask(request)
         finally:
             stream.on_gone = None
+
+
+def read_variables(body: Any) -> dict[str, str]:
+    """The variables in the body of a setup. Raises `CodecError`."""
+    if len(body) > codec.MAX_SETUP:
+        raise codec.CodecError(
+            "the variables are too large: %d MiB are taken" % (codec.MAX_SETUP >> 20)
+        )
+    found = codec.decode(body)
+    variables = found.get("variables") if isinstance(found, dict) else None
+    if not isinstance(variables, dict):
+        raise codec.CodecError("there are no variables in it")
+    return {str(name): str(value) for name, value in variables.items()}
 
 
 async def _send(stream: Stream, status: int, body: list[Any] | Incoming) -> None:

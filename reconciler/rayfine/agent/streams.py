@@ -113,7 +113,10 @@ class Stream(asyncio.Protocol):
 
     async def read_head(self) -> dict[str, Any]:
         """A line of JSON with the `length` of a body. Raises `EOFError` or `ValueError`."""
-        found = json.loads(await self.read_until(b"\n"))
+        try:
+            found = json.loads(await self.read_until(b"\n"))
+        except RecursionError:
+            raise ValueError("not a head") from None
         if not isinstance(found, dict) or type(found.get("length")) is not int:
             raise ValueError("not a head")
         if not 0 <= found["length"] <= codec.MAX_BYTES:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import socket
+import time
 from typing import Any
 
 LONGEST_LINE = 1 << 16
@@ -20,6 +22,7 @@ class Wire:
         self.socket = connection
         self.last = False
         self._buffer = bytearray()
+        self._deadline = self._pause = math.inf
         if connection.family != socket.AF_UNIX:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
@@ -33,6 +36,21 @@ class Wire:
         self.wake()
         self.socket.close()
 
+    def allow(self, seconds: float, pause: float = math.inf) -> None:
+        """Let all that is read from now on take so long, in parts no further apart than `pause`.
+
+        0 is no limit. Beyond one a `TimeoutError` is raised.
+        """
+        self._deadline = time.monotonic() + (seconds or math.inf)
+        self._pause = pause
+
+    def _receive(self, most: int) -> bytes:
+        left = min(self._deadline - time.monotonic(), self._pause)
+        if left <= 0:
+            raise TimeoutError
+        self.socket.settimeout(left if left < math.inf else None)
+        return self.socket.recv(most)
+
     def read_until(self, end: bytes) -> bytes:
         """What comes up to and with `end`; empty where the other side has closed."""
         while True:
@@ -43,20 +61,17 @@ class Wire:
                 return line
             if len(self._buffer) > LONGEST_LINE:
                 raise ValueError("a head that is too long")
-            chunk = self.socket.recv(CHUNK)
+            chunk = self._receive(CHUNK)
             if not chunk:
                 return b""
             self._buffer += chunk
 
     def read(self, length: int) -> bytearray:
-        """Exactly so many bytes; memory grows only with what has come. Raises `EOFError`.
-
-        The socket's time limit is for each part of it.
-        """
+        """Exactly so many bytes; memory grows only with what has come. Raises `EOFError`."""
         body = self._buffer[:length]
         del self._buffer[:length]
         while len(body) < length:
-            chunk = self.socket.recv(min(CHUNK, length - len(body)))
+            chunk = self._receive(min(CHUNK, length - len(body)))
             if not chunk:
                 raise EOFError("the connection was closed within an answer")
             body += chunk

@@ -13,8 +13,9 @@ from typing import Any
 
 from reconciler.errors import RayfineError
 from reconciler.rayfine.agent import faults
-from reconciler.rayfine.agent.codec import CodecError, decode, encode
+from reconciler.rayfine.agent.codec import CodecError, encode
 from reconciler.rayfine.agent.faults import Redactor
+from reconciler.rayfine.agent.server import read_variables
 from reconciler.rayfine.runtime.client import (
     CONNECT_SECONDS,
     AgentClient,
@@ -28,6 +29,8 @@ from reconciler.rayfine.runtime.turns import GivenUpError, WaitedTooLongError
 
 _REMEMBERED = 10_000
 """Cancels whose call has not come yet, or has ended already."""
+
+_NO_VARIABLES = b"".join(encode({"variables": {}}))
 
 Raw = tuple[int, list[Any]]
 """A status, and a message in pieces."""
@@ -70,20 +73,18 @@ class Offer:
 
     def setup(self, body: bytes, limit: float) -> Raw:
         """Set up every replica with a caller's variables, or those that ended with the owner's."""
+        if self._variables is not None and body != _NO_VARIABLES:
+            words = "this environment was set up by whoever serves it: variables are not taken"
+            return faults.CONFLICT, encode(faults.plain("fixed", words))
         try:
-            variables = {str(k): str(v) for k, v in decode(body)["variables"].items()}
-        except (CodecError, TypeError, KeyError, AttributeError) as error:
+            variables = dict(self._variables or read_variables(body))
+        except CodecError as error:
             return 400, encode(faults.plain("request", str(error)))
         with self._setup_lock:
-            if self._variables is None:
-                seats = self._seats.all
-            elif variables:
-                words = "this environment was set up by whoever serves it: variables are not taken"
-                return faults.CONFLICT, encode(faults.plain("fixed", words))
-            else:
-                seats = tuple(seat for seat in self._seats.all if seat.lost)
-                body = b"".join(encode({"variables": dict(self._variables)}))
-                variables = dict(self._variables)
+            seats = self._seats.all
+            if self._variables is not None:
+                seats = tuple(seat for seat in seats if seat.lost)
+            body = b"".join(encode({"variables": variables}))
             for seat in seats:
                 seat.replica.hide(Redactor(variables))
                 status, pieces = self._ask(seat, "POST", "/setup", body, limit)

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from reconciler.rayfine.agent.codec import CodecError, decode, encode
-from reconciler.rayfine.agent.faults import BUSY
+from reconciler.rayfine.agent.faults import BUSY, LONGEST_MESSAGE
 from reconciler.rayfine.forks import anew_after_fork
 from reconciler.rayfine.runtime.connections import (
     CONNECT_SECONDS,
@@ -71,19 +71,19 @@ class AgentClient:
     def health(self, wait: float = 0.0) -> Mapping[str, Any]:
         """`state`, `fault`, `setup`, `python`. Waits up to so many seconds while it starts."""
         found = self._ask("GET", f"/health?wait={wait:g}", None, limit=wait or CONNECT_SECONDS)
-        if found.status != 200 or not isinstance(found.value, dict):
+        health = _read_health(found.value) if found.status == 200 else None
+        if health is None:
             raise ConnectionLostError(f"no agent of ours answers: status {found.status}")
-        return found.value
+        return health
 
     def probe(self) -> Mapping[str, Any] | None:
         """What `health` says, on a new connection; None if nobody answers soon."""
         try:
             asked: Message = ("GET", "/health", [])
             status, body = self._connections.ask_anew(asked, PROBE_SECONDS, margin=0.0)
-            found = decode(body) if status == 200 else None
+            return _read_health(decode(body)) if status == 200 else None
         except (ConnectionLostError, CodecError):
             return None
-        return found if isinstance(found, dict) else None
 
     def methods(self) -> Mapping[str, Mapping[str, str]]:
         """`signature` and `doc` by name."""
@@ -114,7 +114,7 @@ class AgentClient:
     def heartbeat(self) -> None:
         """Renew the lease, and let go of connections that nobody needed for long."""
         self._connections.drop_idle()
-        self._ask("POST", "/heartbeat", None, limit=CONNECT_SECONDS)
+        self.exchange("POST", "/heartbeat", [], limit=CONNECT_SECONDS)  # its answer is not read
 
     def close(self) -> None:
         """Close every connection; calls under way end with `ConnectionLostError`."""
@@ -162,6 +162,15 @@ def _encoded(value: Any) -> list[Any]:
     except CodecError as error:
         what = str(error).replace("result", "the arguments").replace("return dict", "pass dict")
         raise TransferError(what, fix="pass plainer or fewer values") from error
+
+
+def _read_health(value: Any) -> dict[str, Any] | None:
+    """What an agent says of itself, in its types and in bounds; None where that is no health."""
+    if not isinstance(value, dict):
+        return None
+    texts = ("state", "fault", "python", "ray")
+    found = {name: str(value.get(name, ""))[:LONGEST_MESSAGE] for name in texts}
+    return {**found, "setup": value.get("setup") is True}
 
 
 def read_methods(value: Any) -> Mapping[str, Mapping[str, str]]:

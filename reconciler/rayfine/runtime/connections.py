@@ -18,7 +18,7 @@ from reconciler.rayfine.agent.wire import Wire, size
 
 CONNECT_SECONDS = 10.0
 STALL_SECONDS = 300.0
-"""For a message that has begun: from one part of it to the next."""
+"""From one part of a request to the next, and at least for all of an answer that has begun."""
 
 IDLE_SECONDS = 50.0
 """A connection that was idle for longer is not used again: a gateway, a NAT or an ssh server on the
@@ -143,7 +143,7 @@ class Connections:
         done = False
         try:
             _send(wire, head.encode("ascii"), pieces)
-            answer = _receive(wire, limit + margin if limit else None)
+            answer = _receive(wire, limit + margin if limit else 0.0)
             done = not wire.last
         finally:
             self._release(wire, reuse=done)
@@ -240,10 +240,13 @@ def _send(wire: Wire, head: bytes, pieces: list[Any]) -> None:
         raise NotSentError(str(error) or "the connection was closed") from error
 
 
-def _receive(wire: Wire, limit: float | None) -> Answer:
-    """Status and body of an answer. Raises `ConnectionLostError`."""
+def _receive(wire: Wire, limit: float) -> Answer:
+    """Status and body of an answer. Raises `ConnectionLostError`.
+
+    Its head has the limit, 0 is none, and its body as long again, but at least `STALL_SECONDS`.
+    """
     try:
-        wire.socket.settimeout(limit)
+        wire.allow(limit)
         raw = wire.read_until(b"\r\n\r\n")
     except TimeoutError as error:
         if error.errno is None:  # ours; the network's own has a number
@@ -252,12 +255,12 @@ def _receive(wire: Wire, limit: float | None) -> Answer:
     except (OSError, ValueError) as error:
         raise ConnectionLostError(str(error) or "the connection was closed") from error
     try:
-        return _read_answer(wire, raw)
+        return _read_answer(wire, raw, max(limit, STALL_SECONDS) if limit else 0.0)
     except (OSError, EOFError, ValueError) as error:
         raise ConnectionLostError(str(error) or "the answer stopped") from error
 
 
-def _read_answer(wire: Wire, raw: bytes) -> Answer:
+def _read_answer(wire: Wire, raw: bytes, seconds: float) -> Answer:
     if not raw:
         raise EOFError("the connection was closed")
     first, *lines = raw.split(b"\r\n")
@@ -268,5 +271,5 @@ def _read_answer(wire: Wire, raw: bytes) -> Answer:
     if not version.startswith(b"HTTP/1.") or not 0 <= length <= MAX_BYTES:
         raise ValueError("the answer is none of an agent, or too large")
     wire.last = headers.get(b"connection", b"").lower() == b"close"
-    wire.socket.settimeout(STALL_SECONDS)
+    wire.allow(seconds, STALL_SECONDS)
     return int(status), wire.read(length)

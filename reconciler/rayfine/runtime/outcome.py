@@ -53,6 +53,9 @@ def call_error(reply: Reply, name: str, where: str) -> RayfineError:
     return EnvironmentEndedError(f"the agent answered: {message}", where=where, fix="load it again")
 
 
+_MOST_COMPARED = 1000
+
+
 def _message(found: Mapping[str, Any]) -> str:
     return str(found.get("message", ""))[: faults.LONGEST_MESSAGE]
 
@@ -60,6 +63,7 @@ def _message(found: Mapping[str, Any]) -> str:
 _PLAIN: Mapping[object, tuple[type[RayfineError], str]] = {
     "method": (MethodNotFoundError, "see list_methods()"),
     "ended": (EnvironmentEndedError, "call setup again"),
+    "request": (TransferError, "pass fewer or plainer values"),
     "busy": (CallTimeoutError, "call fewer at once"),
     "lost": (CallLostError, "see whether it may run twice, then call it again"),
 }
@@ -98,8 +102,9 @@ def not_set_up(where: str) -> SetupError:
 def no_method(name: str, known: Iterable[str], where: str, *, loaded: bool) -> MethodNotFoundError:
     """There is no such method; names that are close."""
     names = sorted(known)
-    close = difflib.get_close_matches(name, names, 3)
-    fix = f"did you mean {' or '.join(close)}?" if close else f"there are: {', '.join(names[:20])}"
+    close = difflib.get_close_matches(name, names[:_MOST_COMPARED], 3)
+    listed = ", ".join(item[:_MOST_COMPARED] for item in names[:20])
+    fix = f"did you mean {' or '.join(close)}?" if close else f"there are: {listed}"
     if not names:
         fix = "env.py has no public function and no class Actor with public methods"
     if not loaded:

@@ -77,7 +77,7 @@ def require_same_versions(container: Container) -> None:
 
 
 def _minor(version: str) -> str:
-    return ".".join(version.split(maxsplit=1)[0].split(".")[:2])
+    return ".".join(version.split(" ", maxsplit=1)[0].split(".")[:2])
 
 
 class NotConnectedError(LoadError):

@@ -15,9 +15,10 @@ NAME = "env:v1"
 
 
 class Offered:
-    """A running gateway, and the environment behind it."""
+    """A running gateway, and the environment behind it. `fixed`: its owner has set it up."""
 
-    def __init__(self, gateway: Gateway, env: EnvironmentWrapper) -> None:
+    def __init__(self, gateway: Gateway, env: EnvironmentWrapper, fixed: bool) -> None:
+        self.fixed = fixed
         self.gateway = gateway
         self.env = env
         self.port = int(gateway.server_address[1])
@@ -37,7 +38,7 @@ def offered(
         thread = threading.Thread(target=gateway.serve, args=(offer_of(env, [NAME], variables),))
         thread.start()
         try:
-            yield Offered(gateway, env)
+            yield Offered(gateway, env, variables is not None)
         finally:
             gateway.shutdown()
             thread.join()

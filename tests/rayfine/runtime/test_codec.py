@@ -7,6 +7,7 @@ import enum
 import json
 import math
 import struct
+import sys
 import uuid
 from typing import Any
 
@@ -94,6 +95,65 @@ def message(tree: Any, *parts: bytes, sizes: list[int] | None = None) -> bytes:
     return head + text + b"".join(parts)
 
 
+P = sys.hash_info.modulus
+"""Its multiples have the hash 0."""
+
+
+def tagged(kind: str, value: Any) -> dict[str, Any]:
+    return {"$": kind, "v": value}
+
+
+def alike(kind: str) -> list[Any]:
+    """Values of a type, different ones of one hash."""
+    numbers = range(1, 100)
+    return {
+        "int": [tagged("int", hex(n * P)) for n in numbers],
+        "Decimal": [tagged("Decimal", str(n * P)) for n in numbers],
+        "complex": [tagged("complex", [str(-1000003.0 * n), str(float(n))]) for n in numbers],
+        "tuple": [tagged("tuple", [1, tagged("int", hex(n * P))]) for n in numbers],
+        "frozenset": [tagged("frozenset", [tagged("int", hex(n * P))]) for n in numbers],
+    }[kind]
+
+
+@pytest.mark.parametrize("kind", ["int", "Decimal", "complex", "tuple", "frozenset"])
+def test_values_of_one_hash_are_refused_before_a_set_or_mapping_is_built(kind: str) -> None:
+    """Of 20,000 such integers a set takes seconds, in which no other thread runs."""
+    items = alike(kind)
+    assert len(set(map(hash, codec.decode(message(items))))) == 1
+    pairs = [[item, 1] for item in items]
+    for tree in (tagged("set", items), tagged("frozenset", items), tagged("dict", pairs)):
+        with pytest.raises(codec.CodecError, match="more than 64 items of a set, or keys, have"):
+            codec.decode(message(tree))
+    assert len(codec.decode(message(tagged("set", items[:64])))) == 64
+
+
+def test_sets_as_they_are_in_the_wild_survive() -> None:
+    grid = {(x, y, z) for x in range(-5, 5) for y in range(-5, 5) for z in range(-5, 5)}
+    assert there_and_back(grid) == grid
+    for powers in ({2.0**n for n in range(-1074, 1024)}, {2**n for n in range(3000)}):
+        assert there_and_back(powers) == powers
+        assert there_and_back(dict.fromkeys(powers, 1)) == dict.fromkeys(powers, 1)
+    assert there_and_back({2**13_999, -(2**13_999)}) == {2**13_999, -(2**13_999)}
+    texts = ["1" * 5000, "0" * 511, 12]
+    assert there_and_back(texts) == texts
+
+
+def test_an_integer_that_python_does_not_print_is_refused() -> None:
+    with pytest.raises(codec.CodecError, match=r"of more than 14000 bits .*result\[0\]"):
+        codec.encode([1 << 14_000])
+    for text in (b"1" * 513, b"[" + b"2" * 10_000_000 + b"]", b'{"a": -' + b"3" * 5000 + b"}"):
+        with pytest.raises(codec.CodecError, match="an integer is too large"):
+            codec.decode(message(text))
+    with pytest.raises(codec.CodecError, match="an integer is too large"):
+        codec.decode(message(tagged("int", "0x" + "f" * 3600)))
+
+
+def test_a_part_is_used_once() -> None:
+    part = tagged("bytes", 0)
+    with pytest.raises(codec.CodecError, match="used twice"):
+        codec.decode(message([part] * 4000, bytes(1 << 16)))
+
+
 @pytest.mark.parametrize(
     "data",
     [
@@ -107,6 +167,12 @@ def message(tree: Any, *parts: bytes, sizes: list[int] | None = None) -> bytes:
         message({"$": "set", "v": [[1]]}),
         message({"$": "array", "v": 0, "dtype": "|O", "shape": [1]}, b"12345678"),
         message({"$": "array", "v": 0, "dtype": "<f8", "shape": [1 << 40]}, b"12345678"),
+        message({"$": "array", "v": 0, "dtype": "<f8", "shape": [1 << 40, 0]}, b""),
+        message({"$": "array", "v": 0, "dtype": "i4,O", "shape": [1]}, b"12345678"),
+        message({"$": "array", "v": 0, "dtype": "<U1", "shape": [1]}, b"\xff\xff\xff\x7f"),
+        message({"$": "str", "v": 0}, b"\xff"),
+        message({"$": "set", "v": [{"$": "Decimal", "v": "sNaN"}]}),
+        message({"$": "int", "v": 10**18}),
         message({"$": "Decimal", "v": "x"}),
         message({"$": "timezone", "v": 1e300}),
         message(1, b"", sizes=[1 << 63]),

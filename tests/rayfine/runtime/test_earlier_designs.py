@@ -171,7 +171,16 @@ def test_arrays_travel_where_numpy_is() -> None:
         "    b[...] = b\n"
         "assert type(back(numpy.float32(1.5))) is numpy.float32\n"
         "try: codec.encode(numpy.array([object()])); raise SystemExit('sent')\n"
-        "except codec.CodecError: print('ok')\n"
+        "except codec.CodecError: pass\n"
+        "def forged(value, old, new):\n"
+        "    data = b''.join(codec.encode(value)); assert data.count(old) == 1, data\n"
+        "    try: codec.decode(data.replace(old, new)); raise SystemExit(new)\n"
+        "    except codec.CodecError: pass\n"
+        "forged(numpy.array(['ab']), 'b'.encode('utf-32-le'), bytes([255] * 4))\n"
+        "forged(numpy.array(['ab', 'c'])[0], b'<U2', b'<U3')\n"
+        "forged(numpy.array([True]), b'}' + bytes([1]), b'}' + bytes([7]))\n"
+        "forged(numpy.zeros((0, 1234567)), b'1234567', b'9234567')\n"
+        "print('ok')\n"
     )
     from importlib import resources  # noqa: PLC0415
 

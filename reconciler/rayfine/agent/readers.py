@@ -1,0 +1,92 @@
+"""Values of the types that JSON has not, each checked before it is made of what was sent.
+
+All raise `ValueError`, or what the types themselves raise, for what is none.
+"""
+
+import collections
+import datetime
+import decimal
+import math
+import re
+import sys
+import uuid
+from typing import Any, Callable, Dict, List
+
+MAX_ITEMS = 8_000_000
+"""Commas and brackets in the JSON: a message may not become a multiple of itself in memory."""
+
+MAX_BITS = 14_000
+"""Of an integer. Python turns no more than 4300 digits into text; without limits, in minutes."""
+
+MAX_SAME_HASH = 64
+"""Items of a set, or keys, with the same hash: each is compared with all others of them. Of a grid
+around 0 in six dimensions so many have: -1 and -2 have one."""
+
+ARRAY_KINDS = "biufcSUMm"
+_DTYPE = re.compile(r"[<>|][%s][0-9]{1,9}(\[[0-9]{0,9}[A-Za-z]{1,2}\])?" % ARRAY_KINDS)
+_MOST_DIMENSIONS = 64
+
+
+def check_hashes(items: List[Any]) -> None:
+    """Raise `ValueError` where one hash is that of too many, `TypeError` where an item has none."""
+    alike = collections.Counter(map(hash, items)) if len(items) > MAX_SAME_HASH else {0: 0}
+    if max(alike.values()) > MAX_SAME_HASH:
+        raise ValueError("more than %d items of a set, or keys, have the same hash" % MAX_SAME_HASH)
+
+
+def _set(items: List[Any]) -> Any:
+    check_hashes(items)
+    return {item for item in items}  # noqa: C416 (`set` would let no other thread run)
+
+
+def array(kind: str, data: memoryview, dtype: Any, shape: Any) -> Any:
+    """An array or scalar of numpy."""
+    import numpy  # noqa: PLC0415 (no dependency: only where arrays are sent)
+
+    if not isinstance(dtype, str) or not _DTYPE.fullmatch(dtype):
+        raise ValueError("a dtype that is not allowed")
+    if len(shape) > _MOST_DIMENSIONS or not all(type(n) is int and n >= 0 for n in shape):
+        raise ValueError("a shape that is none")
+    if 0 in shape and math.prod(n or 1 for n in shape) > MAX_ITEMS:
+        raise ValueError("an array without items has a shape for more than %d" % MAX_ITEMS)
+    flat = numpy.frombuffer(data, dtype=numpy.dtype(dtype))
+    for letter, plain, most in (("U", "u4", sys.maxunicode), ("b", "u1", 1)):
+        if dtype[1] == letter and flat.size and flat.view(dtype[0] + plain).max() > most:
+            raise ValueError("characters or booleans that are none")
+    found = flat.reshape(shape)
+    return found[()] if kind == "scalar" else found.copy()
+
+
+def _offset(value: Any) -> Any:
+    """A time zone from its offset, in seconds."""
+    return datetime.timezone(datetime.timedelta(seconds=value))
+
+
+def _hexadecimal(value: Any) -> int:
+    if len(value) > MAX_BITS // 4 + len("-0x"):
+        raise ValueError("an integer is too large")
+    return int(value, 16)
+
+
+READERS: Dict[str, Callable[[Any], Any]] = {
+    "int": _hexadecimal,
+    "float": float,
+    "datetime": datetime.datetime.fromisoformat,
+    "date": datetime.date.fromisoformat,
+    "time": datetime.time.fromisoformat,
+    "timedelta": lambda value: datetime.timedelta(*value),
+    "timezone": _offset,
+    "Decimal": decimal.Decimal,
+    "UUID": uuid.UUID,
+    "complex": lambda value: complex(float(value[0]), float(value[1])),
+}
+FROM_PART: Dict[str, Callable[[memoryview], Any]] = {
+    "bytes": bytes,
+    "bytearray": bytearray,
+    "str": lambda part: str(part, "utf-8", "surrogatepass"),
+}
+COLLECTIONS: Dict[str, Callable[[Any], Any]] = {
+    "tuple": tuple,
+    "set": _set,
+    "frozenset": lambda items: frozenset(_set(items)),
+}

@@ -1,0 +1,63 @@
+"""What a holder of the token posts to a gateway."""
+
+import http.client
+import json
+import struct
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from reconciler.rayfine.agent import faults
+from reconciler.rayfine.agent.codec import MAX_SETUP, encode
+from tests.rayfine.remote.offered import TOKEN, Offered, offered
+
+ENV = """
+def echo(value): return value
+"""
+ALIKE = [{"$": "int", "v": hex(n * sys.hash_info.modulus)} for n in range(20_000)]
+
+
+def message(tree: object) -> bytes:
+    text = json.dumps(tree).encode()
+    return struct.pack(">4sIQ", b"RFE1", 0, len(text)) + text
+
+
+def post(served: Offered, path: str, body: bytes, **headers: str) -> tuple[int, bytes]:
+    given = {"Authorization": f"Bearer {TOKEN}", **headers}
+    with closing(http.client.HTTPConnection("127.0.0.1", served.port, timeout=60)) as connection:
+        connection.request(
+            "POST", path, body, {name.replace("_", "-"): text for name, text in given.items()}
+        )
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+
+
+@pytest.fixture(scope="module", params=[None, {"A": "b"}], ids=["callers", "owner"])
+def served(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Offered]:
+    with offered(tmp_path_factory.mktemp("env"), ENV, request.param) as found:
+        yield found
+
+
+def test_variables_that_are_none(served: Offered) -> None:
+    """What its owner has set up is answered with a conflict, and nothing of the body is read."""
+    bodies = [
+        message({"variables": {"$": "set", "v": ALIKE}}),
+        message({"variables": {"A": {"$": "dict", "v": [[item, 1] for item in ALIKE]}}}),
+        b"".join(encode({"variables": {"A": "x" * MAX_SETUP}})),
+        b"garbage",
+        b"",
+    ]
+    for body in bodies:
+        status = post(served, "/setup", body)[0]
+        assert status == (faults.CONFLICT if served.fixed else 400)
+    assert post(served, "/call/echo", b"".join(encode([[1], {}])))[0] == faults.OK
+
+
+def test_arguments_are_passed_on_unread(served: Offered) -> None:
+    status, answer = post(served, "/call/echo", message([[{"$": "set", "v": ALIKE}], {}]))
+    assert status == faults.FAILED
+    assert b"have the same hash" in answer
