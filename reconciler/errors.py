@@ -26,10 +26,21 @@ _PLACE = re.compile(r"(?P<file>(?![-/])[^\s]+?)(?::(?P<line>[0-9]+))?(?::(?P<col
 """A file, its line and column; options, directories by their whole path and sentences are none."""
 
 
+LONGEST = 4_000
+"""Characters of `what`: a live system may say anything."""
+
+
+def shortened(text: str, limit: int = LONGEST) -> str:
+    """The text, or its beginning and how much more there was."""
+    left = len(text) - limit
+    return text if left <= 0 else f"{text[:limit]} [and {left:,} more characters]"
+
+
 class ReconcileError(Exception):
     """An error with words for a person: `what`, `where` (file:line or address) and `fix`."""
 
     def __init__(self, what: str, *, where: str = "", fix: str = "") -> None:
+        what = shortened(what)
         super().__init__(what)
         self.what = what
         self.where = where

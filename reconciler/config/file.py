@@ -220,7 +220,9 @@ class TargetSection(Section):
         examples=["http://proxy.example.com:3128"],
     )
     timeout: Annotated[float, Field(strict=True, gt=0, le=3600)] = Field(
-        default=30.0, description="Seconds to wait for each answer.", examples=[30]
+        default=30.0,
+        description="Seconds to wait for each piece of an answer; ten times that for all of it.",
+        examples=[30],
     )
 
     @model_validator(mode="before")

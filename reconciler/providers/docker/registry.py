@@ -11,10 +11,17 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote, urlencode, urljoin, urlsplit
+from urllib.parse import quote, urlencode
 
-from reconciler.errors import AccessError, ProviderError, UnreachableError
-from reconciler.providers.docker.registry_http import Answer, Ask, Connection, RegistryHttp
+from reconciler.errors import ProviderError
+from reconciler.providers.docker.addresses import joined, origin
+from reconciler.providers.docker.registry_http import (
+    Answer,
+    Ask,
+    Connection,
+    RegistryHttp,
+    refusal,
+)
 from reconciler.rayfine.image.reference import ImageReference
 
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
@@ -112,9 +119,14 @@ class Registries:
         answer = self._http.ask(reference, Ask("POST", f"{reference.path}/blobs/uploads/", b""))
         _expect(reference, answer, 202)
         home = self._http.url(reference.host, "")
-        place = urljoin(home, answer.headers.get("location", ""))
-        if urlsplit(place).netloc != urlsplit(home).netloc:
-            raise ProviderError("it sends the upload to another host", where=reference.host)
+        place = joined(home, answer.headers.get("location", ""))
+        if origin(place) != origin(home):
+            raise ProviderError(
+                f"it sends the upload to another host, or without TLS: {place[:200]!r}",
+                where=reference.host,
+                fix="let it answer with its own address: behind a proxy, the registry needs "
+                "X-Forwarded-Proto, or relative URLs",
+            )
         place += ("&" if "?" in place else "?") + urlencode({"digest": digest})
         kind = {"Content-Type": "application/octet-stream"}
         _expect(reference, self._http.ask(reference, Ask("PUT", place, data, kind)), 201)
@@ -132,28 +144,8 @@ class Registries:
 
 def _expect(reference: ImageReference, answer: Answer, status: int) -> None:
     """Raise what an answer of another status means."""
-    if answer.status == status:
-        return
-    where, text = reference.repository, _message(answer)
-    if answer.status in (401, 403):
-        raise AccessError(
-            f"the registry refuses access: {text}",
-            where=where,
-            fix=f"run `docker login {reference.host}`, and check that the repository is yours",
-        )
-    if answer.status == 429 or answer.status >= 500:
-        raise UnreachableError(
-            f"the registry cannot answer now: {text}", where=where, fix="run again later"
-        )
-    raise ProviderError(f"the registry refuses: {text}", where=where)
-
-
-def _message(answer: Answer) -> str:
-    try:
-        first = json.loads(answer.data)["errors"][0]
-        return f"HTTP {answer.status}, {first['code']}: {first.get('message', '')}"
-    except (ValueError, LookupError, TypeError, RecursionError):
-        return f"HTTP {answer.status}"
+    if answer.status != status:
+        raise refusal(reference.host, answer, where=reference.repository)
 
 
 def _damaged(reference: ImageReference) -> ProviderError:

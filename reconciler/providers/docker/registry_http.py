@@ -3,21 +3,24 @@
 TLS always, except on a loopback address that speaks plain HTTP. The login is what the registry
 asks for (https://distribution.github.io/distribution/spec/auth/token/): Basic, or a bearer token
 from the service that it names, which gets the credentials only over TLS or on loopback. That
-service leads nowhere else; where a read leads, there is TLS as well, and no login goes along.
+service leads nowhere else; where a read leads, there is TLS as well, no login goes along, and no
+login is asked for. An answer has one time limit and one size limit, and is never unpacked.
 """
 
 import json
 import re
 import ssl
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import SplitResult, urlencode, urljoin, urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from reconciler.config.proxies import Proxies, Proxy, is_loopback
-from reconciler.errors import AccessError, ProviderError, UnreachableError
+from reconciler.errors import AccessError, ProviderError, UnreachableError, shortened
+from reconciler.providers.docker.addresses import is_safe, joined, origin
 from reconciler.providers.docker.login import Login, find_login
 from reconciler.rayfine.image.reference import DOCKER_HUB, ImageReference
 
@@ -27,13 +30,17 @@ if TYPE_CHECKING:
 _LARGEST = 16 << 20
 _MOST_REDIRECTS = 4
 _REDIRECTS = (301, 302, 303, 307, 308)
+_PAUSES = (0.2, 0.4, 0.8)
+"""Seconds before a read is sent again."""
+_LONGEST_PAUSE = 10.0
+_BUSY = (429, 502, 503, 504)
 _PARAMETER = re.compile(r'(\w+)="([^"]*)"')
 _PLAIN_HTTP = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE")
 
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """How to reach registries. `timeout` is in seconds, for each answer."""
+    """How to reach registries. `timeout` is in seconds, for each pause of an answer."""
 
     ca_bundle: Path | None = None
     proxies: Proxies = field(default_factory=Proxies)
@@ -89,30 +96,32 @@ class RegistryHttp:
         path = ask.path if "://" in ask.path else self.url(reference.host, ask.path)
         ask = ask._replace(path=path)
         known = self._tokens.get(key)
-        answer = self._follow(_authorised(ask, known))
-        if answer.status == 401:
+        answer, place = self._follow(_authorised(ask, known))
+        if answer.status == 401 and origin(place) == origin(path):
             challenge = answer.headers.get("www-authenticate", "")
             token = self._log_in(reference.host, scope, challenge)
             if token and token != known:
                 self._tokens[key] = token
-                answer = self._follow(_authorised(ask, token))
+                answer, _ = self._follow(_authorised(ask, token))
         return answer
 
-    def _follow(self, ask: Ask) -> Answer:
-        """Send a request, and go where the answer to a read leads: to no service without TLS."""
+    def _follow(self, ask: Ask) -> tuple[Answer, str]:
+        """Send a request, and go where the answer to a read leads: to no service without TLS.
+
+        Returns the address of the last answer as well: only the registry may ask for its login.
+        """
         for _ in range(_MOST_REDIRECTS):
             answer = self._send(ask)
-            place = answer.headers.get("location", "")
-            if ask.method not in ("GET", "HEAD") or answer.status not in _REDIRECTS or not place:
-                return answer
-            place = urljoin(ask.path, place)
-            old, new = urlsplit(ask.path), urlsplit(place)
-            if not _is_safe(new, old.netloc):
+            leads = answer.headers.get("location", "")
+            if ask.method not in ("GET", "HEAD") or answer.status not in _REDIRECTS or not leads:
+                return answer, ask.path
+            old, place = urlsplit(ask.path), joined(ask.path, leads)
+            if not is_safe(place, old.netloc):
                 raise ProviderError(
-                    f"the registry leads to an unsafe address: {place[:200]!r}", where=old.netloc
+                    f"the registry leads to an unsafe address: {leads[:200]!r}", where=old.netloc
                 )
             headers = dict(ask.headers)
-            if (old.scheme, old.netloc) != (new.scheme, new.netloc):
+            if origin(place) != origin(ask.path):
                 headers.pop("Authorization", None)
             ask = ask._replace(path=place, headers=headers)
         server = urlsplit(ask.path).netloc
@@ -151,8 +160,7 @@ class RegistryHttp:
         self, host: str, scope: str, named: Mapping[str, str], who: tuple[Login | None, str]
     ) -> str:
         realm, service = named.get("realm", ""), named.get("service", "")
-        server = urlsplit(realm)
-        if not _is_safe(server, host):
+        if not is_safe(realm, host):
             raise ProviderError(
                 f"the registry names an unsafe login service: {realm[:200]!r}", where=host
             )
@@ -169,24 +177,42 @@ class RegistryHttp:
             answer = self._send(Ask("POST", realm, urlencode(form).encode(), kind))
         else:
             query = urlencode({"service": service, "scope": scope})
-            joined = f"{realm}{'&' if server.query else '?'}{query}"
+            joined = f"{realm}{'&' if '?' in realm else '?'}{query}"
             answer = self._send(_authorised(Ask("GET", joined), basic or None))
         try:
             found = json.loads(answer.data)
             token = found.get("token") or found["access_token"]
-        except (ValueError, LookupError, AttributeError) as error:
-            raise AccessError(
-                f"the login service refuses: HTTP {answer.status}",
-                where=host,
-                fix=f"run `docker login {host}`, and check that the repository is yours",
-            ) from error
+        except (ValueError, LookupError, AttributeError, RecursionError) as error:
+            raise refusal(host, answer, f"its login service {urlsplit(realm).netloc}") from error
         return f"Bearer {token}"
 
     def _send(self, ask: Ask, *, probe: bool = False) -> Answer:
+        """Send it; a read again while the registry is busy: a few times, and not for long."""
+        begin = time.monotonic()
+        pauses = _PAUSES if ask.method in ("GET", "HEAD") and not probe else ()
+        for pause in pauses:
+            wanted = ""
+            try:
+                answer = self._exchange(ask)
+                if answer.status not in _BUSY:
+                    return answer
+                wanted = answer.headers.get("retry-after", "")
+            except _PlainHttpError:
+                raise
+            except UnreachableError:
+                if time.monotonic() - begin > self._connection.timeout:
+                    raise
+            seconds = float(wanted) if re.fullmatch(r"\d{1,9}", wanted) else 0.0
+            time.sleep(min(max(pause, seconds), _LONGEST_PAUSE))
+        return self._exchange(ask)
+
+    def _exchange(self, ask: Ask) -> Answer:
+        """One request and its whole answer, within the limits of time and size."""
         from urllib3.exceptions import HTTPError  # noqa: PLC0415
 
         server = urlsplit(ask.path).netloc
-        extra: dict[str, Any] = {"retries": False} if probe else {}
+        if not is_safe(ask.path, server):  # whoever asks: nothing goes unencrypted
+            raise ProviderError(f"{ask.path[:200]!r} is an unsafe address", where=server)
         try:
             answer = self._pool(ask.path).request(
                 ask.method,
@@ -195,37 +221,40 @@ class RegistryHttp:
                 headers=dict(ask.headers),
                 preload_content=False,
                 redirect=False,
-                **extra,
+                retries=False,
             )
-            data = answer.read(_LARGEST + 1, decode_content=True)
-            answer.release_conn()
+            try:
+                data = answer.read(_LARGEST + 1, decode_content=False)
+            finally:
+                (answer.release_conn if answer.closed else answer.close)()
         except HTTPError as error:
             raise _unreachable(server, error) from error
+        headers = {name.lower(): value for name, value in answer.headers.items()}
         if len(data) > _LARGEST:
             raise ProviderError("the registry's answer is too large", where=server)
-        headers = {name.lower(): value for name, value in answer.headers.items()}
+        if (packed := headers.get("content-encoding", "identity")) != "identity":
+            raise ProviderError(
+                f"the registry's answer is packed ({packed[:40]!r}), which nobody asked for",
+                where=server,
+                fix="look for a proxy that changes content",
+            )
         return Answer(answer.status, headers, data)
 
     def _pool(self, url: str) -> "PoolManager":
-        from urllib3 import PoolManager, ProxyManager, Retry, Timeout  # noqa: PLC0415
+        from urllib3 import PoolManager, ProxyManager, Timeout  # noqa: PLC0415
+
+        from reconciler.deadline import bound_answers  # noqa: PLC0415  (enters urllib3)
 
         proxy = self._connection.proxies.to(url)
         with self._lock:
             if proxy not in self._pools:
                 link = self._connection
                 settings: dict[str, Any] = {
-                    "timeout": Timeout(connect=min(link.timeout, 10.0), read=link.timeout),
-                    "retries": Retry(
-                        total=3,
-                        backoff_factor=0.2,
-                        status_forcelist=(429, 502, 503, 504),
-                        allowed_methods=("GET", "HEAD"),
-                        raise_on_status=False,
-                    ),
+                    "timeout": Timeout(connect=min(link.timeout, 10.0), read=link.timeout)
                 }
                 if link.ca_bundle:
                     settings["ca_certs"] = str(link.ca_bundle)
-                self._pools[proxy] = (
+                self._pools[proxy] = bound_answers(
                     PoolManager(**settings)
                     if proxy is None
                     else ProxyManager(proxy.address, proxy_headers=proxy.headers, **settings)
@@ -237,11 +266,35 @@ class _PlainHttpError(UnreachableError):
     """The server answered a TLS greeting in plain HTTP."""
 
 
-def _is_safe(place: SplitResult, host: str) -> bool:
-    """Whether it has TLS, or is on this machine as the registry itself is."""
-    return place.scheme == "https" or (
-        place.scheme == "http" and is_loopback(place.netloc) and is_loopback(host)
-    )
+def refusal(host: str, answer: Answer, who: str = "the registry", where: str = "") -> ProviderError:
+    """What an answer without success means; only a refused login is mended by logging in."""
+    where, text = where or host, _message(answer)
+    if answer.status in (401, 403):
+        return AccessError(
+            f"{who} refuses access: {text}",
+            where=where,
+            fix=f"run `docker login {host}`, and check that the repository is yours",
+        )
+    if answer.status == 429 or answer.status >= 500:
+        return UnreachableError(
+            f"{who} cannot answer now: {text}", where=where, fix="run again later"
+        )
+    if answer.status < 300:
+        return UnreachableError(
+            f"{who} answers with something else: {text}",
+            where=where,
+            fix="look for a proxy or a login page that answers in its place",
+        )
+    return ProviderError(f"{who} refuses: {text}", where=where)
+
+
+def _message(answer: Answer) -> str:
+    try:
+        first = json.loads(answer.data)["errors"][0]
+        said = f", {first['code']}: {first.get('message', '')}"
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        said = ""
+    return f"HTTP {answer.status}{shortened(said, 1000)}"
 
 
 def _authorised(ask: Ask, token: str | None) -> Ask:

@@ -114,11 +114,22 @@ def test_an_index_or_nonsense_has_no_configuration(scripted: ScriptedRegistry, d
     assert registries.config(reference, Manifest("sha256:x", INDEXES[0], data)) == {}
 
 
-def test_an_upload_never_leaves_the_registry(scripted: ScriptedRegistry) -> None:
+@pytest.mark.parametrize(
+    "place",
+    [
+        "http://elsewhere/x",
+        "https://HERE/x",
+        "http://joe@HERE/x",
+        "http://e.org\\@HERE/x",
+        "http://[",
+    ],
+)
+def test_an_upload_never_leaves_the_registry(scripted: ScriptedRegistry, place: str) -> None:
     server, registries, reference = scripted
-    server.table = {("POST", "uploads/"): (202, {"Location": "http://elsewhere/x"}, b"")}
+    server.table = {("POST", "uploads/"): (202, {"Location": place}, b"")}
     with pytest.raises(ProviderError, match="another host"):
         registries.put_blob(reference, b"x")
+    assert [method for method, *_ in server.seen if method == "PUT"] == []
 
 
 def test_a_blob_is_uploaded_where_the_registry_says(scripted: ScriptedRegistry) -> None:
@@ -153,7 +164,7 @@ def test_a_login_service_leads_nowhere_else(scripted: ScriptedRegistry) -> None:
         ("GET", "token"): (302, {"Location": "http://HERE/internal"}, b""),
         ("GET", "internal"): (200, {}, b'{"access_token": "INTERNAL"}'),
     }
-    with pytest.raises(AccessError, match="HTTP 302"):
+    with pytest.raises(ProviderError, match="HTTP 302"):
         registries.manifest(reference)
     assert not [path for _, path, _, _ in server.seen if "internal" in path]
 
