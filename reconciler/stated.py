@@ -36,7 +36,8 @@ def read_every_target(config: Config) -> tuple[tuple[Resource, ...], list[str]]:
     """
     patched = [name for name in config.sections if (config.overlays / name).is_dir()]
     checked = [_check_stated(config, name) for name in _variants(config, patched)]
-    if problems := [problem for one in checked for problem in one.problems]:
+    problems = [problem for one in checked for problem in one.problems]
+    if problems := [*_stray_overlays(config), *problems]:
         raise ManifestError(problems)
     return tuple(checked[-1].resources), patched
 
@@ -44,7 +45,7 @@ def read_every_target(config: Config) -> tuple[tuple[Resource, ...], list[str]]:
 def check_everything(config: Config) -> tuple[tuple[Resource, ...], list[str]]:
     """The same, with the files of images: Dockerfile, .dockerignore, env.py, reconciler.lock."""
     patched = [name for name in config.sections if (config.overlays / name).is_dir()]
-    problems: list[Problem] = []
+    problems = _stray_overlays(config)
     resources: tuple[Resource, ...] = ()
     for name in _variants(config, patched):
         checked = _check_stated(config, name)
@@ -67,10 +68,19 @@ def _check_stated(config: Config, target: str | None) -> manifest.Checked:
 
 def _sound(config: Config, checked: manifest.Checked, target: str | None) -> tuple[Resource, ...]:
     """The resources, or the problems, then with those of the images that are sound."""
-    if checked.problems:
+    if problems := [*_stray_overlays(config), *checked.problems]:
         more = _image_problems(config, checked.resources, target)
-        raise ManifestError([*checked.problems, *more])
+        raise ManifestError([*problems, *more])
     return tuple(checked.resources)
+
+
+def _stray_overlays(config: Config) -> list[Problem]:
+    """What is among the overlays and belongs to no target: once, however many targets there are."""
+    try:
+        manifest.check_overlay_names(config.overlays, config.sections, config.root)
+    except ManifestError as error:
+        return list(error.problems)
+    return []
 
 
 def _image_problems(
@@ -115,7 +125,6 @@ def _check(
     overlays, problems = manifest.NO_FILES, list[Problem]()
     try:
         overlays = read_overlays(config, target)
-        manifest.check_overlay_names(config.overlays, config.sections, config.root)
     except ManifestError as error:
         problems += error.problems
     checked = manifest.check(config.manifests, context, overlays=overlays)

@@ -5,7 +5,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from reconciler.kinds.base import Kind
-from reconciler.manifest.report import Place, Report
+from reconciler.manifest.report import MOST_SUGGESTIONS, PLAIN_FIX, Place, Report
 from reconciler.resource import Reference, Resource, ResourceKey
 from reconciler.wording import DataPath, Fault
 
@@ -97,7 +97,7 @@ def _check_moves(
 
 def _check_references(stated: Stated, known: Iterable[ResourceKey], report: Report) -> None:
     """A reference leads to a resource of these manifests."""
-    known = frozenset(known)
+    known, strays = frozenset(known), 0
     for resource, place in stated:
         wanted: dict[ResourceKey, DataPath] = dict.fromkeys(resource.depends_on, ("spec",))
         for name, value in resource.spec.items():
@@ -105,13 +105,10 @@ def _check_references(stated: Stated, known: Iterable[ResourceKey], report: Repo
                 wanted[value.key] = ("spec", name, "from")
         for key, path in wanted.items():
             if key not in known:
-                fault = Fault(
-                    path,
-                    f"there is no {key.address}",
-                    _nearest_address(key, known),
-                    rule="unknown-reference",
-                )
-                report.add(place, [fault])
+                strays += 1
+                fix = _nearest_address(key, known) if strays <= MOST_SUGGESTIONS else PLAIN_FIX
+                what = f"there is no {key.address}"
+                report.add(place, [Fault(path, what, fix, rule="unknown-reference")])
 
 
 def _nearest_address(key: ResourceKey, known: Iterable[ResourceKey]) -> str:

@@ -22,7 +22,7 @@ from reconciler.manifest.files import (
     read_directory,
 )
 from reconciler.manifest.merge import Merge, Origin
-from reconciler.manifest.report import Patch, Place, Report
+from reconciler.manifest.report import MOST_SUGGESTIONS, PLAIN_FIX, Patch, Place, Report
 from reconciler.resource import ResourceKey
 from reconciler.strict_yaml import load as load_yaml
 from reconciler.wording import DataPath, Fault, did_you_mean, missing_field, nearest, shorten
@@ -51,7 +51,7 @@ def check_overlay_names(directory: Path, targets: Iterable[str], root: Path) -> 
     """Raise `ManifestError` for whatever is among the overlays and belongs to no target."""
     if not directory.is_dir():
         return
-    known = list(targets)
+    known = dict.fromkeys(targets)
     for path in sorted(directory.iterdir()):
         if path.name in known or path.name.startswith("."):
             continue
@@ -61,7 +61,8 @@ def check_overlay_names(directory: Path, targets: Iterable[str], root: Path) -> 
             fix = f"did you mean `{meant}`?" if meant else f"the targets are: {', '.join(known)}"
             _refuse(name, "there is no target of this name", fix)
         if path.name.endswith(SUFFIXES):
-            fix = f"move it into the directory of a target, such as {directory.name}/{known[0]}"
+            place = f"{directory.name}/{next(iter(known))}"
+            fix = f"move it into the directory of a target, such as {place}"
             _refuse(name, "an overlay of no target", fix)
 
 
@@ -103,11 +104,12 @@ class Overlays:
 
     def close(self, *, complete: bool) -> None:
         """Report overlays of what does not exist; `complete` says that all manifests were read."""
-        for key, overlay in self._by_key.items():
-            if not complete or key in self._known:
-                continue
+        strays = [key for key in self._by_key if complete and key not in self._known]
+        for number, key in enumerate(strays):
             what = f"there is no {key.address} to patch"
-            self._report.add(overlay.place, [Fault(overlay.id_path, what, self._nearest(key))])
+            fix = self._nearest(key) if number < MOST_SUGGESTIONS else PLAIN_FIX
+            overlay = self._by_key[key]
+            self._report.add(overlay.place, [Fault(overlay.id_path, what, fix)])
 
     def _read(self, file: ManifestFile) -> None:
         try:

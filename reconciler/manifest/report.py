@@ -10,6 +10,9 @@ from reconciler.strict_yaml import Positions
 from reconciler.wording import DataPath, Fault
 
 MAX_PROBLEMS_PER_FILE = 100
+MOST_SUGGESTIONS = 20
+"""Names that are not known, for which similar ones are looked for: each look is at all of them."""
+PLAIN_FIX = "correct the name"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Faults of the configuration, overlays, manifests and images' files: all of them in one report."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -132,3 +133,15 @@ def test_annotations_hold_the_same(
         assert text.count("::error file=") == len(OTHERS) + 1
         assert "file=reconciler.yaml,line=2,col=8" in text
     capsys.readouterr()
+
+
+def test_the_overlays_of_many_targets_are_checked_in_linear_time(root: Path) -> None:
+    """What belongs to no target is looked for once, not once for each: that was quadratic."""
+    names = [f"t{number}" for number in range(1_000)]
+    rows = "".join(f"  {name}: {{runai: {{sandbox: {name}.db}}}}\n" for name in names)
+    (root / "reconciler.yaml").write_text(CONFIG + rows)
+    for name in names:
+        (root / "overlays" / name).mkdir()
+    begin = time.process_time()
+    assert run(["-C", str(root), "validate"]) == 1
+    assert time.process_time() - begin < 20

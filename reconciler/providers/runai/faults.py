@@ -25,6 +25,8 @@ from reconciler.errors import (
 )
 
 _SNIPPET = 200
+_LOOKED_AT = 8_000
+"""Characters of a text that is not of the documented form: taking it apart is not linear."""
 _WITHHELD = "; the server's text is withheld, because the request carried secret values"
 _withheld = ContextVar("withheld", default=False)
 
@@ -188,7 +190,7 @@ def _what_was_said(error: Any) -> str:
     if isinstance(data, dict) and data.get("error"):  # the form of OAuth 2.0
         more = f" ({data['error_description']})" if data.get("error_description") else ""
         return ": " + " ".join(f"{data['error']}{more}".split())[:1000]
-    text = " ".join(re.sub(r"<[^>]*>", " ", str(error.body or "")).split())
+    text = " ".join(re.sub(r"<[^>]*>", " ", str(error.body or "")[:_LOOKED_AT]).split())
     return f": {text[:_SNIPPET]}" if text else f" {error.reason or ''}".rstrip()
 
 
@@ -215,6 +217,6 @@ def _retry_after(error: Any) -> float | None:
 
 def _plain(error: object) -> str:
     """The words of a urllib3 error without the object addresses it is full of."""
-    text = re.sub(r"<[^>]*> ?: ?|<[^>]* at 0x[0-9a-f]+>,? ?", "", str(error))
+    text = re.sub(r"<[^>]*> ?: ?|<[^>]* at 0x[0-9a-f]+>,? ?", "", str(error)[:_LOOKED_AT])
     text = re.sub(r"HTTPS?Connection(Pool)?\([^)]*\): ?", "", text)
     return " ".join(text.split()) or type(error).__name__

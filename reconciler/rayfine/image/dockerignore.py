@@ -9,13 +9,20 @@ matched by simulating its automaton.
 import posixpath
 import re
 import warnings
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from reconciler.errors import BuildError
+from reconciler.wording import shorten
 
 IGNORE_FILE = ".dockerignore"
 MAX_BYTES = 256 * 1024
+LONGEST_PATTERN = 2_048
+MOST_WILD = 1_000
+"""Patterns that each path has to be compared with by itself."""
+MOST_STEPS = 30_000_000
+"""Comparisons for all paths of a context together: less than a minute."""
 _REGEX_STARS = 2
 """More stars than this in one pattern are not left to a backtracking regular expression."""
 
@@ -26,10 +33,14 @@ class _Pattern:
     """One line. `negated` is the `!` in front of it."""
 
     def __init__(self, text: str) -> None:
+        if len(text) > LONGEST_PATTERN:
+            raise BuildError(
+                f"a pattern of more than {LONGEST_PATTERN:,} characters", fix="write a shorter one"
+            )
         self.negated = text.startswith("!")
         self.text = text.removeprefix("!")
         self._tokens = _TOKENS.findall(self.text)
-        stars = sum(piece.startswith("*") for piece in self._tokens)
+        self._stars = stars = sum(piece.startswith("*") for piece in self._tokens)
         wild = any(piece[0] in "*?[" or len(piece) > 1 for piece in self._tokens)
         self._exact: str | None = None
         self._prefix: str | None = None
@@ -73,17 +84,53 @@ class _Pattern:
             else:
                 yield "one", _compile(piece, line)
 
-    def match(self, path: str) -> bool:
-        """Whether the pattern matches the whole path."""
+    @property
+    def place(self) -> tuple[str, str]:
+        """Where `_Direct` finds it: a sort and a text; empty for a pattern to compare with."""
         if self._exact is not None:
-            return path == self._exact
+            return "exact", self._exact
         if self._prefix is not None:
-            return path.startswith(self._prefix)
-        if self._suffix is not None:
-            return path.endswith(self._suffix) or path == self._suffix.removeprefix("/")
+            return "prefix", self._prefix
+        return ("suffix", self._suffix) if self._suffix is not None else ("", "")
+
+    def steps(self, path: str) -> int:
+        """How much work it is to compare this path."""
+        return 1 if self._stars < _REGEX_STARS else 1 + len(path) * self._stars // 2
+
+    def match(self, path: str) -> bool:
+        """Whether a pattern without a place matches the whole path."""
         if self._steps is not None:
             return _simulate(self._steps, path)
         return self._regex is not None and self._regex.fullmatch(path) is not None
+
+
+class _Direct:
+    """The patterns that are a text, or begin or end with one: found without comparing each."""
+
+    def __init__(self, patterns: Sequence[_Pattern]) -> None:
+        self._exact: dict[str, list[int]] = {}
+        self._prefix: dict[str, list[int]] = {}
+        self._suffix: dict[str, list[int]] = {}
+        by_sort = {"exact": self._exact, "prefix": self._prefix, "suffix": self._suffix}
+        for index, pattern in enumerate(patterns):
+            sort, text = pattern.place
+            if sort:
+                by_sort[sort].setdefault(text, []).append(index)
+        self._begins = sorted({len(text) for text in self._prefix})
+        self._ends = sorted({len(text) for text in self._suffix})
+
+    def find(self, path: str) -> list[int]:
+        """Those that match a path."""
+        found = list(self._exact.get(path, ()))
+        for length in self._begins:
+            if length <= len(path):
+                found += self._prefix.get(path[:length], ())
+        if self._ends:
+            rooted = f"/{path}"  # `**/x` matches x itself
+            for length in self._ends:
+                if length <= len(rooted):
+                    found += self._suffix.get(rooted[len(rooted) - length :], ())
+        return found
 
 
 def _compile(expression: str, line: str) -> re.Pattern[str]:
@@ -93,7 +140,7 @@ def _compile(expression: str, line: str) -> re.Pattern[str]:
             return re.compile(expression)
     except re.error as error:
         raise BuildError(
-            f"malformed pattern {line!r}",
+            f"malformed pattern {shorten(line)!r}",
             fix="close every [ and put a backslash before characters that stand for themselves",
         ) from error
 
@@ -134,7 +181,7 @@ class Verdict(NamedTuple):
     """Whether a path is left out, and which patterns it or a parent of it matched."""
 
     ignored: bool
-    matched: tuple[bool, ...]
+    matched: frozenset[int]
 
 
 class IgnoreRules:
@@ -142,40 +189,65 @@ class IgnoreRules:
 
     def __init__(self, text: str = "", where: str = IGNORE_FILE) -> None:
         """Read the file's text. Raises `BuildError` with the line of a malformed pattern."""
+        self._where = where
         if len(text) > MAX_BYTES:
-            raise BuildError(
-                f"it is larger than {MAX_BYTES // 1024} KiB",
-                where=where,
-                fix="use patterns instead of naming files",
-            )
-        patterns = []
+            raise self._error(f"it is larger than {MAX_BYTES // 1024} KiB")
+        patterns: list[_Pattern] = []
+        self._wild: list[int] = []
         for number, line in enumerate(text.removeprefix("\ufeff").split("\n"), 1):
             try:
-                patterns += [_Pattern(pattern) for pattern in _pattern(line)]
+                for pattern in map(_Pattern, _pattern(line)):
+                    if not pattern.place[0]:
+                        self._wild.append(len(patterns))
+                    patterns.append(pattern)
             except BuildError as error:
                 place = f"{where}:{number}"
                 raise BuildError(error.what, where=place, fix=error.fix) from error
+            if len(self._wild) > MOST_WILD:
+                raise self._error(f"it has more than {MOST_WILD:,} patterns with wildcards")
         self._patterns = tuple(patterns)
-        self._negations = any(pattern.negated for pattern in self._patterns)
+        self._direct = _Direct(patterns)
+        self._exceptions = sorted(f"{item.text}/" for item in patterns if item.negated)
+        self._room = MOST_STEPS
+
+    def _error(self, what: str) -> BuildError:
+        fix = "use a few patterns instead of naming files"
+        return BuildError(what, where=self._where, fix=fix)
 
     def judge(self, path: str, parent: Verdict | None = None) -> Verdict:
-        """Judge one path; `parent` is the verdict on its directory, None at the top."""
-        ignored = False
-        matched = []
-        for index, pattern in enumerate(self._patterns):
-            match = parent is not None and parent.matched[index]
+        """Judge one path; `parent` is the verdict on its directory, None at the top.
+
+        Docker looks only at patterns that would change the verdict so far, and what it has not
+        looked at does not count for what is below, either. Raises `BuildError` where all paths
+        together are too much work.
+        """
+        inherited: Collection[int] = parent.matched if parent is not None else ()
+        direct = self._direct.find(path)
+        order: Iterable[int] = self._wild
+        if direct or inherited:
+            order = sorted({*inherited, *direct, *self._wild})
+        found, matched, ignored = set(direct), set(inherited), False
+        for index in order:
+            pattern = self._patterns[index]
+            match = index in matched
             if not match and pattern.negated == ignored:
-                match = pattern.match(path)
-            matched.append(match)
+                match = index in found
+                if not match and not pattern.place[0]:
+                    self._room -= pattern.steps(path)
+                    match = pattern.match(path)
             if match:
+                matched.add(index)
                 ignored = not pattern.negated
-        return Verdict(ignored, tuple(matched))
+        self._room -= len(matched) + len(found)
+        if self._room < 0:
+            raise self._error("its patterns are too many for the files of this context")
+        return Verdict(ignored, frozenset(matched))
 
     def may_hold_exceptions(self, directory: str) -> bool:
         """Whether a directory that is left out may hold files that are not."""
-        return self._negations and any(
-            pattern.negated and f"{pattern.text}/".startswith(f"{directory}/")
-            for pattern in self._patterns
+        at = bisect_left(self._exceptions, f"{directory}/")
+        return self._exceptions[at : at + 1] != [] and self._exceptions[at].startswith(
+            f"{directory}/"
         )
 
     def ignores(self, path: str) -> bool:

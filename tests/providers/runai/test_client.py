@@ -154,6 +154,17 @@ def test_what_the_server_says_is_kept(
     assert plain.proxy.count("GET") == 1
 
 
+def test_a_page_of_any_size_is_taken_apart_in_no_time(plain: World) -> None:
+    """Of a million `<`, each is the beginning of a tag that may end at the very end."""
+    api = logged_in(plain)
+    plain.proxy.plan = {1: Fault(Kind.TEXT, status=404, body="<" * 1_000_000)}
+    begin = time.process_time()
+    with pytest.raises(NotFoundError) as caught:
+        api.list()
+    assert time.process_time() - begin < 20
+    assert len(str(caught.value)) < 500
+
+
 @pytest.mark.parametrize(
     ("method", "right"), [("create", "create"), ("update", "edit"), ("delete", "delete")]
 )
