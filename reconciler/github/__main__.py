@@ -4,17 +4,22 @@ import os
 import signal
 import sys
 
-from reconciler.errors import ReconcileError
-from reconciler.github import steps
+from reconciler.errors import ReconcileError, StalePlanError
+from reconciler.github.applying import STALE, apply
+from reconciler.github.posts import comment, drift, outcome
+from reconciler.github.reviewed import reviewed
 from reconciler.github.runner import Runner, annotate
+from reconciler.github.steps import check, plan, validate
 
 COMMANDS = {
-    "plan": steps.plan,
-    "apply": steps.apply,
-    "validate": steps.validate,
-    "reviewed": steps.reviewed,
-    "comment": steps.comment,
-    "drift": steps.drift,
+    "check": check,
+    "plan": plan,
+    "apply": apply,
+    "validate": validate,
+    "reviewed": reviewed,
+    "comment": comment,
+    "outcome": outcome,
+    "drift": drift,
 }
 
 
@@ -28,7 +33,7 @@ def main(arguments: list[str]) -> int:
         return COMMANDS[name](Runner.from_environ(os.environ))
     except ReconcileError as error:
         annotate("error", str(error))
-        return 1
+        return STALE if isinstance(error, StalePlanError) else 1
     except KeyboardInterrupt:  # not while `reconcile` runs: that says itself what it has done
         annotate("error", "cancelled")
         return 128 + signal.SIGINT

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from reconciler.errors import ReconcileError
+from reconciler.github.runner import Runner
 
 _SECONDS = 120
 _VERSION = "2022-11-28"
@@ -41,6 +42,11 @@ class GitHub:
             self._environ["GH_HOST"] = host
             if token := os.environ.get("GH_TOKEN"):  # which gh takes for github.com alone
                 self._environ["GH_ENTERPRISE_TOKEN"] = token
+
+    @classmethod
+    def of(cls, runner: Runner) -> "GitHub":
+        """The one that a step runs for."""
+        return cls(runner.repository, runner.get("GITHUB_SERVER_URL"))
 
     def get(self, path: str) -> Any:
         """One object."""

@@ -1,9 +1,4 @@
-"""What a change is compared with: the commit, and whether the branch it is for is trusted.
-
-Targets and guards of a pull request's plan come from the base. A base that anybody may push to
-could send the credentials to an address of its own, so only the default branch counts, and branches
-that the workflow names.
-"""
+"""What a change is compared with: the commit before it, and the commits that it has brought."""
 
 import json
 from pathlib import Path
@@ -15,18 +10,6 @@ from reconciler.github.runner import Runner
 _MOST_COMMITS = 50
 """Commits of one push whose pull requests are asked for."""
 _BRANCHES = "RECONCILE_TRUSTED_BRANCHES"
-
-
-def is_trusted(runner: Runner) -> bool:
-    """Whether the branch that this change is for may say where credentials go.
-
-    Only pull requests and merge queues are for another branch than that of their own workflow.
-    Raises `ConfigError` for an input that is no list.
-    """
-    if not runner.is_proposal:
-        return True
-    branch, named = runner.base_branch, _named(runner)
-    return bool(branch) and branch in (runner.default_branch, *named)
 
 
 def base_commit(runner: Runner) -> str:
@@ -56,7 +39,11 @@ def pushed_commits(runner: Runner) -> list[str]:
     return found.split() if found else [runner.sha]
 
 
-def _named(runner: Runner) -> list[str]:
+def named_branches(runner: Runner) -> list[str]:
+    """The branches besides the default one that may say where credentials go.
+
+    Raises `ConfigError` for an input that is no list.
+    """
     text = runner.get(_BRANCHES, "[]")
     try:
         named = json.loads(text)

@@ -17,6 +17,8 @@ def origin(runner: Runner) -> str:
     if runner.head and runner.base_branch:
         words += f" merged into `{runner.base_branch.replace('`', '')}`"
     parts = [words, f"[run]({runner.run_url})"]
+    if page := runner.get("RECONCILE_PAGE_URL"):
+        parts.append(f"[the plan as a page]({page})")
     if artifact := runner.get("RECONCILE_ARTIFACT_URL"):
         parts.append(f"[artifact with `plan.html` and `plan.json`]({artifact})")
     return " · ".join([*parts, f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"])

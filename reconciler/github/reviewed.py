@@ -5,6 +5,8 @@ and shown as what was reviewed, and decides nothing.
 """
 
 import io
+import json
+import shutil
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,12 +16,59 @@ from typing import Any
 
 from reconciler.errors import ReconcileError
 from reconciler.github.api import GitHub
+from reconciler.github.base import pushed_commits
+from reconciler.github.runner import Runner, annotate, temporary
 from reconciler.github.site import Site
 
 PLAN_FILE = "plan.json"
+MESSAGES_FILE = "messages.json"
 _UNREADABLE = (KeyError, zipfile.BadZipFile, zlib.error, OSError, RuntimeError, EOFError)
 """What zipfile raises for what is missing, broken, encrypted or compressed in another way."""
 _LARGEST = 64 * 1024 * 1024
+
+
+def reviewed(runner: Runner) -> int:
+    """Fetch the plans that the merged pull requests showed, and what their commits say.
+
+    Never fails the job: without them, or with such as are of no use, nothing is compared.
+    """
+    site = Site.of(runner)
+    place = temporary(runner) / site.slug
+    showed = reviewed_place(runner, site)
+    shutil.rmtree(showed, ignore_errors=True)
+    place.mkdir(parents=True, exist_ok=True)
+    github, messages = GitHub.of(runner), list(messages_pushed(runner.event))
+    try:
+        for number, pull in _merged(runner, github):
+            messages += messages_of(github, number)
+            if pull is None:
+                continue
+            try:
+                fetch_reviewed(github, pull, site, showed)
+            except ReconcileError as error:
+                annotate("warning", f"no reviewed plan to compare with: {error}")
+            else:
+                annotate("notice", f"found the plan that pull request #{number} showed")
+    except ReconcileError as error:
+        annotate("warning", f"no reviewed plan to compare with: {error}")
+    (place / MESSAGES_FILE).write_text(json.dumps(messages), encoding="utf-8")
+    return 0
+
+
+def _merged(runner: Runner, github: GitHub) -> Iterator[tuple[int, Any]]:
+    """The pull requests of this run: their numbers and, of what is merged, all about them."""
+    if runner.queued:
+        yield runner.queued, None
+        return
+    pulls = list(merged_pull_requests(github, Push.of(runner)))
+    if not pulls:
+        annotate("warning", f"no pull request has brought {runner.sha[:7]}: nobody has reviewed it")
+    yield from ((pull["number"], pull) for pull in pulls)
+
+
+def reviewed_place(runner: Runner, site: Site) -> Path:
+    """The directory of the plans that were reviewed; no part of the artifact."""
+    return temporary(runner).with_name("reconcile-reviewed") / site.slug
 
 
 def artifact_name(site: Site, pull_request: int) -> str:
@@ -33,6 +82,11 @@ class Push:
 
     branch: str
     commits: Sequence[str]
+
+    @classmethod
+    def of(cls, runner: Runner) -> "Push":
+        """The one that a run is for."""
+        return cls(runner.branch, pushed_commits(runner))
 
 
 def merged_pull_requests(github: GitHub, push: Push) -> Iterator[Any]:

@@ -14,6 +14,8 @@ from typing import Any
 
 from reconciler.errors import ConfigError
 
+_OF_NO_CHANGE = ("schedule", "workflow_dispatch")
+"""Events that no commit has caused."""
 SUMMARY_LIMIT = 1024 * 1024
 """Bytes of a step's summary; GitHub shows nothing of a longer one."""
 
@@ -72,6 +74,24 @@ class Runner:
         return "pull_request" in self.event or "merge_group" in self.event
 
     @property
+    def is_outside(self) -> bool:
+        """Whether GitHub gives this run no secrets: a fork's pull request, or one of Dependabot's.
+
+        The actor is whoever has started the first attempt; a re-run has the same rights.
+        https://docs.github.com/en/code-security/dependabot/troubleshooting-dependabot/troubleshooting-dependabot-on-github-actions
+        """
+        if "pull_request" not in self.event:
+            return False
+        head = (self.event["pull_request"].get("head") or {}).get("repo") or {}  # none: deleted
+        ours = head.get("full_name") == self.repository
+        return not ours or self.get("GITHUB_ACTOR") == "dependabot[bot]"
+
+    @property
+    def attempt(self) -> int:
+        """1 for the first run of the job, and one more for each time that it was run again."""
+        return int(self.get("GITHUB_RUN_ATTEMPT", "1"))
+
+    @property
     def base_branch(self) -> str:
         """The branch that the change is for; empty where there is none."""
         found = (
@@ -105,7 +125,7 @@ class Runner:
             self.event.get("pull_request", {}).get("base", {}).get("sha")
             or self.event.get("merge_group", {}).get("base_sha")
             or self.event.get("before")
-            or (self.sha if self.event_name == "schedule" else "")  # all is drift, or not applied
+            or (self.sha if self.event_name in _OF_NO_CHANGE else "")  # all is drift, or unapplied
         )
         return str(found) if _is_commit(found) else ""
 

@@ -35,6 +35,14 @@ class Site:
         return f"{self.directory}:{self.target}" if self.directory else self.target
 
     @property
+    def environment(self) -> str:
+        """The environment on GitHub whose account may write; that of plans has `-plan` behind it.
+
+        https://docs.github.com/en/rest/deployments/environments takes slashes in names.
+        """
+        return f"{self.directory}/{self.target}" if self.directory else self.target
+
+    @property
     def slug(self) -> str:
         """The name as part of a path, an artifact's name or a comment of HTML."""
         return slug(self.name)

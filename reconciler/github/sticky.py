@@ -1,4 +1,4 @@
-"""What there is one of per site: the comment of a pull request, and the issue of the drift.
+"""What there is one of per site: the comments of a pull request, and the issue of the drift.
 
 Both are found again by a marker in their first line and by their author, who is the job or whoever
 has the token. So nobody else's text is ever changed, and targets and directories are kept apart.
@@ -39,13 +39,19 @@ def under(mark: str, text: str) -> str:
     return fit(f"{mark}\n{note}\n\n{rest}" if note else f"{mark}\n{rest}")
 
 
-def write_comment(github: GitHub, pull_request: int, site: Site, text: str) -> str:
-    """Update our comment of this site, or write the first one. Returns `updated` or `created`."""
-    mark = marker(site.name)
+def write_comment(
+    github: GitHub, pull_request: int, mark: str, text: str, *, first: bool = True
+) -> str:
+    """Update our comment with this marker, or write the first one, if there may be a first one.
+
+    Returns `updated`, `created` or `did not need`.
+    """
     body = under(mark, text)
     for comment in _ours(github, github.each(f"issues/{pull_request}/comments?per_page=100"), mark):
         github.send("PATCH", f"issues/comments/{comment['id']}", {"body": body})
         return "updated"
+    if not first:
+        return "did not need"
     github.send("POST", f"issues/{pull_request}/comments", {"body": body})
     return "created"
 

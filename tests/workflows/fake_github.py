@@ -12,10 +12,18 @@ import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 BOT = {"login": "github-actions[bot]", "type": "Bot"}
 APP = {"login": "acme-bot[bot]", "type": "Bot"}
+APPROVED = {
+    "protection_rules": [
+        {"id": 1, "type": "required_reviewers", "prevent_self_review": True, "reviewers": []},
+        {"id": 2, "type": "branch_policy"},
+    ],
+    "deployment_branch_policy": {"protected_branches": False, "custom_branch_policies": True},
+}
+"""An environment as the set-up page asks for."""
 PAGE = 2
 """Objects a page, whatever is asked for: so that there are several."""
 
@@ -35,6 +43,9 @@ class Repository:
     runs: list[dict[str, Any]] = field(default_factory=list)
     tags: dict[str, str] = field(default_factory=dict)
     requests: list[tuple[str, str]] = field(default_factory=list)
+    environments: dict[str, dict[str, Any]] = field(
+        default_factory=lambda: {"production": APPROVED}
+    )
     viewer: dict[str, str] = field(default_factory=lambda: BOT)
     tokens: set[str] = field(default_factory=set)
     versions: set[str] = field(default_factory=set)
@@ -86,6 +97,7 @@ class FakeGitHub:
             (r"GET actions/runs/(\d+)", lambda n: self._run(int(n))),
             (r"GET actions/workflows/(\d+)/runs", lambda n: self._runs(int(n), query)),
             (r"GET git/ref/(.+)", lambda ref: {"object": self._object(place.refs[ref])}),
+            (r"GET environments/([^/]+)", lambda name: place.environments.get(unquote(name))),
             (r"GET git/tags/(\w+)", lambda sha: {"object": self._object(place.tags[sha])}),
         ):
             found = re.fullmatch(pattern, f"{method} {path}")

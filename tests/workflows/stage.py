@@ -129,6 +129,7 @@ class Stage:
                 "GITHUB_STEP_SUMMARY": str(self.place / "summary.md"),
                 "GITHUB_WORKSPACE": str(self.repository),
                 "RECONCILE_COMMAND": command,
+                "RECONCILE_ENVIRONMENT": "production",
                 "RECONCILE_TARGET": "production",
                 "RUNNER_TEMP": str(self.place),
                 **more,

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from reconciler.errors import ConfigError
-from reconciler.github.base import base_commit, is_trusted, pushed_commits
+from reconciler.github.base import base_commit, pushed_commits
+from reconciler.github.decide import offline_because
 from reconciler.github.runner import Runner
 from tests.workflows.stage import CONFIG, Stage
 from tests.workflows.test_steps import PULL_REQUEST, outputs, ran
@@ -17,7 +18,8 @@ REPOSITORY = {"repository": {"default_branch": "main"}}
 
 
 def onto(branch: object) -> dict[str, Any]:
-    return {"pull_request": {"base": {"ref": branch}}, **REPOSITORY}
+    head = {"repo": {"full_name": "acme/platform"}}
+    return {"pull_request": {"base": {"ref": branch}, "head": head}, **REPOSITORY}
 
 
 def queued(branch: str) -> dict[str, Any]:
@@ -46,13 +48,15 @@ def queued(branch: str) -> dict[str, Any]:
 )
 def test_which_base_is_trusted(event: dict[str, Any], named: str | None, trusted: bool) -> None:
     environ = {} if named is None else {"RECONCILE_TRUSTED_BRANCHES": named}
-    assert is_trusted(Runner(environ, event)) is trusted
+    environ["GITHUB_REPOSITORY"] = "acme/platform"
+    assert (offline_because(Runner(environ, event)) == "") is trusted
 
 
 @pytest.mark.parametrize("named", ["feature", '"feature"', '{"feature": 1}', "[1]"])
 def test_what_is_no_list_of_branches_trusts_nothing(named: str) -> None:
+    environ = {"RECONCILE_TRUSTED_BRANCHES": named, "GITHUB_REPOSITORY": "acme/platform"}
     with pytest.raises(ConfigError, match="is no JSON list of branches"):
-        is_trusted(Runner({"RECONCILE_TRUSTED_BRANCHES": named}, onto("feature")))
+        offline_because(Runner(environ, onto("feature")))
 
 
 def test_a_stacked_pull_request_sends_its_credentials_nowhere(bare_stage: Stage) -> None:
@@ -62,12 +66,13 @@ def test_a_stacked_pull_request_sends_its_credentials_nowhere(bare_stage: Stage)
     base = bare_stage.commit({"train": "x:1"}, "Send them to me")
     head = bare_stage.commit({"train": "x:2"}, "Take a newer image")
     event = onto("feature")
-    event["pull_request"] |= {"number": 7, "head": {"sha": head}}
+    event["pull_request"] |= {"number": 7}
+    event["pull_request"]["head"]["sha"] = head
     event["pull_request"]["base"]["sha"] = base
     more = {"EVENT": json.dumps(event), **PULL_REQUEST}
     code, log = ran(bare_stage, "plan", head, **more)
     assert code == 0, log
-    assert "::warning::planned offline, because this is for feature: " in log
+    assert "::warning::planned offline: this is for feature: " in log
     assert "Target: production (offline, compared with nothing)" in log
     assert outputs(bare_stage)["applyable"] == "false"
     assert len(bare_stage.live.requests) == 0

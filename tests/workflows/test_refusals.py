@@ -33,7 +33,7 @@ def test_a_pull_request_is_red_for_what_it_causes(
     event = {
         "pull_request": {
             "number": 7,
-            "head": {"sha": second},
+            "head": {"sha": second, "repo": {"full_name": "acme/platform"}},
             "base": {"sha": first, "ref": "main"},
         },
         "repository": {"default_branch": "main"},

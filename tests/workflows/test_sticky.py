@@ -3,9 +3,9 @@
 import pytest
 
 from reconciler.github.api import GitHub
+from reconciler.github.page import fenced
 from reconciler.github.runner import Runner
 from reconciler.github.site import Site
-from reconciler.github.steps import fenced
 from reconciler.github.sticky import (
     COMMENT_LIMIT,
     close_drift,
@@ -85,7 +85,7 @@ def test_whose_comment_and_issue_are_ours(
     known = github.repository
     known.viewer = viewer
     known.comments[7] = [{"id": 1, "user": author, "body": f"{marker('production')}\nold"}]
-    assert write_comment(gh, 7, SITE, "new") == done
+    assert write_comment(gh, 7, marker("production"), "new") == done
     assert [item["body"].endswith("new") for item in known.comments[7]] == (
         [True] if done == "updated" else [False, True]
     )

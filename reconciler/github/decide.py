@@ -1,0 +1,103 @@
+"""What a run may do: plan with credentials, offline or not at all, and what comes of the plan.
+
+Offline is whatever GitHub gives no secrets, and whatever might choose for itself where credentials
+go. Nothing is planned whose files a change leaves as they are.
+"""
+
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from reconciler.errors import ConfigError
+from reconciler.github.base import base_commit, named_branches
+from reconciler.github.command import run_reconcile
+from reconciler.github.runner import Runner, temporary
+from reconciler.github.site import Site
+
+
+class Mode(StrEnum):
+    """How to plan."""
+
+    LIVE = "live"
+    OFFLINE = "offline"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """How to plan, and why not as usual."""
+
+    mode: Mode
+    why: str = ""
+
+
+def decide(runner: Runner, site: Site) -> Decision:
+    """What to do for this event. Raises `ConfigError` for a run that nobody may start."""
+    if runner.event_name == "workflow_dispatch":
+        _require_known_branch(runner)
+    if why := offline_because(runner):
+        return Decision(Mode.OFFLINE, why)
+    if not runner.is_proposal:
+        return Decision(Mode.LIVE)
+    base = base_commit(runner)
+    found = _ask(runner, site, base) if base else {}
+    if found.get("new"):
+        why = f"{runner.base_branch} has no target {site} yet, so that it is planned as new"
+        return Decision(Mode.OFFLINE, why)
+    if found and not found["changed"]:
+        return Decision(Mode.NONE, f"nothing that the plan of {site} is made of is changed here")
+    return Decision(Mode.LIVE)
+
+
+def offline_because(runner: Runner) -> str:
+    """Why no credentials may be used for this event; empty where they may.
+
+    A pull request's base says where credentials go, so only the default branch counts, and those
+    that the workflow names. Raises `ConfigError` for an input that is no list.
+    """
+    if not runner.is_proposal:
+        return ""
+    if runner.is_outside:
+        return "GitHub gives no secrets to pull requests of forks and of Dependabot"
+    branch = runner.base_branch
+    if branch and branch in (runner.default_branch, *named_branches(runner)):
+        return ""
+    return (
+        f"this is for {branch}: credentials go only where the default branch says, or a branch "
+        "that the input trusted-branches names"
+    )
+
+
+def applies(runner: Runner) -> bool:
+    """Whether what this run plans may be applied, once it is approved."""
+    started = runner.event_name == "workflow_dispatch" and runner.get("RECONCILE_APPLY") == "true"
+    return runner.event_name == "push" or started
+
+
+def may_comment(runner: Runner) -> bool:
+    """Whether the run's token may write to its pull request."""
+    return runner.pull_request is not None and not runner.is_outside
+
+
+def _require_known_branch(runner: Runner) -> None:
+    """A run of another branch could turn the check of a pull request green, and apply it."""
+    branches = [f"refs/heads/{name}" for name in (runner.default_branch, *named_branches(runner))]
+    if runner.get("GITHUB_REF") not in branches:
+        raise ConfigError(
+            f"it was started for {runner.get('GITHUB_REF')}",
+            where="workflow_dispatch",
+            fix=f"choose the branch {runner.default_branch}: what is not merged is planned in its "
+            "pull request",
+        )
+
+
+def _ask(runner: Runner, site: Site, base: str) -> dict[str, Any]:
+    """What of the plan's files has changed since the base, and whether it knows the target.
+
+    Where that cannot be told, all has changed: then the plan says what is wrong.
+    """
+    saved = temporary(runner) / "inputs.json"
+    words = ["inputs", "--target", site.target, "--since", base, "-o", f"json={saved}"]
+    code, _ = run_reconcile(runner, words)
+    return {"changed": [base], "new": False} if code else json.loads(saved.read_text("utf-8"))
