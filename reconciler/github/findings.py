@@ -38,7 +38,7 @@ def plan_outputs(found: Mapping[str, Any]) -> dict[str, str]:
         "complete": _truth(found.get("complete")),
         "errored": _truth(not found or found.get("errored")),
         "changes": _truth(any(counts.get(name) for name in wanted)),
-        "caused": _truth(not found or found.get("errored") or is_caused_here(found)),
+        "caused": _truth(not found or found.get("errored") or caused_here(found)),
         "drift": _truth(has_drift(found)),
         "adds": str(counts.get("add", 0)),
         "updates": str(counts.get("change", 0)),
@@ -51,22 +51,20 @@ def plan_outputs(found: Mapping[str, Any]) -> dict[str, str]:
 
 def has_drift(found: Mapping[str, Any]) -> bool:
     """Whether anything differs but what was merged and is still to be applied."""
-    causes = (own["cause"] for own in _differing(found))
+    causes = (own["cause"] for own in _own(found) if own["action"] != "unchanged")
     return any(cause is None or cause["origin"] != "pending" for cause in causes)
 
 
-def is_caused_here(found: Mapping[str, Any]) -> bool:
-    """Whether this change has caused any of it, or it cannot be told whose it is."""
-    return any(_may_be_ours(own) for own in _differing(found))
+def caused_here(found: Mapping[str, Any]) -> list[str]:
+    """The addresses of what this change has caused, or of which it cannot be told whose it is."""
+    changes = found.get("resource_changes", ())
+    differing = [item for item in changes if item["reconciler"]["action"] != "unchanged"]
+    return sorted(item["address"] for item in differing if _may_be_ours(item["reconciler"]))
 
 
 def is_refused_here(found: Mapping[str, Any]) -> bool:
     """Whether this change has caused a refusal, or it cannot be told whose it is."""
     return any(own["refusal"] and _may_be_ours(own) for own in _own(found))
-
-
-def _differing(found: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    return (own for own in _own(found) if own["action"] != "unchanged")
 
 
 def _own(found: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

@@ -8,7 +8,7 @@ from reconciler.github.runner import Runner
 from reconciler.github.site import Site
 
 
-def body(runner: Runner, site: Site) -> str:
+def body(runner: Runner, site: Site, above: str = "") -> str:
     """The page to be shown, below what it was made from. It tells of a target alone."""
     path = Path(runner.need("RECONCILE_BODY"))
     try:
@@ -18,7 +18,7 @@ def body(runner: Runner, site: Site) -> str:
     if runner.head:  # the test merge, which the line of the origin stands for
         text = text.replace(f" · commit {code(runner.sha[:7])}", "", 1)
     said = f"In {code(site.directory)}:\n\n" if site.directory else ""
-    return _below_marker(text, f"{said}{origin(runner)}\n")
+    return _below_marker(text, f"{above}{said}{origin(runner)}\n")
 
 
 def told(site: Site, what: str, text: str, headline: str) -> str:

@@ -1,10 +1,15 @@
 """The commands of the action that write to GitHub: comments, and the issue about drift."""
 
-from reconciler.errors import ConfigError
+from collections.abc import Sequence
+from pathlib import Path
+
+from reconciler.errors import ConfigError, ReconcileError
 from reconciler.github.api import GitHub
+from reconciler.github.findings import caused_here, read_plan
+from reconciler.github.neighbours import neighbours, touches
 from reconciler.github.origin import origin
 from reconciler.github.page import body, title, told
-from reconciler.github.reviewed import Push, merged_pull_requests
+from reconciler.github.reviewed import PLAN_FILE, Push, merged_pull_requests
 from reconciler.github.runner import Runner, annotate
 from reconciler.github.site import Site
 from reconciler.github.sticky import close_drift, marker, report_drift, write_comment
@@ -23,17 +28,28 @@ def comment(runner: Runner) -> int:
     number = runner.pull_request
     if number is None:
         raise ConfigError("this event has no pull request", where=runner.event_name)
-    site, changes = Site.of(runner), runner.get("RECONCILE_CHANGES") != "false"
-    if runner.get("RECONCILE_BODY"):
-        text = body(runner, site)
+    site, github = Site.of(runner), GitHub.of(runner)
+    changes = runner.get("RECONCILE_CHANGES") != "false"
+    mark = marker(site.name)
+    if place := runner.get("RECONCILE_BODY"):
+        addresses = caused_here(read_plan(Path(place).with_name(PLAN_FILE)))
+        text = body(runner, site, touches(addresses) + _others(github, number, mark, addresses))
     elif changes:
         said = told(site, "plan", "the job failed before its plan", "there is no plan")
         text = f"{said}\n{origin(runner)}\n"
     else:
         text = f"### reconcile plan: {title(site)}: nothing is changed here\n\n{origin(runner)}\n"
-    done = write_comment(GitHub.of(runner), number, marker(site.name), text, first=changes)
+    done = write_comment(github, number, mark, text, first=changes)
     annotate("notice", f"{done} the comment of target {site}")
     return 0
+
+
+def _others(github: GitHub, number: int, mark: str, addresses: Sequence[str]) -> str:
+    try:
+        return neighbours(github, number, mark, addresses)
+    except ReconcileError as error:
+        annotate("warning", f"nobody has looked at other pull requests: {error}")
+        return ""
 
 
 def outcome(runner: Runner) -> int:

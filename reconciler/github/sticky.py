@@ -47,7 +47,7 @@ def write_comment(
     Returns `updated`, `created` or `did not need`.
     """
     body = under(mark, text)
-    for comment in _ours(github, github.each(f"issues/{pull_request}/comments?per_page=100"), mark):
+    for comment in ours(github, github.each(f"issues/{pull_request}/comments?per_page=100"), mark):
         github.send("PATCH", f"issues/comments/{comment['id']}", {"body": body})
         return "updated"
     if not first:
@@ -97,12 +97,12 @@ def fit(text: str) -> str:
 def _open_issues(github: GitHub, mark: str) -> list[Any]:
     return [
         issue
-        for issue in _ours(github, github.each("issues?state=open&per_page=100"), mark)
+        for issue in ours(github, github.each("issues?state=open&per_page=100"), mark)
         if "pull_request" not in issue
     ]
 
 
-def _ours(github: GitHub, items: Iterable[Any], mark: str) -> list[Any]:
+def ours(github: GitHub, items: Iterable[Any], mark: str) -> list[Any]:
     """Those with our marker that this job, or the token that it was given, has written."""
     marked = [
         item for item in items if str(item.get("body") or "").partition("\n")[0].strip() == mark

@@ -35,6 +35,8 @@ class Repository:
     comments: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
     issues: list[dict[str, Any]] = field(default_factory=list)
     pulls: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    closed: set[int] = field(default_factory=set)
+    """Numbers of pull requests that are not open."""
     commits: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
     artifacts: list[dict[str, Any]] = field(default_factory=list)
     zips: dict[int, bytes] = field(default_factory=dict)
@@ -83,6 +85,8 @@ class FakeGitHub:
                 r"POST (?:/api)?/graphql",
                 lambda: {"data": {"viewer": {"login": place.viewer["login"]}}},
             ),
+            (r"GET pulls", self._open_pulls),
+            (r"GET issues/comments", self._latest_comments),
             (r"GET issues/(\d+)/comments", lambda n: place.comments.get(int(n), [])),
             (r"POST issues/(\d+)/comments", lambda n: self._add_comment(int(n), body)),
             (r"PATCH issues/comments/(\d+)", lambda n: self._edit_comment(int(n), body)),
@@ -104,6 +108,18 @@ class FakeGitHub:
             if found:
                 return action(*found.groups())
         return None
+
+    def _open_pulls(self) -> Any:
+        found = self.repository.comments.keys() - self.repository.closed
+        return [{"number": number} for number in sorted(found, reverse=True)]
+
+    def _latest_comments(self) -> Any:
+        url = "https://api.github.com/repos/acme/platform/issues"
+        return [
+            {**item, "issue_url": f"{url}/{number}"}
+            for number, items in sorted(self.repository.comments.items(), reverse=True)
+            for item in reversed(items)
+        ]
 
     def _run(self, number: int) -> Any:
         return next((run for run in self.repository.runs if run["id"] == number), None)
