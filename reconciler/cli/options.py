@@ -297,9 +297,9 @@ def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
             with open_event_stream() as stream:
                 return ctx.invoke(command, options=replace(options, events=stream), **given)
         except ReconcileError as error:
-            from reconciler.cli.problems import annotate  # noqa: PLC0415  (only for an error)
+            from reconciler.cli.problems import report  # noqa: PLC0415  (only for an error)
 
-            annotate(error, options.outputs, options.place)
+            report(error, options.outputs, options.place)
             raise
 
     wrapped.__name__ = command.__name__

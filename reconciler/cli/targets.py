@@ -10,7 +10,7 @@ from reconciler.cli.exit_codes import ExitCode, strongest
 from reconciler.cli.formats import name_files, require_own_files
 from reconciler.cli.main import say_error
 from reconciler.cli.options import PlanOptions
-from reconciler.cli.problems import annotate
+from reconciler.cli.problems import report
 from reconciler.errors import ReconcileError
 
 PLACEHOLDER = "{target}"
@@ -45,7 +45,7 @@ def for_each_target(
             say_error(error, target)
             if options.events is not None:
                 options.events.error(error)
-            annotate(error, one.outputs, options.place)
+            report(error, one.outputs, options.place)
             codes.append(ExitCode.ERROR)
     return strongest(codes)
 

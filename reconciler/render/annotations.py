@@ -60,13 +60,15 @@ def plan_annotations(plan: Plan, header: Header) -> Iterator[Annotation]:
     yield Annotation("notice", f"Plan for {place}", tuple(line for line in lines if line))
 
 
-def problem_annotations(problems: Iterable[Problem]) -> Iterator[Annotation]:
-    """One error for each problem, on its line and column."""
+def problem_annotations(
+    problems: Iterable[Problem], title: str = "no plan"
+) -> Iterator[Annotation]:
+    """One error for each problem, on its line and column; the title is for those of no file."""
     for item in problems:
         yield Annotation(
             "error",
-            "invalid manifest" if item.file else "no plan",
-            (item.message, item.fix),
+            "invalid manifest" if item.file else title,
+            (*item.message.split("\n"), item.fix),
             item.file,
             item.line,
             item.column,

@@ -1,8 +1,9 @@
 """A plan -> the outputs of a step, in the form of a GitHub runner's output file."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from reconciler.errors import ReconcileError, problems_of
 from reconciler.plan import Plan
 from reconciler.render.escape import printable
 from reconciler.render.summary import count, is_complete, is_made, plan_line, restriction
@@ -35,7 +36,29 @@ def plan_outputs(plan: Plan, header: Header) -> dict[str, str]:
         "stack": plan.stack,
         "summary": plan_line(plan),
         "restricted": restriction(plan),
+        "failure-reason": _first(_failures(plan)),
     }
+
+
+def error_outputs(error: ReconcileError) -> dict[str, str]:
+    """The outputs of a command that has no plan, or did not apply the one that was approved."""
+    found = [str(problem).split("\n", 1)[0] for problem in problems_of(error)]
+    return {"errored": "true", "failure-reason": _first(found)}
+
+
+def _failures(plan: Plan) -> list[str]:
+    """Why the plan is no success: what could not be read, else what is refused."""
+    unread = [f"cannot read the {item.system}: {item.reason}" for item in plan.failures]
+    return unread or [
+        f"{change.address} {change.refusal.kind}: {change.refusal.reason}"
+        for change in plan.refused
+        if change.refusal is not None
+    ]
+
+
+def _first(reasons: Sequence[str]) -> str:
+    more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
+    return f"{reasons[0]}{more}" if reasons else ""
 
 
 def render_outputs(values: Mapping[str, str]) -> str:

@@ -451,6 +451,37 @@ def test_an_error_that_no_file_has_is_annotated_without_one(
     assert command.properties["title"] == "no plan"
 
 
+def test_a_failure_has_a_reason_in_one_line(
+    project: Path, reconcile: Reconcile, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def reason(*words: str) -> dict[str, str]:
+        (project / "step").unlink(missing_ok=True)
+        assert reconcile(*words, "-o", "outputs=step", "-o", "annotations=notes") in (1, 3)
+        return outputs((project / "step").read_text())
+
+    found = reason("plan", "--config-from", "nothing")
+    assert found.keys() == {"errored", "failure-reason"}
+    assert found["errored"] == "true"
+    assert found["failure-reason"].endswith("this is no Git repository")
+
+    digest = f"sha256:{'0' * 64}"
+    found = reason("apply", "--apply", "--expect-digest", digest)
+    assert found["failure-reason"].startswith("the plan is not the one that was approved")
+    (command,) = commands((project / "notes").read_text())
+    assert command.properties["title"] == "stale plan"
+    assert len(command.data.splitlines()) > 1
+
+    (project / "manifests" / "m.yaml").write_text(f"{NOWHERE}---\n- x\n---\n- y\n")
+    found = reason("plan")
+    assert found["failure-reason"] == (
+        "manifests/m.yaml:6:1: this document is no manifest (and 1 more)"
+    )
+    assert reconcile("plan", "-o", "outputs") == 1
+    err = capsys.readouterr().err
+    assert "this document is no manifest" in err
+    assert "GITHUB_OUTPUT" in err
+
+
 def test_a_target_that_fails_is_annotated_and_the_others_go_on(
     project: Path, reconcile: Reconcile, capsys: pytest.CaptureFixture[str]
 ) -> None:

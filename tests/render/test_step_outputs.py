@@ -56,12 +56,16 @@ def test_what_a_workflow_decides_by() -> None:
         "stack": "ml",
         "summary": "Plan: 2 to add, 1 to change, 2 to destroy.",
         "restricted": "",
+        "failure-reason": "RunaiEnvironment.taken conflict: "
+        "an object of this name exists, is not ours, and differs",
     }
     assert plan_outputs(plan, Header("test", offline=True))["applyable"] == "false"
     unread = plan_of([], [], [ReadFailure("Docker engine", (), "no", "")])
     found = plan_outputs(unread, Header("test"))
     assert (found["complete"], found["errored"]) == ("false", "true")
     assert (found["changes"], found["adds"], found["deletes"]) == ("", "", "")
+    assert found["failure-reason"] == "cannot read the Docker engine: no"
+    assert plan_outputs(plan_of([]), Header("test"))["failure-reason"] == ""
     assert found["summary"] == "No plan: the Docker engine could not be read."
 
 
