@@ -97,7 +97,7 @@ def test_where_a_reviewer_looks() -> None:
     assert "RunaiEnvironment.taken conflict: would be imported" in found[1].data
     assert 'branch: 3fa2b1c Ada "Remove gone"' in found[3].data
     assert "must be replaced" in found[4].data
-    assert found[5].data.startswith("Plan: 1 to add, 0 to change, 3 to destroy.")
+    assert found[5].data.startswith("Incomplete plan: 1 to add, 0 to change, 3 to")
 
 
 def test_the_tenth_of_many_says_how_many_are_left_out() -> None:
