@@ -6,6 +6,7 @@ know besides is told to the `Place`.
 """
 
 import os
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -106,7 +107,10 @@ class PlanRequest(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """An open target: what `plan` and `apply` work with. `commit` is HEAD, empty if unknown."""
+    """An open target: what `plan` and `apply` work with. `commit` is HEAD, empty if unknown.
+
+    Once `stop` is set no further write begins, and nobody waits for what may never come.
+    """
 
     config: Config
     target: Target
@@ -117,6 +121,7 @@ class Session:
     trailers: tuple[Trailer, ...] = ()
     lineage: Lineage = field(default_factory=Lineage)
     commit: str = ""
+    stop: threading.Event = field(default_factory=threading.Event)
 
 
 def read_config(place: Place) -> Config:
@@ -198,7 +203,10 @@ def open_target(config: Config, options: PlanRequest, trust: Trust = Trust()) ->
         selection=options.selection,
         inputs=inputs_of(config, target.name, resources),
     )
-    with open_providers(target, config.root, options.parallelism, lambda: origin) as providers:
+    stop = threading.Event()
+    with open_providers(
+        target, config.root, options.parallelism, lambda: origin, stop
+    ) as providers:
         yield Session(
             config,
             target,
@@ -209,6 +217,7 @@ def open_target(config: Config, options: PlanRequest, trust: Trust = Trust()) ->
             _trailers(config.root, trust.messages) if trust.trailers else (),
             lineage,
             state.commit,
+            stop,
         )
 
 

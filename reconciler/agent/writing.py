@@ -41,7 +41,7 @@ def carry_out(plan: Plan, session: Session, meant: Collection[ResourceKey]) -> t
             f"the plan holds what was not asked for: {', '.join(strays)}",
             fix="this is a defect: please report it",
         )
-    return apply_plan(plan, Crew(session.providers, session.executor, _Quiet()))
+    return apply_plan(plan, Crew(session.providers, session.executor, _Quiet(), session.stop))
 
 
 def require_complete(plan: Plan) -> None:

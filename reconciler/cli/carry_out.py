@@ -32,7 +32,7 @@ _TICK = 1.0
 
 def carry_out(plan: Plan, session: Session, options: PlanOptions) -> tuple[Outcome, ...]:
     """Apply the plan, show what happens on standard error and the result on standard output."""
-    interrupt = _Interrupt()
+    interrupt = _Interrupt(session.stop)
     # Until the command ends: a signal while the session closes must not pass for one before.
     click.get_current_context().with_resource(handled(interrupt.ask, *_SIGNALS))
     with _observer(options) as observer:
@@ -82,8 +82,8 @@ class _Interrupt:
     else it would lose the outcomes. Once they are known signals no longer count.
     """
 
-    def __init__(self) -> None:
-        self.stop = threading.Event()
+    def __init__(self, stop: threading.Event) -> None:
+        self.stop = stop
         self._running = False
         self._over = False
 

@@ -1,5 +1,6 @@
 """Every provider, in the order of dependency. A new kind is one line in `_OPENERS`."""
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
@@ -17,12 +18,17 @@ KIND_TRAITS: dict[str, KindTraits] = {kind.traits.name: kind.traits for kind in 
 
 @contextmanager
 def open_providers(
-    target: Target, root: Path, parallelism: int, origin: Callable[[], Provenance] = Provenance
+    target: Target,
+    root: Path,
+    parallelism: int,
+    origin: Callable[[], Provenance] = Provenance,
+    stop: threading.Event | None = None,
 ) -> Iterator[Providers]:
     """The providers of the systems that a target has, by kind in order of rank.
 
     `origin` tells, when something is written, what it was made from: a hint, never compared.
     Nothing is connected before the first call of a provider; what was opened ends with the block.
+    Once `stop` is set they wait for nothing more.
     """
     providers: dict[str, Provider] = {}
     with ExitStack() as stack:
@@ -34,7 +40,7 @@ def open_providers(
         if target.runai is not None:
             from reconciler.providers.runai import open_runai  # noqa: PLC0415  (heavy SDK)
 
-            for provider in stack.enter_context(open_runai(target, parallelism, origin)):
+            for provider in stack.enter_context(open_runai(target, parallelism, origin, stop)):
                 providers[provider.traits.name] = provider
         yield dict(sorted(providers.items(), key=lambda item: item[1].traits.rank))
 

@@ -44,6 +44,10 @@ class Kind(StrEnum):
     """The answer comes `seconds` later."""
     DRIP = "drip"
     """The answer's body comes byte by byte, `seconds` apart."""
+    DRIP_HEAD = "drip_head"
+    """The answer's head never ends: a header grows byte by byte, `seconds` apart."""
+    CONTINUE = "continue"
+    """`100 Continue` instead of an answer, again and again, `seconds` apart."""
     STATUS = "status"
     """The answer is an error of `status`, in the form of the API."""
     HTML = "html"
@@ -209,6 +213,12 @@ class _Handler(socketserver.StreamRequestHandler):
         if fault is not None and kind is Kind.DRIP:
             self._drip(answer, fault.seconds)
             return False
+        if fault is not None and kind in _ENDLESS:
+            first, again = _ENDLESS[fault.kind]
+            self.wfile.write(first)
+            while True:  # until the client goes away
+                self.wfile.write(again)
+                time.sleep(fault.seconds)
         if fault is not None and kind is Kind.HOLD:
             time.sleep(fault.seconds)
         self._send(answer)
@@ -233,6 +243,10 @@ def _head(answer: _Answer, length: int | None) -> bytes:
 
 _SILENT = frozenset({Kind.RESET, Kind.CLOSE})
 _MADE_UP = frozenset({Kind.STATUS, Kind.HTML, Kind.BODY, Kind.TEXT, Kind.REDIRECT})
+_ENDLESS = {
+    Kind.DRIP_HEAD: (b"HTTP/1.1 200 OK\r\nX-Long: ", b"a"),
+    Kind.CONTINUE: (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+}
 _NEED_ANSWER = frozenset({Kind.HOLD, Kind.DRIP, Kind.CUT, Kind.CUT_UNKNOWN_LENGTH})
 
 

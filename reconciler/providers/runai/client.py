@@ -51,6 +51,7 @@ from reconciler.providers.runai.login import (
     wrong_client,
 )
 from reconciler.providers.runai.quoting import without_secrets
+from reconciler.providers.runai.timed import limit_answers
 from reconciler.providers.runai.token import seconds_left
 
 log = logging.getLogger(__name__)
@@ -61,9 +62,6 @@ _ApiClient: Any = _SDK.ApiClient
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 _MARGIN = 60.0
 """Seconds before its end at which a token is renewed, or a tenth of its life if that is less."""
-_WHOLE_ANSWER = 10
-"""A whole answer may take this many times the time limit of one pause."""
-_CHUNK = 1 << 18
 
 
 class _WrongClientError(Exception):
@@ -96,6 +94,7 @@ class Client(_ApiClient):  # type: ignore[misc]  # the SDK has no usable types
         """Log in, with a time limit. Hazard 4: the SDK calls this in its constructor."""
         # Hazard 2: urllib3 is told to retry nothing and to follow no redirect.
         self.rest_client.pool_manager.connection_pool_kw["retries"] = False
+        limit_answers(self.rest_client.pool_manager, self._connection.stop)
         bearer = self._connection.credentials.token
         if bearer is not None:
             return _check_token(bearer.get_secret_value().strip())
@@ -230,7 +229,6 @@ class Client(_ApiClient):  # type: ignore[misc]  # the SDK has no usable types
         """Send, and read the whole answer within the time limits (hazard 3)."""
         limit = self._connection.timeout
         begin = time.monotonic()
-        deadline = begin + _WHOLE_ANSWER * limit
         answer = self.rest_client.request(
             method,
             url,
@@ -239,13 +237,7 @@ class Client(_ApiClient):  # type: ignore[misc]  # the SDK has no usable types
             post_params=form,
             _request_timeout=(limit, limit),
         )
-        chunks: list[bytes] = []
-        while chunk := answer.response.read1(_CHUNK):  # what is there: `read` waits for all of it
-            chunks.append(chunk)
-            if time.monotonic() > deadline:
-                answer.response.close()
-                raise urllib3.exceptions.ProtocolError("the answer takes too long")
-        answer.data = b"".join(chunks)
+        answer.data = answer.response.read()
         milliseconds = 1000 * (time.monotonic() - begin)
         log.debug("%s %s: %d in %.0f ms", method, url, answer.status, milliseconds)
         return answer
@@ -261,7 +253,8 @@ class Client(_ApiClient):  # type: ignore[misc]  # the SDK has no usable types
                     raise
                 pause = self._pause(number, error.retry_after)
                 log.info("%s; trying again in %.1f s", error.what, pause)
-                time.sleep(pause)
+                if self._connection.stop.wait(pause):
+                    raise
         return attempt()
 
     def _pause(self, number: int, retry_after: float | None) -> float:

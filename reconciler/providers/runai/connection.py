@@ -1,6 +1,7 @@
 """Where a control plane is, who we are to it, and how long we wait for it."""
 
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -23,7 +24,8 @@ class Connection:
 
     `timeout` holds for connecting and for each pause of an answer; `parallelism` is the number of
     threads that talk at the same time. Reads are tried `read_attempts` times; a pause between
-    two tries is never longer than `longest_pause`, whatever `Retry-After` says.
+    two tries is never longer than `longest_pause`, whatever `Retry-After` says. Once `stop` is set,
+    nothing is tried again, and an answer under way has little time left.
     """
 
     base_url: str
@@ -35,3 +37,4 @@ class Connection:
     read_attempts: int = 4
     first_pause: float = 0.25
     longest_pause: float = 10.0
+    stop: threading.Event = field(default_factory=threading.Event)

@@ -104,7 +104,14 @@ def _from_busy(error: Any, what: str, call: Call) -> ProviderError:
         return BusyError(what, fix=fix, retry_after=_retry_after(error))
     if error.status == 429:
         return RejectedError(what, fix="the server limits requests: lower --parallelism")
-    return AmbiguousWriteError(what, fix="run plan again to see whether it took place")
+    return lost(what)
+
+
+def lost(what: str) -> AmbiguousWriteError:
+    """The error for a write of which nobody knows whether it took place."""
+    return AmbiguousWriteError(
+        f"sent, but the answer was lost: {what}", fix="run plan again to see what is there"
+    )
 
 
 def from_transport(error: Exception, call: Call) -> ProviderError:
@@ -130,7 +137,7 @@ def from_transport(error: Exception, call: Call) -> ProviderError:
     ):
         fix = "check base_url, the network, and which proxy `reconcile doctor` names"
         return BusyError(what, fix=fix)
-    return AmbiguousWriteError(what, fix="run plan again to see whether it took place")
+    return lost(what)
 
 
 def tls_failure(reason: str) -> UnreachableError:
@@ -165,7 +172,7 @@ def not_json(call: Call, body: bytes | None, content_type: str | None) -> Provid
         kind, shown = "", _WITHHELD
     what = f"{call.method} {call.path} was answered with something{kind} that is no JSON{shown}"
     if call.changes:
-        return AmbiguousWriteError(what, fix="run plan again to see whether it took place")
+        return lost(what)
     fix = "check that base_url names the Run:ai control plane; a proxy or login page may answer"
     return UnreachableError(what, fix=fix)
 

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import Any
 
 from reconciler.config import RunaiTarget, Target
@@ -55,7 +56,7 @@ class RunaiSystem:
         name, api = kind.traits.name, AssetApi(kind, login)
         mapping = AssetMapping(name, kind.fields, self._defaults.get(name, {}), self._origin)
         reader = AssetReader(api, mapping, self._units, self._server)
-        rules = Rules(target.stack, kind.traits, Patience(target.timeout))
+        rules = Rules(target.stack, kind.traits, Patience(target.timeout, stop=login.stop))
         writer = AssetWriter(api, mapping, reader, rules)
         return AssetProvider(reader, writer, mapping, directory, rules)
 
@@ -84,10 +85,14 @@ class RunaiSystem:
 
 
 class Login:
-    """Makes the client on first use, for all threads; the SDK is imported there, too."""
+    """Makes the client on first use, for all threads; the SDK is imported there, too.
 
-    def __init__(self, connect: Callable[[], Any]) -> None:
+    Once `stop` is set nobody waits for it any more.
+    """
+
+    def __init__(self, connect: Callable[[], Any], stop: threading.Event | None = None) -> None:
         self._connect = connect
+        self.stop = stop or threading.Event()
         self._lock = threading.Lock()
         self._client: Any = None
         self._failure: ReconcileError | None = None
@@ -117,7 +122,10 @@ class Login:
 
 @contextmanager
 def open_runai(
-    target: Target, parallelism: int, origin: Callable[[], Provenance] = Provenance
+    target: Target,
+    parallelism: int,
+    origin: Callable[[], Provenance] = Provenance,
+    stop: threading.Event | None = None,
 ) -> Iterator[RunaiSystem]:
     """The control plane of a target, which must have one. Nothing is connected before it is used.
 
@@ -129,7 +137,12 @@ def open_runai(
     if runai is None:
         raise ConfigError(f"target {target.name} has no control plane", fix="add `runai:` to it")
     with ExitStack() as stack:
-        login = Login(lambda: _connect(_connection(target, runai, parallelism, stack)))
+        login = Login(
+            lambda: _connect(
+                replace(_connection(target, runai, parallelism, stack), stop=login.stop)
+            ),
+            stop,
+        )
         stack.callback(login.close)
         yield RunaiSystem(target, login, origin)
 

@@ -434,14 +434,68 @@ def test_nothing_is_waited_for_without_end(tmp_path: Path) -> None:
         assert time.monotonic() - begin < 20
 
 
-def test_a_dripping_answer_is_cut_off(tmp_path: Path) -> None:
-    with world(tmp_path) as made:
-        api = hurried(made, 0.1, read_attempts=1)
-        made.proxy.rule = lambda *_: Fault(Kind.DRIP, seconds=0.05)
-        begin = time.monotonic()
+ENDLESS = [Kind.DRIP, Kind.DRIP_HEAD, Kind.CONTINUE]
+
+
+@pytest.mark.parametrize("kind", ENDLESS)
+@pytest.mark.parametrize("tls", [False, True])
+def test_an_answer_without_end_is_cut_off(plain: World, kind: Kind, tls: bool) -> None:
+    with FaultProxy(plain.endpoint.base_url, tls=tls) as proxy:
+        ca_bundle = CERTIFICATE if tls else None
+        login = connect(
+            proxy.base_url, plain.endpoint, timeout=0.2, read_attempts=1, ca_bundle=ca_bundle
+        )
+        api = AssetApi(KINDS[1], login)
+        api.list()
+        for _ in range(2):
+            proxy.rule = lambda *_: Fault(kind, seconds=0.05)
+            begin = time.monotonic()
+            with pytest.raises(UnreachableError, match="timed out"):
+                api.list()
+            assert 1.9 < time.monotonic() - begin < 10
+            with pytest.raises(AmbiguousWriteError, match="sent, but the answer was lost"):
+                api.create({})
+            proxy.rule = None
+            api.list()
+
+
+@pytest.mark.parametrize("kind", [*ENDLESS, Kind.HOLD])
+def test_nobody_waits_for_an_answer_once_asked_to_stop(plain: World, kind: Kind) -> None:
+    login = connect(
+        plain.proxy.base_url, plain.endpoint, timeout=60, stop=(stop := threading.Event())
+    )
+    api = AssetApi(KINDS[1], login)
+    api.list()
+    plain.proxy.rule = lambda *_: Fault(kind, seconds=0.05 if kind is not Kind.HOLD else 30)
+    ended: list[float] = []
+
+    def wait() -> None:
         with pytest.raises(UnreachableError):
             api.list()
-        assert time.monotonic() - begin < 5
+        ended.append(time.monotonic())
+
+    waiting = threading.Thread(target=wait)
+    waiting.start()
+    while not plain.proxy.count("GET", "/asset/"):
+        time.sleep(0.01)
+    begin = time.monotonic()
+    stop.set()
+    waiting.join(50)
+    assert ended
+    assert ended[0] - begin < 20
+
+
+def test_a_busy_server_is_not_asked_again_once_asked_to_stop(plain: World) -> None:
+    stop = threading.Event()
+    login = connect(plain.proxy.base_url, plain.endpoint, longest_pause=60, stop=stop)
+    api = AssetApi(KINDS[1], login)
+    api.list()
+    plain.proxy.clear()
+    stop.set()
+    plain.proxy.rule = lambda *_: Fault(Kind.STATUS, headers={"Retry-After": "60"})
+    with pytest.raises(UnreachableError):
+        api.list()
+    assert plain.proxy.count("GET") == 1
 
 
 def test_nobody_listens(plain: World) -> None:

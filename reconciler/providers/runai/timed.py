@@ -1,0 +1,83 @@
+"""Answers of a server that may take only so long: from their first byte to the last.
+
+A time limit of a socket holds for one pause, so that a byte now and then keeps it open for ever:
+in the head of an answer, or in `100 Continue` repeated without end. Here every byte of an answer is
+read against one deadline. Once `stop` is set there is little time left for it.
+"""
+
+import io
+import socket
+import ssl
+import threading
+import time
+from http.client import HTTPResponse
+from typing import Any
+
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
+
+_WHOLE_ANSWER = 10
+"""A whole answer may take this many times the time limit of one pause."""
+_AFTER_STOP = 5.0
+"""Seconds that an answer may take once nobody wants to wait any more."""
+_SLICE = 0.25
+"""Seconds between two looks at `stop`."""
+
+
+def limit_answers(pool_manager: Any, stop: threading.Event) -> None:
+    """Let every connection of a pool manager of urllib3, proxies included, read answers so."""
+
+    class Answer(HTTPResponse):
+        def __init__(self, sock: socket.socket, *args: Any, **options: Any) -> None:
+            super().__init__(sock, *args, **options)
+            raw: Any = self.fp.detach()
+            self.fp = io.BufferedReader(_Timed(raw, sock, stop))
+
+    class Plain(HTTPConnection):
+        response_class = Answer
+
+    class Secure(HTTPSConnection):
+        response_class = Answer
+
+    class PlainPool(HTTPConnectionPool):
+        ConnectionCls = Plain
+
+    class SecurePool(HTTPSConnectionPool):
+        ConnectionCls = Secure
+
+    pool_manager.pool_classes_by_scheme = {"http": PlainPool, "https": SecurePool}
+
+
+class _Timed(io.RawIOBase):
+    """The bytes of one answer. `raw` is the socket's own file, closed with this one."""
+
+    def __init__(self, raw: Any, sock: socket.socket, stop: threading.Event) -> None:
+        self._raw, self._socket, self._stop = raw, sock, stop
+        self._pause = sock.gettimeout() or 0.0
+        self._deadline = time.monotonic() + _WHOLE_ANSWER * self._pause
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Some bytes, or `TimeoutError`."""
+        silent_until = time.monotonic() + self._pause
+        while True:
+            if self._stop.is_set():
+                self._deadline = min(self._deadline, time.monotonic() + _AFTER_STOP)
+            left = min(self._deadline, silent_until) - time.monotonic()
+            if left <= 0:
+                raise TimeoutError
+            self._socket.settimeout(min(left, _SLICE))
+            try:
+                return self._socket.recv_into(buffer)
+            except TimeoutError:
+                continue
+            except ssl.SSLError as error:  # the request was sent: not to be taken for a handshake
+                raise ConnectionAbortedError(str(error)) from error
+
+    def close(self) -> None:
+        """Close the socket's file."""
+        self._raw.close()
+        super().close()
