@@ -13,8 +13,8 @@ import time
 from http.client import HTTPResponse
 from typing import Any
 
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.connection import HTTPConnection, HTTPSConnection
+import urllib3
+from urllib3 import connection
 
 _WHOLE_ANSWER = 10
 """A whole answer may take this many times the time limit of one pause."""
@@ -33,19 +33,23 @@ def limit_answers(pool_manager: Any, stop: threading.Event) -> None:
             raw: Any = self.fp.detach()
             self.fp = io.BufferedReader(_Timed(raw, sock, stop))
 
-    class Plain(HTTPConnection):
+    # By the names of urllib3's own classes, which its errors begin with.
+    class HTTPConnection(connection.HTTPConnection):
         response_class = Answer
 
-    class Secure(HTTPSConnection):
+    class HTTPSConnection(connection.HTTPSConnection):
         response_class = Answer
 
-    class PlainPool(HTTPConnectionPool):
-        ConnectionCls = Plain
+    class HTTPConnectionPool(urllib3.HTTPConnectionPool):
+        ConnectionCls = HTTPConnection
 
-    class SecurePool(HTTPSConnectionPool):
-        ConnectionCls = Secure
+    class HTTPSConnectionPool(urllib3.HTTPSConnectionPool):
+        ConnectionCls = HTTPSConnection
 
-    pool_manager.pool_classes_by_scheme = {"http": PlainPool, "https": SecurePool}
+    pool_manager.pool_classes_by_scheme = {
+        "http": HTTPConnectionPool,
+        "https": HTTPSConnectionPool,
+    }
 
 
 class _Timed(io.RawIOBase):
