@@ -32,6 +32,7 @@ from .codec import encode
 from .engines import Answer, Engine, Incoming, Request
 from .faults import CONFLICT, GONE, OK
 from .outline import outline
+from .strangers import Strangers
 from .streams import Stream, listen
 from .wire import size
 
@@ -74,6 +75,7 @@ class Server:
         self._lease = Lease(settings["lease"])
         self._methods: list[Any] | None = None
         self._cancels: set[asyncio.Future[Answer]] = set()
+        self._strangers = Strangers(Stream.close)
 
     def serve(self, listener: socket.socket) -> None:
         """Answer from now on."""
@@ -84,7 +86,12 @@ class Server:
         loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)
         loop.run_until_complete(listen(listener, self._converse))
+        self._look_at_strangers(loop)
         loop.run_forever()
+
+    def _look_at_strangers(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._strangers.end_late()
+        loop.call_later(1, self._look_at_strangers, loop)
 
     def _expire(self) -> None:
         sys.stderr.write("rayfine: nobody has asked for this environment any more; ending\n")
@@ -92,8 +99,12 @@ class Server:
         os._exit(LEASE_ENDED)
 
     async def _converse(self, stream: Stream) -> None:
-        while await self._answer(stream, await stream.read_until(b"\r\n\r\n")):
-            pass
+        self._strangers.add(stream)
+        try:
+            while await self._answer(stream, await stream.read_until(b"\r\n\r\n")):
+                pass
+        finally:
+            self._strangers.remove(stream)
 
     async def _answer(self, stream: Stream, raw: bytes) -> bool:
         """Answer one request; whether the connection goes on."""
@@ -104,6 +115,7 @@ class Server:
         if not hmac.compare_digest(headers.get(b"authorization", b""), self._expected):
             await stream.send(answer_head(401, 0, last=True), [])
             return False
+        self._strangers.remove(stream)
         self._lease.renew()
         length = int(headers.get(b"content-length", b"0"))
         if not 0 <= length <= codec.MAX_BYTES:

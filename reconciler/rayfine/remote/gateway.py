@@ -26,6 +26,7 @@ from urllib.parse import quote, unquote
 from reconciler.rayfine.agent import faults
 from reconciler.rayfine.agent.codec import MAX_BYTES, encode
 from reconciler.rayfine.agent.server import answer_head
+from reconciler.rayfine.agent.strangers import Strangers
 from reconciler.rayfine.agent.wire import LONGEST_LINE, size
 from reconciler.rayfine.remote.offer import Offer
 from reconciler.rayfine.runtime.client import AgentClient
@@ -56,6 +57,7 @@ class Gateway(ThreadingHTTPServer):
         self.offer: Offer
         self._tls = tls
         self._room = threading.BoundedSemaphore(MOST_CONNECTIONS)
+        self.strangers = Strangers(_shut)
         super().__init__(address, _Handler)
 
     def serve(self, offer: Offer) -> None:
@@ -80,12 +82,19 @@ class Gateway(ThreadingHTTPServer):
         return connection, address
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Give it a thread. If there are too many, it waits until another connection ends."""
+        """Give it a thread. If there are too many, one that has not shown the token ends.
+
+        Where all have, it waits until one of them ends.
+        """
+        if not self.has_room():
+            self.strangers.make_room()
         self._room.acquire()
+        self.strangers.add(request)
         while True:
             try:
                 super().process_request(request, client_address)
             except RuntimeError:  # there is no thread left for it
+                self.strangers.make_room()
                 time.sleep(LOOK_SECONDS)
             else:
                 return
@@ -104,6 +113,15 @@ class Gateway(ThreadingHTTPServer):
         finally:
             self._room.release()
 
+    def service_actions(self) -> None:
+        """Between connections, and every moment without one."""
+        self.strangers.end_late()
+
+    def shutdown_request(self, request: Any) -> None:
+        """Close a connection, which from now on is none that may be shut."""
+        self.strangers.remove(request)
+        super().shutdown_request(request)
+
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002
         """A broken connection is its client's business."""
         logger.debug("a connection ended: %r", sys.exception())
@@ -116,6 +134,11 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     timeout = IDLE_SECONDS
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002 (its signature)
+        """What is no request of ours is answered in short, whoever sends it, and the end."""
+        self.close_connection = True
+        self._answer(code, [])
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  (its signature)
         """Requests are no news."""
@@ -171,6 +194,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             self._answer(refused, [])
             return None
+        self.server.strangers.remove(self.connection)
         body = self.rfile.read(int(text))
         if len(body) < int(text):  # it went away
             self.close_connection = True
@@ -178,22 +202,22 @@ class _Handler(BaseHTTPRequestHandler):
         return body
 
     def _call(self, path: str, body: bytes, limit: float, identity: str) -> None:
-        with self.server.offer.call(identity) as (client, settle):
+        with self.server.offer.call(identity) as (client, name, settle):
             work = _in_thread(
-                partial(client.exchange, "POST", path, [body], limit=limit, identity=identity)
+                partial(client.exchange, "POST", path, [body], limit=limit, identity=name)
             )
-            if self._await(work, client, identity):
+            if self._await(work, client, name):
                 self._answer(*settle(work))
             else:
                 self.close_connection = True
                 wait([work], timeout=_grace(limit))
 
-    def _await(self, work: Future[Any], client: AgentClient, identity: str) -> bool:
+    def _await(self, work: Future[Any], client: AgentClient, name: str) -> bool:
         """Wait for the answer; False if the caller went away, and the call was cancelled."""
         while not wait([work], timeout=LOOK_SECONDS).done:
             if _is_gone(self.connection):
                 with contextlib.suppress(Exception):
-                    client.cancel(identity)
+                    client.cancel(name)
                 return False
         return True
 
@@ -251,6 +275,12 @@ def _is_gone(connection: socket.socket) -> bool:
             return False
         except OSError:
             return True
+
+
+def _shut(connection: socket.socket) -> None:
+    """End a connection that another thread reads from, which closes it then."""
+    with contextlib.suppress(OSError), _below(connection) as plain:
+        plain.shutdown(socket.SHUT_RDWR)
 
 
 @contextlib.contextmanager

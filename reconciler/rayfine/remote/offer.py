@@ -6,6 +6,7 @@ not know, then callers cannot change them; their `setup()` only sets up again wh
 
 import contextlib
 import threading
+import uuid
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
@@ -49,7 +50,7 @@ class Offer:
         self._seats = seats
         self._variables = variables
         self._setup_lock = threading.Lock()
-        self._running: dict[str, AgentClient] = {}
+        self._running: dict[str, tuple[AgentClient, str]] = {}
         self._early: deque[str] = deque(maxlen=_REMEMBERED)
 
     def health(self) -> dict[str, Any]:
@@ -94,27 +95,32 @@ class Offer:
             return self.methods()
 
     @contextlib.contextmanager
-    def call(self, identity: str) -> Iterator[tuple[AgentClient, Settle]]:
-        """The agent for one call, and what makes an answer of how it went."""
+    def call(self, identity: str) -> Iterator[tuple[AgentClient, str, Settle]]:
+        """The agent for one call, its name there, and what makes an answer of how it went.
+
+        Callers may choose identities that are not unique, or none.
+        """
         with self._seats.taken() as seat:
-            client = seat.replica.client
-            self._running[identity] = client
-            if identity in self._early:  # the cancel was quicker
-                client.cancel(identity)
+            client, name = seat.replica.client, uuid.uuid4().hex
+            if identity:
+                self._running[identity] = client, name
+                if identity in self._early:  # the cancel was quicker
+                    client.cancel(name)
             try:
-                yield client, lambda work: _settle(seat, work)
+                yield client, name, lambda work: _settle(seat, work)
             finally:
                 self._running.pop(identity, None)
 
     def cancel(self, identity: str) -> None:
         """Cancel a call, wherever it runs."""
-        client = self._running.get(identity)
-        if client is None:
+        running = self._running.get(identity)
+        if running is None:
             self._early.append(identity)
-            client = self._running.get(identity)
-        if client is not None:
+            running = self._running.get(identity)
+        if running is not None:
+            client, name = running
             with contextlib.suppress(ConnectionLostError, RayfineError):
-                client.cancel(identity)
+                client.cancel(name)
 
     def _ask(self, seat: Seat, verb: str, path: str, body: bytes, limit: float) -> Raw:
         try:

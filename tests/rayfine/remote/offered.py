@@ -1,5 +1,6 @@
 """A gateway in front of a real agent, both without a container: real HTTP, real env.py."""
 
+import ssl
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -30,10 +31,13 @@ class Offered:
 
 @contextmanager
 def offered(
-    directory: Path, source: str, variables: Mapping[str, str] | None = None
+    directory: Path,
+    source: str,
+    variables: Mapping[str, str] | None = None,
+    tls: ssl.SSLContext | None = None,
 ) -> Iterator[Offered]:
     """Serve this env.py; `variables` as in `reconcile serve --setup`."""
-    with agent(directory, source) as replica, Gateway(("127.0.0.1", 0), TOKEN, None) as gateway:
+    with agent(directory, source) as replica, Gateway(("127.0.0.1", 0), TOKEN, tls) as gateway:
         env = environment(replica)
         thread = threading.Thread(target=gateway.serve, args=(offer_of(env, [NAME], variables),))
         thread.start()

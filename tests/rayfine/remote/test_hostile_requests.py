@@ -5,6 +5,7 @@ import json
 import struct
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
@@ -14,7 +15,9 @@ from reconciler.rayfine.agent.codec import MAX_SETUP, encode
 from tests.rayfine.remote.offered import TOKEN, Offered, offered
 
 ENV = """
+import time
 def echo(value): return value
+def nap(seconds): time.sleep(seconds)
 """
 ALIKE = [{"$": "int", "v": hex(n * sys.hash_info.modulus)} for n in range(20_000)]
 
@@ -61,3 +64,12 @@ def test_arguments_are_passed_on_unread(served: Offered) -> None:
     status, answer = post(served, "/call/echo", message([[{"$": "set", "v": ALIKE}], {}]))
     assert status == faults.FAILED
     assert b"have the same hash" in answer
+
+
+@pytest.mark.parametrize("identity", ["", "same"])
+def test_many_calls_of_one_identity(served: Offered, identity: str) -> None:
+    """More than are sent to a replica at once: those that wait are told apart."""
+    body = b"".join(encode([[0.01], {}]))
+    with ThreadPoolExecutor(300) as pool:
+        work = [pool.submit(post, served, "/call/nap", body, X_Call=identity) for _ in range(300)]
+        assert {item.result(120)[0] for item in work} == {faults.OK}
