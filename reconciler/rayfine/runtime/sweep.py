@@ -1,7 +1,9 @@
 """Containers whose process is gone -> removed. Never anyone else's.
 
 Only containers with the labels of `owner` are looked at; stopped, paused and merely created ones
-as well. One whose process lives, or of which nothing is known, stays.
+as well. One whose process lives, or of which nothing is known, stays; so does one that has the
+labels from its image, which somebody made of a container of ours. With a container go the
+anonymous volumes that the engine made for it, and no others.
 """
 
 from collections.abc import Iterator, Mapping
@@ -22,6 +24,7 @@ class Found:
     name: str
     state: str
     labels: Mapping[str, str]
+    image: str
 
     @property
     def is_orphan(self) -> bool:
@@ -37,7 +40,9 @@ def find_containers(docker: Engine) -> list[Found]:
             all=True, filters={"label": [SESSION, LAUNCH]}
         )
     return [
-        Found(str(item["Names"][0]).removeprefix("/"), item["State"], item["Labels"])
+        Found(
+            str(item["Names"][0]).removeprefix("/"), item["State"], item["Labels"], item["ImageID"]
+        )
         for item in found
         if item.get("Names")
     ]
@@ -56,5 +61,15 @@ def sweep_session(docker: Engine, session: str) -> tuple[str, ...]:
 
 def _remove(docker: Engine, found: list[Found]) -> Iterator[str]:
     for item in found:
-        remove_container(docker, item.name, item.labels[LAUNCH])
-        yield item.name
+        if _is_created_by_its_launch(docker, item):
+            remove_container(docker, item.name, item.labels[LAUNCH])
+            yield item.name
+
+
+def _is_created_by_its_launch(docker: Engine, item: Found) -> bool:
+    """Whether it was given the labels itself. Without its image nothing is known of that."""
+    image = docker.inspect(item.image)
+    if image is None:
+        return False
+    inherited = (image.get("Config") or {}).get("Labels") or {}
+    return bool(inherited.get(LAUNCH) != item.labels[LAUNCH])

@@ -47,8 +47,7 @@ def of_agent(directory: Path) -> Iterator[Door]:
 @contextlib.contextmanager
 def of_gateway(directory: Path) -> Iterator[Door]:
     with offered(directory, ENV, {}) as served:
-        options = {"mode": "remote", "url": served.url, "token": TOKEN}
-        yield Door(served.port, lambda: load_env(NAME, **options))
+        yield Door(served.port, lambda: load_env(NAME, mode="remote", url=served.url, token=TOKEN))
 
 
 @contextlib.contextmanager
@@ -66,8 +65,11 @@ def of_tls_gateway(directory: Path) -> Iterator[Door]:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(pem, pem + ".key")
     with offered(directory, ENV, {}, context) as served:
-        options = {"mode": "remote", "url": served.url, "token": TOKEN, "ca_file": pem}
-        yield Door(served.port, lambda: load_env(NAME, **options))
+
+        def connect() -> EnvironmentWrapper:
+            return load_env(NAME, mode="remote", url=served.url, token=TOKEN, ca_file=pem)
+
+        yield Door(served.port, connect)
 
 
 @pytest.fixture(params=[of_agent, of_gateway, of_tls_gateway], ids=["agent", "gateway", "tls"])

@@ -146,6 +146,38 @@ def test_without_its_watcher_the_lease_ends_it_and_the_sweep_removes_it(
     assert left(own_tag) == []
 
 
+def test_a_container_of_an_image_made_of_ours_is_somebody_else_s(
+    own_tag: str, load: Load, engine: Engine
+) -> None:
+    """`docker commit` puts our labels on the image, and a container has those of its image."""
+    env = load(ENV)
+    copy, volume = f"{own_tag}-copy", f"rectest-{uuid.uuid4().hex[:8]}"
+    dead = f"LABEL io.reconciler.pid={owner_labels()['io.reconciler.pid']}0"
+    docker("commit", "--change", dead, "--change", "VOLUME /made", env.id, copy)
+    docker("create", "--name", volume, "-v", f"{volume}:/kept", copy)
+    try:
+        named = docker("inspect", "-f", "{{range .Mounts}}{{.Name}} {{end}}", volume).split()
+        assert len(named) == 2
+        env.cleanup()
+        orphan = child(KILL_WATCHER, copy)  # it has labels of its own beside those of the image
+        orphan.communicate(timeout=60)
+        (mine,) = [item.name for item in find_containers(engine) if item.name.startswith("rayfine-")
+                   and item.name in docker("ps", "-a", "--filter", f"ancestor={copy}")]  # fmt: skip
+        docker("wait", mine)
+        assert {item.name for item in find_containers(engine) if item.is_orphan} >= {mine, volume}
+        removed = sweep(engine)
+        assert mine in removed
+        assert volume not in removed
+        assert (
+            docker("ps", "-a", "--format", "{{.Names}}", "--filter", f"ancestor={copy}") == volume
+        )
+        assert set(named) <= set(docker("volume", "ls", "-q").split())
+    finally:
+        docker("rm", "-f", "-v", *left(copy))
+        docker("rmi", "-f", copy)
+        docker("volume", "rm", volume)
+
+
 def test_an_exit_without_cleanup_cleans_up(own_tag: str) -> None:
     code = CHILD.replace("while True:", "if True:").replace("with load_env", "env = load_env")
     code = code.replace(" as env:", "").replace("\n        ", "\n    ")
