@@ -18,6 +18,13 @@ BASE_ARGUMENT = "BASE_IMAGE"
 DEFAULT_DOCKERFILE = "Dockerfile"
 REQUIREMENTS = "requirements.txt"
 MAX_BYTES = 128 * 1024
+_MOST_STEPS = 20_000
+"""Instructions, with those that ONBUILD brings into each stage: a file has room for fewer."""
+_MOST_PATTERNS = 100
+_PATTERN = re.compile(r"\$\{\w+[#%/]")
+"""`${NAME#PATTERN}` and the like, each of which may cost a tenth of a second."""
+_LONGEST_VALUES = 1 << 20
+"""Characters of all arguments together."""
 
 _ELSEWHERE = re.compile(
     r"^[ \t]*(?:-[rcef]|--requirement|--constraint|--editable|--find-links|[./]|file:)"
@@ -82,6 +89,14 @@ class Dockerfile:
             what = f"{stray.keyword} stands before the first FROM"
             raise self.error(what, stray, "start with FROM; only ARG may come before it")
 
+        patterns = 0
+        for item in self._items:
+            if item.keyword in ("ARG", "FROM"):
+                patterns += len(_PATTERN.findall(item.text))
+                if patterns > _MOST_PATTERNS:
+                    what = f"it has more than {_MOST_PATTERNS} substitutions with patterns"
+                    raise self.error(what, item, "write the values out")
+
     def declares(self, argument: str) -> bool:
         """Whether an ARG before the first FROM has this name."""
         return any(name == argument for name, _, _ in self._global_arguments())
@@ -100,7 +115,7 @@ class Dockerfile:
         self._refuse_buildkit(values)
         later = [self._stage(item) for item in self._items if item.keyword == "FROM"]
         stages = _Stages()
-        found = []
+        found, steps = [], 0
         for item in self._items:
             triggers: Sequence[Instruction] = (item,)
             if item.keyword == "FROM":
@@ -112,6 +127,10 @@ class Dockerfile:
                 stages.begin(later.pop(0))
             elif item.keyword == "ONBUILD":
                 stages.waiting.append(self._text.triggered(item))
+            steps += len(triggers)
+            if steps > _MOST_STEPS:
+                what = f"with what ONBUILD brings, it has more than {_MOST_STEPS:,} steps"
+                raise self.error(what, item, "build fewer stages on one with ONBUILD")
             for step in triggers:
                 source = step.flag("from") if step.keyword == "COPY" else None
                 if source is not None and self._is_image(source, stages, later, step):
@@ -228,11 +247,16 @@ class Dockerfile:
 
     def _values(self, given: Mapping[str, str]) -> dict[str, str]:
         values: dict[str, str] = {}
+        length = 0
         for name, default, item in self._global_arguments():
             if name in given:
                 values[name] = given[name]
             elif default is not None:
                 values[name] = self._expand(default, values, item).text
+                length += len(values[name])
+                if length > _LONGEST_VALUES:
+                    what = f"with their variables its ARGs have more than {_LONGEST_VALUES:,} "
+                    raise self.error(f"{what}characters", item, "give them shorter values")
         return values
 
     def _expand(self, word: str, values: Mapping[str, str], item: Instruction) -> Expansion:

@@ -6,7 +6,9 @@ well: what joins lines, which comments count, where words part, what a here-docu
 
 import json
 import re
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 from reconciler.errors import BuildError
@@ -186,11 +188,19 @@ class Text:
 
     def _end_of(self, name: str, start: int, *, chomp: bool) -> int | None:
         """The line that ends a here-document."""
-        for number in range(start, len(self.lines)):
-            line = self.lines[number].rstrip("\r")
-            if (line.lstrip("\t") if chomp else line) == name:
-                return number
-        return None
+        numbers = self._numbers[chomp].get(name, [])
+        at = bisect_left(numbers, start)
+        return numbers[at] if at < len(numbers) else None
+
+    @cached_property
+    def _numbers(self) -> tuple[dict[str, list[int]], dict[str, list[int]]]:
+        """The numbers of the lines that a text is, as they stand, and without tabs before it."""
+        found: tuple[dict[str, list[int]], dict[str, list[int]]] = ({}, {})
+        for number, written in enumerate(self.lines):
+            line = written.rstrip("\r")
+            found[False].setdefault(line, []).append(number)
+            found[True].setdefault(line.lstrip("\t"), []).append(number)
+        return found
 
     def _behind_heredocs(self, names: Sequence[tuple[bool, str]], item: Instruction) -> int:
         number = item.end

@@ -1,5 +1,7 @@
 """The outline of Dockerfiles: bases, BuildKit, and pins that keep line numbers."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -223,3 +225,33 @@ def test_anything_else_is_an_error_of_ours(text: str) -> None:
         parsed.bases({})
     except ReconcileError:
         pass
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("FROM a\nRUN " + "<< a1 " * 9_000 + "\n" + "RUN x\n" * 10_000, ""),
+        (
+            "ARG A=" + "x" * 60_000 + "\n" + "ARG B=${A}y\n" * 5_000 + "FROM a",
+            "ARGs have more than",
+        ),
+        (
+            "FROM a AS x\n" + "ONBUILD COPY --from=q a b\n" * 2_000 + "FROM x AS y\n" * 5_000,
+            "more than 20,000 steps",
+        ),
+        (
+            "ARG A=" + "a" * 256 + "\n" + "ARG B=${A//a*a*a*a/b}\n" * 3_000 + "FROM a",
+            "more than 100 substitutions with patterns",
+        ),
+    ],
+    ids=["here-documents", "arguments", "triggers", "patterns"],
+)
+def test_a_file_of_any_content_costs_linear_time(text: str, words: str) -> None:
+    """Each took minutes, or hundreds of MB."""
+    begin = time.process_time()
+    if words:
+        with pytest.raises(BuildError, match=words):
+            bases(text)
+    else:
+        assert bases(text) == ["a"]
+    assert time.process_time() - begin < 20
