@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, ConfigDict, Field, SecretStr, StrictBool, model_validator
 
-from reconciler.config.proxies import is_host, is_loopback
+from reconciler.config.proxies import has_login, is_host, is_loopback
 from reconciler.config.source import Source
 from reconciler.kinds.base import Strict, field_fault
 
@@ -44,10 +44,14 @@ def _check_proxy(value: str | Source) -> str | Source:
 
 
 def _check_host(value: str | Source) -> str | Source:
+    if isinstance(value, Source):
+        return value
+    fix = "write unix:///PATH, tcp://HOST:PORT or ssh://USER@HOST; without it, the context"
     schemes = ("unix://", "tcp://", "ssh://", "http://", "https://", "npipe://")
-    if not isinstance(value, Source) and not value.startswith(schemes):
-        fix = "write unix:///PATH, tcp://HOST:PORT or ssh://USER@HOST; without it, the context"
+    if not value.startswith(schemes):
         raise field_fault("it is not the address of a Docker engine", fix)
+    if has_login(value):
+        raise field_fault("a user or password in it is not accepted", fix)
     return value
 
 

@@ -83,6 +83,12 @@ def is_loopback(server: str) -> bool:
     return name in ("localhost", "::1") or re.fullmatch(r"127(\.\d{1,3}){3}", name) is not None
 
 
+def has_login(address: str) -> bool:
+    """Whether the address of an engine holds more of a login than the user that ssh needs."""
+    login, at, _ = address.partition("://")[2].partition("/")[0].rpartition("@")
+    return bool(at) and (":" in login or not address.startswith("ssh://"))
+
+
 def is_host(name: str) -> bool:
     """Whether this can be the host of a URL: a name or an address."""
     if ":" in name:

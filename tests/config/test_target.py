@@ -148,6 +148,7 @@ def test_variables_of_other_targets_do_not_matter(config: Config) -> None:
         ("RUNAI_BASE_URL", "prod.example", "it is not a URL"),
         ("RUNAI_BASE_URL", "https://user:s3cr3t-canary@h", "a user or password in it"),
         ("DOCKER_HOST", "engine", "it is not the address of a Docker engine"),
+        ("DOCKER_HOST", "tcp://joe:secret@h:1", "a user or password in it is not accepted"),
     ],
 )
 def test_values_of_variables_are_checked_and_not_shown(

@@ -4,6 +4,7 @@ import os
 import socket
 from typing import Any
 
+from reconciler.config.proxies import has_login
 from reconciler.errors import UnreachableError
 from reconciler.rayfine.docker.ssh import TUNNELS, Tunnel
 from reconciler.rayfine.docker.tls import DockerTls
@@ -28,11 +29,26 @@ def connection(host: str | None, tls: DockerTls | None) -> tuple[dict[str, Any],
     if tls is not None:
         settings["tls"] = tls.for_sdk()
     address = str(settings.get("base_url") or DEFAULT_UNIX_SOCKET)
+    if has_login(address):
+        raise UnreachableError(
+            "a user or password in the address of an engine is not accepted",
+            where=shown(address),
+            fix="use a socket, ssh://USER@HOST, or tcp:// with TLS certificates",
+        )
     if not address.startswith("ssh://"):
         _knock(address)
         return settings, None
     tunnel = TUNNELS.get(address)
     return {"base_url": tunnel.engine}, tunnel
+
+
+def shown(address: str) -> str:
+    """The address for people, without a login that is not accepted in it."""
+    if not has_login(address):
+        return address
+    scheme, _, rest = address.partition("://")
+    server, slash, path = rest.partition("/")
+    return f"{scheme}://***@{server.rpartition('@')[2]}{slash}{path}"
 
 
 def _from_context() -> dict[str, Any]:

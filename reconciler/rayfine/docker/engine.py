@@ -6,12 +6,15 @@ push has one of its own, whose end, however it comes about, makes the engine sto
 
 import math
 import os
+import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
+from reconciler.config.proxies import is_loopback
 from reconciler.errors import (
     AccessError,
     BuildError,
@@ -20,7 +23,7 @@ from reconciler.errors import (
     UnreachableError,
 )
 from reconciler.rayfine.docker.build_log import BuildLog, Progress
-from reconciler.rayfine.docker.connect import SYSTEM, connection
+from reconciler.rayfine.docker.connect import SYSTEM, connection, shown
 from reconciler.rayfine.docker.ssh import Tunnel
 from reconciler.rayfine.docker.tls import DockerTls
 from reconciler.rayfine.forks import anew_after_fork
@@ -94,7 +97,8 @@ class Engine:
     @property
     def name(self) -> str:
         """Where the engine is, in words."""
-        return self._host or os.environ.get("DOCKER_HOST") or "the ordinary Docker context"
+        stated = self._host or os.environ.get("DOCKER_HOST")
+        return shown(stated) if stated else "the ordinary Docker context"
 
     def check(self) -> tuple[str, ...]:
         """Ask the engine for its version; lines about what was found, for `reconcile doctor`."""
@@ -193,11 +197,7 @@ class Engine:
             events = client.push(reference.repository, reference.tag, stream=True, decode=True)
             for event in events:
                 if event.get("error"):
-                    raise BuildError(
-                        f"the push was refused: {event['error']}",
-                        where=tag,
-                        fix=f"log in with `docker login {reference.host}`, and check your rights",
-                    )
+                    raise _not_pushed(tag, str(event["error"]))
                 if event.get("status") and not event.get("progressDetail"):
                     progress(f"push: {event.get('id', '')} {event['status']}".replace("  ", " "))
 
@@ -235,7 +235,7 @@ class Engine:
         from docker import APIClient  # noqa: PLC0415
 
         settings, self._tunnel = connection(self._host, self._tls)
-        client = _own_authority(APIClient)(
+        client = _careful(APIClient)(
             **settings, version=self._version or "auto", timeout=math.ceil(self._timeout)
         )
         self._version = client.api_version
@@ -279,10 +279,36 @@ _NO_LIMIT: Any = None
 """A build step may be silent for as long as it takes."""
 
 
-def _own_authority(client: "type[APIClient]") -> "type[APIClient]":
-    """The client, with the engine's own authority before REQUESTS_CA_BUNDLE, which would win."""
+_LOGINS = ("X-Registry-Auth", "X-Registry-Config")
+_NO_LOGIN = re.compile(
+    r"unauthori[sz]ed|denied|authentication required|no basic auth|forbidden|\b40[13]\b",
+    re.IGNORECASE,
+)
+
+
+def _not_pushed(tag: str, said: str) -> BuildError:
+    """What an engine says of a push; logging in helps only against a refused login."""
+    host = parse_reference(tag).host
+    if _NO_LOGIN.search(said):
+        fix = f"log in with `docker login {host}`, and check your rights"
+    else:
+        fix = "run again later; see the registry's log, and the engine's"
+    return BuildError(f"the push was refused: {said}", where=tag, fix=fix)
+
+
+def _careful(client: "type[APIClient]") -> "type[APIClient]":
+    """The client, with the engine's own authority before REQUESTS_CA_BUNDLE, which would win.
+
+    It sends no login for a registry to an engine without TLS, unless that is on this machine.
+    """
 
     class Client(client):  # type: ignore[misc, valid-type]
+        def send(self, request: Any, **named: Any) -> Any:
+            if request.url.startswith("http://") and not is_loopback(urlsplit(request.url).netloc):
+                for name in _LOGINS:
+                    request.headers.pop(name, None)
+            return super().send(request, **named)
+
         def merge_environment_settings(self, url: Any, *given: Any) -> Any:
             proxies, stream, verify, certificate = given
             if verify is None and isinstance(self.verify, str):

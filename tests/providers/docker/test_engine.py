@@ -1,6 +1,10 @@
 """The engine out of reach, in words; and what a build's events become."""
 
+import base64
 import contextlib
+import http.server
+import json
+import threading
 from pathlib import Path
 
 import pytest
@@ -38,6 +42,86 @@ def test_an_unknown_docker_context_is_named(
         pytest.raises(UnreachableError, match="no Docker context 'away'"),
     ):
         engine.containers()
+
+
+@pytest.mark.parametrize("stated", [True, False])
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("tcp://joe:secret-pw@127.0.0.1:9", "tcp://***@127.0.0.1:9"),
+        ("https://secret-pw@h:1/x", "https://***@h:1/x"),
+        ("ssh://joe:secret-pw@h", "ssh://***@h"),
+    ],
+)
+def test_a_login_in_an_address_is_refused_and_not_shown(
+    address: str, shown: str, stated: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere" if stated else address)
+    with (
+        contextlib.closing(Engine(address if stated else None)) as engine,
+        pytest.raises(UnreachableError, match="user or password") as raised,
+    ):
+        engine.containers()
+    assert raised.value.where == engine.name == shown
+    assert "secret-pw" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("said", "cure"),
+    [
+        ("unauthorized: authentication required", True),
+        ("denied: requested access to the resource is denied", True),
+        ("no basic auth credentials", True),
+        ("received unexpected HTTP status: 500 Internal Server Error", False),
+        ("received unexpected HTTP status: 403 Forbidden", True),
+        ("dial tcp: lookup registry.invalid: no such host", False),
+    ],
+)
+@pytest.mark.parametrize("here", [True, False])
+def test_a_push(
+    said: str, cure: bool, here: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No login goes to another machine without TLS; one is the cure only where it was refused."""
+    auth = base64.b64encode(b"joe:secret-pw").decode()
+    (tmp_path / "config.json").write_text(json.dumps({"auths": {"r.invalid": {"auth": auth}}}))
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    sent: list[str | None] = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.answer({"ApiVersion": "1.44", "Version": "27"})
+
+        def do_POST(self) -> None:
+            sent.append(self.headers.get("X-Registry-Auth"))
+            self.answer({"error": said})
+
+        def answer(self, body: object) -> None:
+            data = json.dumps(body).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    host = "127.0.0.1" if here else "0.0.0.0"  # which leads here, and is no loopback address
+    try:
+        with (
+            contextlib.closing(Engine(f"tcp://{host}:{server.server_port}")) as engine,
+            pytest.raises(BuildError, match="the push was refused") as raised,
+        ):
+            engine.push("r.invalid/x:1", print)
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    assert [header is not None for header in sent] == [here]
+    assert ("docker login" in raised.value.fix) is cure
 
 
 ID = "sha256:" + "a" * 64
