@@ -8,12 +8,14 @@ free. The mark is a trailer of it:
 
 The check digest covers the kind, scope, scope id and name of the object it stands on, besides all
 other parts of the mark but the place, so that a copy made in the web UI, or an object renamed by
-hand, is seen as *detached* instead of ours. This guards against accidents; it is no signature.
+hand, is seen as *detached* instead of ours. This guards against accidents: anybody who may edit a
+description can compute it. With a key, nobody else can make a mark; an old one can be put back.
 The mark is found wherever it stands in a description: what people write around it is text. The
 place leads them to Git. It is never read, and left out where there is no room.
 """
 
 import hashlib
+import hmac
 import re
 from dataclasses import replace
 from typing import NamedTuple
@@ -42,12 +44,13 @@ _TRACE = re.compile(
 
 
 class Holder(NamedTuple):
-    """The object a mark stands on: what the check digest binds it to."""
+    """The object a mark stands on: what the check digest binds it to; and the key, if any."""
 
     kind: str
     scope: str
     scope_id: str
     name: str
+    key: bytes = b""
 
 
 class Description(NamedTuple):
@@ -114,7 +117,11 @@ def read_mark(description: str | None, holder: Holder) -> Description:
         written=Written(found["repository"] or "", found["commit"] or ""),
     )
     text = (before.removesuffix(" ")) + after
-    if found["check"] != _check(mark, holder):
+    if not hmac.compare_digest(found["check"], _check(mark, holder)):
+        if holder.key and found["check"] == _check(mark, holder._replace(key=b"")):
+            return Description(
+                text, None, f"its ownership mark (stack {mark.stack}) was made without `mark_key`"
+            )
         return Description(
             text,
             None,
@@ -139,8 +146,10 @@ def _flags(mark: Mark) -> str:
 
 def _check(mark: Mark, holder: Holder) -> str:
     written = mark.written if any(mark.written) else ()
-    parts = (mark.stack, mark.id_hash, _flags(mark), *written, *holder)
-    return base32(hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).digest(), 8)
+    parts = (mark.stack, mark.id_hash, _flags(mark), *written, *holder[:4])
+    text = "\0".join(parts).encode("utf-8", "surrogatepass")
+    keyed = hmac.digest(holder.key, text, "sha256") if holder.key else hashlib.sha256(text).digest()
+    return base32(keyed, 8)
 
 
 def desired_mark(resource: Resource, stack: str) -> Mark:

@@ -5,7 +5,7 @@ action per pair. It never decides that something must not happen for the sake of
 `reconciler.guard`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -52,7 +52,8 @@ def make_plan(world: World) -> Plan:
     for resource in desired:
         changes.extend(_decide(resource, index, world))
     changes.extend(_deletions(index, {item.key for item in desired}, world.lineage))
-    changes = list(_in_units(changes, world))
+    kept = {item.key for item in desired if item.protect}
+    changes = [_keep_protected(change, kept) for change in _in_units(changes, world)]
     return Plan(
         target=world.target,
         stack=world.stack,
@@ -307,6 +308,19 @@ def _same_id(change: Change, other: Change) -> bool:
     if mark is not None and mark.id_hash == hash_id(change.key.kind, other.key.id):
         return True
     return other.desired is None and _UNKNOWN in other.key.id and _UNKNOWN in change.key.id
+
+
+def _keep_protected(change: Change, protected: Collection[ResourceKey]) -> Change:
+    """A leftover of what is protected is none of ours: a replacement needs that lifted."""
+    if change.deposed is None or change.key not in protected or change.refusal is not None:
+        return change
+    refusal = Refusal(
+        RefusalKind.BLOCKED,
+        f"it is marked as what a replacement of {change.key.address} left, which is protected: "
+        "nothing of it may have been replaced",
+        "see what it is; if it may go: set metadata.protect: false, apply, and set it back",
+    )
+    return replace(change, refusal=refusal)
 
 
 def _key_of(live: LiveResource) -> ResourceKey:

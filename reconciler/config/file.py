@@ -77,7 +77,7 @@ Written = Annotated[str, Field(min_length=1)]
 Text = Written | Source
 SecretText = Annotated[SecretStr, Field(min_length=1)] | Source
 Url = Annotated[Text, AfterValidator(_check_url)]
-SECRETS = ("client_secret", "token")
+SECRETS = ("client_secret", "token", "mark_key")
 """The fields of a control plane that hold a secret."""
 TARGET_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 Stack = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,32}$", examples=["ml-platform"])]
@@ -130,6 +130,12 @@ class RunaiSection(Section):
         default=None,
         description="A bearer token, instead of client_id and client_secret.",
         examples=[{"env": "RUNAI_TOKEN"}],
+    )
+    mark_key: Annotated[SecretStr, Field(min_length=16)] | Source | None = Field(
+        default=None,
+        description="Key that makes ownership marks unforgeable, the same for everybody who "
+        "applies: 16 characters or more.",
+        examples=[{"env": "RECONCILE_MARK_KEY"}],
     )
     allow_http: StrictBool = Field(
         default=False, description="Permit http:// to another host: credentials go unencrypted."

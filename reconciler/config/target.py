@@ -26,8 +26,9 @@ log = logging.getLogger(__name__)
 class RunaiTarget:
     """A Run:ai control plane: the sandbox kept in a file, or one at a URL with its credentials.
 
-    `seed` is what a new sandbox is planted with. `token` is a bearer token. `server_defaults`
-    gives, by kind and canonical field, the value that counts as absent on this server.
+    `seed` is what a new sandbox is planted with. `token` is a bearer token, `mark_key` signs the
+    marks of ownership. `server_defaults` gives, by kind and canonical field, the value that counts
+    as absent on this server.
     """
 
     sandbox: Path | None = None
@@ -36,6 +37,7 @@ class RunaiTarget:
     client_id: str | None = None
     client_secret: SecretStr | None = None
     token: SecretStr | None = None
+    mark_key: SecretStr | None = None
     server_defaults: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
@@ -212,6 +214,7 @@ class _Resolution:
         base_url = self.text(section, "base_url", "runai")
         secret = self.text(section, "client_secret", "runai")
         token = self.text(section, "token", "runai")
+        key = self.text(section, "mark_key", "runai")
         return RunaiTarget(
             sandbox=None if sandbox is None else self.config.root / sandbox,
             seed=None if seed is None else self.config.root / seed,
@@ -219,6 +222,7 @@ class _Resolution:
             client_id=self.text(section, "client_id", "runai"),
             client_secret=None if secret is None else SecretStr(secret),
             token=None if token is None else SecretStr(token),
+            mark_key=None if key is None else SecretStr(key),
             server_defaults={str(kind): value for kind, value in section.server_defaults.items()},
         )
 

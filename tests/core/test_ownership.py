@@ -36,7 +36,9 @@ marks = st.builds(
 )
 texts = st.text(max_size=150).map(str.strip).filter(lambda text: not holds_mark(text))
 holders = st.builds(
-    Holder, st.sampled_from(["RunaiEnvironment", "RunaiCompute"]), st.text(), st.text(), st.text()
+    Holder,
+    *(st.sampled_from(["RunaiEnvironment", "RunaiCompute"]), st.text(), st.text(), st.text()),
+    st.sampled_from([b"", b"key-of-16-bytes!"]),
 )
 
 
@@ -229,3 +231,14 @@ def test_what_is_said_of_marks_that_do_not_count() -> None:
             "this is a copy, or it was renamed or moved by hand"
         ),
     )
+
+
+@given(texts, marks, holders)
+def test_nobody_makes_a_mark_without_the_key(text: str, mark: Mark, holder: Holder) -> None:
+    signed = holder._replace(key=b"the key of this target")
+    for key, why in ((b"", "made without `mark_key`"), (b"the key of another one", "a copy")):
+        found = read_mark(write_mark(text, mark, signed._replace(key=key)), signed)
+        assert found.mark is None
+        assert why in (found.detached or "")
+    assert read_mark(write_mark(text, mark, signed), holder).mark is None
+    assert read_mark(write_mark(text, mark, signed), signed).mark == mark

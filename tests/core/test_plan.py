@@ -361,6 +361,15 @@ def test_the_order_of_fields_is_no_part_of_the_digest() -> None:
     assert digest("command", "args") == digest("args", "command")
 
 
+def test_what_is_marked_as_left_of_something_protected_is_kept() -> None:
+    """Whoever may edit a mark can pass the protected object itself off as a leftover."""
+    forged = live(ENV, {"name": "train-replaced-0a1b2c"}, uid="u1", mark={"deposed": "0a1b2c"})
+    for protect, expected in ((True, [RefusalKind.BLOCKED]), (False, [None])):
+        plan = plan_of([resource(ENV, protect=protect)], [forged])
+        deletes = [change for change in plan.changes if change.action is Action.DELETE]
+        assert [change.refusal and change.refusal.kind for change in deletes] == expected
+
+
 @pytest.mark.parametrize("deposed", [None, "0a1b2c"])
 @pytest.mark.parametrize("places", list(itertools.product(("train", "x"), ("tenant", "cluster"))))
 def test_objects_with_one_mark_and_no_manifest_are_a_conflict(

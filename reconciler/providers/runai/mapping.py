@@ -38,6 +38,7 @@ class AssetMapping:
     fields: Sequence[Field]
     defaults: Mapping[str, Any] = field(default_factory=dict)
     origin: Callable[[], Provenance] = Provenance
+    mark_key: bytes = field(default=b"", repr=False)
     shape: Shape = field(init=False)
     by_api_name: Mapping[str, Field] = field(init=False)
     by_name: Mapping[str, Field] = field(init=False)
@@ -64,7 +65,7 @@ class AssetMapping:
             return None
         name, uid, scope_id = _text(meta, "name"), _text(meta, "id"), _read_scope_id(meta, scope)
         spec = self._read_spec(raw)
-        found = read_mark(meta.get("description"), Holder(self.kind, scope, scope_id, name))
+        found = read_mark(meta.get("description"), self._holder(scope, scope_id, name))
         if found.text and (text := found.text.strip()):
             spec["description"] = text
         if (types := meta.get("workloadSupportedTypes")) and (types := _read_types(types)):
@@ -136,8 +137,11 @@ class AssetMapping:
         spec = {**live.spec, "name": name}
         return {"meta": self._meta(spec, mark), "spec": live.raw.get("spec") or {}}
 
+    def _holder(self, scope: str, scope_id: str, name: str) -> Holder:
+        return Holder(self.kind, scope, scope_id, name, self.mark_key)
+
     def _meta(self, spec: Spec, mark: Mark) -> dict[str, Any]:
-        holder = Holder(self.kind, spec["scope"], spec.get("scope_id", ""), spec["name"])
+        holder = self._holder(spec["scope"], spec.get("scope_id", ""), spec["name"])
         text = write_mark(spec.get("description", ""), mark, holder, self.origin().place)
         return {"name": spec["name"], "description": text}
 

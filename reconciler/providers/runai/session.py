@@ -54,7 +54,14 @@ class RunaiSystem:
         self, kind: AssetKind, login: "Login", directory: ScopeDirectory, target: Target
     ) -> Provider:
         name, api = kind.traits.name, AssetApi(kind, login)
-        mapping = AssetMapping(name, kind.fields, self._defaults.get(name, {}), self._origin)
+        key = target.runai.mark_key if target.runai else None
+        mapping = AssetMapping(
+            name,
+            kind.fields,
+            self._defaults.get(name, {}),
+            self._origin,
+            key.get_secret_value().encode() if key else b"",
+        )
         reader = AssetReader(api, mapping, self._units, self._server)
         rules = Rules(target.stack, kind.traits, Patience(target.timeout, stop=login.stop))
         writer = AssetWriter(api, mapping, reader, rules)
