@@ -160,7 +160,7 @@ def test_a_lost_connection_is_told_for_what_it_is(world: Project, events: bool) 
             "client_id": world.endpoint.client_id,
             "client_secret": world.endpoint.client_secret.get_secret_value(),
         }
-        world.target = {"runai": {"base_url": proxy.base_url, **credentials}, "timeout": 0.2}
+        world.target = {"runai": {"base_url": proxy.base_url, **credentials}, "timeout": 2.0}
         world.configure()
         proxy.rule = outage
         words = ("--json",) if events else ()

@@ -20,6 +20,8 @@ _WHOLE_ANSWER = 10
 """A whole answer may take this many times the time limit of one pause."""
 _AFTER_STOP = 5.0
 """Seconds that an answer may take once nobody wants to wait any more."""
+_PIECE = 1 << 16
+"""Bytes that are asked for at once."""
 _SLICE = 0.25
 """Seconds between two looks at `stop`."""
 
@@ -31,7 +33,7 @@ def limit_answers(pool_manager: Any, stop: threading.Event) -> None:
         def __init__(self, sock: socket.socket, *args: Any, **options: Any) -> None:
             super().__init__(sock, *args, **options)
             raw: Any = self.fp.detach()
-            self.fp = io.BufferedReader(_Timed(raw, sock, stop))
+            self.fp = io.BufferedReader(_Timed(raw, sock, stop), _PIECE)
 
     # By the names of urllib3's own classes, which its errors begin with.
     class HTTPConnection(connection.HTTPConnection):
