@@ -86,9 +86,10 @@ def _protection(change: Change) -> Refusal | None:
 
 def _users(change: Change, approval: Approval) -> Refusal | None:
     """What is in use is not destroyed; a leftover goes with the replacement that was allowed."""
-    if not change.destroys or not change.used_by or change.deposed:
+    mark = change.live.mark if change.live is not None else None
+    if not change.destroys or not change.used_by or (mark is not None and mark.deposed):
         return None
-    if change.address in approval.addresses:
+    if not {change.address, change.key.address}.isdisjoint(approval.addresses):
         return None
     new_id = "its id changes with a replacement, and " if change.action is Action.REPLACE else ""
     return Refusal(

@@ -20,7 +20,15 @@ import re
 from dataclasses import replace
 from typing import NamedTuple
 
-from reconciler.resource import Mark, Resource, Written, base32, hash_id, needs_secrecy
+from reconciler.resource import (
+    LiveResource,
+    Mark,
+    Resource,
+    Written,
+    base32,
+    hash_id,
+    needs_secrecy,
+)
 
 TRAILER_LIMIT = 96
 """The longest mark without its place: room for all of it is always kept."""
@@ -150,6 +158,30 @@ def _check(mark: Mark, holder: Holder) -> str:
     text = "\0".join(parts).encode("utf-8", "surrogatepass")
     keyed = hmac.digest(holder.key, text, "sha256") if holder.key else hashlib.sha256(text).digest()
     return base32(keyed, 8)
+
+
+def bears(live: LiveResource, mark: Mark, repository: str) -> bool:
+    """Whether an object has this owner and id, and is no leftover of a replacement.
+
+    `repository` is the one that asks: what another one marked is never ours.
+    """
+    found = live.mark
+    return (
+        found is not None
+        and found.deposed is None
+        and (found.stack, found.id_hash) == (mark.stack, mark.id_hash)
+        and found.written.repository in ("", repository)
+    )
+
+
+def describe_live(live: LiveResource) -> str:
+    """Which of several objects with one mark this is, in words for a person."""
+    place = " ".join(filter(None, (live.spec.get("scope"), live.spec.get("scope_id"))))
+    made = f", made {live.created_at}" if live.created_at else ""
+    written = live.mark.written.commit if live.mark else ""
+    by = f", last written by commit {written[:7]}" if written else ""
+    where = f" in {place}" if place else ""
+    return f"{live.name}{where} ({live.uid}{made}{by})"
 
 
 def desired_mark(resource: Resource, stack: str) -> Mark:

@@ -5,13 +5,14 @@ action per pair. It never decides that something must not happen for the sake of
 `reconciler.guard`.
 """
 
+import shlex
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from reconciler.diff import FieldChange, diff_specs
 from reconciler.lineage import Lineage
-from reconciler.ownership import desired_mark
+from reconciler.ownership import describe_live, desired_mark
 from reconciler.plan import Action, Change, Plan, ReadFailure, Refusal, RefusalKind, Unmanaged
 from reconciler.resource import (
     KindTraits,
@@ -51,7 +52,7 @@ def make_plan(world: World) -> Plan:
     changes: list[Change] = []
     for resource in desired:
         changes.extend(_decide(resource, index, world))
-    changes.extend(_deletions(index, {item.key for item in desired}, world.lineage))
+    changes.extend(_deletions(index, {item.key for item in desired}, world))
     kept = {item.key for item in desired if item.protect}
     changes = [_keep_protected(change, kept) for change in _in_units(changes, world)]
     return Plan(
@@ -148,7 +149,8 @@ def _decide(resource: Resource, index: _LiveIndex, world: World) -> Iterable[Cha
     if not found:
         found = index.predecessor_of(resource, world.kinds)
     if len(found) > 1:
-        yield Change(resource.key, Action.UPDATE, resource, found[0], refusal=_one_mark(found))
+        change = Change(resource.key, Action.UPDATE, resource, found[0])
+        yield _doubled(change, found, world)
     elif found:
         yield _compare(resource, found[0], index, world)
     else:
@@ -243,29 +245,46 @@ def _create_or_adopt(resource: Resource, index: _LiveIndex, world: World) -> Cha
     return Change(resource.key, Action.ADOPT, resource, live, fields, refusal)
 
 
-def _deletions(index: _LiveIndex, keys: set[ResourceKey], lineage: Lineage) -> Iterable[Change]:
+def _deletions(index: _LiveIndex, keys: set[ResourceKey], world: World) -> Iterable[Change]:
+    lineage = world.lineage
     for found in index.by_mark.values():
         left = [item for item in found if id(item) not in index.paired]
         if left:
-            refusal = _one_mark(found) if len(found) > 1 else lineage.refusal(left[0])
-            yield Change(_key_of(left[0]), Action.DELETE, live=left[0], refusal=refusal)
+            refusal = lineage.refusal(left[0])
+            change = Change(_key_of(left[0]), Action.DELETE, live=left[0], refusal=refusal)
+            yield _doubled(change, found, world) if len(found) > 1 else change
     hashes = {(key.kind, hash_id(key.kind, key.id)): key for key in keys}
     for found in index.deposed.values():
         item = found[0]
         assert item.mark is not None
         key = hashes.get((item.kind, item.mark.id_hash)) or _key_of(item)
-        refusal = _one_mark(found) if len(found) > 1 else lineage.refusal(item)
-        yield Change(key, Action.DELETE, live=item, refusal=refusal, deposed=item.mark.deposed)
+        change = Change(
+            key,
+            Action.DELETE,
+            live=item,
+            refusal=lineage.refusal(item),
+            deposed=item.mark.deposed,
+        )
+        yield _doubled(change, found, world) if len(found) > 1 else change
 
 
-def _one_mark(found: Sequence[LiveResource]) -> Refusal:
-    """Which of several objects with one mark is the right one, a person has to say."""
-    objects = " and ".join(f"{item.name} ({item.uid})" for item in found)
-    return Refusal(
+def _doubled(change: Change, found: Sequence[LiveResource], world: World) -> Change:
+    """The change refused: which of several objects with one mark is right, a person has to say.
+
+    The one that is offered is where the manifest wants it, or was made first.
+    """
+    kind, desired = change.key.kind, change.desired
+    wanted = identity_of(kind, desired.spec, world.kinds) if desired is not None else None
+    found = sorted(found, key=lambda item: (item.created_at or "~", item.uid))
+    best = min(found, key=lambda item: identity_of(kind, item.spec, world.kinds) != wanted)
+    words = " and ".join(describe_live(item) for item in found)
+    command = f"reconcile repair {shlex.quote(change.address)} --keep {best.uid}"
+    refusal = Refusal(
         RefusalKind.CONFLICT,
-        f"{len(found)} live objects bear the mark of this address: {objects}",
-        "delete what should not be there, or remove the mark from its description",
+        f"{len(found)} live objects bear the mark of this address: {words}",
+        f"keep one and delete the others: {command} --target {world.target} --apply",
     )
+    return replace(change, refusal=refusal, doubles=tuple(found))
 
 
 def _in_units(changes: Sequence[Change], world: World) -> Iterable[Change]:

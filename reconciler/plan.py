@@ -63,7 +63,8 @@ class Change:
     `deposed` names (6 hex digits) a leftover of an interrupted replacement of the same address.
     `used_by` lists what refers to a live object that is to be destroyed. `part_of` names the object
     that the same manifest states first, `parts` those that it states beside this one: all of them
-    are changed, or none. `hint` says what may have been meant instead.
+    are changed, or none. `hint` says what may have been meant instead. `doubles` are the live
+    objects with the mark of this address where there are several: which is right, nobody can tell.
     """
 
     key: ResourceKey
@@ -77,6 +78,7 @@ class Change:
     part_of: ResourceKey | None = None
     parts: tuple[ResourceKey, ...] = ()
     hint: str = ""
+    doubles: tuple[LiveResource, ...] = ()
 
     @property
     def address(self) -> str:

@@ -28,7 +28,7 @@ def before(change: Change) -> dict[str, Any] | None:
 def planned(change: Change) -> Spec | None:
     """What the object is to be: what the manifest states, and what that leaves as it is."""
     live, desired = change.live, change.desired
-    if desired is None:
+    if desired is None or change.action is Action.DELETE:
         return None
     if live is None or change.action is Action.REPLACE:
         return desired.spec

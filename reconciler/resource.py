@@ -207,6 +207,7 @@ class LiveResource:
     unknown_fields: tuple[str, ...] = ()
     updated_by: str | None = None
     updated_at: str | None = None
+    created_at: str | None = None
     notes: tuple[str, ...] = ()
     raw: Any = field(default=None, compare=False, repr=False)
 
@@ -216,6 +217,11 @@ def hash_id(kind: str, resource_id: str) -> str:
     """12 lower-case base-32 characters (60 bits) that stand for `KIND.ID` on a live object."""
     digest = hashlib.sha256(f"{kind}.{resource_id}".encode("utf-8", "surrogatepass")).digest()
     return base32(digest, 12)
+
+
+def deposed_digits(uid: str) -> str:
+    """Six hexadecimal digits that stand for an object beside another one of the same address."""
+    return hashlib.sha256(uid.encode()).hexdigest()[:6]
 
 
 def base32(digest: bytes, length: int) -> str:

@@ -24,6 +24,7 @@ _COMMANDS = {
     "validate": ("Check manifests and configuration: no network, no credentials.", "validate"),
     "plan": ("Show what apply would change.", "plan"),
     "apply": ("Show the plan and, only with --apply, carry it out.", "apply"),
+    "repair": ("Keep one of several live objects with one mark.", "repair"),
     "show": ("Print a saved plan again.", "show"),
     "explain": ("Say why one address changes, field by field, in words.", "explain"),
     "schema": ("Print the JSON Schemas for editors and tools.", "schema"),

@@ -1,12 +1,13 @@
 import itertools
 import random
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from reconciler.ownership import desired_mark
-from reconciler.plan import Action, ReadFailure, RefusalKind, Unmanaged, select
-from reconciler.resource import LiveResource, Mark, Resource, Secret, hash_id
+from reconciler.plan import Action, Change, ReadFailure, RefusalKind, Unmanaged, select
+from reconciler.resource import LiveResource, Mark, Resource, Secret, Written, hash_id
 from tests.core.builders import STACK, actions, live, plan_of, resource
 
 ENV = "RunaiEnvironment.train"
@@ -165,11 +166,40 @@ def test_the_same_name_in_another_scope_is_somebody_elses() -> None:
     assert actions(plan) == {ENV: "create"}
 
 
-def test_two_objects_with_one_mark_are_a_conflict_that_names_both() -> None:
-    plan = plan_of([resource(ENV)], [live(ENV, uid="one"), live(ENV, uid="two")])
-    (change,) = plan.changes
+def doubled(*found: LiveResource, stated: Sequence[Resource] = ()) -> Change:
+    (change,) = plan_of(stated or [resource("RunaiEnvironment.other")], found).refused
+    return change
+
+
+def test_two_objects_with_one_mark_are_a_conflict_that_says_which_is_which() -> None:
+    written = {"written": Written("", "0123456789")}
+    first = live(ENV, uid="u1", created_at="2026-11-01T10:00:00Z", mark=written)
+    second = live(ENV, {"scope": "project", "scope_id": "1"}, uid="u2")
+    change = doubled(first, second, stated=[resource(ENV)])
     assert change.refusal is not None
-    assert "train (one) and train (two)" in change.refusal.reason
+    assert change.refusal.kind is RefusalKind.CONFLICT
+    assert change.refusal.reason == (
+        "2 live objects bear the mark of this address: train in tenant (u1, made "
+        "2026-11-01T10:00:00Z, last written by commit 0123456) and train in project 1 (u2)"
+    )
+    assert change.doubles == (first, second)
+
+
+@pytest.mark.parametrize(
+    ("scope", "stated", "kept"),
+    [("tenant", True, "u1"), ("cluster", True, "u2"), ("", False, "u2")],
+)
+def test_the_one_that_the_manifest_wants_is_offered_or_the_oldest(
+    scope: str, stated: bool, kept: str
+) -> None:
+    found = [
+        live(ENV, uid="u1", created_at="2026-11-01T10:00:02Z"),
+        live(ENV, {"scope": "cluster"}, uid="u2", created_at="2026-11-01T10:00:01Z"),
+    ]
+    change = doubled(*found, stated=[resource(ENV, {"scope": scope})] if stated else ())
+    assert change.refusal is not None
+    command = f"reconcile repair {ENV} --keep {kept} --target test --apply"
+    assert change.refusal.fix == f"keep one and delete the others: {command}"
 
 
 def test_detached_objects_are_listed_and_left_alone() -> None:

@@ -120,8 +120,8 @@ def test_conflicts() -> None:
     (twin,) = twins.refused
     assert refusals(twins)[0][1:] == (
         CONFLICT,
-        "2 live objects bear the mark of this address: train (u1) and x (u2)",
-        "delete what should not be there, or remove the mark from its description",
+        "2 live objects bear the mark of this address: train in tenant (u1) and x in tenant (u2)",
+        f"keep one and delete the others: reconcile repair {ENV} --keep u1 --target test --apply",
     )
     assert (twin.action.value, twin.desired, twin.live) == (
         "update",

@@ -79,12 +79,13 @@ def command(
         if expect_digest is not None and not plan.failures:
             require_digest(expect_digest, whole, plan)
         emit(plan, header_for(whole, plan, session, options), options)
-        if not really:
-            return _dry_run(plan, options)
-        return _apply(plan, session, options)
+        return finish(plan, session, options, really=really)
 
 
-def _apply(plan: Plan, session: Session, options: PlanOptions) -> ExitCode:
+def finish(plan: Plan, session: Session, options: PlanOptions, *, really: bool) -> ExitCode:
+    """Carry the plan out, unless that was not asked for or the plan is incomplete."""
+    if not really:
+        return _dry_run(plan, options)
     if plan.failures:
         click.echo("Error: nothing was applied, because the plan is incomplete.", err=True)
         return ExitCode.ERROR

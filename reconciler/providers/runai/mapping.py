@@ -88,6 +88,7 @@ class AssetMapping:
             unknown_fields=unknown_fields(raw, self.shape),
             updated_by=meta.get("updatedBy"),
             updated_at=meta.get("updatedAt"),
+            created_at=meta.get("createdAt"),
             raw=entry,
         )
 
@@ -139,6 +140,13 @@ class AssetMapping:
 
     def _holder(self, scope: str, scope_id: str, name: str) -> Holder:
         return Holder(self.kind, scope, scope_id, name, self.mark_key)
+
+    @staticmethod
+    def former_body(live: LiveResource) -> dict[str, Any]:
+        """The body of a PUT that makes an asset what it was when it was read."""
+        meta, spec = live.raw["meta"], live.raw.get("spec") or {}
+        kept = {name: meta[name] for name in ("name", "description") if meta.get(name)}
+        return {"meta": kept, "spec": spec}
 
     def _meta(self, spec: Spec, mark: Mark) -> dict[str, Any]:
         holder = self._holder(spec["scope"], spec.get("scope_id", ""), spec["name"])

@@ -1,0 +1,38 @@
+"""`reconcile repair`."""
+
+import click
+
+from reconciler.cli.commands.apply import finish
+from reconciler.cli.exit_codes import ExitCode
+from reconciler.cli.opening import open_session
+from reconciler.cli.options import PlanOptions, complete_address, plan_options
+from reconciler.cli.output import emit
+from reconciler.repair import plan_repair
+from reconciler.session import compare, finish_plan, header_for, read_world
+
+
+@click.command(
+    epilog="Examples:\n\n\b\n"
+    "  reconcile repair RunaiEnvironment.train --keep ID            # a dry run\n"
+    "  reconcile repair RunaiEnvironment.train --keep ID --apply    # deletes the others"
+)
+@click.argument("address", shell_complete=complete_address)
+@click.option("--keep", required=True, metavar="ID", help="The id of the live object that stays.")
+@click.option("--apply", "really", is_flag=True, help="Delete the others.")
+@plan_options
+def command(options: PlanOptions, address: str, keep: str, really: bool) -> ExitCode:
+    """Keep one of several live objects that bear the mark of one ADDRESS (KIND.ID).
+
+    Two of them are left where an apply was killed beside another one, or its answers were lost. A
+    plan names them and changes neither. The others are deleted under the same guards as ever, and
+    only if they are still what the plan saw.
+    """
+    if options.selection.only or options.selection.exclude:
+        raise click.UsageError("repair is about one ADDRESS: leave out --only and --exclude")
+    with open_session(options) as session:
+        world = read_world(session)
+        whole = compare(world)
+        chosen = whole if whole.failures else plan_repair(whole, address, keep, world.lineage)
+        plan = finish_plan(whole, chosen, session, options)
+        emit(plan, header_for(whole, plan, session, options), options)
+        return finish(plan, session, options, really=really)
