@@ -222,16 +222,13 @@ class _Run:
     def _guarded(self, change: Change, action: Callable[[], Outcome]) -> Outcome:
         try:
             return action()
-        except AmbiguousWriteError as error:
-            status, what, fix = Status.UNKNOWN, error.what, error.fix
         except ReconcileError as error:
-            what = f"{error.where}: {error.what}" if error.where else error.what
-            status, fix = Status.FAILED, error.fix
+            return _failed(Outcome(change, Status.FAILED), error)
         except Exception as error:  # law 10: a defect of ours must not swallow an outcome either
             log.exception("writing %s failed unexpectedly", change.address)
-            status, what = Status.UNKNOWN, f"unexpected {type(error).__name__}: {error}"
+            what = f"unexpected {type(error).__name__}: {error}"
             fix = f"{_LOOK}; please report this with --debug output"
-        return Outcome(change, status, what, fix, sent=status is Status.UNKNOWN)
+        return Outcome(change, Status.UNKNOWN, what, fix, sent=True)
 
     def _confirm(self, kind: str, written: Sequence[Outcome]) -> Iterable[Outcome]:
         """Compare all writes of a kind with what was asked; then finish the replacements."""
@@ -255,9 +252,7 @@ class _Run:
                 why = f"unexpected {type(error).__name__}"
             return [_unconfirmed(item, f"reading it back failed: {why}") for item in outcomes]
         return [
-            replace(item, status=Status.FAILED, message=wrong[item.change.address])
-            if item.change.address in wrong
-            else item
+            _failed(item, wrong[item.change.address]) if item.change.address in wrong else item
             for item in outcomes
         ]
 
@@ -269,10 +264,20 @@ class _Run:
         removals = dict(self.crew.executor.run(tasks)) if tasks else {}
         sent = [removals[n] for n in sorted(removals) if removals[n].status is Status.APPLIED]
         settled = {item.change.address: item for item in self._settle(kind, sent)}
-        for index, outcome in enumerate(replaced):
-            removal = settled.get(outcome.change.address, removals[index])
-            if removal.status is Status.APPLIED:
+        ends = [settled.get(item.change.address, removals[n]) for n, item in enumerate(replaced)]
+        left = [
+            item
+            for item, end in zip(replaced, ends, strict=True)
+            if end.status is not Status.APPLIED
+        ]
+        # What could not be deleted may be back in its place: then the new one is one too many.
+        beside = {item.change.address: item for item in self._settle(kind, left)}
+        for outcome, removal in zip(replaced, ends, strict=True):
+            again = beside.get(outcome.change.address)
+            if again is None:
                 yield outcome
+            elif again.status is Status.FAILED:
+                yield again
             else:
                 yield self._left_behind(outcome, removal)
 
@@ -293,6 +298,15 @@ def _unconfirmed(outcome: Outcome, why: str) -> Outcome:
     if outcome.status is not Status.APPLIED:
         return outcome
     return replace(outcome, status=Status.WRITTEN, message=why, fix=_LOOK)
+
+
+def _failed(outcome: Outcome, error: ReconcileError) -> Outcome:
+    """The same with what an error says of it: unknown where nobody can tell what was done."""
+    what = f"{error.where}: {error.what}" if error.where else error.what
+    unknown = isinstance(error, AmbiguousWriteError)
+    status = Status.UNKNOWN if unknown else Status.FAILED
+    sent = outcome.sent or unknown
+    return replace(outcome, status=status, message=what, fix=error.fix, sent=sent)
 
 
 def _not_attempted(change: Change, why: str) -> Outcome:

@@ -7,6 +7,7 @@ brought to the kind's canonical spec when they are read, never in the differ.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 
+from reconciler.errors import ProviderError
 from reconciler.plan import Change
 from reconciler.resource import KindTraits, LiveResource, Resource, Spec
 
@@ -61,11 +62,15 @@ class Provider(ABC):
         """
 
     @abstractmethod
-    def settle(self, changes: Sequence[Change], uids: Mapping[str, str]) -> Mapping[str, str]:
+    def settle(
+        self, changes: Sequence[Change], uids: Mapping[str, str]
+    ) -> Mapping[str, ProviderError]:
         """Wait until these written changes show, and compare them with what was asked.
 
         `uids` gives, by address, what `write` returned. The answer holds, by address, what is
-        wrong, in words; an address that is not in it has converged. At most one list per round.
+        wrong; an address that is not in it has converged. Where another object came to bear the
+        same mark meanwhile, that is wrong, and what came second is taken back. At most one list
+        per round.
         """
 
 

@@ -84,7 +84,11 @@ class OfflineProvider(Provider):
             fix="make a plan without --offline",
         )
 
-    def settle(self, changes: Sequence[Change], uids: Mapping[str, str]) -> Mapping[str, str]:  # noqa: ARG002
+    def settle(
+        self,
+        changes: Sequence[Change],  # noqa: ARG002
+        uids: Mapping[str, str],  # noqa: ARG002
+    ) -> Mapping[str, ProviderError]:
         """Nothing was written."""
         return {}
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from reconciler.errors import ProviderError
+from reconciler.errors import NotConvergedError, ProviderError
 from reconciler.plan import Action, Change
 from reconciler.providers.base import Progress, Provider
 from reconciler.resource import LiveResource, Resource
@@ -44,12 +44,14 @@ class MemoryProvider(Provider):
             raise error
         return change.live.uid if change.live and change.action is Action.DELETE else "new-uid"
 
-    def settle(self, changes: Sequence[Change], uids: Mapping[str, str]) -> Mapping[str, str]:
+    def settle(
+        self, changes: Sequence[Change], uids: Mapping[str, str]
+    ) -> Mapping[str, ProviderError]:
         self.calls.append(f"settle {' '.join(sorted(uids))}")
         if self.unsettled:
             raise self.unsettled
         return {
-            change.address: self.wrong[change.address]
+            change.address: NotConvergedError(self.wrong[change.address])
             for change in changes
             if change.address in self.wrong
         }

@@ -5,7 +5,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import pytest
 
 from reconciler.apply import Crew, Outcome, Status, apply_plan
-from reconciler.errors import AmbiguousWriteError, ProviderError, ReconcileError
+from reconciler.errors import (
+    AmbiguousWriteError,
+    NotConvergedError,
+    ProviderError,
+    ReconcileError,
+)
 from reconciler.executor import Result, ThreadExecutor
 from reconciler.plan import Action, Change, Plan
 from reconciler.resource import ResourceKey
@@ -130,7 +135,9 @@ def test_a_replacement_deletes_the_old_object_once_the_new_one_is_confirmed(
 class Slow(MemoryProvider):
     """Takes a while until a write shows."""
 
-    def settle(self, changes: Sequence[Change], uids: Mapping[str, str]) -> Mapping[str, str]:
+    def settle(
+        self, changes: Sequence[Change], uids: Mapping[str, str]
+    ) -> Mapping[str, ProviderError]:
         time.sleep(0.05)
         return super().settle(changes, uids)
 
@@ -147,9 +154,11 @@ def test_the_time_of_a_change_ends_with_its_confirmation() -> None:
 
 def test_an_old_object_that_stays_is_said(environments: MemoryProvider) -> None:
     class Stubborn(MemoryProvider):
-        def settle(self, changes: Sequence[Change], uids: Mapping[str, str]) -> Mapping[str, str]:
+        def settle(
+            self, changes: Sequence[Change], uids: Mapping[str, str]
+        ) -> Mapping[str, ProviderError]:
             deleted = [change for change in changes if change.action is Action.DELETE]
-            return {change.address: "still there" for change in deleted}
+            return {change.address: NotConvergedError("still there") for change in deleted}
 
     plan = plan_of(
         [resource("RunaiEnvironment.a", {"scope": "cluster"})], [live("RunaiEnvironment.a")]

@@ -16,7 +16,7 @@ from reconciler.sandbox import Behaviour
 from reconciler.sandbox.behaviour import Version
 from tests.acceptance.live_side import assets, call, create_live
 from tests.acceptance.project import environment
-from tests.faults.proxy import Fault, FaultProxy, Kind
+from tests.faults.proxy import Fault, FaultProxy, Kind, Rule
 from tests.laws.stage import OTHER_STACK, Desk, Stage
 
 Document = Mapping[str, Any]
@@ -101,12 +101,25 @@ def interrupted(after: Sequence[Document], name: str) -> Callable[[Stage, Desk],
             plan = desk.plan(session)
             assert [item.action for item in plan.pending] == [Action.REPLACE]
             proxy.clear()
-            proxy.rule = lambda number, _method, _target: None if number == 1 else Fault(Kind.RESET)
+            proxy.rule = _after_the_first_write()
             desk.apply(session, plan)
         (renamed,) = [row for row in stage.rows() if row.name.startswith(f"{name}-replaced-")]
         assert renamed.ours
 
     return kill
+
+
+def _after_the_first_write() -> Rule:
+    """The process ends there: nothing more goes through."""
+    written = False
+
+    def rule(_number: int, method: str, _target: str) -> Fault | None:
+        nonlocal written
+        fault = Fault(Kind.RESET) if written else None
+        written = written or method == "PUT"
+        return fault
+
+    return rule
 
 
 def _edit(stage: Stage, change: Callable[[dict[str, Any]], None]) -> None:

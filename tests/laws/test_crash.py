@@ -6,6 +6,7 @@ what is not ours is as it was.
 """
 
 import re
+import threading
 from collections.abc import Callable, Iterator, Mapping
 
 import pytest
@@ -125,6 +126,7 @@ class Trial:
     def recover(self) -> None:
         """Run again without faults, and compare with a run that nobody disturbed."""
         self.desk.patience = UNDISTURBED
+        threading.Event().wait(self.stage.lag)  # a plan of what lags is a conflict, and says so
         self.desk.converge()
         self.look()
         assert self.stage.state() == self.end

@@ -13,7 +13,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from reconciler.diff import diff_specs
-from reconciler.errors import BuildError, ConflictError, UnreachableError
+from reconciler.errors import (
+    BuildError,
+    ConflictError,
+    NotConvergedError,
+    ProviderError,
+    UnreachableError,
+)
 from reconciler.git.head import Provenance
 from reconciler.ownership import desired_mark
 from reconciler.plan import Action, Change
@@ -105,7 +111,9 @@ class ImageProvider(Provider):
         self._drop_old_tags(desired, change.live, progress)
         return image_id
 
-    def settle(self, changes: Sequence[Change], uids: Mapping[str, str]) -> Mapping[str, str]:
+    def settle(
+        self, changes: Sequence[Change], uids: Mapping[str, str]
+    ) -> Mapping[str, ProviderError]:
         """List once, and look up each pushed image of these changes."""
         pushed = [
             change.desired
@@ -114,7 +122,9 @@ class ImageProvider(Provider):
         ]
         live = self._read(pushed)
         problems = {change.address: self._fault(change, live, uids) for change in changes}
-        return {address: problem for address, problem in problems.items() if problem}
+        return {
+            address: NotConvergedError(problem) for address, problem in problems.items() if problem
+        }
 
     def _fault(
         self, change: Change, live: Sequence[LiveResource], uids: Mapping[str, str]

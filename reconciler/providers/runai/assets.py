@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from reconciler.errors import ProviderError
 from reconciler.plan import Change
 from reconciler.providers.base import Progress, Provider
 from reconciler.providers.runai.faults import unexpected
 from reconciler.providers.runai.mapping import AssetMapping
 from reconciler.providers.runai.reading import AssetReader
 from reconciler.providers.runai.scopes import ScopeDirectory
-from reconciler.providers.runai.settling import Rules, settle
+from reconciler.providers.runai.settling import DoubledError, Rules, settle
 from reconciler.providers.runai.writing import AssetWriter
 from reconciler.resource import LiveResource, Resource, Spec
 
@@ -87,9 +88,17 @@ class AssetProvider(Provider):
         """Carry out one change; see `AssetWriter`."""
         return self._writer.write(change, progress)
 
-    def settle(self, changes: Sequence[Change], uids: Mapping[str, str]) -> Mapping[str, str]:
-        """Wait until the changes show; see `settling`."""
-        return settle(changes, uids, self._reader.read, self._rules)
+    def settle(
+        self, changes: Sequence[Change], uids: Mapping[str, str]
+    ) -> Mapping[str, ProviderError]:
+        """Wait until the changes show; see `settling`. What came second is taken back."""
+        wrong = dict(settle(changes, uids, self._reader.read, self._rules))
+        for change in changes:
+            fault = wrong.get(change.address)
+            if isinstance(fault, DoubledError):
+                uid = uids[change.address]
+                wrong[change.address] = self._writer.take_back(change, uid, fault)
+        return wrong
 
 
 def _users(used_by: Mapping[str, Any]) -> list[str]:

@@ -8,6 +8,10 @@ an error: what cannot be read is never taken for absent.
 """
 
 import logging
+import math
+import threading
+import time
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -22,6 +26,8 @@ from reconciler.resource import LiveResource
 log = logging.getLogger(__name__)
 
 Entry = Mapping[str, Any]
+_SHARED = 2.0
+"""Seconds for which one list before a create counts for others as well."""
 
 
 class AssetReader:
@@ -34,10 +40,27 @@ class AssetReader:
         self._mapping = mapping
         self._units = units
         self._server = server
+        self._lock = threading.Lock()
+        self._listed_at = -math.inf
+        self._by_mark: dict[str, list[LiveResource]] = {}
 
     def read(self) -> list[LiveResource]:
-        """Every asset that may concern us: no built-in ones, none of a scope we do not know."""
-        return self._map(self.entries())
+        """Every asset that may concern us: no built-in ones, none of a scope we do not know.
+
+        Entries of one id are one asset: the last of them.
+        """
+        return list({item.uid: item for item in self._map(self.entries())}.values())
+
+    def marked(self, id_hash: str) -> Sequence[LiveResource]:
+        """Every asset with a mark of this id, from a list that others may have just asked for."""
+        with self._lock:
+            if time.monotonic() > self._listed_at + _SHARED:
+                self._listed_at = time.monotonic()
+                self._by_mark = defaultdict(list)
+                for item in self.read():
+                    if item.mark is not None:
+                        self._by_mark[item.mark.id_hash].append(item)
+            return self._by_mark.get(id_hash, ())
 
     def find(self, name: str) -> list[LiveResource]:
         """Every asset of this name, in whatever scope."""

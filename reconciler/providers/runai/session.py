@@ -63,7 +63,9 @@ class RunaiSystem:
             key.get_secret_value().encode() if key else b"",
         )
         reader = AssetReader(api, mapping, self._units, self._server)
-        rules = Rules(target.stack, kind.traits, Patience(target.timeout, stop=login.stop))
+        rules = Rules(
+            target.stack, kind.traits, Patience(target.timeout, stop=login.stop), self._origin
+        )
         writer = AssetWriter(api, mapping, reader, rules)
         return AssetProvider(reader, writer, mapping, directory, rules)
 

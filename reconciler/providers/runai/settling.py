@@ -2,28 +2,44 @@
 
 One list a round for all changes of a wave. An asset that shows something else than before the
 write and than what was asked, twice in a row, has not converged: a default of the server, most
-likely, and the words say how to settle that once and for all.
+likely, and the words say how to settle that once and for all. So has one beside which another
+bears the same mark: somebody else applied at the same time. The mark that was placed first stays.
 """
 
 import json
+import math
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from reconciler.diff import FieldChange, diff_specs
-from reconciler.ownership import desired_mark
+from reconciler.errors import NotConvergedError, ProviderError
+from reconciler.git.head import Provenance
+from reconciler.ownership import bears, describe_live, desired_mark
 from reconciler.plan import Action, Change
 from reconciler.providers.runai.patience import Patience
-from reconciler.resource import KindTraits, LiveResource, Mark, Resource, redact
+from reconciler.resource import KindTraits, LiveResource, Mark, Resource, hash_id, redact
 
 _NO_DEFAULT = frozenset({"name", "description", "scope", "scope_id"})
 
 
 class Rules(NamedTuple):
-    """Whose objects these are, of which kind, and how long to wait."""
+    """Whose objects these are, of which kind, how long to wait, and what writes them."""
 
     stack: str
     traits: KindTraits
     patience: Patience
+    origin: Callable[[], Provenance]
+
+    def others(self, mark: Mark, uid: str, live: Sequence[LiveResource]) -> list[LiveResource]:
+        """What bears this mark beside the object with this id."""
+        repository = self.origin().written.repository
+        return [item for item in live if item.uid != uid and bears(item, mark, repository)]
+
+
+class DoubledError(NotConvergedError):
+    """Another object bears the same mark, and bore it first."""
 
 
 def settle(
@@ -31,27 +47,40 @@ def settle(
     uids: Mapping[str, str],
     read: Callable[[], Sequence[LiveResource]],
     rules: Rules,
-) -> Mapping[str, str]:
+) -> Mapping[str, ProviderError]:
     """By address, what is wrong with the changes that have not converged."""
     waiting = {change.address: change for change in changes}
-    wrong: dict[str, str] = {}
+    wrong: dict[str, ProviderError] = {}
     seen: dict[str, tuple[FieldChange, ...]] = {}
+    beside: dict[str, list[LiveResource]] = {}
     for _ in rules.patience.rounds() if waiting else ():
-        live = {item.uid: item for item in read()}
+        everything = read()
+        live = {item.uid: item for item in everything}
+        marked = defaultdict(list)
+        for item in everything:
+            if item.mark is not None:
+                marked[item.mark.id_hash].append(item)
         for address, change in list(waiting.items()):
             found = live.get(uids[address])
             fields = _differences(change, found, rules)
-            if fields == ():
+            twins = _twins(change, uids[address], marked, rules)
+            if fields == () and not twins:
                 del waiting[address]
-            elif found is not None and fields == seen.get(address) and _is_new(change, found):
-                wrong[address] = _say(fields)
+            elif found and not fields and _is_later(change, found, twins):
+                wrong[address] = DoubledError(_say_others(twins))
                 del waiting[address]
-            else:
-                seen[address] = fields
+            elif found and fields and fields == seen.get(address) and _is_new(change, found):
+                wrong[address] = NotConvergedError(_say(fields))
+                del waiting[address]
+            seen[address], beside[address] = fields, twins
         if not waiting:
             return wrong
+    patience = rules.patience
+    since = "when interrupted" if patience.stop.is_set() else f"after {patience.total:g} s"
     for address, change in waiting.items():
-        wrong[address] = _say_late(change, seen[address], rules.patience.total)
+        fields, twins = seen[address], beside[address]
+        words = _say_late(change, fields, since) if fields else _say_others(twins)
+        wrong[address] = NotConvergedError(words)
     return wrong
 
 
@@ -64,6 +93,33 @@ def _differences(
     if found is None:
         return (FieldChange(("id",), None, change.desired.name),)
     return _compare(found, change.desired, desired_mark(change.desired, rules.stack), rules.traits)
+
+
+def _twins(
+    change: Change, uid: str, marked: Mapping[str, Sequence[LiveResource]], rules: Rules
+) -> list[LiveResource]:
+    if change.action is Action.DELETE or change.desired is None:
+        return []
+    mark = desired_mark(change.desired, rules.stack)
+    return rules.others(mark, uid, marked.get(mark.id_hash, ()))
+
+
+def _is_later(change: Change, found: LiveResource, twins: Sequence[LiveResource]) -> bool:
+    """Whether our mark was not placed before every other one; one that was there already was."""
+    before = change.live.mark if change.live is not None else None
+    made = change.action in (Action.CREATE, Action.REPLACE)
+    if not twins or (not made and before is not None and before.id_hash == hash_id(*change.key)):
+        return False
+    placed = _moment(found.created_at if made else found.updated_at)
+    return not all(placed < _moment(twin.created_at) for twin in twins)
+
+
+def _moment(text: str | None) -> float:
+    """Seconds since 1970; for ever after what is not known."""
+    try:
+        return datetime.fromisoformat(text or "").timestamp()
+    except ValueError:
+        return math.inf
 
 
 def _is_new(change: Change, found: LiveResource) -> bool:
@@ -99,8 +155,13 @@ def _show(value: Any) -> str:
     return "nothing" if value is None else json.dumps(redact(value), ensure_ascii=False)
 
 
-def _say_late(change: Change, fields: Sequence[FieldChange], seconds: float) -> str:
+def _say_late(change: Change, fields: Sequence[FieldChange], since: str) -> str:
     if fields[0].path != ("id",):
         return _say(fields)
     there = "still there" if change.action is Action.DELETE else "not to be seen"
-    return f"accepted, but {there} after {seconds:g} s: run plan again later"
+    return f"accepted, but {there} {since}: run plan again later"
+
+
+def _say_others(twins: Sequence[LiveResource]) -> str:
+    shown = " and ".join(describe_live(item) for item in twins)
+    return f"another object bears the same mark: {shown}"

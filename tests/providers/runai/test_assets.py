@@ -146,7 +146,8 @@ def test_usage_in_words(tmp_path: Path) -> None:
 
 
 def settle(made: World, change: Change, uid: str) -> str:
-    return made.environments.settle([change], {change.address: uid}).get(change.address, "")
+    fault = made.environments.settle([change], {change.address: uid}).get(change.address)
+    return fault.what if fault else ""
 
 
 def test_a_default_of_the_server_shows_once_with_the_setting(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import http.client
 import logging
 import traceback
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,15 @@ import pytest
 from urllib3.exceptions import ProtocolError
 
 from reconciler.errors import AmbiguousWriteError, ConflictError, ProviderError, UnreachableError
-from reconciler.ownership import desired_mark
+from reconciler.ownership import Holder, desired_mark, write_mark
 from reconciler.plan import Action, Change
+from reconciler.providers.runai import RunaiSystem
+from reconciler.providers.runai.assets import AssetProvider
 from reconciler.providers.runai.faults import Call, from_transport, withholding
-from reconciler.resource import LiveResource, Resource, Secret
+from reconciler.resource import LiveResource, Mark, Resource, Secret, hash_id
 from reconciler.sandbox import Behaviour
 from tests.faults.proxy import Fault, Kind
-from tests.providers.runai.worlds import STACK, World, is_ours, wanted, world
+from tests.providers.runai.worlds import STACK, World, is_ours, target, wanted, world
 
 LOST = [
     Fault(Kind.RESET, after=True),
@@ -255,22 +258,15 @@ def test_a_replacement_leaves_both_until_the_delete(plain: World) -> None:
     assert plain.names() == ["train"]
 
 
-def test_a_replacement_that_was_renamed_already_goes_on(plain: World) -> None:
+def test_a_replacement_whose_rename_is_refused_has_changed_nothing(plain: World) -> None:
     live = plain.create(wanted())
-    strike(plain, "POST", Fault(Kind.STATUS, status=400))
-    plain.proxy.plan = {}
-    rename = Fault(Kind.STATUS, status=400)
-    strike(plain, "PUT", rename)
+    strike(plain, "PUT", Fault(Kind.STATUS, status=400))
     with pytest.raises(ProviderError):
         write(plain, replace_of(live))
-    assert plain.names() == ["train"]  # the rename was refused: nothing has changed
+    assert plain.names() == ["train"]
     plain.proxy.rule = None
     write(plain, replace_of(live))
-    deposed = plain.live(live.uid)
-    plain.proxy.clear()
-    write(plain, replace(replace_of(live), live=deposed))
-    assert plain.proxy.count("PUT") == 0
-    assert sorted(plain.names()) == sorted(["train", deposed.name])
+    assert plain.names() == ["train", plain.live(live.uid).name]
 
 
 def test_a_create_that_failed_for_sure_is_undone(plain: World) -> None:
@@ -356,31 +352,101 @@ def edit(made: World, live: LiveResource, **meta: Any) -> None:
     made.call("PUT", f"/api/v1/asset/environment/{live.uid}", body)
 
 
-@pytest.mark.parametrize(
-    "meta", [{"description": "mine now"}, {"name": "renamed"}, {"description": None}]
-)
-def test_nothing_is_deleted_that_lost_our_mark(plain: World, meta: dict[str, Any]) -> None:
+def others(made: World) -> AssetProvider:
+    """What another process of the same stack writes with."""
+    provider = RunaiSystem(target(made.proxy.base_url), made.login).providers[1]
+    assert isinstance(provider, AssetProvider)
+    return provider
+
+
+def protected(made: World, live: LiveResource) -> None:
+    """Another commit protects it."""
+    resource = wanted(live.name, protect=True)
+    others(made).write(Change(resource.key, Action.UPDATE, resource, live), print)
+
+
+def imported(made: World, live: LiveResource) -> None:
+    """Another stack has made it its own."""
+    mark = Mark("theirs", hash_id(live.kind, live.name))
+    edit(made, live, description=write_mark("", mark, Holder(live.kind, "tenant", "", live.name)))
+
+
+def unmarked(made: World, live: LiveResource) -> None:
+    edit(made, live, description="mine now")
+
+
+def renamed(made: World, live: LiveResource) -> None:
+    edit(made, live, name="renamed")
+
+
+def written(made: World, live: LiveResource) -> None:
+    """Somebody has written it and changed nothing: only its date tells."""
+    edit(made, live)
+
+
+CHANGES = [
+    (protected, "was protected since the plan"),
+    (imported, "does not bear our mark any more"),
+    (unmarked, "does not bear our mark any more"),
+    (renamed, "does not bear our mark any more"),
+    (written, "was changed since the plan, at 20"),
+]
+
+
+@pytest.mark.parametrize(("meddle", "words"), CHANGES)
+@pytest.mark.parametrize("sort", ["update", "rename", "move", "replace", "delete"])
+def test_what_was_changed_since_the_plan_is_not_written(
+    plain: World, meddle: Callable[[World, LiveResource], None], words: str, sort: str
+) -> None:
     live = plain.create(wanted())
-    edit(plain, live, **meta)
+    changes = {
+        "update": update_of(live, image="busybox:2"),
+        "rename": replace(update_of(live), desired=wanted("other", id="train")),
+        "move": replace(update_of(live), desired=wanted("train", id="other")),
+        "replace": replace_of(live),
+        "delete": delete_of(live),
+    }
+    meddle(plain, live)
+    there = plain.live(live.uid)
     plain.proxy.clear()
-    with pytest.raises(ConflictError, match="does not bear our mark"):
-        write(plain, delete_of(live))
-    assert plain.proxy.count("DELETE") == 0
+    with pytest.raises(ConflictError, match=words) as caught:
+        write(plain, changes[sort])
+    assert "nothing was written to it" in caught.value.what
+    assert not any(plain.proxy.count(method, "/asset/") for method in WRITES)
+    assert plain.environments.read() == [there]
 
 
-def test_nothing_is_deleted_that_was_protected_since(plain: World) -> None:
-    live = plain.create(wanted())
-    made = wanted(protect=True)
-    write(plain, Change(made.key, Action.UPDATE, made, live))
-    with pytest.raises(ConflictError, match="was protected"):
-        write(plain, delete_of(live))
-    assert write(plain, delete_of(plain.live(live.uid))) == live.uid  # approved as protected
+@pytest.mark.parametrize(
+    ("meddle", "words"), [(imported, "stack theirs has marked it"), (written, "was changed since")]
+)
+def test_what_was_changed_since_the_plan_is_not_adopted(
+    plain: World, meddle: Callable[[World, LiveResource], None], words: str
+) -> None:
+    body = {
+        "meta": {"name": "train", "scope": "tenant", "description": "Hi"},
+        "spec": {"image": "a"},
+    }
+    live = plain.live(plain.call("POST", "/api/v1/asset/environment", body)["meta"]["id"])
+    meddle(plain, live)
+    made = wanted(image="busybox:2")
+    with pytest.raises(ConflictError, match=words):
+        write(plain, Change(made.key, Action.ADOPT, made, live))
+    assert plain.live(live.uid).spec["image"] == "a"
+
+
+def test_what_was_planned_as_protected_may_be_deleted(plain: World) -> None:
+    live = plain.create(wanted(protect=True))
+    assert write(plain, delete_of(live)) == live.uid
 
 
 def test_a_leftover_that_was_restored_is_not_deleted(plain: World) -> None:
     live = plain.create(wanted())
+    new = write(plain, replace_of(live))
+    deposed = plain.live(live.uid)
+    plain.call("DELETE", f"/api/v1/asset/environment/{new}")
+    edit(plain, live)
     with pytest.raises(ConflictError, match="no leftover"):
-        write(plain, delete_of(live, deposed="0a1b2c"))
+        others(plain).write(delete_of(deposed, deposed="0a1b2c"), print)
 
 
 CANARY = 'first\ncanary-77\t"quoted" \\ <b>' + "canary" * 200
