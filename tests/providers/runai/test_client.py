@@ -508,6 +508,7 @@ def test_nobody_listens(plain: World) -> None:
         AssetApi(KINDS[1], login).list()
     assert "refused" in caught.value.what
     assert "object at 0x" not in str(caught.value)
+    assert "host=" not in str(caught.value)
     assert "base_url" in caught.value.fix
 
 
