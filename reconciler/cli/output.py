@@ -15,6 +15,7 @@ from reconciler.cli.files import PRIVATE, write_whole
 from reconciler.cli.formats import PAGE_FORMATS, Output
 from reconciler.cli.main import Globals
 from reconciler.cli.options import PlanOptions
+from reconciler.errors import ReconcileError
 from reconciler.plan import Plan
 from reconciler.render.style import Style
 from reconciler.render.text import Header, render_plan
@@ -39,6 +40,22 @@ def emit(plan: Plan, header: Header, options: PlanOptions) -> None:
     if options.events is not None:
         options.events.plan(plan)
     write_outputs(plan, header, options.outputs, options.place)
+
+
+def emit_result(
+    plan: Plan, header: Header, outcomes: Sequence[Outcome], options: PlanOptions
+) -> None:
+    """Write what became of the plan. What cannot be written is said: the writes are done."""
+    pages = [output for output in options.outputs if output.format in PAGE_FORMATS]
+    if not pages:
+        return
+    from reconciler.cli.pages import write_result  # noqa: PLC0415  (only if asked for)
+    from reconciler.render.outcomes import Result  # noqa: PLC0415
+
+    try:
+        write_result(Result(plan, header, outcomes), pages, options.place)
+    except (ReconcileError, OSError) as error:
+        options.place.warn(f"what became of the changes could not be written: {error}")
 
 
 def write_outputs(plan: Plan, header: Header, outputs: Sequence[Output], place: Globals) -> None:

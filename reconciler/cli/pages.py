@@ -13,6 +13,12 @@ from reconciler.errors import ReconcileError
 from reconciler.plan import Plan
 from reconciler.render.annotations import plan_annotations, render_annotations
 from reconciler.render.markdown import COMMENT_LIMIT, SUMMARY_LIMIT, Page, render_markdown
+from reconciler.render.outcomes import (
+    Result,
+    outcome_annotations,
+    outcome_outputs,
+    outcome_page,
+)
 from reconciler.render.step_outputs import plan_outputs, render_outputs
 from reconciler.render.text import Header
 
@@ -40,12 +46,11 @@ def _write(plan: Plan, header: Header, output: Output, place: Globals) -> Page |
     """Write one output; the page, if it is one that has a limit."""
     path = output.path
     if output.format in STEP_FORMATS:
-        path = path or runner.step_file(STEP_FORMATS[output.format], output.format)
+        path = _step_path(output)
         if output.format == "outputs":
             runner.append(path, render_outputs(plan_outputs(plan, header)))
             return None
-        room = SUMMARY_LIMIT - runner.size_of(path) - len("\n\n\n")
-        summary = render_markdown(plan, header, room, runner.run_url())
+        summary = render_markdown(plan, header, _room_in(path), runner.run_url())
         gap = "\n" if runner.size_of(path) else ""  # ends a block of HTML
         runner.append(path, f"{gap}{summary.text}\n" if summary.text else "")
         return summary
@@ -57,11 +62,41 @@ def _write(plan: Plan, header: Header, output: Output, place: Globals) -> Page |
         text = _html(plan, header)
     else:
         text = render_annotations(plan_annotations(plan, header), directory_of(place))
+    _put(text, path)
+    return page
+
+
+def write_result(result: Result, outputs: Sequence[Output], place: Globals) -> None:
+    """Write what became of a plan to the outputs that can say so: not html, text and JSON."""
+    for output in outputs:
+        match output.format:
+            case "outputs":
+                runner.append(_step_path(output), render_outputs(outcome_outputs(result)))
+            case "summary":
+                path = _step_path(output)
+                page = outcome_page(result, _room_in(path))
+                runner.append(path, f"\n{page}\n" if page else "")
+            case "markdown":
+                _put(outcome_page(result, COMMENT_LIMIT), output.path)
+            case "annotations":
+                found = outcome_annotations(result)
+                _put(render_annotations(found, directory_of(place)), output.path)
+
+
+def _step_path(output: Output) -> Path:
+    return output.path or runner.step_file(STEP_FORMATS[output.format], output.format)
+
+
+def _room_in(path: Path) -> int:
+    """Bytes that a summary may still have, with the line ends around it."""
+    return SUMMARY_LIMIT - runner.size_of(path) - len("\n\n\n")
+
+
+def _put(text: str, path: Path | None) -> None:
     if path is None:
         show(text)
     else:
         write_whole(path, text)
-    return page
 
 
 def directory_of(place: Globals) -> str:

@@ -44,12 +44,7 @@ def plan_annotations(plan: Plan, header: Header) -> Iterator[Annotation]:
         yield Annotation(
             "error", f"cannot read the {failure.system}", (failure.reason, failure.fix)
         )
-    for change in sorted(plan.refused, key=lambda item: not item.destroys):
-        refusal = change.refusal
-        assert refusal is not None
-        head = f"{change.address} {refusal.kind.value}: {WANTED[change.action]}"
-        level = "warning" if _is_older(change, header) else "error"
-        yield _of_change(level, change, header, (head, refusal.reason, refusal.fix))
+    yield from refused_annotations(plan, header)
     going = [change for change in plan.pending if change.destroys]
     for change in sorted(going, key=lambda item: item.action is not Action.DELETE):
         head = f"{change.address} {VERBS[change.action]}"
@@ -58,6 +53,16 @@ def plan_annotations(plan: Plan, header: Header) -> Iterator[Annotation]:
     place = f"{header.target}, stack {plan.stack}"
     lines = (plan_line(plan), *plan_details(plan, ""), restriction(plan))
     yield Annotation("notice", f"Plan for {place}", tuple(line for line in lines if line))
+
+
+def refused_annotations(plan: Plan, header: Header) -> Iterator[Annotation]:
+    """What is refused, destroys first."""
+    for change in sorted(plan.refused, key=lambda item: not item.destroys):
+        refusal = change.refusal
+        assert refusal is not None
+        head = f"{change.address} {refusal.kind.value}: {WANTED[change.action]}"
+        level = "warning" if _is_older(change, header) else "error"
+        yield _of_change(level, change, header, (head, refusal.reason, refusal.fix))
 
 
 def problem_annotations(

@@ -15,7 +15,7 @@ from reconciler.plan import Action, Change, Plan, ReadFailure
 from reconciler.render.detail import Line, detail_lines
 from reconciler.render.escape import visible
 from reconciler.render.graph import mermaid, plan_graph
-from reconciler.render.markdown_code import code, fence, size, text_fence
+from reconciler.render.markdown_code import Room, code, fence, size, text_fence
 from reconciler.render.review_words import (
     change_words,
     notices,
@@ -60,15 +60,17 @@ class Page:
     shown: int
 
 
-def marker(target: str) -> str:
+def marker(target: str, kind: str = "") -> str:
     """The hidden first line by which a comment is found again: `<!-- reconcile:TARGET -->`.
+
+    What is no plan has its `kind` before the target, such as `apply:`.
 
     A name that could end the HTML comment is written plainly, with a digest that keeps it apart.
     """
     name = re.sub(r"[^A-Za-z0-9._]+", "-", target)[:60].strip("-")
     if name != target:
         name = f"{name}.{hashlib.sha256(target.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"
-    return f"<!-- reconcile:{name} -->"
+    return f"<!-- reconcile:{kind}{name} -->"
 
 
 def render_markdown(plan: Plan, header: Header, limit: int, run_url: str = "") -> Page:
@@ -76,9 +78,9 @@ def render_markdown(plan: Plan, header: Header, limit: int, run_url: str = "") -
     sections = list(_sections(plan, header.review))
     destroys = [entry for entry in _entries(sections) if entry.change.destroys]
     head = _head(plan, header)
-    room = _Room(limit - size(head) - _ROOM_FOR_LEFT_OUT - _ROOM_FOR_FRAME * len(sections))
+    room = Room(limit - size(head) - _ROOM_FOR_LEFT_OUT - _ROOM_FOR_FRAME * len(sections))
     if room.bytes < 0:
-        head, room = _short_head(plan, header, limit), _Room(0)
+        head, room = _short_head(plan, header, limit), Room(0)
     _fill(sections, destroys, room)
     shown = sum(entry.level > 0 for entry in destroys)
     body = "".join(section.text() for section in sections if section.shown)
@@ -88,20 +90,6 @@ def render_markdown(plan: Plan, header: Header, limit: int, run_url: str = "") -
         first += f" {shown} of {len(destroys)} destroys shown: this is not all of it."
     text = f"{first}\n{head}{body}{tail}{_left_out(sections, limit, run_url)}"
     return Page(text if size(text) <= limit else "", len(destroys), shown)
-
-
-@dataclass
-class _Room:
-    """Bytes that are left."""
-
-    bytes: int
-
-    def take(self, wanted: int) -> bool:
-        """Use that many, if they are there."""
-        if wanted > self.bytes:
-            return False
-        self.bytes -= wanted
-        return True
 
 
 @dataclass
@@ -116,7 +104,7 @@ class _Entry:
     def text(self) -> str:
         return self.texts[-1]
 
-    def raise_to(self, level: int, room: _Room) -> bool:
+    def raise_to(self, level: int, room: Room) -> bool:
         """Show more of the change, if there is room."""
         if self.level >= level:
             return True
@@ -181,7 +169,7 @@ def _entries(sections: Iterable[_Section]) -> Iterator[_Entry]:
         yield from section.entries
 
 
-def _fill(sections: Sequence[_Section], destroys: Sequence[_Entry], room: _Room) -> None:
+def _fill(sections: Sequence[_Section], destroys: Sequence[_Entry], room: Room) -> None:
     """Addresses of destroys first, then of the refused, then all that is known of both."""
     urgent = list(_entries(section for section in sections if not section.collapsed))
     for level in (1, 2):
@@ -220,14 +208,19 @@ def _full(change: Change, review: Review) -> str:
 _LEVELS: dict[int, Callable[[Change, Review], str]] = {1: _bare, 2: _brief, 3: _full}
 
 
-def _head(plan: Plan, header: Header) -> str:
+def place_line(plan: Plan, header: Header) -> str:
+    """Where, which stack, and from which commit."""
     parts = [f"stack {code(plan.stack)}"]
     if header.description:
         parts.insert(0, code(header.description))
     if header.commit:
         parts.append(f"commit {code(header.commit)}")
     parts += [code(words) for words in place_words(plan, header.review)]
-    lines = [f"### Plan for {code(header.target)}", "", " · ".join(parts), ""]
+    return " · ".join(parts)
+
+
+def _head(plan: Plan, header: Header) -> str:
+    lines = [f"### Plan for {code(header.target)}", "", place_line(plan, header), ""]
     details = " ".join(plan_details(plan, ""))
     lines += [f"**{plan_line(plan)}** {details}".rstrip(), ""]
     if header.review.since and not header.review.note:

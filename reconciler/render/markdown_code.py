@@ -6,12 +6,27 @@ run of as many backticks as began it, so that is made longer than any run in the
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from reconciler.render.detail import Line
 from reconciler.render.escape import visible
 
 _MOST_CHARACTERS = 400
 _BACKTICKS = re.compile("`+")
+
+
+@dataclass
+class Room:
+    """Bytes that are left."""
+
+    bytes: int
+
+    def take(self, wanted: int) -> bool:
+        """Use that many, if they are there."""
+        if wanted > self.bytes:
+            return False
+        self.bytes -= wanted
+        return True
 
 
 def code(text: str, most: int = _MOST_CHARACTERS) -> str:

@@ -36,27 +36,33 @@ def plan_outputs(plan: Plan, header: Header) -> dict[str, str]:
         "stack": plan.stack,
         "summary": plan_line(plan),
         "restricted": restriction(plan),
-        "failure-reason": _first(_failures(plan)),
+        "failure-reason": first_of(_failures(plan)),
     }
 
 
 def error_outputs(error: ReconcileError) -> dict[str, str]:
     """The outputs of a command that has no plan, or did not apply the one that was approved."""
     found = [str(problem).split("\n", 1)[0] for problem in problems_of(error)]
-    return {"errored": "true", "failure-reason": _first(found)}
+    return {"errored": "true", "failure-reason": first_of(found)}
 
 
 def _failures(plan: Plan) -> list[str]:
     """Why the plan is no success: what could not be read, else what is refused."""
     unread = [f"cannot read the {item.system}: {item.reason}" for item in plan.failures]
-    return unread or [
-        f"{change.address} {change.refusal.kind}: {change.refusal.reason}"
+    return unread or refusals(plan)
+
+
+def refusals(plan: Plan) -> list[str]:
+    """Each refused change with its reason."""
+    return [
+        f"{change.address} {change.refusal.kind.value}: {change.refusal.reason}"
         for change in plan.refused
         if change.refusal is not None
     ]
 
 
-def _first(reasons: Sequence[str]) -> str:
+def first_of(reasons: Sequence[str]) -> str:
+    """The first reason, and how many more there are; empty if there is none."""
     more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
     return f"{reasons[0]}{more}" if reasons else ""
 

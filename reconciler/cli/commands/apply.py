@@ -9,12 +9,13 @@ from reconciler.cli.carry_out import carry_out
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.opening import open_session
 from reconciler.cli.options import DigestType, PlanOptions, plan_options
-from reconciler.cli.output import apply_exit_code, emit, plan_exit_code
+from reconciler.cli.output import apply_exit_code, emit, emit_result, plan_exit_code
 from reconciler.cli.reviewed import plan_approved
 from reconciler.cli.usage_hints import may_be_address
 from reconciler.errors import ReconcileError, StalePlanError
 from reconciler.plan import Plan
 from reconciler.plan_file import SavedPlan, read_plan_file
+from reconciler.render.text import Header
 from reconciler.selection import apply_selection
 from reconciler.session import (
     Session,
@@ -78,19 +79,31 @@ def command(
             plan = finish_plan(whole, chosen, session, options)
         if expect_digest is not None and not plan.failures:
             require_digest(expect_digest, whole, plan)
-        emit(plan, header_for(whole, plan, session, options), options)
-        return finish(plan, session, options, really=really)
+        return finish(plan, header_for(whole, plan, session, options), session, options, really)
 
 
-def finish(plan: Plan, session: Session, options: PlanOptions, *, really: bool) -> ExitCode:
-    """Carry the plan out, unless that was not asked for or the plan is incomplete."""
-    if not really:
-        return _dry_run(plan, options)
-    if plan.failures:
-        click.echo("Error: nothing was applied, because the plan is incomplete.", err=True)
-        return ExitCode.ERROR
+def finish(
+    plan: Plan, header: Header, session: Session, options: PlanOptions, really: bool
+) -> ExitCode:
+    """Print the plan and carry it out, unless that was not asked for or the plan is incomplete."""
+    if not really or plan.failures:
+        emit(plan, header, options)
+        return _dry_run(plan, options) if not really else _refuse()
+    emit(plan, header, _without_printed_annotations(options))
     outcomes = carry_out(plan, session, options)
+    emit_result(plan, header, outcomes, options)
     return apply_exit_code(plan, outcomes)
+
+
+def _without_printed_annotations(options: PlanOptions) -> PlanOptions:
+    """A runner shows ten of each level: those of the outcomes are wanted, which come afterwards."""
+    kept = (item for item in options.outputs if item.path or item.format != "annotations")
+    return replace(options, outputs=tuple(kept))
+
+
+def _refuse() -> ExitCode:
+    click.echo("Error: nothing was applied, because the plan is incomplete.", err=True)
+    return ExitCode.ERROR
 
 
 def _dry_run(plan: Plan, options: PlanOptions) -> ExitCode:

@@ -6,7 +6,6 @@ from reconciler.cli.commands.apply import finish
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.opening import open_session
 from reconciler.cli.options import PlanOptions, complete_address, plan_options
-from reconciler.cli.output import emit
 from reconciler.repair import plan_repair
 from reconciler.session import compare, finish_plan, header_for, read_world
 
@@ -34,5 +33,4 @@ def command(options: PlanOptions, address: str, keep: str, really: bool) -> Exit
         whole = compare(world)
         chosen = whole if whole.failures else plan_repair(whole, address, keep, world.lineage)
         plan = finish_plan(whole, chosen, session, options)
-        emit(plan, header_for(whole, plan, session, options), options)
-        return finish(plan, session, options, really=really)
+        return finish(plan, header_for(whole, plan, session, options), session, options, really)

@@ -1,0 +1,174 @@
+"""What became of a plan -> Markdown, annotations and outputs of a step.
+
+What was not applied comes first, with its reason and what to do; every such address has precedence
+over everything else, and what has no room is counted. Data stands in code only.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from reconciler.apply import Outcome, Status
+from reconciler.plan import Change, Plan
+from reconciler.render.annotations import Annotation, refused_annotations
+from reconciler.render.detail import Line
+from reconciler.render.escape import visible
+from reconciler.render.markdown import marker, place_line
+from reconciler.render.markdown_code import Room, code, fence, size
+from reconciler.render.progress import DONE
+from reconciler.render.step_outputs import first_of, refusals
+from reconciler.render.summary import apply_line, count_ends
+from reconciler.render.text import WANTED, Header
+
+_TITLES = {
+    Status.FAILED: "Failed",
+    Status.UNKNOWN: "Unknown: sent, and the answer was lost",
+    Status.WRITTEN: "Written and not confirmed",
+    Status.SKIPPED_DEPENDENCY: "Not sent, because of what it depends on",
+    Status.NOT_ATTEMPTED: "Not attempted",
+}
+_LEVELS = {
+    Status.FAILED: "error",
+    Status.UNKNOWN: "error",
+    Status.WRITTEN: "error",
+    Status.SKIPPED_DEPENDENCY: "warning",
+    Status.NOT_ATTEMPTED: "warning",
+}
+_MOST_CHARACTERS = 2000
+_ROOM_FOR_FRAME = 160
+"""Bytes of the title and the tags around one section, at most."""
+_ROOM_FOR_LEFT_OUT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A plan that was carried out, and what became of each change of it that was not refused."""
+
+    plan: Plan
+    header: Header
+    outcomes: Sequence[Outcome]
+
+    @property
+    def line(self) -> str:
+        """`Apply complete! ...` or `Apply incomplete: ...`."""
+        return apply_line(self.outcomes, len(self.plan.refused))
+
+    def of(self, status: Status) -> list[Outcome]:
+        """The outcomes of one sort, in the plan's order."""
+        return [item for item in self.outcomes if item.status is status]
+
+
+def outcome_page(result: Result, limit: int) -> str:
+    """The Markdown in at most `limit` bytes of UTF-8; empty where there is no room for a head."""
+    header = result.header
+    head = (
+        f"{marker(header.target, 'apply:')}\n### Apply for {code(header.target)}\n\n"
+        f"{place_line(result.plan, header)}\n\n**{result.line}**\n"
+    )
+    sections = list(_sections(result))
+    room = Room(limit - size(head) - _ROOM_FOR_LEFT_OUT - _ROOM_FOR_FRAME * len(sections))
+    if room.bytes < 0:
+        return ""
+    urgent = [section for section in sections if not section.collapsed]
+    shown = [_fill(section, room) for section in urgent]
+    for section, texts in zip(urgent, shown, strict=True):
+        _explain(section, texts, room)
+    shown += [_fill(section, room) for section in sections if section.collapsed]
+    body = "".join(map(_Section.text, sections, shown))
+    left = sum(len(section.brief) for section in sections) - sum(map(len, shown))
+    end = f"\n**{left} more have no room here:** see the log of the run.\n" if left else ""
+    return f"{head}{body}{end}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Section:
+    """Changes under one title: their addresses, and the same with all that is to be said."""
+
+    title: str
+    brief: Sequence[str]
+    full: Sequence[str]
+    collapsed: bool = False
+
+    def text(self, shown: Sequence[str]) -> str:
+        listing, title = "".join(shown), f"{self.title} ({len(self.brief)})"
+        if not self.collapsed:
+            return f"\n#### {title}\n\n{listing}"
+        return f"\n<details><summary><b>{title}</b></summary>\n\n{listing}\n</details>\n"
+
+
+def _fill(section: _Section, room: Room) -> list[str]:
+    """As many addresses as there is room for."""
+    shown: list[str] = []
+    for text in section.brief:
+        if not room.take(size(text)):
+            break
+        shown.append(text)
+    return shown
+
+
+def _explain(section: _Section, shown: list[str], room: Room) -> None:
+    """The whole text in place of as many addresses as there is room for."""
+    for place, text in enumerate(shown):
+        if room.take(size(section.full[place]) - size(text)):
+            shown[place] = section.full[place]
+
+
+def _sections(result: Result) -> Iterator[_Section]:
+    for status, title in _TITLES.items():
+        if found := result.of(status):
+            brief = [f"- {code(item.change.address)}\n" for item in found]
+            yield _Section(title, brief, [_told(item) for item in found])
+    if refused := result.plan.refused:
+        brief = [f"- {code(change.address)}\n" for change in refused]
+        yield _Section("Refused, so not begun", brief, [_refused(item) for item in refused])
+    if applied := result.of(Status.APPLIED):
+        lines = [_applied(item) for item in applied]
+        yield _Section("Applied", lines, lines, collapsed=True)
+
+
+def _told(outcome: Outcome) -> str:
+    return _with(outcome.change, outcome.change.action.value, (outcome.message, outcome.fix))
+
+
+def _refused(change: Change) -> str:
+    assert change.refusal is not None
+    words = f"{change.refusal.kind.value}: {WANTED[change.action]}"
+    return _with(change, words, (change.refusal.reason, change.refusal.fix))
+
+
+def _with(change: Change, words: str, lines: Iterable[str]) -> str:
+    said = [Line("!", visible(text, _MOST_CHARACTERS)) for text in lines if text]
+    return f"- **{code(change.address)}** · {words}\n{fence(said, '  ')}"
+
+
+def _applied(outcome: Outcome) -> str:
+    done = DONE[outcome.change.action].lower()
+    uid = f" {code(outcome.uid)}" if outcome.uid else ""
+    return f"- {code(outcome.change.address)}{uid}: {done} after {outcome.seconds:.0f}s\n"
+
+
+def outcome_annotations(result: Result) -> Iterator[Annotation]:
+    """One for each change that is not applied, on its manifest's line, and one for the sum."""
+    for status, level in _LEVELS.items():
+        for item in result.of(status):
+            change = item.change
+            file, line = change.desired.source if change.desired is not None else ("", 0)
+            head = f"{change.address}: {_TITLES[status].lower()}"
+            yield Annotation(level, change.address, (head, item.message, item.fix), file, line)
+    yield from refused_annotations(result.plan, result.header)
+    place = f"{result.header.target}, stack {result.plan.stack}"
+    yield Annotation("notice", f"Apply for {place}", (result.line,))
+
+
+def outcome_outputs(result: Result) -> dict[str, str]:
+    """How many changes ended how, and why the first one that is not applied is not."""
+    failed = [
+        f"{item.change.address}: {item.message}" for status in _TITLES for item in result.of(status)
+    ]
+    refused = refusals(result.plan)
+    ends = {name.replace("_", "-"): str(n) for name, n in count_ends(result.outcomes).items()}
+    return {
+        **ends,
+        "refused": str(len(refused)),
+        "summary": result.line,
+        "failure-reason": first_of([*failed, *refused]),
+    }
