@@ -16,8 +16,13 @@ SAFE = (
     "--literal-pathspecs",
 )
 """No hook and no file-system monitor is run, and names are names, whatever stands in them."""
-PLAIN_READING = {"GIT_OPTIONAL_LOCKS": "0", "GIT_NO_REPLACE_OBJECTS": "1"}
-"""Take no lock to read, and read what a hash names, not what `refs/replace` puts in its place."""
+PLAIN_READING = {
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_GRAFT_FILE": os.path.join(os.devnull, "none"),  # noqa: PTH118  (an empty file is warned of)
+}
+"""Take no lock to read, and read what a hash names: not what `refs/replace` puts in its place, nor
+the parents that `info/grafts` gives it, which may make HEAD contain what it does not."""
 _LOCAL_VARIABLES = frozenset(
     {
         *("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_NAMESPACE"),

@@ -7,6 +7,7 @@ import pytest
 
 from reconciler.git.identity import identify
 from reconciler.git.known import GitHistory, read_edit
+from reconciler.git.repository import open_repository
 from reconciler.lineage import Standing
 from tests.acceptance.git_project import git
 
@@ -39,6 +40,20 @@ def test_what_head_contains(top: Path) -> None:
     assert standings(top, "side") == ["contained"]
     history = GitHistory(top, git(top, "rev-parse", "HEAD"), ["0" * 10])
     assert history.standing("never asked") is Standing.MISSING
+
+
+@pytest.mark.parametrize("by", ["grafts", "replace"])
+def test_parents_that_are_only_claimed_do_not_count(top: Path, by: str) -> None:
+    """Neither `info/grafts` nor `refs/replace` is part of a commit, or of anybody else's clone."""
+    head, parent, side = (git(top, "rev-parse", name) for name in ("HEAD", "HEAD~1", "side"))
+    if by == "grafts":
+        (top / ".git" / "info" / "grafts").write_text(f"{head} {parent} {side}\n")
+    else:
+        git(top, "replace", "--graft", head, parent, side)
+    assert git(top, "merge-base", "--is-ancestor", side, "HEAD") == "", "git itself believes it"
+    assert standings(top, "side") == ["outside"]
+    with open_repository(top) as repository:
+        assert repository.merge_base("side") == git(top, "rev-parse", "HEAD~2")
 
 
 def test_a_branch_that_is_named_like_a_commit_is_none(top: Path) -> None:
