@@ -55,6 +55,23 @@ def _check_host(value: str | Source) -> str | Source:
     return value
 
 
+def _check_literal(value: Any) -> Any:
+    """Refuse what is meant for a shell or for GitHub to fill in: it would be sent as it stands.
+
+    Only what looks like nothing else: a secret may begin with `$`, and no message may repeat one.
+    """
+    text = value.get_secret_value() if isinstance(value, SecretStr) else value
+    if not isinstance(text, str):
+        return value
+    if found := _VARIABLE.fullmatch(text.strip()):
+        fix = f"did you mean {{env: {found[1] or found[2]}}}?"
+        raise field_fault("variables of a shell are not filled in here", fix)
+    if _EXPRESSION.fullmatch(text.strip()):
+        fix = "write {env: NAME}, and set the variable of that name under `env:` of the step"
+        raise field_fault("expressions of a workflow are not filled in here", fix)
+    return value
+
+
 def _check_directory(value: str) -> str:
     path = PurePosixPath(value)
     if path.is_absolute() or ".." in path.parts or "\0" in value:
@@ -72,10 +89,14 @@ def _check_pattern(value: str) -> str:
     return value
 
 
+_VARIABLE = re.compile(r"\$(?:([A-Z_][A-Z0-9_]*)|\{([A-Za-z_][A-Za-z0-9_]*)\})")
+_EXPRESSION = re.compile(r"\$\{\{.*\}\}")
 _URL_FORM = "write https://HOST"
 Written = Annotated[str, Field(min_length=1)]
-Text = Written | Source
-SecretText = Annotated[SecretStr, Field(min_length=1)] | Source
+Text = Annotated[Written | Source, AfterValidator(_check_literal)]
+SecretText = Annotated[
+    Annotated[SecretStr, Field(min_length=1)] | Source, AfterValidator(_check_literal)
+]
 Url = Annotated[Text, AfterValidator(_check_url)]
 SECRETS = ("client_secret", "token", "mark_key")
 """The fields of a control plane that hold a secret."""
