@@ -37,6 +37,7 @@ from reconciler.kinds.base import (
 from reconciler.kinds.capabilities import Capabilities
 from reconciler.kinds.compute import COMPUTE, limit_faults
 from reconciler.kinds.connections import Connections, Tools, expand_connections
+from reconciler.kinds.image import reference_form, split_reference
 from reconciler.kinds.probes import Probes, canonical_probes
 from reconciler.kinds.pull_policy import default_pull_policy
 from reconciler.kinds.quantity import MEMORY_FORMAT, canonical_memory
@@ -89,6 +90,8 @@ def _read_image(value: Any) -> str | Reference:
             f"{value!r} is no image name" if image else "the image is empty",
             "write it like nvcr.io/nvidia/pytorch:24.01-py3",
         )
+    if split_reference(image) is None:
+        raise field_fault(f"{image!r} is no image reference", reference_form(image))
     return image
 
 

@@ -53,10 +53,21 @@ def split_reference(reference: str) -> tuple[str, str | None, str | None] | None
     return repository, found["tag"], found["digest"]
 
 
+def reference_form(reference: str) -> str:
+    """How to write what is no image reference."""
+    path, at, digest = reference.partition("@")
+    name = path[path.rfind("/") + 1 :]
+    tag = name[name.find(":") :] if ":" in name else ""
+    lower = f"{path.removesuffix(tag).lower()}{tag}{at}{digest}"
+    if split_reference(lower) is not None:
+        return f"a repository is in lower case: {lower}"
+    return _FORM
+
+
 def _check_tag(value: str) -> str:
     parts = split_reference(value)
     if parts is None:
-        raise field_fault("it is not an image tag", _FORM)
+        raise field_fault("it is not an image tag", reference_form(value))
     repository, tag, digest = parts
     if digest is not None:
         raise field_fault("a tag must not have a digest", "delete the part from `@` on")
@@ -67,7 +78,7 @@ def _check_tag(value: str) -> str:
 
 def _check_base(value: str) -> str:
     if split_reference(value) is None:
-        raise field_fault("it is not an image reference", _FORM)
+        raise field_fault("it is not an image reference", reference_form(value))
     return value
 
 

@@ -170,6 +170,10 @@ def test_tensorflow_is_tf() -> None:
         ({"workload_types": ["distributed"]}, "spec.workload_types.distributed", "distFramework"),
         ({"tools": ["jupiter"]}, "spec.tools[0]", "did you mean `jupyter`?"),
         ({"image": ""}, "spec.image", "the image is empty"),
+        ({"image": "Busybox"}, "spec.image", "'Busybox' is no image reference"),
+        ({"image": "docker://busybox"}, "spec.image", "is no image reference"),
+        ({"image": "busybox:"}, "spec.image", "is no image reference"),
+        ({"image": "busybox@sha256:12"}, "spec.image", "is no image reference"),
     ],
 )
 def test_mistakes_say_the_fix(spec: dict[str, Any], path: str, words: str) -> None:

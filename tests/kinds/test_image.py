@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from reconciler.kinds.base import Document, FieldError, LoadContext, Metadata
-from reconciler.kinds.image import RayfineImage, RayfineImageSpec, split_reference
+from reconciler.kinds.image import RayfineImage, RayfineImageSpec, reference_form, split_reference
 from reconciler.resource import Resource, ResourceKey, Source
 
 KIND = RayfineImage()
@@ -207,3 +207,19 @@ def test_a_path_that_the_system_refuses_is_a_fault(root: Path) -> None:
     (root / "circle").symlink_to("circle")
     ((_, what, _),) = faults(root, path="circle")
     assert "circle" in what or "Too many levels" in what
+
+
+@pytest.mark.parametrize(
+    ("written", "fix"),
+    [
+        ("Busybox", "a repository is in lower case: busybox"),
+        ("X.io/Y/Z:24.01-Py3", "a repository is in lower case: x.io/y/z:24.01-Py3"),
+        (f"X:1@sha256:{'a' * 64}", f"a repository is in lower case: x:1@sha256:{'a' * 64}"),
+        ("localhost:5000/A", "a repository is in lower case: localhost:5000/a"),
+        ("A B", "write it as REPOSITORY:TAG in lower case"),
+        ("https://x.example/A", "write it as REPOSITORY:TAG in lower case"),
+    ],
+)
+def test_how_a_reference_is_written(written: str, fix: str) -> None:
+    assert split_reference(written) is None
+    assert reference_form(written).startswith(fix)
