@@ -147,6 +147,10 @@ def target_option(command: Command) -> Command:
     )(command)
 
 
+def _once(patterns: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(patterns))
+
+
 def _outputs(given: tuple[Output, ...], *, events: bool) -> tuple[Output, ...]:
     """What was asked for, or text; beside a stream of events nothing else is printed."""
     if not events:
@@ -273,7 +277,7 @@ def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
             place=replace(ctx.obj, cloned=given["repo"] is not None),
             target=targets[0] if targets else None,
             targets=targets,
-            selection=Selection(given.pop("only"), given.pop("exclude")),
+            selection=Selection(_once(given.pop("only")), _once(given.pop("exclude"))),
             approval=Approval(
                 frozenset(given.pop("allow_destroy")),
                 deletes=given.pop("allow_deletes"),

@@ -122,7 +122,26 @@ def test_no_manifests_is_worth_a_word(project: Path, reconcile: Reconcile) -> No
     (project / "manifests" / "a.yaml").unlink()
     code, out, said = reconcile("validate")
     assert (code, out) == (0, "Valid: 0 resources.\n")
-    assert said == "Warning: there is no manifest (*.yaml, *.yml) in manifests.\n"
+    assert said == "Warning: there is no file (*.yaml, *.yml) in manifests.\n"
+
+
+@pytest.mark.parametrize("text", ["", "# nothing yet\n", "---\n# nothing\n---\n"])
+def test_files_without_a_manifest_are_not_missing(
+    project: Path, reconcile: Reconcile, text: str
+) -> None:
+    (project / "manifests" / "a.yaml").write_text(text)
+    code, out, said = reconcile("validate")
+    assert (code, out) == (0, "Valid: 0 resources.\n")
+    assert said == "Warning: there is no manifest in any file in manifests.\n"
+    (project / "manifests" / "b.yaml").write_text(MANIFEST)
+    assert reconcile("validate")[2] == ""
+
+
+def test_what_is_said_twice_is_meant_once(project: Path, reconcile: Reconcile) -> None:
+    _, out, _ = reconcile("plan", *("--only", "RunaiEnvironment.*") * 2)
+    assert "Restricted to RunaiEnvironment.*; 0 not looked at." in out
+    _, out, said = reconcile("plan", *("--exclude", "RunaiEnvironment.a*") * 2)
+    assert "without RunaiEnvironment.a*;" in out, said
 
 
 def test_a_variable_that_nothing_permits(project: Path, reconcile: Reconcile) -> None:

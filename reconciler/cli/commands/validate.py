@@ -11,6 +11,7 @@ from reconciler.cli.main import Globals
 from reconciler.cli.output import show
 from reconciler.cli.problems import render_problems
 from reconciler.errors import Problem, ReconcileError, problems_of
+from reconciler.manifest.files import read_directory
 from reconciler.render.escape import printable
 from reconciler.session import read_config
 from reconciler.stated import check_everything
@@ -57,7 +58,9 @@ def _check(place: Globals) -> str:
     listing = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
     if not resources:
         where = config.manifests.relative_to(config.root)
-        click.echo(f"Warning: there is no manifest (*.yaml, *.yml) in {where}.", err=True)
+        files = read_directory(config.manifests, config.root).files
+        found = "no file (*.yaml, *.yml)" if not files else "no manifest in any file"
+        click.echo(f"Warning: there is {found} in {where}.", err=True)
     for resource in resources:
         for text in resource.warnings:
             click.echo(printable(f"Warning: {resource.source}: {text}"), err=True)
