@@ -24,6 +24,13 @@ _OTHER_TOOLS = {
     "import": "write the manifest with metadata.adopt: true, then: reconcile plan",
 }
 """Commands of other tools, and what does the same here."""
+_OTHER_OPTIONS = {
+    **dict.fromkeys(("-t", "-e", "--context", "--env", "--environment", "--stack"), "--target"),
+    **dict.fromkeys(("-f", "-d", "-k", "-chdir", "--chdir", "--dir", "--filename"), "-C"),
+    **dict.fromkeys(("-v", "--verbose"), "--debug"),
+    "-c": "--config",
+}
+"""Options of other tools, and what they are called here."""
 _STRAY = re.compile(r"unexpected extra arguments? \((\S+)[ )]")
 _APPLY_ANYWAY = ("--auto-approve", "-auto-approve", "--yes", "-y", "--force", "--no-dry-run")
 
@@ -59,10 +66,10 @@ def _about_option(
 ) -> str | None:
     at = arguments.index(name)
     option = _whole(option, arguments)
-    if option == "--apply" and name == "plan":
+    if option in ("--apply", *_APPLY_ANYWAY) and name == "plan":
         apply = root.get_command(click.Context(root), "apply")
         assert apply is not None
-        others = [word for word in arguments if word not in ("plan", "--apply")]
+        others = [word for word in arguments if word not in ("plan", option)]
         early, late = _part(others, root)
         kept = late if all(_is_option_of(word, apply) for word in late) else []
         return (
@@ -79,7 +86,48 @@ def _about_option(
         return f"it goes {place} the command: {_line([*early, *moved, name, *late, *own])}"
     if f"-{option}" in _options(command):
         return f"options begin with two dashes: -{option}"
-    return None
+    if option not in [word.partition("=")[0] for word in arguments]:
+        return None
+    return _renamed(option, arguments, command, root) or _left_out(option, arguments, name, root)
+
+
+def _renamed(
+    option: str, arguments: Sequence[str], command: click.Command, root: click.Group
+) -> str | None:
+    """The same with our name of an option that other tools call like this."""
+    meant = _OTHER_OPTIONS.get(option)
+    known = {**_options(root), **_options(command)}
+    if meant is None or meant not in known:
+        return None
+    before, value, after = _split_at(option, arguments, flag=known[meant].is_flag)
+    if meant in _options(command):
+        return f"that is {meant}: {_line([*before, meant, *value, *after])}"
+    if meant == "-C" and value and value[0].endswith((".yaml", ".yml")):
+        value = ["DIR"]
+    return f"that is {meant}, before the command: {_line([meant, *value, *before, *after])}"
+
+
+def _left_out(option: str, arguments: Sequence[str], name: str, root: click.Group) -> str | None:
+    """The same without an option that only other commands have."""
+    context = click.Context(root)
+    others = (root.get_command(context, other) for other in root.list_commands(context))
+    known = (_options(other).get(option) for other in others if other is not None)
+    found = next((one for one in known if one is not None), None)
+    if found is None:
+        return None
+    before, _, after = _split_at(option, arguments, flag=found.is_flag)
+    return f"{name} has no {option}; without it: {_line([*before, *after])}"
+
+
+def _split_at(
+    option: str, arguments: Sequence[str], *, flag: bool
+) -> tuple[Sequence[str], list[str], Sequence[str]]:
+    """What stands before an option, its value if it has one, and what stands behind."""
+    at = next(n for n, word in enumerate(arguments) if word.partition("=")[0] == option)
+    _, equals, text = arguments[at].partition("=")
+    if equals or flag:
+        return arguments[:at], [text] if equals else [], arguments[at + 1 :]
+    return arguments[:at], list(arguments[at + 1 : at + 2]), arguments[at + 2 :]
 
 
 def _whole(option: str, arguments: Sequence[str]) -> str:
