@@ -186,7 +186,7 @@ def open_target(config: Config, options: PlanRequest, trust: Trust = Trust()) ->
     require_known_systems(resources, target, config)
     executor = ThreadExecutor(options.parallelism)
     state = _state(config, target.name, resources)
-    origin = _provenance(config.root, state)
+    origin = provenance(config.root, "" if state.dirty else state.commit)
     lineage = Lineage(
         origin.written,
         rollback=options.approval.rollback,
@@ -321,9 +321,9 @@ def _state(config: Config, target: str, resources: Sequence[Resource]) -> State:
     return state._replace(dirty=state.dirty or hidden)
 
 
-def _provenance(root: Path, state: State) -> Provenance:
+def provenance(root: Path, commit: str = "") -> Provenance:
     """What is written on live objects of where they came from; no commit has what is not in it."""
-    identity, commit = identify(root), "" if state.dirty else state.commit
+    identity = identify(root)
     written = Written(identity.name, commit[:COMMIT_DIGITS])
     return Provenance(identity.source, commit, written, identity.place)
 

@@ -74,12 +74,8 @@ def _delete_one(
     live: LiveResource, there: World, place: Workplace, session: Session, consent: Consent
 ) -> str:
     owner = live.mark.stack if live.mark is not None else None
-    if owner is not None and owner != place.stack:
-        return _of_another_stack(live, owner, place)
-    if live.detached:
-        return _detached(live, live.detached)
-    if owner is None and not place.settings.allow_unowned:
-        return _unowned(live)
+    if refused := _not_ours(live, there, place):
+        return refused
     plan = _plan_own(live, there, session, place) if owner else _plan_unowned(live, place)
     change = _change_of(live, plan)
     if change.refusal is not None:
@@ -95,6 +91,21 @@ def _delete_one(
     if owner is None:
         return _delete_unowned(live, plan, session, place)
     return _carry_out(live, plan, session, place)
+
+
+def _not_ours(live: LiveResource, there: World, place: Workplace) -> str:
+    """Why it is none of ours, or of nobody's where that is enough; empty if it is."""
+    owner = live.mark.stack if live.mark is not None else None
+    if owner is not None and owner != place.stack:
+        return _of_another_stack(live, owner, place)
+    if live.detached:
+        return _detached(live, live.detached)
+    (sorted_out,) = there.lineage.sort_out([live], place.stack)
+    if sorted_out.detached:
+        return _of_another_repository(live, sorted_out.detached)
+    if owner is None and not place.settings.allow_unowned:
+        return _unowned(live)
+    return ""
 
 
 def _delete_unowned(live: LiveResource, plan: Plan, session: Session, place: Workplace) -> str:
@@ -150,6 +161,14 @@ def _detached(live: LiveResource, why: str) -> str:
         f"{live.name} ({live.uid}) bears a mark that was not written for it ({why}), so that it "
         "may be something that another stack owns or protects",
         "rename it back if it was renamed, or delete it in the web interface",
+    )
+
+
+def _of_another_repository(live: LiveResource, why: str) -> str:
+    return headings.failure(
+        headings.REFUSED,
+        f"{live.name} ({live.uid}) was made by the functions of another repository: {why}",
+        "delete it from there, or in the web interface",
     )
 
 

@@ -20,13 +20,15 @@ from reconciler.config import CONFIG_NAME, Config, Target, resolve_target
 from reconciler.config.file import TargetSection
 from reconciler.errors import ConfigError
 from reconciler.executor import ThreadExecutor
+from reconciler.git.head import Provenance
 from reconciler.guard import Approval
+from reconciler.lineage import Lineage
 from reconciler.plan import Change, Plan, select
 from reconciler.providers.registry import describe_target, open_providers
 from reconciler.render.text import Header
 from reconciler.resource import Resource, ResourceKey, hash_id
 from reconciler.selection import Selection, apply_selection
-from reconciler.session import Place, Session, finish_plan, read_config
+from reconciler.session import Place, Session, finish_plan, provenance, read_config
 
 PARALLELISM = 10
 COMPUTE = "RunaiCompute"
@@ -203,12 +205,23 @@ def _own_stack(settings: AgentSettings, config: Config, target: Target) -> str:
 
 @contextmanager
 def open_direct(place: Workplace, resources: Sequence[Resource] = ()) -> Iterator[Session]:
-    """A session of the functions' own stack: these resources, and no image engine."""
-    target = replace(place.target, stack=place.stack)
-    header = Header(target.name, describe_target(target, place.config.root))
-    with open_providers(target, place.config.root, PARALLELISM) as providers:
+    """A session of the functions' own stack: these resources, and no image engine.
+
+    What is made names the repository, and no commit: none states it. Without a configuration the
+    current directory is anywhere, and not named.
+    """
+    target, root = replace(place.target, stack=place.stack), place.config.root
+    header = Header(target.name, describe_target(target, root))
+    origin = provenance(root) if place.config.path.is_file() else Provenance()
+    with open_providers(target, root, PARALLELISM, lambda: origin) as providers:
         yield Session(
-            place.config, target, tuple(resources), providers, ThreadExecutor(PARALLELISM), header
+            place.config,
+            target,
+            tuple(resources),
+            providers,
+            ThreadExecutor(PARALLELISM),
+            header,
+            lineage=Lineage(origin.written),
         )
 
 

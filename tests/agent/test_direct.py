@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -17,9 +18,11 @@ from reconciler.agent import (
     runai_delete_environment,
 )
 from reconciler.cli.main import run
+from reconciler.git.identity import identify
 from reconciler.ownership import Holder, read_mark
 from reconciler.sandbox import Behaviour
 from tests.acceptance.conftest import SWITCHES
+from tests.acceptance.git_project import git
 from tests.acceptance.live_side import assets, call, create_live, edit_live
 from tests.agent.site import AGENT, Site, title
 from tests.faults.proxy import Fault, FaultProxy, Kind
@@ -467,3 +470,38 @@ def test_of_many_differences_some_are_shown_and_the_rest_counted(site: Site) -> 
     others = 3  # the image, and the two workload types that the functions ask for
     assert shown + int(more.split()[2]) == len(variables) + others, said
     assert shown == 10
+
+
+def test_what_is_made_names_its_repository_and_only_that_one_deletes_it(
+    site: Site, tmp_path: Path
+) -> None:
+    def start(place: Site, origin: str) -> Site:
+        git(place.directory, "init", "--quiet", "--initial-branch", "main")
+        git(place.directory, "remote", "add", "origin", f"https://git.example/{origin}.git")
+        git(place.directory, "add", "--all")
+        git(place.directory, "commit", "--quiet", "-m", "Begin")
+        return place
+
+    start(site, "acme/ml")
+    with site.calls():
+        assert title(really(SPEC)) == headings.CREATED
+    name = SPEC["name"]
+    text = site.asset(name)["meta"]["description"]
+    own = identify(site.directory).name
+    assert re.search(rf"\[reconcile:{AGENT}:\w+:\w+@{own} git\.example/acme/ml\]$", text), text
+
+    other = start(Site(site.stage, tmp_path / "other"), "acme/other")
+    before = site.writes()
+    with other.calls():
+        said = runai_delete_environment(name, confirmed=True)
+        assert "was made by the functions of another repository" in said
+        assert own in said
+        assert title(really(SPEC)) != headings.CREATED
+    assert (site.writes(), site.names()) == (before, [name])
+
+    git(tmp_path, "clone", "--quiet", str(site.directory), "clone")
+    copy = Site(site.stage, tmp_path / "clone")
+    git(copy.directory, "commit", "--quiet", "--allow-empty", "-m", "Go on")
+    with copy.calls():
+        assert title(runai_delete_environment(name, confirmed=True)) == headings.DELETED
+    assert site.names() == []
