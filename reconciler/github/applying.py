@@ -10,10 +10,12 @@ from reconciler.github.findings import read_plan
 from reconciler.github.page import told
 from reconciler.github.runner import Runner, annotate, temporary
 from reconciler.github.site import Site
-from reconciler.github.steps import allowances
+from reconciler.github.steps import NOTES, OUTPUTS, allowances, forward, show_annotations
 from reconciler.github.successor import find_successor
 
 PAGE_FILE = "applied.md"
+_APPLIED = "<!-- reconcile:apply:"
+"""How a page of outcomes begins; that of a plan, which nothing came of, does not."""
 STALE = 3
 """Exit code of an apply whose plan is not the approved one, or not the newest one any more."""
 _AGAIN = {
@@ -40,23 +42,21 @@ def apply(runner: Runner) -> int:
     page.unlink(missing_ok=True)
     runner.output(directory=str(page.parent), artifact=f"reconcile-{site.slug}-applied")
     try:
-        code, text = _apply(runner, site)
+        code = _apply(runner, site, page)
     except ReconcileError as error:
-        _tell(runner, page, told(site, "apply", str(error), "nothing was applied"))
+        page.write_text(told(site, "apply", str(error), "nothing was applied"), encoding="utf-8")
+        runner.output(failure_reason=error.what)
         raise
-    _tell(runner, page, told(site, "apply", text, "not everything was applied" if code else "done"))
+    finally:
+        if page.exists():
+            runner.summarise(page.read_text(encoding="utf-8"))
     if code in _AGAIN:
         repeated = _FAILED_ONLY if runner.attempt > 1 else ""
         annotate("error", f"{_AGAIN[code]}{_RERUN}{repeated}")
     return code
 
 
-def _tell(runner: Runner, page: Path, text: str) -> None:
-    page.write_text(text, encoding="utf-8")
-    runner.summarise(text)
-
-
-def _apply(runner: Runner, site: Site) -> tuple[int, str]:
+def _apply(runner: Runner, site: Site, page: Path) -> int:
     digest = runner.need("RECONCILE_EXPECT_DIGEST")
     github = GitHub.of(runner)
     require_protected(github, runner)
@@ -71,4 +71,12 @@ def _apply(runner: Runner, site: Site) -> tuple[int, str]:
         )
     arguments = ["apply", *([saved] if saved else []), "--target", site.target, "--apply"]
     arguments += ["--expect-digest", digest, *allowances(Path(saved).parent if saved else None)]
-    return run_reconcile(runner, arguments)
+    notes, told_by = (page.parent.with_name(f"{site.slug}-{name}") for name in (NOTES, OUTPUTS))
+    arguments += ["-o", "text", "-o", f"markdown={page}"]
+    arguments += ["-o", f"annotations={notes}", "-o", f"outputs={told_by}"]
+    code, text = run_reconcile(runner, arguments)
+    show_annotations(notes)
+    forward(runner, told_by)
+    if not page.exists() or _APPLIED not in page.read_text(encoding="utf-8").partition("\n")[0]:
+        page.write_text(told(site, "apply", text, "nothing was applied"), encoding="utf-8")
+    return code

@@ -23,8 +23,8 @@ from reconciler.github.runner import Runner, annotate, temporary
 from reconciler.github.site import Site
 
 PAGE_FILE = "plan.md"
-_ANNOTATIONS = "annotations.txt"
-_OUTPUTS = "outputs.txt"
+NOTES = "annotations.txt"
+OUTPUTS = "outputs.txt"
 
 
 def check(runner: Runner) -> int:
@@ -69,7 +69,7 @@ def validate(runner: Runner) -> int:
 def _validate(runner: Runner) -> tuple[int, str]:
     place = temporary(runner)
     place.mkdir(parents=True, exist_ok=True)
-    notes = place / _ANNOTATIONS
+    notes = place / NOTES
     notes.unlink(missing_ok=True)
     code, text = run_reconcile(runner, ["validate", "-o", "text", "-o", f"annotations={notes}"])
     show_annotations(notes)
@@ -84,7 +84,7 @@ def _plan(runner: Runner, site: Site, offline_because: str) -> int:
     """
     place = _place(runner, site)
     saved, page, offline = place / PLAN_FILE, place / PAGE_FILE, bool(offline_because)
-    told_by = {name: place.with_name(f"{site.slug}-{name}") for name in (_ANNOTATIONS, _OUTPUTS)}
+    told_by = {name: place.with_name(f"{site.slug}-{name}") for name in (NOTES, OUTPUTS)}
     for path in (saved, page, *told_by.values()):
         path.unlink(missing_ok=True)
     if offline:
@@ -96,19 +96,19 @@ def _plan(runner: Runner, site: Site, offline_because: str) -> int:
     arguments += ["-o", f"markdown={page}", "-o", f"html={html}"]
     arguments += [
         "-o",
-        f"annotations={told_by[_ANNOTATIONS]}",
+        f"annotations={told_by[NOTES]}",
         "-o",
-        f"outputs={told_by[_OUTPUTS]}",
+        f"outputs={told_by[OUTPUTS]}",
     ]
     arguments += _comparisons(runner, site, offline=offline)
     arguments += ["--offline", "-o", f"json={saved}"] if offline else ["--out", str(saved)]
     code, text = run_reconcile(runner, arguments)
-    show_annotations(told_by[_ANNOTATIONS])
+    show_annotations(told_by[NOTES])
     found = read_plan(saved)
     if not page.exists():  # no plan was made
         _no_plan(runner, site, place, text)
     outputs = plan_outputs(found)
-    forward(runner, told_by[_OUTPUTS])
+    forward(runner, told_by[OUTPUTS])
     runner.output(directory=str(place), artifact=artifact(runner, site), **outputs)
     if html.exists():  # by itself, an artifact has the name of its file
         runner.output(page=str(shutil.copy(html, f"{place}/../{artifact(runner, site)}.html")))

@@ -2,20 +2,22 @@
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.workflows.stage import Stage
+from tests.faults.proxy import Fault, FaultProxy, Kind
+from tests.workflows.stage import CONFIG, Stage
 from tests.workflows.test_steps import outputs, ran
 
 PULL = {"number": 7, "merged_at": "x", "base": {"ref": "main"}, "head": {"sha": "c" * 40}}
 MARKER = "<!-- reconcile:apply:production -->"
 
 
-def planned(stage: Stage, head: str) -> dict[str, str]:
+def planned(stage: Stage, head: str, **more: str) -> dict[str, str]:
     """What the step that applies gets from the plan of its run."""
-    code, log = ran(stage, "plan", head)
+    code, log = ran(stage, "plan", head, **more)
     assert code == 0, log
     found = outputs(stage)
     plan = f"{found['directory']}/plan.json"
@@ -37,6 +39,8 @@ def test_a_stale_plan_says_which_jobs_to_run_again(bare_stage: Stage, attempt: s
     assert done.returncode == 0, done.stderr
     code, log = ran(bare_stage, "apply", head, **approved, GITHUB_RUN_ATTEMPT=attempt)
     assert code == 3
+    page = (Path(outputs(bare_stage)["directory"]) / "applied.md").read_text()
+    assert page.startswith("### reconcile apply: `production`: nothing was applied")
     (said,) = re.findall(r"^::error::(.*)$", log, re.MULTILINE)
     assert "nothing was applied. Choose `Re-run all jobs`: it plans what is left" in said
     assert ("`Re-run failed jobs` repeats the approved plan" in said) is (attempt == "2")
@@ -75,3 +79,33 @@ def test_a_push_may_have_brought_none_or_several(bare_stage: Stage, pulls: list[
     assert code == 0, log
     assert sorted(known.comments) == [pull["number"] for pull in pulls]
     assert ("there is none to tell" in log) is (not pulls)
+
+
+def test_each_change_that_fails_is_annotated_and_told(bare_stage: Stage) -> None:
+    """The connection is cut at the second of two writes: log, page and outputs name it."""
+    config = bare_stage.repository / "reconciler.yaml"
+    config.write_text(f"{CONFIG}    timeout: 0.2\n")
+    head = bare_stage.commit({"train": "x:1", "serve": "x:1"}, "Start")
+    made = 0
+
+    def outage(_number: int, method: str, path: str) -> Fault | None:
+        nonlocal made
+        made += method == "POST" and "/asset/" in path
+        return Fault(Kind.RESET) if made > 1 else None
+
+    with FaultProxy(bare_stage.endpoint.base_url) as proxy:
+        more = {"RUNAI_BASE_URL": proxy.base_url}
+        approved = planned(bare_stage, head, **more)
+        proxy.rule = outage
+        code, log = ran(bare_stage, "apply", head, **more, **approved)
+    assert code == 5, log
+    found = outputs(bare_stage)
+    assert found["failure-reason"].startswith("RunaiEnvironment.")
+    assert found["summary"].startswith("Apply incomplete: ")
+    assert re.search(
+        r"^::error file=manifests/\w+\.yaml,line=1.*title=RunaiEnvironment", log, re.MULTILINE
+    )
+    assert "::error::a part was applied. Choose `Re-run all jobs`" in log
+    page = (Path(found["directory"]) / "applied.md").read_text()
+    assert "Unknown: sent, and the answer was lost" in page
+    assert page in (bare_stage.place / "summary.md").read_text()
