@@ -22,6 +22,7 @@ _USED = re.compile(r"uses: actions/([\w-]+)@(\w+)")
 _EXIT = re.compile(r"exit status (\d+)")
 _UNKNOWN = re.compile(r"^ +deployment: false.*\n", re.MULTILINE)
 """What act refuses; GitHub's parser knows it, see scripts/check-workflows."""
+_NOISE = ("LocalRepositoryCache", "⭐ Run", "  ✅  Success", "  ⚙  ::")
 _LEVELS = ("notice", "warning", "error")
 
 
@@ -97,7 +98,9 @@ def _told(text: str) -> Ran:
         except ValueError:
             told = {"msg": line}
         job = _name_of(told)
-        found.log += f"[{job}] {told.get('msg', '').rstrip()}\n"
+        said = told.get("msg", "").rstrip()
+        if not said.startswith(_NOISE):
+            found.log += f"[{job}] {said}\n"
         if job:
             _note(found, job, told)
     return found

@@ -38,8 +38,17 @@ class Commit(_Part):
     guards: str = ""
     """The guards in reconciler.yaml, from this commit on."""
     says: str = "Go on"
+    """Its message; `{allow}` is the line that the plan of this commit asks for."""
     applied: list[str] = []
     """The targets that it has been applied to."""
+
+
+class Artifact(_Part):
+    """What a run has kept, and for which commit."""
+
+    name: str
+    made_for: str
+    files: dict[str, str]
 
 
 class Lacks(_Part):
@@ -63,7 +72,7 @@ class Wants(_Part):
     live: Literal["read", "not asked"] | dict[str, str] = "read"
     """What became of the control plane: every environment with its image, where it is written."""
     comment: str | Texts = []
-    """The pull request's comment that is ours: all of it, or parts."""
+    """The one comment that it writes: all of it, or parts."""
     issue: Texts = []
     """The last issue: its state and title, and below its text."""
     summary: Texts = []
@@ -85,6 +94,8 @@ class Run(_Part):
     secrets: dict[str, str] = {}
     github: dict[str, Any] = {}
     """What changes on GitHub before."""
+    artifacts: list[Artifact] = []
+    """Besides those of earlier runs of the case, which GitHub knows."""
     live: dict[str, dict[str, Any] | None] = {}
     """Environments that somebody edits by hand before, or deletes."""
     meanwhile: dict[str, str] | None = None

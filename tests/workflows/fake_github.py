@@ -14,6 +14,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from tests.workflows.history import History
+
 BOT = {"login": "github-actions[bot]", "type": "Bot"}
 APP = {"login": "acme-bot[bot]", "type": "Bot"}
 APPROVED = {
@@ -44,6 +46,8 @@ class Repository:
     compared: dict[str, dict[str, Any]] = field(default_factory=dict)
     runs: list[dict[str, Any]] = field(default_factory=list)
     tags: dict[str, str] = field(default_factory=dict)
+    history: History | None = None
+    """Where the commits are, of which nothing else is stated here."""
     requests: list[tuple[str, str]] = field(default_factory=list)
     environments: dict[str, dict[str, Any]] = field(
         default_factory=lambda: {"production": APPROVED}
@@ -94,13 +98,13 @@ class FakeGitHub:
             (r"POST issues", lambda: self._add_issue(body)),
             (r"PATCH issues/(\d+)", lambda n: self._edit_issue(int(n), body)),
             (r"GET commits/(\w+)/pulls", lambda sha: place.pulls.get(sha, [])),
-            (r"GET pulls/(\d+)/commits", lambda n: place.commits.get(int(n), [])),
+            (r"GET pulls/(\d+)/commits", lambda n: self._commits(int(n))),
             (r"GET actions/artifacts/(\d+)/zip", lambda n: place.zips.get(int(n))),
             (r"GET actions/artifacts", lambda: self._artifacts(query)),
-            (r"GET compare/(\w+\.\.\.\w+)", place.compared.get),
+            (r"GET compare/(\w+\.\.\.\w+)", self._compare),
             (r"GET actions/runs/(\d+)", lambda n: self._run(int(n))),
             (r"GET actions/workflows/(\d+)/runs", lambda n: self._runs(int(n), query)),
-            (r"GET git/ref/(.+)", lambda ref: {"object": self._object(place.refs[ref])}),
+            (r"GET git/ref/(.+)", self._ref),
             (r"GET environments/([^/]+)", lambda name: place.environments.get(unquote(name))),
             (r"GET git/tags/(\w+)", lambda sha: {"object": self._object(place.tags[sha])}),
         ):
@@ -120,6 +124,27 @@ class FakeGitHub:
             for number, items in sorted(self.repository.comments.items(), reverse=True)
             for item in reversed(items)
         ]
+
+    def _ref(self, name: str) -> Any:
+        place = self.repository
+        sha = place.refs.get(name) or (place.history and place.history.branch(name))
+        return {"object": self._object(sha)} if sha else None
+
+    def _compare(self, commits: str) -> Any:
+        place = self.repository
+        if place.history and commits not in place.compared:
+            return place.history.compare(*commits.split("..."))
+        return place.compared.get(commits)
+
+    def _commits(self, number: int) -> Any:
+        """Those of a pull request, below the commit that it was merged as."""
+        place = self.repository
+        for commit, pulls in place.pulls.items():
+            for pull in pulls:
+                if place.history and pull["number"] == number:
+                    before = place.history.first_parent(commit)
+                    return place.history.commits(pull["head"]["sha"], before)
+        return place.commits.get(number, [])
 
     def _run(self, number: int) -> Any:
         return next((run for run in self.repository.runs if run["id"] == number), None)

@@ -1,6 +1,5 @@
 """What a change is compared with, and for which bases credentials are used at all."""
 
-import json
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,6 @@ from reconciler.errors import ConfigError
 from reconciler.github.base import base_commit, pushed_commits
 from reconciler.github.decide import offline_because
 from reconciler.github.runner import Runner
-from tests.workflows.stage import CONFIG, Stage
-from tests.workflows.test_steps import PULL_REQUEST, outputs, ran
 
 REPOSITORY = {"repository": {"default_branch": "main"}}
 
@@ -59,25 +56,6 @@ def test_what_is_no_list_of_branches_trusts_nothing(named: str) -> None:
         offline_because(Runner(environ, onto("feature")))
 
 
-def test_a_stacked_pull_request_sends_its_credentials_nowhere(bare_stage: Stage) -> None:
-    """Its base states another address, and both commits are anybody's."""
-    elsewhere = CONFIG.replace("{env: RUNAI_BASE_URL}", "https://mallory.example")
-    (bare_stage.repository / "reconciler.yaml").write_text(elsewhere)
-    base = bare_stage.commit({"train": "x:1"}, "Send them to me")
-    head = bare_stage.commit({"train": "x:2"}, "Take a newer image")
-    event = onto("feature")
-    event["pull_request"] |= {"number": 7}
-    event["pull_request"]["head"]["sha"] = head
-    event["pull_request"]["base"]["sha"] = base
-    more = {"EVENT": json.dumps(event), **PULL_REQUEST}
-    code, log = ran(bare_stage, "plan", head, **more)
-    assert code == 0, log
-    assert "::warning::planned offline: this is for feature: " in log
-    assert "Target: production (offline, compared with nothing)" in log
-    assert outputs(bare_stage)["applyable"] == "false"
-    assert len(bare_stage.live.requests) == 0
-
-
 def git(place: Path, *words: str) -> str:
     identity = ("-c", "user.name=Ada", "-c", "user.email=ada@example.com")
     command = ["git", *identity, "-C", str(place), *words]
@@ -122,16 +100,6 @@ def test_a_merge_of_another_head_is_not_the_test_merge(
     event = {"pull_request": {"head": {"sha": "e" * 40}, "base": {"sha": merged["old"]}}}
     environ = {"GITHUB_SHA": merged["merge"], "RECONCILE_DIRECTORY": str(tmp_path)}
     assert base_commit(Runner(environ, event)) == merged["old"]
-
-
-def test_a_push_whose_base_is_gone_is_planned_all_the_same(bare_stage: Stage) -> None:
-    """After a force-push the commit before is in no clone."""
-    head = bare_stage.commit({"train": "x:1"}, "Start")
-    code, log = ran(bare_stage, "plan", head, EVENT=json.dumps({"before": "e" * 40}))
-    assert code == 0, log
-    assert "Warning: changes are not attributed: there is no commit 'eeeeeee" in log
-    assert outputs(bare_stage)["applyable"] == "true"
-    assert "changes are not attributed" in (bare_stage.place / "summary.md").read_text()
 
 
 def test_the_commits_of_a_push_are_those_of_its_branch(

@@ -7,20 +7,31 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from reconciler.sandbox import Behaviour
 from tests.acceptance.live_side import assets, delete_live, edit_live
 from tests.workflows.act import HERE, Ran, add_action, run_workflow
 from tests.workflows.case import NAMES, Case, Commit, Lacks, Run, Texts, Wants, filled, load
 from tests.workflows.fake_github import Repository
+from tests.workflows.history import History
 from tests.workflows.stage import CONFIG, MANIFEST, ROOT, TOKEN, Stage
 
 WORKFLOWS = {
     "reconcile": ROOT / ".github/workflows/reconcile.yml",
     "targets": ROOT / "examples/workflows/targets.yml",
 }
-OURS = ("github-actions[bot]", "acme-bot[bot]")
+
+
+def test_a_mistake_in_a_case_is_an_error() -> None:
+    with pytest.raises(ValidationError, match=r"runs\.0\.wants\.coment\n  Extra inputs"):
+        Case.model_validate(
+            {
+                "about": "",
+                "commits": [{"name": "a"}],
+                "runs": [{"event": "push", "wants": {"jobs": {}, "coment": ""}}],
+            }
+        )
 
 
 @pytest.fixture
@@ -44,7 +55,10 @@ def test_case(case: Case, bare_stage: Stage) -> None:
     know(stage, filled(case.github, names))
     for run in case.runs:
         know(stage, filled(run.github, names))
-        check(stage, run, execute(stage, run, names), names)
+        before = comments_of(stage)
+        ran = execute(stage, run, names)
+        written = [text for text in comments_of(stage) if text not in before]
+        check(stage, filled_wants(run, names), ran, written)
 
 
 def make(stage: Stage, commit: Commit, names: dict[str, str]) -> str:
@@ -63,11 +77,23 @@ def make(stage: Stage, commit: Commit, names: dict[str, str]) -> str:
         path = stage.repository / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(filled(text, names)) if text is not None else path.unlink()
-    made = stage.commit(commit.states, commit.says)
+    made = stage.commit(commit.states, filled(commit.says, {**names, "allow": ""}))
+    if "{allow}" in commit.says:
+        names["allow"] = names.get("allow") or allowance(stage)
+        stage.git("commit", "-q", "--amend", "-m", filled(commit.says, names))
+        made = stage.git("rev-parse", "HEAD")
     for target in commit.applied:
         ran = stage.reconcile("apply", "--target", target, "--apply")
         assert ran.returncode == 0, ran.stdout + ran.stderr
     return made
+
+
+def allowance(stage: Stage) -> str:
+    """The line that a commit needs for its deletions."""
+    ran = stage.reconcile("plan", "--target", "production")
+    line = re.search(r"^ *(Reconcile-Allow: .*)$", ran.stdout, re.MULTILINE)
+    assert line, ran.stdout + ran.stderr
+    return line[1]
 
 
 def know(stage: Stage, changes: Mapping[str, Any]) -> None:
@@ -83,9 +109,15 @@ def execute(stage: Stage, run: Run, names: dict[str, str]) -> Ran:
     """Bring about what comes before the run, and let act run it."""
     for name, spec in run.live.items():
         change_live(stage, name, spec)
+    for artifact in run.artifacts:
+        place = stage.artifacts / artifact.name
+        place.mkdir(exist_ok=True)
+        for file, text in artifact.files.items():
+            (place / file).write_text(text)
+        stage.record_artifact(artifact.name, names[artifact.made_for])
     payload = event_of(run, names)
     known = stage.github.repository
-    known.refs.setdefault("heads/main", stage.git("rev-parse", "main"))
+    known.history = History(stage.repository)
     known.requests.clear()
     known.tokens.clear()
     stage.live.requests.clear()
@@ -142,11 +174,14 @@ def merged(first: dict[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def check(stage: Stage, run: Run, ran: Ran, names: dict[str, str]) -> None:
+def filled_wants(run: Run, names: dict[str, str]) -> Wants:
+    return Wants.model_validate(filled(run.wants.model_dump(), names))
+
+
+def check(stage: Stage, wants: Wants, ran: Ran, comments: list[str]) -> None:
     """Compare what the run has done with what is wanted of it."""
-    wants = Wants.model_validate(filled(run.wants.model_dump(), names))
     assert ran.jobs == wants.jobs, ran.log
-    assert len(ran.annotations) == len(wants.annotations), ran.annotations
+    assert len(ran.annotations) == len(wants.annotations), "\n".join(ran.annotations)
     for said, beginning in zip(sorted(ran.annotations), sorted(wants.annotations), strict=True):
         assert said.startswith(beginning)
     for job, outputs in wants.outputs.items():
@@ -154,11 +189,12 @@ def check(stage: Stage, run: Run, ran: Ran, names: dict[str, str]) -> None:
     known = stage.github.repository
     assert [" ".join(request) for request in known.writes] == wants.requests
     assert known.tokens <= {f"token {TOKEN}"}
+    assert known.versions <= {"2022-11-28"}
     check_live(stage, wants)
     check_text(ran.log, wants.log)
     check_text(ran.summary, wants.summary)
     check_text(issue_of(stage), wants.issue)
-    check_text(comment_of(stage, event_of(run, names)), wants.comment)
+    check_text("\n".join(comments), wants.comment)
     assert stage.secret not in ran.log + ran.summary
     for path in (path for path in stage.artifacts.rglob("*") if path.is_file()):
         assert stage.secret not in path.read_text()
@@ -182,19 +218,19 @@ def check_text(text: str, wants: str | Texts) -> None:
         return
     for part in wants:
         if isinstance(part, Lacks):
-            assert part.lacks not in text
+            assert part.lacks not in text, f"there is {part.lacks!r} in:\n{text}"
         else:
-            assert part in text
+            assert part in text, f"there is no {part!r} in:\n{text}"
 
 
-def comment_of(stage: Stage, payload: Mapping[str, Any]) -> str:
-    """The one comment of ours, with a time and a digest that are the same in every run."""
-    number = payload.get("pull_request", {}).get("number", 0)
-    comments = stage.github.repository.comments.get(number, [])
-    ours = [item["body"] for item in comments if item["user"]["login"] in OURS]
-    assert len(ours) <= 1, ours
-    text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", "2026-01-01 00:00 UTC", "".join(ours))
-    return re.sub(r"sha256:[0-9a-f]{64}", f"sha256:{'0' * 64}", text)
+def comments_of(stage: Stage) -> list[str]:
+    """All comments, with a time and a digest that are the same in every run."""
+    comments = stage.github.repository.comments
+    texts = [item["body"] for number in sorted(comments) for item in comments[number]]
+    texts = [
+        re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", "2026-01-01 00:00 UTC", text) for text in texts
+    ]
+    return [re.sub(r"sha256:[0-9a-f]{64}", f"sha256:{'0' * 64}", text) for text in texts]
 
 
 def issue_of(stage: Stage) -> str:

@@ -1,5 +1,6 @@
 """When a newer commit takes over an approved plan, and when that has to be applied all the same."""
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -7,10 +8,8 @@ import pytest
 from reconciler.errors import ReconcileError
 from reconciler.github.api import GitHub
 from reconciler.github.runner import Runner
-from reconciler.github.successor import find_successor
+from reconciler.github.successor import find_successor, is_applying
 from tests.workflows.fake_github import FakeGitHub, Repository
-from tests.workflows.stage import Stage
-from tests.workflows.test_steps import outputs, ran
 
 OURS, NEWER, NEWEST = "a" * 40, "b" * 40, "c" * 40
 INPUTS = ["infra/manifests", "infra/overlays/production", "infra/reconciler.yaml", "images/train"]
@@ -122,21 +121,33 @@ def test_what_a_branch_does_not_hold_any_more_is_not_applied(
         find_successor(gh, Runner(ENVIRON), INPUTS)
 
 
-@pytest.mark.parametrize(("name", "taken_over"), [("manifests/x.yaml", True), ("README", False)])
-def test_an_apply_that_was_overtaken_is_not_green(
-    name: str, taken_over: bool, bare_stage: Stage
+@pytest.mark.parametrize("depth", [0, 1, 3])
+def test_a_tag_is_applied_whatever_kind_it_is(depth: int, github: FakeGitHub, gh: GitHub) -> None:
+    """An annotated tag points to an object of its own, and that to the commit, or another tag."""
+    known = github.repository
+    objects = [*(str(number) * 40 for number in range(1, depth + 1)), OURS]
+    known.refs["tags/v1"] = objects[0]
+    known.tags.update(pairwise(objects))
+    runner = Runner({**ENVIRON, "GITHUB_REF": "refs/tags/v1"})
+    assert find_successor(gh, runner, INPUTS) == ""
+    known.refs["tags/v1"] = "e" * 40  # moved
+    known.tags["e" * 40] = NEWER
+    assert find_successor(gh, runner, INPUTS) == NEWER
+
+
+@pytest.mark.parametrize(
+    ("differs", "applying"),
+    [
+        ({"status": "waiting"}, True),
+        ({"status": "in_progress"}, True),
+        ({"status": "completed", "conclusion": "failure"}, False),
+        ({"status": "waiting", "head_branch": "other"}, False),
+        ({"status": "waiting", "event": "schedule"}, False),
+    ],
+)
+def test_whether_an_apply_is_under_way(
+    differs: dict[str, Any], applying: bool, github: FakeGitHub, gh: GitHub
 ) -> None:
-    """It asks for what the plan of its own run says that it is made of."""
-    head = bare_stage.commit({"train": "x:1"}, "Start")
-    code, log = ran(bare_stage, "plan", head)
-    assert code == 0, log
-    found, known = outputs(bare_stage), bare_stage.github.repository
-    known.refs["heads/main"] = NEWEST
-    known.runs = [run(1, head), run(2, NEWEST)]
-    compare(known, NEWEST, name)
-    known.compared[f"{head}...{NEWEST}"] = known.compared.pop(f"{OURS}...{NEWEST}")
-    more = {"RECONCILE_PLAN": f"{found['directory']}/plan.json", "GITHUB_RUN_ID": "1"}
-    code, log = ran(bare_stage, "apply", head, RECONCILE_EXPECT_DIGEST=found["digest"], **more)
-    assert (code, outputs(bare_stage)["superseded"]) == (3 * taken_over, str(taken_over).lower())
-    assert (f"::error::{head[:7]} is superseded by {NEWEST[:7]}, " in log) is taken_over
-    assert len(bare_stage.live.requests.writes()) == (0 if taken_over else 1)
+    own = run(1, OURS, event="schedule")
+    github.repository.runs = [own, run(2, OURS, **{"head_branch": "main", **differs})]
+    assert is_applying(gh, Runner(ENVIRON)) is applying
