@@ -228,3 +228,32 @@ def test_a_selection_of_deletes_is_no_empty_set(world: Project) -> None:
     world.apply()
     world.write(environment("stays"))
     assert world.plan("--only", "RunaiEnvironment.gone*") == {"RunaiEnvironment.gone-1": "delete"}
+
+
+@pytest.mark.parametrize("kind", [Kind.DRIP_HEAD, Kind.CONTINUE])
+def test_the_first_signal_ends_the_wait_for_an_answer(world: Project, kind: Kind) -> None:
+    """The create has arrived; its answer begins, and would never end."""
+    world.write(environment("first"), environment("second"))
+    sent = threading.Event()
+
+    def rule(_number: int, method: str, path: str) -> Fault | None:
+        if method != "POST" or "/asset/" not in path:
+            return None
+        sent.set()
+        return Fault(kind, after=True, seconds=0.05)
+
+    with FaultProxy(world.endpoint.base_url) as proxy:
+        proxy.rule = rule
+        credentials = {
+            "client_id": world.endpoint.client_id,
+            "client_secret": world.endpoint.client_secret.get_secret_value(),
+        }
+        world.target = {"runai": {"base_url": proxy.base_url, **credentials}, "timeout": 600}
+        world.configure()
+        process = start(world, "apply", "--apply", "--parallelism", "1")
+        assert sent.wait(60)
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 5, out + err
+    assert "RunaiEnvironment.second: not_attempted" in out
+    assert "Interrupted: finishing what has begun" in err
