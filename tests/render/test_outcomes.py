@@ -185,6 +185,7 @@ def test_data_stays_in_code(text: str) -> None:
     result = Result(plan, Header(text, text, text), ends)
     page = outcome_page(result, COMMENT_LIMIT)
     assert commonmark.foreign(page) == []
+    page = page.split("\n", 1)[1]  # the marker may hold a digest of the target's name
     calm = outcome_page(many(1, 1), COMMENT_LIMIT) + PAGE
     own = set(re.findall(r"\w+", commonmark.markup(calm)))
     said = set(re.findall(r"[^\W\d]\w+", commonmark.markup(page)))
