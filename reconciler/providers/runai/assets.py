@@ -92,6 +92,7 @@ class AssetProvider(Provider):
         self, changes: Sequence[Change], uids: Mapping[str, str]
     ) -> Mapping[str, ProviderError]:
         """Wait until the changes show; see `settling`. What came second is taken back."""
+        self._reader.forget()  # the next creates are preceded by a list of their own
         wrong = dict(settle(changes, uids, self._reader.read, self._rules))
         for change in changes:
             fault = wrong.get(change.address)

@@ -8,10 +8,7 @@ an error: what cannot be read is never taken for absent.
 """
 
 import logging
-import math
 import threading
-import time
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -26,8 +23,6 @@ from reconciler.resource import LiveResource
 log = logging.getLogger(__name__)
 
 Entry = Mapping[str, Any]
-_SHARED = 2.0
-"""Seconds for which one list before a create counts for others as well."""
 
 
 class AssetReader:
@@ -41,8 +36,7 @@ class AssetReader:
         self._units = units
         self._server = server
         self._lock = threading.Lock()
-        self._listed_at = -math.inf
-        self._by_mark: dict[str, list[LiveResource]] = {}
+        self._by_mark: Mapping[str, Sequence[LiveResource]] | None = None
 
     def read(self) -> list[LiveResource]:
         """Every asset that may concern us: no built-in ones, none of a scope we do not know.
@@ -52,15 +46,20 @@ class AssetReader:
         return list({item.uid: item for item in self._map(self.entries())}.values())
 
     def marked(self, id_hash: str) -> Sequence[LiveResource]:
-        """Every asset with a mark of this id, from a list that others may have just asked for."""
+        """Every asset with a mark of this id, from one list for all who ask before `forget`."""
         with self._lock:
-            if time.monotonic() > self._listed_at + _SHARED:
-                self._listed_at = time.monotonic()
-                self._by_mark = defaultdict(list)
+            if self._by_mark is None:
+                by_mark: dict[str, list[LiveResource]] = {}
                 for item in self.read():
                     if item.mark is not None:
-                        self._by_mark[item.mark.id_hash].append(item)
+                        by_mark.setdefault(item.mark.id_hash, []).append(item)
+                self._by_mark = by_mark
             return self._by_mark.get(id_hash, ())
+
+    def forget(self) -> None:
+        """Let `marked` list anew."""
+        with self._lock:
+            self._by_mark = None
 
     def find(self, name: str) -> list[LiveResource]:
         """Every asset of this name, in whatever scope."""
