@@ -68,7 +68,7 @@ class Process:
     faults: list[str] = field(default_factory=list)
     sights: list[Sight] = field(default_factory=list)
     planned: dict[str, set[Row]] = field(default_factory=dict)
-    left: dict[str, Row] = field(default_factory=dict)
+    left: set[str] = field(default_factory=set)
     looked: tuple[str, Row | None] = ("", None)
     writes: dict[str, int] = field(default_factory=dict)
 
@@ -97,7 +97,7 @@ class Process:
 
     def leave(self, rows: Iterable[Row]) -> None:
         """It has just written these."""
-        self.left |= {row.id: row for row in rows}
+        self.left |= {row.id + normal([row])[0] for row in rows}
 
     def describe(self) -> str:
         """How it ended, on one line."""
@@ -244,18 +244,19 @@ class Turnstile:
     def _is_left(self, process: Process, row: Row | None) -> bool:
         """Whether an asset is as this process left it, or would have.
 
-        Others of its commit leave the same, and so does every replacement of the stack.
+        Others of its commit leave the same; so does every replacement of the stack, and whoever
+        undoes one.
         """
         if row is None:
             return False
+        content = row.id + normal([row])[0]
         deposed = row.mark is not None and row.mark.deposed is not None
-        same = (
-            item
-            for item in self._processes
-            if item.desk is process.desk or (deposed and item.stack == process.stack)
-        )
+        planned = process.planned.get(row.id, ())
+        common = deposed or content in {row.id + normal([item])[0] for item in planned}
         return any(
-            normal([item.left[row.id]]) == normal([row]) for item in same if row.id in item.left
+            content in item.left
+            for item in self._processes
+            if item.desk is process.desk or (common and item.stack == process.stack)
         )
 
     def _check_owner(self, process: Process, what: str, row: Row) -> None:
