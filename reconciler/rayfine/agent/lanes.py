@@ -42,6 +42,7 @@ class Lane:
         self._jobs = jobs
         self._lock = threading.Lock()
         self._current: Call | None = None
+        self._interrupted: Call | None = None
         self._thread = 0
 
     def run(self) -> None:
@@ -53,8 +54,8 @@ class Lane:
     def cancel(self, call: Call) -> None:
         """End a call that runs here, and no other."""
         with self._lock:
-            if self._current is call:
-                self._current = None  # once
+            if self._current is call and self._interrupted is not call:
+                self._interrupted = call  # once
                 self._interrupt()
 
     def _interrupt(self) -> None:

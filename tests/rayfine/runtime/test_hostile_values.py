@@ -14,7 +14,12 @@ import pytest
 from reconciler.rayfine import EnvironmentWrapper
 from reconciler.rayfine.agent.codec import MAX_SETUP, encode
 from reconciler.rayfine.agent.wire import Wire
-from reconciler.rayfine.runtime.errors import EnvironmentEndedError, RemoteError, TransferError
+from reconciler.rayfine.runtime.errors import (
+    CallTimeoutError,
+    EnvironmentEndedError,
+    RemoteError,
+    TransferError,
+)
 from tests.rayfine.runtime.agents import Agent, agent, environment
 
 P = sys.hash_info.modulus
@@ -125,6 +130,12 @@ def test_variables_that_are_none(replica: Agent, env: EnvironmentWrapper) -> Non
 def test_a_limit_that_is_none(replica: Agent, env: EnvironmentWrapper, limit: str) -> None:
     """`nan` among the timers of an event loop ends it, and with it all that it serves."""
     assert post(replica, "/call/echo", b"", X_Limit=limit) == b""
+    assert env.echo(1) == 1
+
+
+def test_a_method_that_sleeps_is_ended_at_its_limit(env: EnvironmentWrapper) -> None:
+    with pytest.raises(CallTimeoutError, match="nap was ended at its time limit"):
+        env.call("nap", 600, _timeout=0.5)
     assert env.echo(1) == 1
 
 
