@@ -1,7 +1,8 @@
 """Connections that have not shown the token: few of them, and not for long.
 
-Anybody on the machine can connect. Whoever knows the token shows it at once; of the others the
-oldest gives way to the next, so that none of them keeps anybody out.
+Anybody on the machine can connect. Whoever knows the token shows it at once, as fast as it is read
+here: many callers may come in one moment. Of those that have had time to, the oldest gives way to
+the next, so that none of them keeps anybody out.
 """
 
 from __future__ import annotations
@@ -10,7 +11,10 @@ import threading
 import time
 from typing import Any, Callable
 
-MOST = 128
+MOST, MOST_AT_ONCE = 128, 4096
+"""Of those that have had time to show it, and of all."""
+
+TIME = 5.0
 SECONDS = 10.0
 """For the whole head of a first request, with the token in it, and whatever comes before it."""
 
@@ -28,7 +32,7 @@ class Strangers:
         """A new one."""
         with self._lock:
             self._since[connection] = time.monotonic()
-            if len(self._since) > MOST:
+            if len(self._since) > MOST_AT_ONCE:
                 self._end_first()
 
     def remove(self, connection: Any) -> None:
@@ -45,7 +49,10 @@ class Strangers:
     def end_late(self) -> None:
         """End those whose time is over."""
         with self._lock:
-            while self._since and time.monotonic() - next(iter(self._since.values())) > SECONDS:
+            while self._since:
+                most = TIME if len(self._since) > MOST else SECONDS
+                if time.monotonic() - next(iter(self._since.values())) <= most:
+                    return
                 self._end_first()
 
     def _end_first(self) -> None:
