@@ -26,10 +26,11 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """How to plan, and why not as usual."""
+    """How to plan, and why not as usual; new is a target that the base says nothing about."""
 
     mode: Mode
     why: str = ""
+    is_new: bool = False
 
 
 def decide(runner: Runner, site: Site) -> Decision:
@@ -44,7 +45,7 @@ def decide(runner: Runner, site: Site) -> Decision:
     found = _ask(runner, site, base) if base else {}
     if found.get("new"):
         why = f"{runner.base_branch} has no target {site} yet, so that it is planned as new"
-        return Decision(Mode.OFFLINE, why)
+        return Decision(Mode.OFFLINE, why, is_new=True)
     if found and not found["changed"]:
         return Decision(Mode.NONE, f"nothing that the plan of {site} is made of is changed here")
     return Decision(Mode.LIVE)

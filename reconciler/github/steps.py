@@ -5,11 +5,13 @@ No input is ever part of a shell command: all arrive as variables and leave as a
 
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from reconciler.github.base import base_commit
 from reconciler.github.command import REFUSED, run_reconcile
-from reconciler.github.decide import Mode, applies, decide, may_comment, offline_because
+from reconciler.github.decide import Decision, Mode, applies, decide, may_comment, offline_because
 from reconciler.github.findings import is_refused_here, plan_outputs, read_outputs, read_plan
 from reconciler.github.origin import origin
 from reconciler.github.page import told
@@ -51,13 +53,15 @@ def check(runner: Runner) -> int:
             runner.output(caused="false")
             return 0
         case Mode.OFFLINE:
-            return _plan(runner, site, offline_because=decision.why)
+            return _plan(runner, site, decision)
 
 
 def plan(runner: Runner) -> int:
     """`reconcile plan`: files in the output `directory`, the summary, and what it found."""
-    offline = "as asked for" if runner.get("RECONCILE_OFFLINE") == "true" else ""
-    return _plan(runner, Site.of(runner), offline_because=offline or offline_because(runner))
+    asked = "as asked for" if runner.get("RECONCILE_OFFLINE") == "true" else ""
+    why = asked or offline_because(runner)
+    decision = Decision(Mode.OFFLINE if why else Mode.LIVE, why)
+    return _plan(runner, Site.of(runner), decision)
 
 
 def validate(runner: Runner) -> int:
@@ -76,43 +80,42 @@ def _validate(runner: Runner) -> tuple[int, str]:
     return code, text
 
 
-def _plan(runner: Runner, site: Site, offline_because: str) -> int:
-    """Plan, and say in the exit code whether this run is to blame for what is refused.
+def _plan(runner: Runner, site: Site, decision: Decision) -> int:
+    """Plan; write the files, the summary and the outputs."""
+    place = _place(runner, site)
+    saved, page = place / PLAN_FILE, place / PAGE_FILE
+    notes, told_by = (place.with_name(f"{site.slug}-{name}") for name in (NOTES, OUTPUTS))
+    for path in (saved, page, notes, told_by):
+        path.unlink(missing_ok=True)
+    runner.summarise(f"{origin(runner)}\n")
+    html = page.with_suffix(".html")
+    arguments = ["plan", "--target", site.target, "-o", "text", "-o", "summary"]
+    arguments += ["-o", f"markdown={page}", "-o", f"html={html}"]
+    arguments += ["-o", f"annotations={notes}", "-o", f"outputs={told_by}"]
+    if decision.mode is Mode.OFFLINE:
+        annotate("warning", f"planned offline: {decision.why}")
+        arguments += ["--offline", "-o", f"json={saved}"]
+    else:
+        arguments += ["--out", str(saved), *allowances(place)]
+    code, text = run_reconcile(runner, [*arguments, *_comparisons(runner, site, decision)])
+    show_annotations(notes)
+    forward(runner, told_by)
+    if not page.exists():  # no plan was made
+        _no_plan(runner, site, place, text)
+    found = read_plan(saved)
+    runner.output(directory=str(place), artifact=artifact(runner, site), **plan_outputs(found))
+    if html.exists():  # by itself, an artifact has the name of its file
+        runner.output(page=str(shutil.copy(html, f"{place}/../{artifact(runner, site)}.html")))
+    return _blamed(runner, code, found)
+
+
+def _blamed(runner: Runner, code: int, found: Mapping[str, Any]) -> int:
+    """The exit code, 0 where this run is not to blame for what is refused.
 
     On a push a refused change ends nothing as long as there are others: apply carries those out. A
     pull request fails only for what it causes itself.
     """
-    place = _place(runner, site)
-    saved, page, offline = place / PLAN_FILE, place / PAGE_FILE, bool(offline_because)
-    told_by = {name: place.with_name(f"{site.slug}-{name}") for name in (NOTES, OUTPUTS)}
-    for path in (saved, page, *told_by.values()):
-        path.unlink(missing_ok=True)
-    if offline:
-        annotate("warning", f"planned offline: {offline_because}")
-    runner.summarise(f"{origin(runner)}\n")
-    html = page.with_suffix(".html")
-    arguments = ["plan", "--target", site.target, "-o", "text", "-o", "summary"]
-    arguments += [] if offline else allowances(place)
-    arguments += ["-o", f"markdown={page}", "-o", f"html={html}"]
-    arguments += [
-        "-o",
-        f"annotations={told_by[NOTES]}",
-        "-o",
-        f"outputs={told_by[OUTPUTS]}",
-    ]
-    arguments += _comparisons(runner, site, offline=offline)
-    arguments += ["--offline", "-o", f"json={saved}"] if offline else ["--out", str(saved)]
-    code, text = run_reconcile(runner, arguments)
-    show_annotations(told_by[NOTES])
-    found = read_plan(saved)
-    if not page.exists():  # no plan was made
-        _no_plan(runner, site, place, text)
-    outputs = plan_outputs(found)
-    forward(runner, told_by[OUTPUTS])
-    runner.output(directory=str(place), artifact=artifact(runner, site), **outputs)
-    if html.exists():  # by itself, an artifact has the name of its file
-        runner.output(page=str(shutil.copy(html, f"{place}/../{artifact(runner, site)}.html")))
-    if code == REFUSED and applies(runner) and outputs["applyable"] == "true":
+    if code == REFUSED and applies(runner) and found["applyable"]:
         annotate("warning", "some changes are refused; the others can be applied")
         return 0
     if code == REFUSED and runner.is_proposal and not is_refused_here(found):
@@ -164,14 +167,16 @@ def _no_plan(runner: Runner, site: Site, place: Path, text: str) -> None:
     runner.output(directory=str(place), artifact=artifact(runner, site))
 
 
-def _comparisons(runner: Runner, site: Site, *, offline: bool) -> list[str]:
+def _comparisons(runner: Runner, site: Site, decision: Decision) -> list[str]:
     """What a review compares with: the base commit, its configuration, the reviewed plan."""
     base = runner.get("RECONCILE_SINCE") or base_commit(runner)
-    found = ["--since", base, "--if-comparable"] if base else []
-    if base and runner.is_proposal and not offline:
+    found = ["--since", base, "--if-comparable"] if base and not decision.is_new else []
+    if decision.mode is Mode.OFFLINE:
+        return found
+    if base and runner.is_proposal:
         found += ["--config-from", base]
-    earlier = runner.event_name == "push" and not offline
-    for path in sorted(reviewed_place(runner, site).glob("*.json")) if earlier else []:
+    showed = sorted(reviewed_place(runner, site).glob("*.json"))
+    for path in showed if runner.event_name == "push" else []:
         found += ["--reviewed", str(path), "--if-comparable"]
     return found
 
