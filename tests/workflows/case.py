@@ -90,6 +90,7 @@ class Run(_Part):
     payload: dict[str, Any] = {}
     """What differs from events/EVENT.json."""
     workflow: str = "reconcile"
+    actor: str = "ada"
     vars: dict[str, str] = {}
     secrets: dict[str, str] = {}
     github: dict[str, Any] = {}

@@ -129,6 +129,7 @@ def execute(stage: Stage, run: Run, names: dict[str, str]) -> Ran:
         stage.git("merge", "-q", "--no-ff", "-m", "Test merge", names[run.head])
     more = [word for name, value in run.vars.items() for word in ("--var", f"{name}={value}")]
     more += [word for name, value in run.secrets.items() for word in ("-s", f"{name}={value}")]
+    more += ["--actor", run.actor]
     found = run_workflow(stage, run.event, payload, *more, workflow=run.workflow)
     for outputs in found.outputs.values():
         if (stage.artifacts / outputs.get("artifact", "none")).is_dir():
