@@ -68,8 +68,7 @@ class GitHub:
 
     def query(self, text: str) -> Any:
         """The `data` of a GraphQL query."""
-        body = json.dumps({"query": text}).encode()
-        return json.loads(self._run("POST", "graphql", "--input", "-", body=body))["data"]
+        return json.loads(self._run("POST", "graphql", "-f", f"query={text}"))["data"]
 
     def _run(self, method: str, path: str, *options: str, body: bytes = b"") -> bytes:
         """Send it, and again where GitHub asks for that, or has failed and it does no harm."""
@@ -82,7 +81,8 @@ class GitHub:
             if not ran.returncode:
                 return ran.stdout
             said = ran.stderr.decode("utf-8", "replace").strip()
-            seconds = next(waits.get(_sort_of(said, method), iter(())), None)
+            repeatable = method in _REPEATABLE or path == "graphql"  # which only queries here
+            seconds = next(waits.get(_sort_of(said, repeatable=repeatable), iter(())), None)
             if seconds is None:
                 raise ReconcileError(
                     f"GitHub refused: {said}",
@@ -111,7 +111,7 @@ class GitHub:
             ) from error
 
 
-def _sort_of(said: str, method: str) -> str:
+def _sort_of(said: str, *, repeatable: bool) -> str:
     """Why it may be sent again: `failed`, `limited`, or "" for what stays refused.
 
     A write that failed may have been carried out; one that was limited was not.
@@ -120,4 +120,4 @@ def _sort_of(said: str, method: str) -> str:
     number = int(status[1]) if status else 0
     if number in (403, 429) and _SECONDARY.search(said):
         return "limited"
-    return "failed" if number >= 500 and method in _REPEATABLE else ""
+    return "failed" if number >= 500 and repeatable else ""

@@ -16,6 +16,8 @@ from reconciler.errors import ConfigError
 
 _OF_NO_CHANGE = ("schedule", "workflow_dispatch")
 """Events that no commit has caused."""
+APPLYING = ("push", "workflow_dispatch")
+"""Events whose runs may apply what they have planned."""
 SUMMARY_LIMIT = 1024 * 1024
 """Bytes of a step's summary; GitHub shows nothing of a longer one."""
 

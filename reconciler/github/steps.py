@@ -41,7 +41,8 @@ def check(runner: Runner) -> int:
     if code:
         place = _place(runner, site)
         _no_plan(runner, site, place, text)
-        runner.output(plan=Mode.NONE, errored="true", caused="true")
+        runner.output(plan=Mode.NONE, errored="true", caused="true", run_url=runner.run_url)
+        runner.output(failure_reason="the manifests or reconciler.yaml are invalid")
         return code
     decision = decide(runner, site)
     runner.output(plan=decision.mode)

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from reconciler.errors import ReconcileError
 from reconciler.github.api import GitHub
-from reconciler.github.runner import Runner
+from reconciler.github.runner import APPLYING, Runner
 
 _MOST_FILES = 300
 """Files that a comparison lists at most; of more, any may be among them."""
@@ -49,11 +49,14 @@ def find_successor(github: GitHub, runner: Runner, inputs: Collection[str]) -> s
 
 
 def is_applying(github: GitHub, runner: Runner) -> bool:
-    """Whether a run of this workflow for a push to this branch is under way, or waits."""
+    """Whether a run of this workflow that may apply this branch is under way, or waits."""
     own = github.get(f"actions/runs/{runner.need('GITHUB_RUN_ID')}")
-    path = f"actions/workflows/{own['workflow_id']}/runs?event=push&per_page=100"
-    runs = github.each(f"{path}&branch={quote(runner.branch, safe='')}", ".workflow_runs[]")
-    return any(run["status"] != "completed" for run in runs)
+    path = f"actions/workflows/{own['workflow_id']}/runs?branch={quote(runner.branch, safe='')}"
+    return any(
+        run["status"] != "completed"
+        for event in APPLYING
+        for run in github.each(f"{path}&event={event}&per_page=100", ".workflow_runs[]")
+    )
 
 
 def _targets_of(github: GitHub, name: str) -> list[str]:

@@ -42,6 +42,14 @@ def test_what_is_sent_again(
     assert slept == waits
 
 
+def test_a_query_is_asked_again(github: FakeGitHub, gh: GitHub) -> None:
+    """It is a POST, and writes nothing."""
+    github.repository.failures = [(502, "Bad Gateway")]
+    slept = list[float]()
+    found = GitHub("acme/platform", wait=slept.append).query("query{viewer{login}}")
+    assert (found["viewer"]["login"], slept) == ("github-actions[bot]", [2])
+
+
 @pytest.mark.parametrize(
     ("method", "failure", "most"),
     [
