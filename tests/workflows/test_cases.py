@@ -22,6 +22,13 @@ WORKFLOWS = {
     "targets": ROOT / "examples/workflows/targets.yml",
 }
 
+SAME = (
+    (r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", "2026-01-01 12:00 UTC"),
+    (r"\d{4}-\d\d-\d\dT\d\d:\d\d:[\d.]+Z", "2026-01-01T09:30:00Z"),
+    (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "00000000-0000-4000-8000-000000000000"),
+    (r"sha256:[0-9a-f]{64}", f"sha256:{'0' * 64}"),
+)
+
 
 def test_a_mistake_in_a_case_is_an_error() -> None:
     with pytest.raises(ValidationError, match=r"runs\.0\.wants\.coment\n  Extra inputs"):
@@ -225,13 +232,12 @@ def check_text(text: str, wants: str | Texts) -> None:
 
 
 def comments_of(stage: Stage) -> list[str]:
-    """All comments, with a time and a digest that are the same in every run."""
+    """All comments, with times and digests that are the same in every run."""
     comments = stage.github.repository.comments
     texts = [item["body"] for number in sorted(comments) for item in comments[number]]
-    texts = [
-        re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", "2026-01-01 00:00 UTC", text) for text in texts
-    ]
-    return [re.sub(r"sha256:[0-9a-f]{64}", f"sha256:{'0' * 64}", text) for text in texts]
+    for pattern, same in SAME:
+        texts = [re.sub(pattern, same, text) for text in texts]
+    return texts
 
 
 def issue_of(stage: Stage) -> str:
