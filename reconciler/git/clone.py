@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from reconciler.errors import ConfigError
 from reconciler.git.head import without_credentials
+from reconciler.git.process import without_hook
 from reconciler.git.refs import is_plain_ref
 from reconciler.git.repository import Repository
 
@@ -30,7 +31,7 @@ def cloned(address: str, ref: str) -> Iterator[Path]:
     place = check_address(address)
     if not is_plain_ref(ref):
         raise ConfigError(f"{ref!r} is no ref", where="--ref", fix="name a branch, tag or hash")
-    with tempfile.TemporaryDirectory(prefix="reconcile-clone-") as directory:
+    with without_hook(), tempfile.TemporaryDirectory(prefix="reconcile-clone-") as directory:
         _clone(place, ref, Path(directory) / "repository", shown=without_credentials(address))
         yield Path(directory) / "repository"
 

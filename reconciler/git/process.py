@@ -6,7 +6,8 @@ its entry `.git`, which no commit can have, and git is run from beside that.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 SAFE = (
@@ -26,10 +27,15 @@ the parents that `info/grafts` gives it, which may make HEAD contain what it doe
 _LOCAL_VARIABLES = frozenset(
     {
         *("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_NAMESPACE"),
-        *("GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_COMMON_DIR", "GIT_PREFIX"),
+        *("GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_COMMON_DIR", "GIT_PREFIX", "GIT_CONFIG"),
+        *("GIT_IMPLICIT_WORK_TREE", "GIT_GRAFT_FILE", "GIT_SHALLOW_FILE", "GIT_REPLACE_REF_BASE"),
+        *("GIT_INTERNAL_SUPER_PREFIX", "GIT_QUARANTINE_PATH", "GIT_ATTR_SOURCE"),
+        *("GIT_GLOB_PATHSPECS", "GIT_NOGLOB_PATHSPECS", "GIT_ICASE_PATHSPECS"),
     }
 )
-"""What a hook sets for the repository it runs in: here, the directory decides."""
+"""What a hook sets for the repository it runs in, or would change what is read or which names are
+meant: here, the directory decides. `git rev-parse --local-env-vars` lists most of them.
+"""
 
 
 def find_top(directory: Path) -> Path | None:
@@ -45,3 +51,13 @@ def git_environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
     """The variables for a git process, in English, that takes no lock unless it writes."""
     clean = {name: text for name, text in os.environ.items() if name not in _LOCAL_VARIABLES}
     return {**clean, **PLAIN_READING, "LC_ALL": "C", **(more or {})}
+
+
+@contextmanager
+def without_hook() -> Iterator[None]:
+    """The same for what GitPython does in the block: it looks into this process's own variables."""
+    hidden = {name: os.environ.pop(name) for name in _LOCAL_VARIABLES if name in os.environ}
+    try:
+        yield
+    finally:
+        os.environ.update(hidden)

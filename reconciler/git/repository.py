@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from reconciler.errors import ConfigError
 from reconciler.git import checkout
 from reconciler.git.head import NOT_TRUSTED, is_submodule
-from reconciler.git.process import PLAIN_READING, SAFE, find_top
+from reconciler.git.process import PLAIN_READING, SAFE, find_top, without_hook
 from reconciler.git.refs import is_plain_ref, require_one
 
 if TYPE_CHECKING:
@@ -196,6 +196,12 @@ class Repository:
 @contextmanager
 def open_repository(directory: Path) -> Iterator[Repository]:
     """The repository around a directory, closed with the block. Raises `ConfigError`."""
+    with without_hook(), _opened(directory) as repository:
+        yield repository
+
+
+@contextmanager
+def _opened(directory: Path) -> Iterator[Repository]:
     import git  # noqa: PLC0415  (heavy)
 
     top = find_top(directory)

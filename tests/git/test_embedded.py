@@ -1,10 +1,13 @@
 """A commit can hold what git takes for a repository: it is never read, and runs no command."""
 
+import os
 from pathlib import Path
 
 import pytest
 
+from reconciler.git import process
 from reconciler.git.checkout import find_commit, open_checkout
+from reconciler.git.clone import cloned
 from reconciler.git.head import head_commit, is_dirty, origin_url
 from reconciler.git.process import find_top
 from reconciler.git.repository import open_repository
@@ -77,3 +80,23 @@ def assert_read(top: Path, head: str = "") -> None:
         assert found == (head or git(top, "rev-parse", "HEAD"))
         assert repository.prefix == "infra/"
         assert repository.read_at(found, "infra/reconciler.yaml") == b"a: 1\n"
+
+
+def test_variables_of_a_hook_lead_nowhere_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Objects, index, grafts and attributes are those of the directory, and come back after."""
+    top = begin(tmp_path / "top", "infra/reconciler.yaml")
+    head = git(top, "rev-parse", "HEAD")
+    other = begin(tmp_path / "other", "x.yaml") / ".git"
+    for name in sorted(process._LOCAL_VARIABLES):
+        value = "1" if name.endswith("PATHSPECS") else str(other / "objects")
+        monkeypatch.setenv(name, value)
+    before = dict(os.environ)
+    assert head_commit(top) == head
+    with open_repository(top / "infra") as repository:
+        assert repository.commit("HEAD") == head
+        assert repository.read_at(head, "infra/reconciler.yaml") is not None
+    with cloned(str(top), "HEAD") as clone:
+        assert (clone / "infra" / "reconciler.yaml").is_file()
+    assert dict(os.environ) == before
