@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from reconciler.diff import FieldChange
 from reconciler.errors import ReconcileError, StalePlanError
+from reconciler.plain_file import read_plain
 from reconciler.plan import (
     DOCUMENT_DIGEST,
     PLAN_FORMAT,
@@ -45,6 +46,7 @@ from reconciler.resource import (
 from reconciler.review import Cause, Edit, Origin, Review
 from reconciler.selection import Selection
 
+_MOST_BYTES = 256 << 20
 _DEEPEST = 100
 """Manifests may be nested 64 deep at most; what is printed is walked by recursion."""
 _SIDES = {  # whether an action has something live and something desired
@@ -69,6 +71,8 @@ class SavedPlan:
     selection: Selection = field(default_factory=Selection)
     review: Review = field(default_factory=Review)
     offline: bool = False
+    text: str = field(default="", repr=False)
+    """The file as it was read."""
 
     def recorded_live(self) -> tuple[LiveResource, ...]:
         """The live side as it was: objects of the stack with their marks, others without."""
@@ -78,7 +82,8 @@ class SavedPlan:
 def read_plan_file(path: Path) -> SavedPlan:
     """Read a saved plan. Raises `ReconcileError` if it is no plan, or of another format."""
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        text = read_plain(path, _MOST_BYTES).decode("utf-8")
+        document = json.loads(text)
     except OSError as error:
         raise ReconcileError(
             f"cannot read the plan: {error.strerror}",
@@ -105,6 +110,7 @@ def read_plan_file(path: Path) -> SavedPlan:
         _selection(own),
         _review(document, own["review"]),
         own["offline"],
+        text,
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from reconciler.cli.json_values import to_line
 from reconciler.errors import ConfigError
+from reconciler.plain_file import read_plain
 from reconciler.rayfine.runtime.environment import EnvironmentWrapper
 from reconciler.rayfine.runtime.errors import RemoteError
 from reconciler.rayfine.runtime.fanout import MapResult
@@ -33,6 +34,10 @@ def read_arguments(given: Sequence[str]) -> dict[str, Any]:
     return found
 
 
+_MOST_BYTES = 1 << 30
+"""Of a file of inputs."""
+
+
 def read_inputs(path: str, shared: Mapping[str, Any]) -> list[Any]:
     """One input a line, all checked before anything starts; `-` is standard input.
 
@@ -41,7 +46,13 @@ def read_inputs(path: str, shared: Mapping[str, Any]) -> list[Any]:
     """
     name = "standard input" if path == "-" else path
     try:
-        text = sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")
+        text = (
+            sys.stdin.read() if path == "-" else read_plain(Path(path), _MOST_BYTES).decode("utf-8")
+        )
+    except OSError as error:
+        raise ConfigError(
+            f"it cannot be read: {error.strerror}", where=name, fix="name a file, or `-`"
+        ) from error
     except UnicodeDecodeError as error:
         raise ConfigError("it is not UTF-8", where=name, fix="save it as UTF-8") from error
     return [

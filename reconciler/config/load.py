@@ -24,7 +24,8 @@ from reconciler.config.source import Reader, Source, read_plain_file
 from reconciler.errors import ConfigError, ManifestError, Problem
 from reconciler.guard import GuardRules
 from reconciler.kinds.base import Limits
-from reconciler.strict_yaml import Positions
+from reconciler.plain_file import read_plain
+from reconciler.strict_yaml import MAX_BYTES, Positions
 from reconciler.strict_yaml import load as load_yaml
 from reconciler.wording import DataPath, Fault, explain, nearest
 
@@ -76,7 +77,7 @@ def load_config(path: Path) -> Config:
 def read_config_file(path: Path) -> bytes:
     """The content of a configuration file. Raises `ConfigError`."""
     try:
-        return path.read_bytes()
+        return read_plain(path, MAX_BYTES)
     except OSError as error:
         fix = "name another file with --config"
         raise ConfigError(

@@ -11,6 +11,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from reconciler.allowance import Trailer, find_trailers
 from reconciler.errors import ConfigError
+from reconciler.plain_file import read_plain
 
 
 class _Commit(BaseModel):
@@ -21,13 +22,14 @@ class _Commit(BaseModel):
     message: str
 
 
+_MOST_BYTES = 64 << 20
 _COMMITS = TypeAdapter(list[_Commit])
 
 
 def read_messages(path: Path) -> Iterator[Trailer]:
     """Every trailer of the file, a JSON list of `commit`, `author`, `message`. `ConfigError`."""
     try:
-        commits = _COMMITS.validate_json(path.read_bytes())
+        commits = _COMMITS.validate_json(read_plain(path, _MOST_BYTES))
     except (OSError, ValidationError) as error:
         raise ConfigError(
             f"messages of commits cannot be read: {str(error).splitlines()[0]}",

@@ -8,7 +8,8 @@ from reconciler.errors import ManifestError, Problem
 from reconciler.manifest.files import NO_FILES, ManifestFile, ReadFiles
 from reconciler.manifest.overlay import Overlays
 from reconciler.manifest.report import Place, Report
-from reconciler.strict_yaml import YamlDocument, load
+from reconciler.plain_file import read_plain
+from reconciler.strict_yaml import MAX_BYTES, YamlDocument, load
 
 
 def locate(error: ManifestError, root: Path, overlays: ReadFiles = NO_FILES) -> ManifestError:
@@ -36,7 +37,7 @@ class _File:
         self._report = Report()
         self._overlays = Overlays(overlays.files, self._report)
         try:
-            self._file = ManifestFile(name, path.read_bytes())
+            self._file = ManifestFile(name, read_plain(path, MAX_BYTES))
             self._documents = load(self._file.data, name)
         except (OSError, ManifestError):
             return  # it was readable when it was loaded: its problems keep what they have

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.errors import ConfigError, ReconcileError
+from reconciler.plain_file import read_plain
 from reconciler.plan import Plan
 from reconciler.render.model_text import quoted, sentence
 from reconciler.resource import LiveResource, Resource, hash_id
 from reconciler.selection import Selection, chosen_addresses
+from reconciler.strict_yaml import MAX_BYTES
 from reconciler.strict_yaml import load as load_yaml
 
 
@@ -30,7 +32,7 @@ class Objects:
 
 def document_of(root: Path, resource: Resource) -> Any:
     """The document that states a resource, as it stands in its file."""
-    documents = load_yaml((root / resource.source.file).read_bytes(), resource.source.file)
+    documents = load_yaml(read_plain(root / resource.source.file, MAX_BYTES), resource.source.file)
     return next(item.data for item in documents if item.line == resource.source.line)
 
 

@@ -29,7 +29,8 @@ from uuid import UUID
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from reconciler.errors import ManifestError, Problem, SeedError
-from reconciler.strict_yaml import Positions, load
+from reconciler.plain_file import read_plain
+from reconciler.strict_yaml import MAX_BYTES, Positions, load
 from reconciler.wording import explain
 
 Name = Annotated[str, Field(min_length=1, max_length=250)]
@@ -158,7 +159,7 @@ class SeedFile:
 def load_seed(path: Path) -> SeedFile:
     """Read a seed file; a SeedError lists all that is wrong with it."""
     try:
-        data = path.read_bytes()
+        data = read_plain(path, MAX_BYTES)
     except OSError as error:
         raise SeedError(
             f"the seed file cannot be read: {error.strerror}",

@@ -34,8 +34,7 @@ def command(place: Globals, plan_file: Path, outputs: tuple[Output, ...]) -> Non
     saved = read_plan_file(plan_file)
     for output in wanted:
         if output.format == "json":  # as it was saved, with its time and version
-            text = plan_file.read_text(encoding="utf-8")
-            write_whole(output.path, text) if output.path else show(text)
+            write_whole(output.path, saved.text) if output.path else show(saved.text)
     header = Header(
         saved.plan.target,
         saved.description,
