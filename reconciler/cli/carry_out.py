@@ -12,9 +12,9 @@ import click
 
 from reconciler.apply import Crew, Outcome, Status, apply_plan
 from reconciler.cli.options import PlanOptions
-from reconciler.cli.output import show, style_of
+from reconciler.cli.output import lose_output, show, style_of
 from reconciler.plan import Plan
-from reconciler.render.escape import log_safe, printable
+from reconciler.render.escape import log_safe, printable_lines
 from reconciler.render.progress import Progress
 from reconciler.render.style import Style
 from reconciler.render.summary import apply_line
@@ -41,10 +41,19 @@ def carry_out(plan: Plan, session: Session, options: PlanOptions) -> tuple[Outco
         )
         with _ticking(observer):
             outcomes = apply_plan(plan, crew)
-    if options.events is not None:
-        options.events.outcomes(outcomes, len(plan.refused))
-    else:
-        _show_result(outcomes, len(plan.refused), style_of(options.place))
+    try:
+        if options.events is not None:
+            options.events.outcomes(outcomes, len(plan.refused))
+        else:
+            _show_result(outcomes, len(plan.refused), style_of(options.place))
+        sys.stdout.flush()
+    except OSError as error:  # who read it has gone, or the disk is full: it was done all the same
+        lose_output()
+        click.echo(
+            f"Standard output cannot be written ({error.strerror}). What was done:", err=True
+        )
+        for text in (*_unfinished(outcomes), apply_line(outcomes, len(plan.refused))):
+            click.echo(log_safe(text), err=True)
     return outcomes
 
 
@@ -63,16 +72,15 @@ def _show_result(outcomes: Sequence[Outcome], refused: int, style: Style) -> Non
     complete = not refused and all(item.status is Status.APPLIED for item in outcomes)
     show(log_safe("".join(f"{text}\n" for text in _unfinished(outcomes))))
     show(style.paint(line, "bold", "green" if complete else "red") + "\n")
-    sys.stdout.flush()
 
 
 def _unfinished(outcomes: Sequence[Outcome]) -> Iterator[str]:
     """What was not applied, each with its reason: the ledger that is left to a person."""
     for outcome in outcomes:
         if outcome.status is not Status.APPLIED:
-            yield printable(f"{outcome.change.address}: {outcome.status}: {outcome.message}")
-            if outcome.fix:
-                yield f"  {printable(outcome.fix)}"
+            head = f"{outcome.change.address}: {outcome.status}: "
+            yield "\n  ".join(printable_lines(head + outcome.message))  # no line passes for ours
+            yield from printable_lines(outcome.fix, "  ")
 
 
 class _Interrupt:

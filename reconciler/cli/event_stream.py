@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import click
 
 from reconciler import __version__
+from reconciler.cli.output import lose_output
 from reconciler.errors import ReconcileError
 from reconciler.render.events import EventStream
 
@@ -18,7 +19,13 @@ def open_event_stream() -> Iterator[EventStream]:
     What ends the block as an error is written as a diagnostic; it is reported as ever, too.
     """
     stream = EventStream(_write)
-    stream.version(__version__)
+    try:
+        stream.version(__version__)
+    except OSError as error:
+        lose_output()
+        raise ReconcileError(
+            f"standard output cannot be written ({error.strerror}), and nothing was applied"
+        ) from error
     try:
         yield stream
     except ReconcileError as error:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from reconciler.errors import ReconcileError
 
-PRIVATE = 0o640
-"""For plans: readable by their owner and group."""
+PRIVATE = 0o600
+"""For plans, whatever the umask: nobody else reads them."""
 
 
 def write_whole(path: Path, text: str, mode: int | None = None) -> None:

@@ -309,9 +309,9 @@ def _disk_fault(error: OSError) -> str:
 
 
 def _escaped(text: str) -> str:
-    from reconciler.render.escape import printable  # noqa: PLC0415  (only for an error)
+    from reconciler.render.escape import printable_lines  # noqa: PLC0415  (only for an error)
 
-    return "\n".join(printable(line) for line in text.split("\n"))
+    return "\n".join(printable_lines(text))
 
 
 def _say(text: str) -> None:

@@ -1,5 +1,7 @@
 """Where rendered plans go, and which exit code a plan or an apply stands for."""
 
+import contextlib
+import os
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
@@ -91,6 +93,28 @@ def _repeated(options: PlanOptions) -> Iterator[str]:
         yield f"--allow-destroy={address}"
     if options.approval.deletes is not None:
         yield f"--allow-deletes={options.approval.deletes}"
+
+
+def emit_first(plan: Plan, header: Header, options: PlanOptions) -> None:
+    """The same before an apply, which does not begin where the plan could not be written."""
+    try:
+        emit(plan, header, options)
+        sys.stdout.flush()
+    except OSError as error:
+        lose_output()
+        raise ReconcileError(
+            f"the plan cannot be written to standard output ({error.strerror}), and nothing was "
+            "applied",
+            fix="let it be read to its end, or send it to a file: > plan.txt",
+        ) from error
+
+
+def lose_output() -> None:
+    """Send what is still to come on standard output nowhere: it cannot be written."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 def show(text: str) -> None:

@@ -22,6 +22,7 @@ __all__ = [
     "log_safe",
     "log_safe_json",
     "printable",
+    "printable_lines",
     "visible",
 ]
 
@@ -41,6 +42,11 @@ def visible(text: str, most: int = 0) -> str:
     if not (text.isascii() and text.isprintable()):
         text = "".join(escaped(c) if is_unsafe(c) or _is_backward(c) else c for c in text)
     return text.replace("##[", "#\\x23[")
+
+
+def printable_lines(text: str, indent: str = "") -> list[str]:
+    """The lines of a text, such as the end of a build's output, each `printable`; none of none."""
+    return [f"{indent}{printable(line)}" for line in text.split("\n")] if text else []
 
 
 def log_safe(text: str) -> str:

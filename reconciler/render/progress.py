@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from reconciler.apply import Outcome, Status
 from reconciler.plan import Action, Change
-from reconciler.render.escape import printable
+from reconciler.render.escape import printable, printable_lines
 from reconciler.screen import Screen
 
 _MOST_RUNNING = 8
@@ -107,7 +107,6 @@ def _ending(outcome: Outcome) -> list[str]:
         Status.SKIPPED_DEPENDENCY: "Skipped",
         Status.NOT_ATTEMPTED: "Not attempted",
     }[outcome.status]
-    lines = [f"{subject}: {words}: {printable(outcome.message)}"]
-    if outcome.fix:
-        lines.append(f"  {printable(outcome.fix)}")
-    return lines
+    head, *more = printable_lines(outcome.message) or [""]
+    news = [f"{subject}: {words}: {head}", *(f"  {line}" for line in more)]
+    return [*news, *printable_lines(outcome.fix, "  ")]

@@ -9,7 +9,13 @@ from reconciler.cli.carry_out import carry_out
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.opening import open_session
 from reconciler.cli.options import DigestType, PlanOptions, plan_options
-from reconciler.cli.output import apply_exit_code, emit, emit_result, plan_exit_code
+from reconciler.cli.output import (
+    apply_exit_code,
+    emit,
+    emit_first,
+    emit_result,
+    plan_exit_code,
+)
 from reconciler.cli.reviewed import plan_approved
 from reconciler.cli.usage_hints import may_be_address
 from reconciler.errors import ReconcileError, StalePlanError
@@ -89,7 +95,7 @@ def finish(
     if not really or plan.failures:
         emit(plan, header, options)
         return _dry_run(plan, options) if not really else _refuse()
-    emit(plan, header, _without_printed_annotations(options))
+    emit_first(plan, header, _without_printed_annotations(options))
     outcomes = carry_out(plan, session, options)
     emit_result(plan, header, outcomes, options)
     return apply_exit_code(plan, outcomes)
