@@ -186,7 +186,7 @@ def open_target(config: Config, options: PlanRequest, trust: Trust = Trust()) ->
     require_known_systems(resources, target, config)
     executor = ThreadExecutor(options.parallelism)
     state = _state(config, target.name, resources)
-    origin = provenance(config.root, "" if state.dirty else state.commit)
+    origin = provenance(config, "" if state.dirty else state.commit)
     lineage = Lineage(
         origin.written,
         rollback=options.approval.rollback,
@@ -270,7 +270,8 @@ def _with_history(session: Session, live: Sequence[LiveResource]) -> Lineage:
     """The lineage with what Git knows of every commit that a mark names, once it is asked."""
     marks = [item.mark for item in live if item.mark is not None]
     commits = {mark.written.commit for mark in marks if mark.written.commit}
-    history = GitHistory(session.config.root, session.commit, commits)
+    config = session.config
+    history = GitHistory(config.root, session.commit, commits, _manifests_of(config))
     return replace(session.lineage, history=history)
 
 
@@ -321,11 +322,15 @@ def _state(config: Config, target: str, resources: Sequence[Resource]) -> State:
     return state._replace(dirty=state.dirty or hidden)
 
 
-def provenance(root: Path, commit: str = "") -> Provenance:
+def provenance(config: Config, commit: str = "") -> Provenance:
     """What is written on live objects of where they came from; no commit has what is not in it."""
-    identity = identify(root)
+    identity = identify(config.root, _manifests_of(config))
     written = Written(identity.name, commit[:COMMIT_DIGITS])
     return Provenance(identity.source, commit, written, identity.place)
+
+
+def _manifests_of(config: Config) -> str:
+    return config.manifests.relative_to(config.root).as_posix()
 
 
 def short_commit(root: Path) -> str:

@@ -212,7 +212,7 @@ def open_direct(place: Workplace, resources: Sequence[Resource] = ()) -> Iterato
     """
     target, root = replace(place.target, stack=place.stack), place.config.root
     header = Header(target.name, describe_target(target, root))
-    origin = provenance(root) if place.config.path.is_file() else Provenance()
+    origin = provenance(place.config) if place.config.path.is_file() else Provenance()
     with open_providers(target, root, PARALLELISM, lambda: origin) as providers:
         yield Session(
             place.config,

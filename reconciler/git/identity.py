@@ -1,9 +1,12 @@
-"""A directory -> which repository it is part of, as marks on live objects tell it. Never writes.
+"""A configuration -> which repository and manifests it is, as marks on live objects tell it.
 
 The address of `origin` counts, however it is written: with or without user, port, `.git`, by https
 or ssh. A clone of a directory of this machine is the same repository as that directory: its
 `origin` counts. Where there is none, the first commits of the history do. Without them, in a
 shallow clone, nothing is known.
+
+The directory of the configuration counts, too, and so do its manifests, where they are in another
+directory than `manifests`: two configurations beside each other are two owners. Nothing is written.
 """
 
 import hashlib
@@ -23,7 +26,9 @@ _PORTS = {"https": ":443", "http": ":80", "ssh": ":22", "git": ":9418"}
 _ORIGIN_LENGTH, _DIRECTORY_LENGTH = 5, 3
 _MOST_CLONES = 4
 """Clones of clones on this machine that are followed to an address."""
-CONFIG = "reconciler.yaml"
+CONFIG, MANIFESTS = "reconciler.yaml", "manifests"
+_TARGETS = re.compile(r"^targets[ \t]*:", re.MULTILINE)
+_STATED = re.compile(r"^manifests[ \t]*:[ \t]*[\"']?([^\s\"'#]+)", re.MULTILINE)
 
 
 class Identity(NamedTuple):
@@ -38,8 +43,8 @@ class Identity(NamedTuple):
     place: str = ""
 
 
-def identify(directory: Path) -> Identity:
-    """The identity of a directory with a configuration; empty outside Git."""
+def identify(directory: Path, manifests: str = MANIFESTS) -> Identity:
+    """The identity of a configuration in this directory; empty outside Git."""
     top = find_top(directory)
     if top is None:
         return Identity()
@@ -48,7 +53,7 @@ def identify(directory: Path) -> Identity:
     origin = place or _roots(directory)
     if not origin:
         return Identity("", source)
-    return Identity(_hash(origin, _ORIGIN_LENGTH) + own_name(directory), source, place)
+    return Identity(_hash(origin, _ORIGIN_LENGTH) + own_name(directory, manifests), source, place)
 
 
 def origin_names(directory: Path) -> frozenset[str]:
@@ -57,31 +62,49 @@ def origin_names(directory: Path) -> frozenset[str]:
     return frozenset(_hash(origin, _ORIGIN_LENGTH) for origin in origins if origin)
 
 
-def own_name(directory: Path) -> str:
-    """The characters that stand for this directory of its repository."""
+def own_name(directory: Path, manifests: str = MANIFESTS) -> str:
+    """The characters that stand for this directory of its repository, and its manifests."""
     top = find_top(directory) or directory
-    return directory_name(_inside(directory, top))
+    return directory_name(_inside(directory, top), manifests)
 
 
 def _inside(directory: Path, top: Path) -> str:
     return Path(os.path.relpath(os.path.realpath(directory), top)).as_posix()
 
 
-def directory_name(inside: str) -> str:
+def directory_name(inside: str, manifests: str = MANIFESTS) -> str:
     """The characters that stand for a directory of the repository; `.` is its top."""
-    return _hash(inside, _DIRECTORY_LENGTH)
+    return _hash(inside if manifests == MANIFESTS else f"{inside}/{manifests}", _DIRECTORY_LENGTH)
 
 
-def sibling_names(directory: Path) -> Iterator[str]:
-    """The same for every other directory of this repository that has a configuration."""
+def sibling_names(directory: Path, manifests: str = MANIFESTS) -> Iterator[str]:
+    """The same for every other configuration of this repository.
+
+    In its own directory that may be a file of any name: see `--config`.
+    """
     top = find_top(directory)
     if top is None:
         return
-    own = _inside(directory, top)
+    own = own_name(directory, manifests)
     for path in (ask_git(directory, "ls-files", "-z") or "").split("\0"):
-        place = Path(path)
-        if place.name == CONFIG and place.parent.as_posix() != own:
-            yield directory_name(place.parent.as_posix())
+        inside = Path(path).parent.as_posix()
+        beside = inside == _inside(directory, top) and path.endswith((".yaml", ".yml"))
+        if Path(path).name != CONFIG and not beside:
+            continue
+        text = _text_of(top / path)
+        if Path(path).name == CONFIG or _TARGETS.search(text):
+            stated = _STATED.search(text)
+            name = directory_name(inside, Path(stated[1] if stated else MANIFESTS).as_posix())
+            if name != own:
+                yield name
+
+
+def _text_of(path: Path) -> str:
+    """Of a file as it is on the disk; empty where it is not there."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
 
 
 def normalise(address: str) -> str:

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from reconciler.git.head import ask_git, run_git
-from reconciler.git.identity import origin_names, own_name, sibling_names
+from reconciler.git.identity import MANIFESTS, origin_names, own_name, sibling_names
 from reconciler.lineage import Standing
 from reconciler.review import Edit
 
@@ -34,9 +34,12 @@ def read_edit(directory: Path, commit: str) -> Edit | None:
 class GitHistory:
     """The history of the repository around a directory: see `reconciler.lineage.History`."""
 
-    def __init__(self, directory: Path, head: str, commits: Collection[str]) -> None:
+    def __init__(
+        self, directory: Path, head: str, commits: Collection[str], manifests: str = MANIFESTS
+    ) -> None:
         """`commits` are all that will be asked for, as marks abbreviate them."""
         self._directory = directory
+        self._manifests = manifests
         self._head = head
         self._commits = sorted(commits)
 
@@ -56,7 +59,9 @@ class GitHistory:
         """
         if self._origins and repository[_ORIGIN] not in self._origins:
             return False
-        return not self._siblings or repository[_DIRECTORY] == own_name(self._directory)
+        return not self._siblings or repository[_DIRECTORY] == own_name(
+            self._directory, self._manifests
+        )
 
     @cached_property
     def _origins(self) -> frozenset[str]:
@@ -64,7 +69,7 @@ class GitHistory:
 
     @cached_property
     def _siblings(self) -> frozenset[str]:
-        return frozenset(sibling_names(self._directory))
+        return frozenset(sibling_names(self._directory, self._manifests))
 
     @cached_property
     def _standings(self) -> Mapping[str, Standing]:

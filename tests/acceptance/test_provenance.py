@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tests.acceptance.git_project import commit, git, start
-from tests.acceptance.live_side import edit_live, named
+from tests.acceptance.live_side import assets, edit_live, named
 from tests.acceptance.project import Project, environment
 
 
@@ -59,3 +59,38 @@ def test_another_commit_in_the_mark_by_hand_detaches_it(world: Project, suffix: 
 
     edit_live(world, "RunaiEnvironment.train", edit)
     assert "will be imported" in world.reconcile("plan").out
+
+
+def test_two_configurations_in_one_directory_leave_each_other_alone(world: Project) -> None:
+    """They have one stack and one control plane, as a copy of reconciler.yaml has."""
+    other = world.directory / "more.yaml"
+    text = (world.directory / "reconciler.yaml").read_text()
+    other.write_text(f"{text}manifests: more\n")
+    (world.directory / "more").mkdir()
+    world.write(environment("a"), environment("kept"))
+    (world.directory / "manifests" / "all.yaml").rename(world.directory / "more" / "all.yaml")
+    world.write(environment("b"), environment("stays"))
+    start(world)
+    words = ("--config", "more.yaml")
+    assert world.reconcile(*words, "apply", "--apply").code == 0
+    assert world.reconcile("apply", "--apply").code == 0
+    assert {item["meta"]["name"] for item in assets(world)} == {"a", "b", "kept", "stays"}
+    for place in ((), words):
+        ran = world.reconcile(*place, "plan")
+        assert "No changes." in ran.out, ran.out + ran.err
+        assert "it belongs to another repository with the same stack" in ran.out
+    world.write(environment("stays"))
+    commit(world, "Remove b")
+    ran = world.reconcile("apply", "--apply", "--allow-deletes=1")
+    assert ran.code == 0, ran.out + ran.err
+    assert {item["meta"]["name"] for item in assets(world)} == {"a", "kept", "stays"}
+
+
+def test_manifests_that_move_with_their_only_configuration_stay_ours(world: Project) -> None:
+    world.write(environment("a"))
+    start(world)
+    world.apply()
+    (world.directory / "manifests").rename(world.directory / "moved")
+    world.configure(manifests="moved")
+    commit(world, "Move them")
+    assert world.plan() == {}

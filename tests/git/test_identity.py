@@ -106,5 +106,12 @@ def test_a_directory_is_part_of_it_whatever_the_origin_is(tmp_path: Path) -> Non
     git(top, "remote", "add", "origin", "https://example.com/renamed")
     assert identify(top / "a").name[5:] == a[5:]
     assert identify(top / "a").name[:5] != a[:5]
+    (top / "b" / "more.yaml").write_text("stack: b\nmanifests: './more/'  # ours\ntargets: {}\n")
+    (top / "b" / "values.yaml").write_text("manifests: none\n")
+    git(top, "add", "--all")
+    more = identify(top / "b", "more").name[5:]
+    assert more not in {a[5:], b[5:], root[5:]}
+    assert set(sibling_names(top / "b")) == {a[5:], root[5:], more}
+    assert set(sibling_names(top / "b", "more")) == {a[5:], root[5:], b[5:]}
     (tmp_path / "link").symlink_to(top / "a")
     assert identify(tmp_path / "link") == identify(top / "a")
