@@ -462,7 +462,7 @@ def test_nothing_answers(world: Project) -> None:
     assert ran.code == 1
     assert "Run:ai control plane" in ran.out
     assert ADDRESS in ran.out
-    assert "cannot be applied" in ran.out
+    assert "No plan: the Run:ai control plane could not be read." in ran.out
     assert world.reconcile("apply", "--apply").code == 1
 
 
