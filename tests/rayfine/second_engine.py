@@ -12,6 +12,7 @@ from typing import Any
 from reconciler.errors import UnreachableError
 from reconciler.rayfine.docker.engine import Engine
 from reconciler.rayfine.docker.tls import DockerTls
+from reconciler.rayfine.runtime.network import LABEL
 
 
 class SecondEngine:
@@ -27,9 +28,11 @@ class SecondEngine:
             "--ip6tables=false", "--log-level=error",
         )  # fmt: skip
         self._process: subprocess.Popen[bytes] | None = None
+        self._tls: DockerTls | None = None
 
     def start(self, tls: DockerTls | None = None) -> None:
         """Start it, and wait until it answers."""
+        self._tls = tls
         # Of a crash: where nobody reaps it, its dead containerd would be taken for a live one.
         (self._place / "exec/containerd/containerd.pid").unlink(missing_ok=True)
         with (self._place / "log").open("ab") as log:
@@ -60,12 +63,25 @@ class SecondEngine:
             self._process.wait()
 
     def close(self) -> None:
-        """End it, and undo what a crash has left mounted in its directory."""
+        """End it, and undo what it has left: networks, and after a crash what is mounted."""
+        if self._process is not None and self._process.poll() is None:
+            self._remove_networks()
         self.stop()
         mounts = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
         for found in sorted(mounts, reverse=True):
             if found.startswith(f"{self._place}/"):
                 subprocess.run(["umount", "--lazy", found], check=True)
+
+    def _remove_networks(self) -> None:
+        """It would leave their interfaces behind."""
+        with (
+            contextlib.closing(Engine(self.address, timeout=120, tls=self._tls)) as engine,
+            engine.session() as client,
+        ):
+            for container in client.containers(all=True):
+                client.remove_container(container["Id"], force=True)
+            for network in client.networks(filters={"label": [LABEL]}):
+                client.remove_network(network["Id"])
 
 
 @contextlib.contextmanager

@@ -17,6 +17,7 @@ from reconciler.rayfine.docker.engine import Engine
 from reconciler.rayfine.runtime.causes import cause_of
 from reconciler.rayfine.runtime.client import AgentClient, ConnectionLostError, Endpoint, new_token
 from reconciler.rayfine.runtime.errors import EnvironmentEndedError, LoadError
+from reconciler.rayfine.runtime.network import own_networks
 from reconciler.rayfine.runtime.options import Limits
 from reconciler.rayfine.runtime.owner import LAUNCH, owner_labels
 from reconciler.rayfine.runtime.parcel import COMMAND, pack
@@ -189,8 +190,11 @@ class Container(Replica):
 def start_container(docker: Engine, launch: Launch) -> Container:
     """Create, fill and start; not waited for. Raises `LoadError`, and then leaves nothing."""
     try:
+        networks = (launch.network,) if launch.network else own_networks(docker)
         with docker.session() as client:
-            made = _create(client, launch)
+            made = _create(client, launch, networks[0])
+            for network in networks[1:]:
+                client.connect_container_to_network(made, network)
             client.put_archive(made, "/", pack(_settings(launch)))
             client.start(made)
             container = Container(docker, launch, _published(client, made, AGENT_PORT))
@@ -243,7 +247,7 @@ def _inspect(client: Any, name: str) -> dict[str, Any] | None:
     return found
 
 
-def _create(client: Any, launch: Launch) -> str:
+def _create(client: Any, launch: Launch, network: str) -> str:
     limits = launch.limits
     ray = launch.engine != "process"
     memory = limits.memory or _suitable_memory(client)
@@ -261,7 +265,7 @@ def _create(client: Any, launch: Launch) -> str:
         security_opt=["no-new-privileges"],
         port_bindings=ports,
         log_config={"Type": "json-file", "Config": {"max-size": "8m", "max-file": "1"}},
-        network_mode=launch.network or None,
+        network_mode=network,
     )
     made = client.create_container(
         launch.image["Id"],
