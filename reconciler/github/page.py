@@ -8,9 +8,8 @@ from reconciler.github.runner import Runner
 from reconciler.github.site import Site
 
 
-def body(runner: Runner, site: Site, above: str = "") -> str:
+def body(runner: Runner, site: Site, path: Path, above: str = "") -> str:
     """The page to be shown, below what it was made from. It tells of a target alone."""
-    path = Path(runner.need("RECONCILE_BODY"))
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

@@ -1,10 +1,12 @@
 """The commands of the action that write to GitHub: comments, and the issue about drift."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from reconciler.errors import ConfigError, ReconcileError
 from reconciler.github.api import GitHub
+from reconciler.github.applying import PAGE_FILE as APPLIED_PAGE
 from reconciler.github.findings import caused_here, read_plan
 from reconciler.github.neighbours import neighbours, touches
 from reconciler.github.origin import origin
@@ -12,6 +14,7 @@ from reconciler.github.page import body, title, told
 from reconciler.github.reviewed import PLAN_FILE, Push, merged_pull_requests
 from reconciler.github.runner import Runner, annotate
 from reconciler.github.site import Site
+from reconciler.github.steps import PAGE_FILE as PLAN_PAGE
 from reconciler.github.sticky import close_drift, marker, report_drift, write_comment
 from reconciler.github.successor import is_applying
 
@@ -31,9 +34,11 @@ def comment(runner: Runner) -> int:
     site, github = Site.of(runner), GitHub.of(runner)
     changes = runner.get("RECONCILE_CHANGES") != "false"
     mark = marker(site.name)
-    if place := runner.get("RECONCILE_BODY"):
-        addresses = caused_here(read_plan(Path(place).with_name(PLAN_FILE)))
-        text = body(runner, site, touches(addresses) + _others(github, number, mark, addresses))
+    if given := runner.get("RECONCILE_BODY"):
+        page = Path(given)
+        addresses = caused_here(read_plan(page.with_name(PLAN_FILE)))
+        above = touches(addresses) + _others(github, number, mark, addresses)
+        text = body(runner, site, page, above)
     elif changes:
         said = told(site, "plan", "the job failed before its plan", "there is no plan")
         text = f"{said}\n{origin(runner)}\n"
@@ -53,16 +58,19 @@ def _others(github: GitHub, number: int, mark: str, addresses: Sequence[str]) ->
 
 
 def outcome(runner: Runner) -> int:
-    """Say in every pull request that this push has merged what became of its apply."""
+    """Say in every pull request that this push has merged what became of its apply.
+
+    The body is the directory of an artifact: the apply's, or that of the step before it.
+    """
     site, github = Site.of(runner), GitHub.of(runner)
-    if runner.get("RECONCILE_BODY"):
-        text = body(runner, site)
+    nothing = f"### reconcile apply: {title(site)}: nothing was applied\n\n"
+    given = Path(runner.get("RECONCILE_BODY") or os.devnull)
+    if (given / APPLIED_PAGE).exists():
+        text = body(runner, site, given / APPLIED_PAGE)
+    elif (given / PLAN_PAGE).exists():
+        text = body(runner, site, given / PLAN_PAGE, nothing)
     else:
-        text = (
-            f"### reconcile apply: {title(site)}: nothing was applied\n\n"
-            f"There is no plan, it was not approved, or the job has failed before: see the run.\n\n"
-            f"{origin(runner)}\n"
-        )
+        text = f"{nothing}{origin(runner)}\n"
     pulls = list(merged_pull_requests(github, Push.of(runner)))
     for pull in pulls:
         done = write_comment(github, pull["number"], marker(site.name, APPLIED), text)
@@ -84,6 +92,7 @@ def drift(runner: Runner) -> int:
     elif runner.get("RECONCILE_DRIFT") == "false" and is_applying(github, runner):
         done = "left as it is, because what was merged is still being applied"
     else:
-        done = report_drift(github, site, body(runner, site))
+        page = Path(runner.need("RECONCILE_BODY"))
+        done = report_drift(github, site, body(runner, site, page))
     annotate("notice", f"issue about drift of target {site}: {done}")
     return 0

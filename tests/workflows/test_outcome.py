@@ -52,8 +52,7 @@ def test_what_became_of_each_change_is_told_in_the_pull_requests(bare_stage: Sta
     known.pulls[head] = [PULL]
     code, log = ran(bare_stage, "apply", head, **planned(bare_stage, head))
     assert code == 0, log
-    page = f"{outputs(bare_stage)['directory']}/applied.md"
-    code, log = tell(bare_stage, head, page)
+    code, log = tell(bare_stage, head, outputs(bare_stage)["directory"])
     assert code == 0, log
     (comment,) = known.comments[7]
     assert comment["body"].startswith(f"{MARKER}\n")
