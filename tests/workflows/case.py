@@ -109,6 +109,8 @@ class Case(_Part):
 
     about: str
     commits: Annotated[list[Commit], Field(min_length=1)]
+    edits: dict[str, str] = {}
+    """What this repository has replaced in its copy of reconcile.yml."""
     behaviour: dict[str, Any] = {}
     """How the control plane behaves, see `Behaviour`."""
     github: dict[str, Any] = {}

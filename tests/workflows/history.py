@@ -17,7 +17,7 @@ class History:
 
     def branch(self, name: str) -> str | None:
         """The tip of `heads/NAME`; None if there is no such branch."""
-        return self._git("rev-parse", "--verify", "--quiet", f"refs/{name}") or None
+        return self._git("for-each-ref", "--format=%(objectname)", f"refs/{name}") or None
 
     def compare(self, base: str, head: str) -> dict[str, Any]:
         """https://docs.github.com/en/rest/commits/commits#compare-two-commits"""
@@ -48,4 +48,4 @@ class History:
 
     def _git(self, *words: str) -> str:
         command = ["git", "-C", str(self.clone), *words]
-        return subprocess.run(command, check=False, capture_output=True, text=True).stdout.strip()
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()

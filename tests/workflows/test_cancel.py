@@ -17,7 +17,7 @@ SLOW = f"""\
 trap 'echo "finishing what has begun" >&2' INT
 trap 'echo "RunaiEnvironment.e1: unknown"; echo "Apply incomplete."; exit 5' TERM
 echo "The plan"
-for _ in $(seq 300); do sleep 0.05; done
+for _ in $(seq 6000); do sleep 0.05; done
 """
 
 

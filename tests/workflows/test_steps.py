@@ -16,7 +16,7 @@ from tests.workflows.stage import TOKEN, Stage
 def ran(stage: Stage, command: str, head: str, **more: str) -> tuple[int, str]:
     """The exit code and the log of a step."""
     running = stage.step(command, head, **more)
-    log, _ = running.communicate(timeout=120)
+    log, _ = running.communicate(timeout=300)
     return running.returncode, log
 
 
