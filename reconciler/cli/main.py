@@ -6,6 +6,7 @@ import importlib
 import io
 import logging
 import os
+import resource
 import sys
 import threading
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ import click
 
 from reconciler import __version__
 from reconciler.cli.exit_codes import ExitCode
-from reconciler.errors import ReconcileError, StalePlanError
+from reconciler.errors import ConfigError, ReconcileError, StalePlanError
 
 _COMMANDS = {
     "init": ("Write a reconciler.yaml and an example manifest.", "init"),
@@ -40,6 +41,8 @@ _COMMANDS = {
     "version": ("Print the versions of reconcile and of what it uses.", "version"),
 }
 """Name -> (short help, module in `reconciler.cli`): nothing is imported for `--help`."""
+
+_FEWEST_FILES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +155,35 @@ def root(
     )
     for noisy in ("urllib3", "docker", "asyncio", "git"):  # what goes wrong there, our errors say
         logging.getLogger(noisy).setLevel(logging.WARNING if debug else logging.ERROR)
+    logging.getLogger("asyncio").addFilter(_Once())
+    _require_files()
     ctx.with_resource(_entered(directory))
     ctx.obj = Globals(stated_directory(), config, colour=False if no_color else None)
+
+
+class _Once(logging.Filter):
+    """Lets each message pass once: a server that may open no more files says so without end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._seen: set[str] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether it is new."""
+        first = record.getMessage().partition("\n")[0]
+        new = first not in self._seen
+        self._seen.add(first)
+        return new
+
+
+def _require_files() -> None:
+    """Refuse to begin what would fail half-way. Raises `ConfigError`."""
+    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if most != resource.RLIM_INFINITY and most < _FEWEST_FILES:
+        raise ConfigError(
+            f"this process may open {most} files, and {_FEWEST_FILES} are needed",
+            fix="ulimit -n 1024",
+        )
 
 
 @contextlib.contextmanager

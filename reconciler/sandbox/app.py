@@ -18,7 +18,7 @@ from reconciler.sandbox.behaviour import Behaviour, Right
 from reconciler.sandbox.connections import json_response
 from reconciler.sandbox.contract import load_contract
 from reconciler.sandbox.credentials import Credentials
-from reconciler.sandbox.database import Database
+from reconciler.sandbox.database import Database, has_no_room
 from reconciler.sandbox.login import grant, grant_oauth
 from reconciler.sandbox.org_units import OrgUnits
 from reconciler.sandbox.planting import CREDENTIAL_KINDS
@@ -114,11 +114,8 @@ def _make_guard(tokens: Tokens, behaviour: Behaviour, log: RequestLog) -> Middle
             response = json_response(ApiError(400, "The body cannot be read.").body(), 400)
         except ConnectionError:
             raise  # the client has gone, in the middle of its body
-        except sqlite3.OperationalError:
-            _LOG.exception("the sandbox database did not answer")
-            response = json_response(
-                ApiError(503, "The database is busy; please try again.").body(), 503
-            )
+        except sqlite3.OperationalError as error:
+            response = _unwritten(error)
         except Exception:  # noqa: BLE001 -- whatever it is, the client gets the contract's 500
             _LOG.exception("%s %r failed", request.method, request.path)
             response = json_response(ApiError(500, "Something went wrong.").body(), 500)
@@ -128,6 +125,16 @@ def _make_guard(tokens: Tokens, behaviour: Behaviour, log: RequestLog) -> Middle
         return response
 
     return guard
+
+
+def _unwritten(error: sqlite3.OperationalError) -> web.Response:
+    """What a database answers that cannot be used now: nothing was written."""
+    if has_no_room(error):
+        _LOG.warning("the sandbox database cannot be written: %s", error)
+        said = f"The sandbox's disk cannot be written: {error}."
+        return json_response(ApiError(507, said).body(), 507)
+    _LOG.exception("the sandbox database did not answer")
+    return json_response(ApiError(503, "The database is busy; please try again.").body(), 503)
 
 
 def _refusal(error: web.HTTPException) -> web.Response:

@@ -84,10 +84,11 @@ class Database:
         self.connection.execute("BEGIN IMMEDIATE")
         try:
             yield self.connection
+            self.connection.execute("COMMIT")
         except BaseException:
-            self.connection.execute("ROLLBACK")
+            if self.connection.in_transaction:  # a full disk may have ended it
+                self.connection.execute("ROLLBACK")
             raise
-        self.connection.execute("COMMIT")
 
     def setting(self, name: str) -> str:
         """One of `client_id`, `client_secret`, `signing_key`."""
@@ -138,8 +139,14 @@ class Database:
         return SandboxError(
             f"the sandbox database cannot be used: {error}",
             where=str(self._path),
-            fix="Name a sandbox's file, or a new one, on a local disk where you may write.",
+            fix="Name a sandbox's file, or a new one, on a local disk where you may write and "
+            "where there is room.",
         )
+
+
+def has_no_room(error: sqlite3.Error) -> bool:
+    """Whether a write failed because the disk is full, or cannot be written for such a reason."""
+    return error.sqlite_errorname.startswith(("SQLITE_FULL", "SQLITE_IOERR"))
 
 
 def _make_file(path: Path) -> None:

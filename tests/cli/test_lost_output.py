@@ -84,3 +84,18 @@ def test_a_plan_is_its_owner_s_alone(tmp_path: Path, umask: int) -> None:
         os.umask(before)
     assert (tmp_path / "plan.json").stat().st_mode & 0o777 == 0o600
     assert (tmp_path / "other").stat().st_mode & 0o777 == 0o666 & ~umask
+
+
+@pytest.mark.parametrize("files", [12, 63])
+def test_too_few_files_are_one_error(world: Project, files: int) -> None:
+    """It was 47 MB of tracebacks: the embedded server could accept no connection."""
+    code, said = reconcile(
+        world,
+        "plan",
+        stdout=subprocess.DEVNULL,
+        prepare=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (files, files)),
+    )
+    assert code == 1
+    assert (
+        said == f"Error: this process may open {files} files, and 64 are needed\n  ulimit -n 1024\n"
+    )

@@ -3,6 +3,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from reconciler.apply import Outcome, Status
+from reconciler.cli.carry_out import _unfinished
 from reconciler.plan import Change, Plan
 from reconciler.render.progress import Progress
 from tests.core.builders import live, plan_of, resource
@@ -132,3 +133,24 @@ def test_what_has_ended_is_shown_as_running_no_longer(change: Change) -> None:
     assert screen.shown == ["RunaiEnvironment.a: creating 0s"]
     progress.finished(Outcome(change, Status.APPLIED))
     assert screen.shown == []
+
+
+def test_the_end_of_a_build_is_shown_line_by_line(change: Change) -> None:
+    """And no line of what a system says passes for one of ours."""
+    screen = Lines()
+    message = "failed at Step 2/3 : RUN x: exit 1\nApply complete!"
+    fix = "the last lines of its output:\n  one\n  two\x1b[2J"
+    Progress(screen).finished(Outcome(change, Status.FAILED, message, fix))
+    assert screen.printed == [
+        "RunaiEnvironment.a: Failed: failed at Step 2/3 : RUN x: exit 1",
+        "  Apply complete!",
+        "  the last lines of its output:",
+        "    one",
+        "    two\\x1b[2J",
+    ]
+    assert list(_unfinished([Outcome(change, Status.FAILED, message, fix)])) == [
+        "RunaiEnvironment.a: failed: failed at Step 2/3 : RUN x: exit 1\n  Apply complete!",
+        "  the last lines of its output:",
+        "    one",
+        "    two\\x1b[2J",
+    ]
