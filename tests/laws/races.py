@@ -181,7 +181,7 @@ class Turnstile:
     def _wait_for_all(self) -> bool:
         """Until nobody runs; whether anybody waits."""
         with self._moved:
-            assert self._moved.wait_for(lambda: not self._running, 60), self.log
+            assert self._moved.wait_for(lambda: not self._running, 300), self.log
             return bool(self._waiting)
 
     def _let_through(self, name: str, number: int) -> None:

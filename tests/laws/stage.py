@@ -70,9 +70,10 @@ class Row(NamedTuple):
 class Stage:
     """The assets of one sandbox database. Servers over it are started when first asked for."""
 
-    def __init__(self, directory: Path, seed: Path | None = None) -> None:
+    def __init__(self, directory: Path, seed: Path | None = None, timeout: float = 10) -> None:
         self.database = directory / "sandbox.db"
         self._seed = seed
+        self._timeout = timeout
         self.server: SandboxServer
         self.endpoint: Endpoint
         self.lag = 0.0
@@ -123,7 +124,7 @@ class Stage:
         return Connection(
             base_url=base_url,
             credentials=Credentials(self.endpoint.client_id, self.endpoint.client_secret),
-            timeout=10,
+            timeout=self._timeout,
             read_attempts=3,
             first_pause=0.002,
             longest_pause=0.01,
