@@ -18,7 +18,7 @@ import threading
 from typing import Any
 
 from reconciler.rayfine.agent.engines import Answer, Request
-from reconciler.rayfine.agent.ray_engine import RayEngine, quieten
+from reconciler.rayfine.agent.ray_engine import RayEngine, know_token, quieten
 from reconciler.rayfine.agent.server import Server
 
 LOST = 3
@@ -30,7 +30,8 @@ class ClientEngine(RayEngine):
 
     def start(self) -> None:
         os.environ["RAY_CLIENT_RECONNECT_GRACE_PERIOD"] = "0"
-        quieten()
+        know_token(self._settings["ray_token"])  # whatever this side's own Ray has
+        quieten(self._settings["ray_token"])
         import ray  # noqa: PLC0415 (only where Ray is wanted)
 
         self._ray = ray

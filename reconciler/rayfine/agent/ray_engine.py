@@ -34,14 +34,23 @@ _QUIET = {
     "RAY_enable_metrics_collection": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_TQDM_PATCH_PRINT": "0",
-    "RAY_AUTH_MODE": "disabled",
     "RAY_max_direct_call_object_size": str(2 << 20),  # up to here without the object store
 }
 
 
-def quieten() -> None:
-    """Let what is started from here do and say little, unless the image says otherwise."""
+def quieten(token: str) -> None:
+    """Let what is started from here do and say little, unless the image says otherwise.
+
+    `token` is what a Ray that knows tokens asks of all that speak to it: its ports can be reached.
+    """
     os.environ.update({k: v for k, v in _QUIET.items() if k not in os.environ})
+    if "RAY_AUTH_MODE" not in os.environ:
+        know_token(token)
+
+
+def know_token(token: str) -> None:
+    """Show this token to Ray, or ask for it, in this process and those that it starts."""
+    os.environ.update({"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token})
 
 
 class RayEngine(Engine):
@@ -63,7 +72,7 @@ class RayEngine(Engine):
         self._kills = processes.oom_kills()
 
     def start(self) -> None:
-        quieten()
+        quieten(self._settings["ray_token"])
         head = self._start_head()
         import ray  # noqa: PLC0415 (only where Ray is wanted)
 

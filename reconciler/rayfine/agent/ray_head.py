@@ -27,7 +27,7 @@ class RayHead(Engine):
         self._settings = settings
 
     def start(self) -> None:
-        quieten()
+        quieten(self._settings["ray_token"])
         os.environ["GRPC_ENABLE_FORK_SUPPORT"] = (
             "0"  # its handlers hang what the client server forks
         )

@@ -69,6 +69,7 @@ class Launch:
     network: str = ""
     client_port: int | None = None
     token: str = field(default_factory=new_token, repr=False)
+    ray_token: str = field(default_factory=new_token, repr=False)
     identity: str = field(default_factory=lambda: uuid.uuid4().hex)
 
 
@@ -296,6 +297,7 @@ def _settings(launch: Launch) -> dict[str, Any]:
         "object_store": _OBJECT_STORE,
         "join": own_head(launch.image),
         "client_port": client_port(launch.image),
+        "ray_token": launch.ray_token,
     }
 
 

@@ -134,6 +134,7 @@ class OverClient(Replica):
             "root": f"/{DIRECTORY}",
             "package": PACKAGE,
             "token": token,
+            "ray_token": container.launch.ray_token,
             "file": ENV_FILE,
             "lease": options.lease,
             "max_concurrency": options.max_concurrency,

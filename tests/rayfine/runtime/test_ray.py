@@ -34,6 +34,7 @@ def echo(value): return value
 def where(): return type(ray.get_runtime_context().get_actor_id()).__name__
 def task(x):
     return ray.get(ray.remote(num_cpus=0)(lambda y: y + 1).remote(x))
+def address(): return ray.get_runtime_context().gcs_address
 def nodes(): return len(ray.nodes())
 def variable(name): return os.environ.get(name)
 def fail(): raise ValueError("no: " + os.environ["API_KEY"])
@@ -64,6 +65,19 @@ EXPOSE 10001
 CMD ["ray", "start", "--head", "--port=6379", "--include-dashboard=false", "--num-cpus=3", \\
   "--block"]
 """
+
+
+@pytest.mark.parametrize("mode", ["disabled", "token"])
+def test_who_reaches_ray_without_its_token_is_refused(load: Load, mode: str) -> None:
+    """Its ports are open to every user of the machine; a driver may run any code."""
+    env = load(ENV, base=RAY_BASE, engine="ray")
+    env.setup()
+    code = f"import ray; ray.init(address={env.address()!r}, log_to_driver=False); print('in')"
+    given = ("-e", f"RAY_AUTH_MODE={mode}", "-e", f"RAY_AUTH_TOKEN={'0' * 64}")
+    said = docker("exec", *given, env.id, "sh", "-c", f'python3 -c "{code}" 2>&1', check=False)
+    assert "Failed to connect" in said
+    assert "in" not in said.splitlines()
+    assert env.echo(1) == 1
 
 
 def test_an_actor_of_ray_serves_the_methods(load: Load) -> None:
