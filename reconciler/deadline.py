@@ -1,84 +1,105 @@
-"""Answers over HTTP with one time limit for all of each: status, headers and body.
+"""Answers of a server that may take only so long, and so much: from first byte to last.
 
-urllib3's limit holds for each piece of an answer, so that a server that sends a byte now and then,
-or one `100 Continue` after another, is waited for without end. Here the pieces of an answer have
-`WHOLE` times that limit together. Entering this module enters urllib3.
+A time limit of a socket holds for one pause, so that a byte now and then keeps it open for ever:
+in the head of an answer, or in `100 Continue` repeated without end. Here every byte of an answer is
+read against one deadline. Once `stop` is set there is little time left for it.
 """
 
-import http.client
 import io
+import socket
+import ssl
+import threading
 import time
-from typing import Any, TypeVar
+from http.client import HTTPResponse
+from typing import Any
 
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
-from urllib3.connection import HTTPConnection, HTTPSConnection
+import urllib3
+from urllib3 import connection
 
-WHOLE = 10
-"""A whole answer may take this many times the limit of one pause."""
-_Manager = TypeVar("_Manager", bound=PoolManager)
-
-
-def bound_answers(manager: _Manager) -> _Manager:
-    """The same manager, whose connections bound each whole answer; proxies' answers as well."""
-    manager.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
-    return manager
-
-
-class BoundedResponse(http.client.HTTPResponse):
-    """An answer that has to be read within `WHOLE` times the time limit that its socket has."""
-
-    def __init__(self, sock: Any, *args: Any, **named: Any) -> None:
-        source: Any = sock if sock.gettimeout() is None else _Reader(sock)
-        super().__init__(source, *args, **named)
+_WHOLE_ANSWER = 10
+"""A whole answer may take this many times the time limit of one pause."""
+_AFTER_STOP = 5.0
+"""Seconds that an answer may take once nobody wants to wait any more."""
+_PIECE = 1 << 16
+"""Bytes that are asked for at once."""
+_SLICE = 0.25
+"""Seconds between two looks at `stop`."""
 
 
-class _Reader(io.RawIOBase):
-    """What an answer reads from; it stands in for the socket there, too, which only gives this."""
+def read_whole(answer: Any, limit: int) -> bytes:
+    """The body of an answer of urllib3 as it was sent: nothing is unpacked.
 
-    def __init__(self, sock: Any) -> None:
-        self._socket = sock
-        self._raw = sock.makefile("rb", buffering=0)
-        self._pause = sock.gettimeout()
-        self._end = time.monotonic() + WHOLE * self._pause
+    Raises urllib3's `ProtocolError` where it is cut short, longer than `limit` bytes, or packed.
+    """
+    data = bytearray()
+    while piece := answer.read(_PIECE, decode_content=False):  # one that is cut is seen at its end
+        data += piece
+        if len(data) > limit:
+            answer.close()
+            raise urllib3.exceptions.ProtocolError(f"the answer has more than {limit >> 20} MiB")
+    if answer.headers.get("content-encoding", "identity") != "identity":
+        raise urllib3.exceptions.ProtocolError("the answer is packed, which nobody asked for")
+    return bytes(data)
 
-    def makefile(self, _mode: str) -> io.BufferedReader:
-        """What `HTTPResponse` asks a socket for."""
-        return io.BufferedReader(self)
+
+def limit_answers(pool_manager: Any, stop: threading.Event) -> None:
+    """Let every connection of a pool manager of urllib3, proxies included, read answers so."""
+
+    class Answer(HTTPResponse):
+        def __init__(self, sock: socket.socket, *args: Any, **options: Any) -> None:
+            super().__init__(sock, *args, **options)
+            raw: Any = self.fp.detach()
+            self.fp = io.BufferedReader(_Timed(raw, sock, stop), _PIECE)
+
+    # By the names of urllib3's own classes, which its errors begin with.
+    class HTTPConnection(connection.HTTPConnection):
+        response_class = Answer
+
+    class HTTPSConnection(connection.HTTPSConnection):
+        response_class = Answer
+
+    class HTTPConnectionPool(urllib3.HTTPConnectionPool):
+        ConnectionCls = HTTPConnection
+
+    class HTTPSConnectionPool(urllib3.HTTPSConnectionPool):
+        ConnectionCls = HTTPSConnection
+
+    pool_manager.pool_classes_by_scheme = {
+        "http": HTTPConnectionPool,
+        "https": HTTPSConnectionPool,
+    }
+
+
+class _Timed(io.RawIOBase):
+    """The bytes of one answer. `raw` is the socket's own file, closed with this one."""
+
+    def __init__(self, raw: Any, sock: socket.socket, stop: threading.Event) -> None:
+        self._raw, self._socket, self._stop = raw, sock, stop
+        self._pause = sock.gettimeout() or 0.0
+        self._deadline = time.monotonic() + _WHOLE_ANSWER * self._pause
 
     def readable(self) -> bool:
-        """It is."""
+        """Always."""
         return True
 
-    def readinto(self, buffer: Any) -> int | None:
-        """The next piece. Raises `TimeoutError`."""
-        left = self._end - time.monotonic()
-        self._socket.settimeout(min(self._pause, max(left, 0.001)))
-        try:
-            if left > 0:
-                count: int | None = self._raw.readinto(buffer)
-                return count
-        except TimeoutError:
-            if left > self._pause:
-                raise
-        raise TimeoutError(f"the answer takes more than {WHOLE * self._pause:g} s")
+    def readinto(self, buffer: Any) -> int:
+        """Some bytes, or `TimeoutError`."""
+        silent_until = time.monotonic() + self._pause
+        while True:
+            if self._stop.is_set():
+                self._deadline = min(self._deadline, time.monotonic() + _AFTER_STOP)
+            left = min(self._deadline, silent_until) - time.monotonic()
+            if left <= 0:
+                raise TimeoutError
+            self._socket.settimeout(min(left, _SLICE))
+            try:
+                return self._socket.recv_into(buffer)
+            except TimeoutError:
+                continue
+            except ssl.SSLError as error:  # the request was sent: not to be taken for a handshake
+                raise ConnectionAbortedError(str(error)) from error
 
     def close(self) -> None:
-        """Let go of the socket."""
+        """Close the socket's file."""
         self._raw.close()
         super().close()
-
-
-class _HttpConnection(HTTPConnection):
-    response_class = BoundedResponse
-
-
-class _HttpsConnection(HTTPSConnection):
-    response_class = BoundedResponse
-
-
-class _HttpPool(HTTPConnectionPool):
-    ConnectionCls = _HttpConnection
-
-
-class _HttpsPool(HTTPSConnectionPool):
-    ConnectionCls = _HttpsConnection

@@ -210,6 +210,8 @@ class RegistryHttp:
         """One request and its whole answer, within the limits of time and size."""
         from urllib3.exceptions import HTTPError  # noqa: PLC0415
 
+        from reconciler.deadline import read_whole  # noqa: PLC0415  (enters urllib3)
+
         server = urlsplit(ask.path).netloc
         if not is_safe(ask.path, server):  # whoever asks: nothing goes unencrypted
             raise ProviderError(f"{ask.path[:200]!r} is an unsafe address", where=server)
@@ -223,27 +225,17 @@ class RegistryHttp:
                 redirect=False,
                 retries=False,
             )
-            try:
-                data = answer.read(_LARGEST + 1, decode_content=False)
-            finally:
-                (answer.release_conn if answer.closed else answer.close)()
+            data = read_whole(answer, _LARGEST)
+            answer.release_conn()
         except HTTPError as error:
             raise _unreachable(server, error) from error
         headers = {name.lower(): value for name, value in answer.headers.items()}
-        if len(data) > _LARGEST:
-            raise ProviderError("the registry's answer is too large", where=server)
-        if (packed := headers.get("content-encoding", "identity")) != "identity":
-            raise ProviderError(
-                f"the registry's answer is packed ({packed[:40]!r}), which nobody asked for",
-                where=server,
-                fix="look for a proxy that changes content",
-            )
         return Answer(answer.status, headers, data)
 
     def _pool(self, url: str) -> "PoolManager":
         from urllib3 import PoolManager, ProxyManager, Timeout  # noqa: PLC0415
 
-        from reconciler.deadline import bound_answers  # noqa: PLC0415  (enters urllib3)
+        from reconciler.deadline import limit_answers  # noqa: PLC0415  (enters urllib3)
 
         proxy = self._connection.proxies.to(url)
         with self._lock:
@@ -254,11 +246,13 @@ class RegistryHttp:
                 }
                 if link.ca_bundle:
                     settings["ca_certs"] = str(link.ca_bundle)
-                self._pools[proxy] = bound_answers(
+                pool = (
                     PoolManager(**settings)
                     if proxy is None
                     else ProxyManager(proxy.address, proxy_headers=proxy.headers, **settings)
                 )
+                limit_answers(pool, threading.Event())
+                self._pools[proxy] = pool
             return self._pools[proxy]
 
 

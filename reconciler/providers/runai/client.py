@@ -28,6 +28,7 @@ from urllib.parse import quote_plus
 
 import urllib3
 
+from reconciler.deadline import limit_answers, read_whole
 from reconciler.errors import AccessError, ConfigError, ProviderError
 from reconciler.providers.runai import sdk
 from reconciler.providers.runai.connection import Connection
@@ -51,7 +52,6 @@ from reconciler.providers.runai.login import (
     wrong_client,
 )
 from reconciler.providers.runai.quoting import without_secrets
-from reconciler.providers.runai.timed import limit_answers
 from reconciler.providers.runai.token import seconds_left
 
 log = logging.getLogger(__name__)
@@ -60,6 +60,8 @@ _Result = TypeVar("_Result")
 _SDK = sdk.load()
 _ApiClient: Any = _SDK.ApiClient
 _TOKEN = re.compile(r"[\x21-\x7e]+")
+_LARGEST = 256 << 20
+"""Bytes of an answer; it is never unpacked."""
 _MARGIN = 60.0
 """Seconds before its end at which a token is renewed, or a tenth of its life if that is less."""
 
@@ -237,7 +239,7 @@ class Client(_ApiClient):  # type: ignore[misc]  # the SDK has no usable types
             post_params=form,
             _request_timeout=(limit, limit),
         )
-        answer.data = answer.response.read()
+        answer.data = read_whole(answer.response, _LARGEST)
         milliseconds = 1000 * (time.monotonic() - begin)
         log.debug("%s %s: %d in %.0f ms", method, url, answer.status, milliseconds)
         return answer

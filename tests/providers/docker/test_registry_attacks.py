@@ -230,11 +230,33 @@ def test_a_packed_answer_is_refused_before_it_is_unpacked() -> None:
         reference = parse_reference(f"127.0.0.1:{server.port}/team/x:v1")
         tracemalloc.start()
         try:
-            with pytest.raises(ProviderError, match=r"packed \('gzip'\)"):
+            with pytest.raises(ProviderError, match="packed"):
                 registries.manifest(reference)
             assert tracemalloc.get_traced_memory()[1] < 8 << 20
         finally:
             tracemalloc.stop()
+
+
+def test_an_answer_that_is_cut_short_is_none() -> None:
+    """Half of a manifest would pass for one without our labels."""
+    headers = {"Content-Type": OCI_MANIFEST, "Content-Length": str(len(IMAGE))}
+    with (
+        serving({("GET", "v1"): (200, headers, IMAGE)}) as server,
+        contextlib.closing(connected()) as registries,
+    ):
+        reference = parse_reference(f"127.0.0.1:{server.port}/team/x:v1")
+        assert registries.manifest(reference) is not None
+
+        def answer(self: Scripted) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(IMAGE)))
+            self.end_headers()
+            self.wfile.write(IMAGE[:-5])
+            self.close_connection = True
+
+        server.handler.do_GET = answer
+        with pytest.raises(UnreachableError, match="IncompleteRead"):
+            registries.manifest(reference)
 
 
 def test_what_a_registry_says_is_cut() -> None:

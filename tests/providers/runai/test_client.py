@@ -13,6 +13,7 @@ import pytest
 import urllib3
 from pydantic import SecretStr
 
+from reconciler import deadline
 from reconciler.config.proxies import Proxy
 from reconciler.errors import (
     AccessError,
@@ -22,7 +23,7 @@ from reconciler.errors import (
     ProviderError,
     UnreachableError,
 )
-from reconciler.providers.runai import client, timed
+from reconciler.providers.runai import client
 from reconciler.providers.runai.asset_api import KINDS, AssetApi
 from reconciler.providers.runai.client import Client
 from reconciler.providers.runai.connection import Connection, Credentials
@@ -154,6 +155,15 @@ def test_what_the_server_says_is_kept(
     assert f"answered with {status}: made up by the fault proxy (note-17)" in caught.value.what
     assert fix in caught.value.fix
     assert plain.proxy.count("GET") == 1
+
+
+def test_a_packed_answer_is_not_unpacked(plain: World) -> None:
+    """A bomb of 600 MiB took 1.7 GiB of memory."""
+    api = logged_in(plain)
+    packed = {"Content-Encoding": "gzip"}
+    plain.proxy.rule = lambda *_: Fault(Kind.TEXT, status=200, body="x" * 1_000, headers=packed)
+    with pytest.raises(UnreachableError, match="packed"):
+        api.list()
 
 
 def test_a_page_of_any_size_is_taken_apart_in_no_time(plain: World) -> None:
@@ -450,7 +460,7 @@ ENDLESS = [Kind.DRIP, Kind.DRIP_HEAD, Kind.CONTINUE]
 def test_an_answer_without_end_is_cut_off(
     plain: World, kind: Kind, tls: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(timed, "_WHOLE_ANSWER", 1)
+    monkeypatch.setattr(deadline, "_WHOLE_ANSWER", 1)
     with FaultProxy(plain.endpoint.base_url, tls=tls) as proxy:
         ca_bundle = CERTIFICATE if tls else None
         login = connect(
