@@ -60,9 +60,9 @@ def load_env(
     Options: `engine` ("ray" or "process"), `replicas`, `memory`, `cpus`, `pids`, `shm_size`
     (`"2g"` or bytes), `timeout` (seconds to start), `call_timeout` (seconds per call, default an
     hour, 0 for none), `lease` (seconds without a heartbeat until it ends itself), `docker_host`,
-    `network`, `max_concurrency` (see below), `warm` (False: never take a container of the warm
-    pool), `transport` ("ray-client": calls go through Ray Client, published at `ray_port`, by
-    default at any free port),
+    `network` (in place of ours), `max_concurrency` (see below), `warm` (False: never take a
+    container of the warm pool), `transport` ("ray-client": calls go through Ray Client, published
+    at `ray_port`, by default at any free port),
     `ray_address` ("ray://HOST:10001": replicas on the nodes of that Ray cluster with Docker).
     Ray's rule for actors holds in both engines: synchronous methods run one after the other,
     asynchronous ones side by side. With `max_concurrency` N, up to N of either kind run at once.
