@@ -24,9 +24,12 @@ from .readers import (
     MAX_BITS,
     MAX_ITEMS,
     READERS,
+    CodecError,
     array,
     check_hashes,
 )
+
+__all__ = ["MAX_BYTES", "MAX_SETUP", "Buffer", "CodecError", "decode", "encode"]
 
 MAX_BYTES = 256 << 20
 """The most that one message may have."""
@@ -48,10 +51,6 @@ _SAFE_INTEGER = 1 << 63
 _LONGEST_NUMBER = 512
 _LONG_RUN = 256
 """Digits in the JSON; a run of twice as many has so many from some multiple of it on."""
-
-
-class CodecError(ValueError):
-    """A value that cannot be sent, or bytes that are no message."""
 
 
 def encode(value: Any) -> List[Buffer]:

@@ -1,6 +1,6 @@
 """Values of the types that JSON has not, each checked before it is made of what was sent.
 
-All raise `ValueError`, or what the types themselves raise, for what is none.
+All raise `CodecError`, or what the types themselves raise, for what is none.
 """
 
 import collections
@@ -27,11 +27,15 @@ _DTYPE = re.compile(r"[<>|][%s][0-9]{1,9}(\[[0-9]{0,9}[A-Za-z]{1,2}\])?" % ARRAY
 _MOST_DIMENSIONS = 64
 
 
+class CodecError(ValueError):
+    """A value that cannot be sent, or bytes that are no message."""
+
+
 def check_hashes(items: List[Any]) -> None:
-    """Raise `ValueError` where one hash is that of too many, `TypeError` where an item has none."""
+    """Raise `CodecError` where one hash is that of too many, `TypeError` where an item has none."""
     alike = collections.Counter(map(hash, items)) if len(items) > MAX_SAME_HASH else {0: 0}
     if max(alike.values()) > MAX_SAME_HASH:
-        raise ValueError("more than %d items of a set, or keys, have the same hash" % MAX_SAME_HASH)
+        raise CodecError("more than %d items of a set, or keys, have the same hash" % MAX_SAME_HASH)
 
 
 def _set(items: List[Any]) -> Any:
@@ -44,15 +48,15 @@ def array(kind: str, data: memoryview, dtype: Any, shape: Any) -> Any:
     import numpy  # noqa: PLC0415 (no dependency: only where arrays are sent)
 
     if not isinstance(dtype, str) or not _DTYPE.fullmatch(dtype):
-        raise ValueError("a dtype that is not allowed")
+        raise CodecError("a dtype that is not allowed")
     if len(shape) > _MOST_DIMENSIONS or not all(type(n) is int and n >= 0 for n in shape):
-        raise ValueError("a shape that is none")
+        raise CodecError("a shape that is none")
     if 0 in shape and math.prod(n or 1 for n in shape) > MAX_ITEMS:
-        raise ValueError("an array without items has a shape for more than %d" % MAX_ITEMS)
+        raise CodecError("an array without items has a shape for more than %d" % MAX_ITEMS)
     flat = numpy.frombuffer(data, dtype=numpy.dtype(dtype))
     for letter, plain, most in (("U", "u4", sys.maxunicode), ("b", "u1", 1)):
         if dtype[1] == letter and flat.size and flat.view(dtype[0] + plain).max() > most:
-            raise ValueError("characters or booleans that are none")
+            raise CodecError("characters or booleans that are none")
     found = flat.reshape(shape)
     return found[()] if kind == "scalar" else found.copy()
 
@@ -64,7 +68,7 @@ def _offset(value: Any) -> Any:
 
 def _hexadecimal(value: Any) -> int:
     if len(value) > MAX_BITS // 4 + len("-0x"):
-        raise ValueError("an integer is too large")
+        raise CodecError("an integer is too large")
     return int(value, 16)
 
 
