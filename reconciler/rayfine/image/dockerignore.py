@@ -262,11 +262,15 @@ class IgnoreRules:
 def _pattern(raw: str) -> Iterable[str]:
     """The pattern of a line, if it has one."""
     line = "" if raw.startswith("#") else raw.strip()
-    pattern = line.removeprefix("!").strip()
-    if line and not pattern:
+    if not line:
+        return
+    sign = "!" if line.startswith("!") else ""
+    pattern = line.removeprefix(sign).strip()
+    # Docker cleans the sign, too: `!../../a` is a directory `!..`, then its parent, then `a`.
+    whole = posixpath.normpath(sign + _clean(pattern)) if pattern else sign
+    if whole == "!":
         raise BuildError('illegal exclusion pattern "!"', fix="name what to keep after it")
-    if pattern:
-        yield ("!" if line.startswith("!") else "") + _clean(pattern)
+    yield "!" + _clean(whole[1:]) if whole.startswith("!") else whole
 
 
 def _clean(pattern: str) -> str:

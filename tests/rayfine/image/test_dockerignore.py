@@ -64,6 +64,7 @@ def test_names_cost_no_more_with_their_number(text: str, monkeypatch: pytest.Mon
     ("text", "path", "words"),
     [
         ("[" * 3_000, "a", "more than 2,048 characters"),
+        ("!/", "a", 'illegal exclusion pattern "!"'),
         ("[" * 2_000, "a", r"malformed pattern '\[{61}\.\.\.'"),
         ("*a*\n" * 1_001, "a", "more than 1,000 patterns with wildcards"),
         ("*a*b*c*d\n" * 900, "a" * 1_000, "too many for the files"),
