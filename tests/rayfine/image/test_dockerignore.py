@@ -70,7 +70,7 @@ def test_names_cost_no_more_with_their_number(text: str, monkeypatch: pytest.Mon
         ("*a*b*c*d\n" * 900, "a" * 1_000, "too many for the files"),
         ("a\n!a\n" * 40_000, "a", "too many for the files"),
     ],
-    ids=["long", "brackets", "wildcards", "stars", "turns"],
+    ids=["long", "empty", "brackets", "wildcards", "stars", "turns"],
 )
 def test_what_would_cost_too_much_is_refused(
     text: str, path: str, words: str, monkeypatch: pytest.MonkeyPatch
