@@ -75,11 +75,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileSche
 
 
 class _Scheduling(LoadFileScheduling):  # type: ignore[misc]  # xdist states no types
-    """A file goes to one worker, and all files that need Docker go to the same."""
+    """A file goes to one worker, a case of the flow being a file; all that needs Docker to one."""
 
     def _split_scope(self, nodeid: str) -> str:
         file: str = super()._split_scope(nodeid)
-        return "docker" if _needs_docker(self.config.rootpath / file) else file
+        if _needs_docker(self.config.rootpath / file):
+            return "docker"
+        return nodeid if file.endswith("workflows/test_cases.py") else file
 
 
 @cache
