@@ -69,10 +69,10 @@ def _refuse(plan: Plan, judge: Callable[[Change], Refusal | None]) -> Plan:
 
 
 def _protection(change: Change) -> Refusal | None:
+    """The manifest decides; where it is gone, the mark."""
     mark = change.live.mark if change.live is not None else None
-    protected = mark is not None and mark.protect
-    lifted = change.desired is not None and not change.desired.protect
-    if not change.destroys or not protected or lifted:
+    stated = change.desired or mark
+    if not change.destroys or stated is None or not stated.protect:
         return None
     verb = "replaced" if change.action is Action.REPLACE else "destroyed"
     return Refusal(

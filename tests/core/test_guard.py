@@ -167,6 +167,11 @@ def test_a_protected_replacement_is_blocked_until_the_manifest_lifts_it() -> Non
     assert actions(guard(still, RULES, NOTHING))["RunaiEnvironment.x"] == "blocked replace"
     lifted = plan_of([KEEP, resource("RunaiEnvironment.x", moved)], [KEPT, item])
     assert actions(guard(lifted, RULES, NOTHING))["RunaiEnvironment.x"] == "replace"
+    both = plan_of(
+        [KEEP, resource("RunaiEnvironment.x", moved, protect=True)],
+        [KEPT, live("RunaiEnvironment.x")],
+    )
+    assert actions(guard(both, RULES, NOTHING))["RunaiEnvironment.x"] == "blocked replace"
 
 
 def test_a_protected_object_may_still_be_updated() -> None:

@@ -226,12 +226,6 @@ _SCENARIOS: dict[str, Scenario] = {
         {TRAIN: "replace"},
         [("environment", "train", "train")],
     ),
-    "replace by what is protected": Scenario(
-        [_tenant],
-        [environment(scope="cluster", metadata={"protect": True})],
-        {TRAIN: "replace"},
-        [("environment", "train", "train")],
-    ),
     "delete": Scenario([_tenant, compute()], [], {TRAIN: "delete", "RunaiCompute.box": "delete"}),
     "delete with lag": Scenario([_tenant], [], {TRAIN: "delete"}, behaviour=LAG),
     "adopt": Scenario(
