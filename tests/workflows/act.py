@@ -20,7 +20,7 @@ HERE = Path(__file__).parent
 PIN = "5" * 40
 _USED = re.compile(r"uses: actions/([\w-]+)@(\w+)")
 _EXIT = re.compile(r"exit status (\d+)")
-_UNKNOWN = re.compile(r"^ +deployment: false.*\n", re.MULTILINE)
+_UNKNOWN = re.compile(r"^ +(deployment: false|queue: max).*\n", re.MULTILINE)
 """What act refuses; GitHub's parser knows it, see scripts/check-workflows."""
 _NOISE = ("LocalRepositoryCache", "⭐ Run", "  ✅  Success", "  ⚙  ::")
 _LEVELS = ("notice", "warning", "error")

@@ -103,6 +103,3 @@ class MainLane(Lane):
 
     def _interrupt(self) -> None:
         self._signal_thread()
-
-    def _forget(self) -> None:
-        """Nothing is left behind: `check` looks at the present call."""
