@@ -9,12 +9,12 @@ reached without a proxy, whatever is stated.
 import base64
 import ipaddress
 import re
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
 from reconciler.errors import ConfigError
+from reconciler.hosts import is_host, is_loopback
 
 _NAMES = ("https_proxy", "http_proxy", "all_proxy", "no_proxy")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -75,27 +75,6 @@ def proxies_of(environ: Mapping[str, str], stated: str | None) -> Proxies:
     """The proxies that the environment names, unless the target states one."""
     names = [form for name in _NAMES for form in (name, name.upper())]
     return Proxies(stated, {name: environ[name] for name in names if name in environ})
-
-
-def is_loopback(server: str) -> bool:
-    """Whether `HOST` or `HOST:PORT` is this machine."""
-    name = server if server == "::1" else urlsplit(f"//{server}").hostname or ""
-    return name in ("localhost", "::1") or re.fullmatch(r"127(\.\d{1,3}){3}", name) is not None
-
-
-def has_login(address: str) -> bool:
-    """Whether the address of an engine holds more of a login than the user that ssh needs."""
-    login, at, _ = address.partition("://")[2].partition("/")[0].rpartition("@")
-    return bool(at) and (":" in login or not address.startswith("ssh://"))
-
-
-def is_host(name: str) -> bool:
-    """Whether this can be the host of a URL: a name or an address."""
-    if ":" in name:
-        return re.fullmatch(r"[0-9a-f:.]+(%[\w.-]+)?", name) is not None
-    labels = name.removesuffix(".").split(".")
-    is_plain = unicodedata.normalize("NFKC", name) == name
-    return is_plain and all(re.fullmatch(r"[\w-]{1,63}", label) for label in labels)
 
 
 def _checked(value: str, source: str) -> Proxy:

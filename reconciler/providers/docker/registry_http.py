@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
-from reconciler.config.proxies import Proxies, Proxy, is_loopback
+from reconciler.config.proxies import Proxies, Proxy
 from reconciler.errors import AccessError, ProviderError, UnreachableError, shortened
+from reconciler.hosts import is_loopback
 from reconciler.providers.docker.addresses import is_safe, joined, origin
 from reconciler.providers.docker.login import Login, find_login
 from reconciler.rayfine.image.reference import DOCKER_HUB, ImageReference

@@ -4,8 +4,8 @@ import os
 import socket
 from typing import Any
 
-from reconciler.config.proxies import has_login
 from reconciler.errors import UnreachableError
+from reconciler.hosts import has_login
 from reconciler.rayfine.docker.ssh import TUNNELS, Tunnel
 from reconciler.rayfine.docker.tls import DockerTls
 

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from reconciler.config.proxies import is_loopback
 from reconciler.errors import (
     AccessError,
     BuildError,
@@ -22,6 +21,7 @@ from reconciler.errors import (
     ProviderError,
     UnreachableError,
 )
+from reconciler.hosts import is_loopback
 from reconciler.rayfine.docker.build_log import BuildLog, Progress
 from reconciler.rayfine.docker.connect import SYSTEM, connection, shown
 from reconciler.rayfine.docker.ssh import Tunnel

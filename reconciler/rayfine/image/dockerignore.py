@@ -13,8 +13,7 @@ from bisect import bisect_left
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
-from reconciler.errors import BuildError
-from reconciler.wording import shorten
+from reconciler.errors import BuildError, shortened
 
 IGNORE_FILE = ".dockerignore"
 MAX_BYTES = 256 * 1024
@@ -140,7 +139,7 @@ def _compile(expression: str, line: str) -> re.Pattern[str]:
             return re.compile(expression)
     except re.error as error:
         raise BuildError(
-            f"malformed pattern {shorten(line)!r}",
+            f"malformed pattern {shortened(line, 64)!r}",
             fix="close every [ and put a backslash before characters that stand for themselves",
         ) from error
 

@@ -11,8 +11,9 @@ from typing import TypeAlias
 
 import pytest
 
-from reconciler.config.proxies import is_loopback, proxies_of
+from reconciler.config.proxies import proxies_of
 from reconciler.errors import AccessError, ProviderError, UnreachableError
+from reconciler.hosts import is_loopback
 from reconciler.providers.docker.login import Login, find_login
 from reconciler.providers.docker.registry import INDEXES, OCI_MANIFEST, Manifest, Registries
 from reconciler.providers.docker.registry_http import Connection
