@@ -8,6 +8,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -62,7 +63,8 @@ def run_workflow(
     act = shutil.which("act", path=stage.environ()["PATH"])
     assert act, "act is missing; it comes with the requirements of .venv"
     path = Path(".github/workflows") / f"{workflow}.yml"
-    command = [act, event, "-W", str(path), "-e", str(recorded)]
+    command = [sys.executable, "-S", "-E", str(HERE / "no_terminal.py"), act, event]
+    command += ["-W", str(path), "-e", str(recorded)]
     command += ["-P", "ubuntu-24.04=-self-hosted", "--no-skip-checkout", "--action-offline-mode"]
     command += ["--pull=false", "--concurrent-jobs", "1", "--no-cache-server", "--json"]
     command += ["--action-cache-path", str(stage.place / "act"), "-s", f"GITHUB_TOKEN={TOKEN}"]
