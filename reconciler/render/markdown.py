@@ -17,6 +17,7 @@ from reconciler.render.escape import visible
 from reconciler.render.graph import mermaid, plan_graph
 from reconciler.render.markdown_code import Room, code, fence, size, text_fence
 from reconciler.render.review_words import (
+    LEADS,
     change_words,
     notices,
     origins,
@@ -44,8 +45,6 @@ _ROOM_FOR_FRAME = 120
 _MOST_IN_HEAD = 20
 """Lines of one sort in the head: notices, systems that could not be read, warnings."""
 _MOST_OF_GRAPH = 40
-_PLAIN = re.compile(r"[A-Za-z ,]+:", re.ASCII)
-"""Words of ours before what they introduce: nothing in them can be markup."""
 _BREAK = "\\\n  "
 """A line break within a list item."""
 _RUN_URL = re.compile(r"https?://[\w.:-]+/[\w.-]+/[\w.-]+/actions/runs/[0-9]+", re.ASCII)
@@ -249,7 +248,7 @@ def _notes(lines: list[str]) -> Iterator[str]:
         elif words.startswith("  "):
             yield f"  - {code(words.strip())}"
         else:
-            yield f"- {words if _PLAIN.fullmatch(words) else code(words)}"
+            yield f"- {words if words in LEADS else code(words)}"
 
 
 def _some(lines: list[str]) -> list[str]:

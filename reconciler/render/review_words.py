@@ -14,6 +14,11 @@ from reconciler.plan import Action, Change, Plan
 from reconciler.render.summary import restriction
 from reconciler.review import Cause, Edit, Origin, Review
 
+ALLOWING = "To allow in a commit what is refused, end its message with this line:"
+UNDONE = "No longer to be done:"
+LEADS = (ALLOWING, UNDONE)
+"""Lines of ours that introduce what follows: nothing in them is data."""
+
 
 def place_words(plan: Plan, review: Review) -> list[str]:
     """What the head of a plan says after the commit."""
@@ -108,7 +113,7 @@ def review_summary(plan: Plan, review: Review) -> list[str]:
         lines += _news(plan, review)
     trailer = allow_trailer(plan)
     if trailer:
-        lines.append("To allow in a commit what is refused, end its message with this line:")
+        lines.append(ALLOWING)
         lines.append(f"  {trailer}")
     return lines
 
@@ -140,7 +145,7 @@ def _news(plan: Plan, review: Review) -> Iterator[str]:
     here = {change.address for change in shown}
     gone = [f"{name}: {text}" for name, text in sorted(review.news.items()) if name not in here]
     if gone:
-        yield "No longer to be done:"
+        yield UNDONE
         yield from (f"  {line}" for line in gone)
     if review.differs and not review.news:
         yield "The changes are those that were reviewed; something that needs none has moved since."

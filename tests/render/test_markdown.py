@@ -2,7 +2,7 @@ import re
 import unicodedata
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 
 from reconciler.plan import Plan, ReadFailure
 from reconciler.render.detail import Line
@@ -60,6 +60,7 @@ def test_data_in_markdown_stays_in_code(text: str) -> None:
 
 @settings(max_examples=400)
 @given(texts)
+@example("Of one word:")
 def test_no_plan_lets_data_out_of_code(text: str) -> None:
     header = Header(text, text, text, hostile_review(text))
     page = render_markdown(hostile_plan(text), header, SUMMARY_LIMIT, text)
