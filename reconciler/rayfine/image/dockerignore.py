@@ -186,7 +186,9 @@ class Verdict(NamedTuple):
 class IgnoreRules:
     """The patterns of one `.dockerignore`."""
 
-    def __init__(self, text: str = "", where: str = IGNORE_FILE) -> None:
+    def __init__(
+        self, text: str = "", where: str = IGNORE_FILE, most_steps: int = MOST_STEPS
+    ) -> None:
         """Read the file's text. Raises `BuildError` with the line of a malformed pattern."""
         self._where = where
         if len(text) > MAX_BYTES:
@@ -207,7 +209,7 @@ class IgnoreRules:
         self._patterns = tuple(patterns)
         self._direct = _Direct(patterns)
         self._exceptions = sorted(f"{item.text}/" for item in patterns if item.negated)
-        self._room = MOST_STEPS
+        self._room = most_steps
 
     def _error(self, what: str) -> BuildError:
         fix = "use a few patterns instead of naming files"

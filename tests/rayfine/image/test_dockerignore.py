@@ -5,7 +5,6 @@ import random
 import pytest
 
 from reconciler.errors import BuildError
-from reconciler.rayfine.image import dockerignore
 from reconciler.rayfine.image.dockerignore import IgnoreRules
 
 ATOMS = (
@@ -52,10 +51,9 @@ def test_shortcuts_change_no_verdict() -> None:
     ],
     ids=["names", "same", "endings", "exceptions"],
 )
-def test_names_cost_no_more_with_their_number(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_names_cost_no_more_with_their_number(text: str) -> None:
     """256 KiB of patterns and a thousand files: 36 million comparisons, if each was made."""
-    monkeypatch.setattr(dockerignore, "MOST_STEPS", 2_000)
-    rules = IgnoreRules(text)
+    rules = IgnoreRules(text, most_steps=2_000)
     for number in range(1_000):
         rules.ignores(f"d/f{number}")
 
@@ -72,12 +70,9 @@ def test_names_cost_no_more_with_their_number(text: str, monkeypatch: pytest.Mon
     ],
     ids=["long", "empty", "brackets", "wildcards", "stars", "turns"],
 )
-def test_what_would_cost_too_much_is_refused(
-    text: str, path: str, words: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(dockerignore, "MOST_STEPS", 1_000_000)
+def test_what_would_cost_too_much_is_refused(text: str, path: str, words: str) -> None:
     with pytest.raises(BuildError, match=words):  # noqa: PT012  (the end of a loop)
-        rules = IgnoreRules(text)
+        rules = IgnoreRules(text, most_steps=1_000_000)
         while True:
             rules.judge(path)
 
