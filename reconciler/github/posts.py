@@ -60,7 +60,8 @@ def _others(github: GitHub, number: int, mark: str, addresses: Sequence[str]) ->
 def outcome(runner: Runner) -> int:
     """Say in every pull request that this push has merged what became of its apply.
 
-    The body is the directory of an artifact: the apply's, or that of the step before it.
+    The body is the directory of an artifact: the apply's, or that of the step before it. Of a push
+    without any pull request `reviewed` has warned.
     """
     site, github = Site.of(runner), GitHub.of(runner)
     nothing = f"### reconcile apply: {title(site)}: nothing was applied\n\n"
@@ -71,12 +72,9 @@ def outcome(runner: Runner) -> int:
         text = body(runner, site, given / PLAN_PAGE, nothing)
     else:
         text = f"{nothing}{origin(runner)}\n"
-    pulls = list(merged_pull_requests(github, Push.of(runner)))
-    for pull in pulls:
+    for pull in merged_pull_requests(github, Push.of(runner)):
         done = write_comment(github, pull["number"], marker(site.name, APPLIED), text)
         annotate("notice", f"{done} the comment of pull request #{pull['number']}")
-    if not pulls:
-        annotate("notice", f"no pull request has brought {runner.sha[:7]}: there is none to tell")
     return 0
 
 
