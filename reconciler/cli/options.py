@@ -164,10 +164,9 @@ def _outputs(given: tuple[Output, ...], *, events: bool) -> tuple[Output, ...]:
     return given
 
 
-def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options of `PlanOptions` and hand them to the command as one `options`."""
-
-    @click.option(
+def selection_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add `--only` and `--exclude` to a command with `plan_options`, which hands them on."""
+    only = click.option(
         "--only",
         multiple=True,
         metavar="ADDRESS",
@@ -175,13 +174,19 @@ def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
         help="Only these addresses and what they need; globs and plain ids allowed, repeatable. An "
         "address in full (KIND.ID) also approves its deletion.",
     )
-    @click.option(
+    exclude = click.option(
         "--exclude",
         multiple=True,
         metavar="ADDRESS",
         shell_complete=complete_address,
         help="All but these; globs, repeatable.",
     )
+    return only(exclude(command))
+
+
+def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of `PlanOptions` and hand them to the command as one `options`."""
+
     @click.option(
         "--allow-deletes",
         type=DeletesType(),
@@ -277,7 +282,7 @@ def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
             place=replace(ctx.obj, cloned=given["repo"] is not None),
             target=targets[0] if targets else None,
             targets=targets,
-            selection=Selection(_once(given.pop("only")), _once(given.pop("exclude"))),
+            selection=Selection(_once(given.pop("only", ())), _once(given.pop("exclude", ()))),
             approval=Approval(
                 frozenset(given.pop("allow_destroy")),
                 deletes=given.pop("allow_deletes"),

@@ -8,7 +8,7 @@ import click
 from reconciler.cli.carry_out import carry_out
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.opening import open_session
-from reconciler.cli.options import DigestType, PlanOptions, plan_options
+from reconciler.cli.options import DigestType, PlanOptions, plan_options, selection_options
 from reconciler.cli.output import (
     apply_exit_code,
     emit,
@@ -54,6 +54,7 @@ from reconciler.staleness import require_digest
     metavar="DIGEST",
     help="Only if the plan as a whole has this digest: what was reviewed, without its file.",
 )
+@selection_options
 @plan_options
 def command(
     options: PlanOptions, plan_file: Path | None, really: bool, expect_digest: str | None

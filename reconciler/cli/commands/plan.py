@@ -10,7 +10,7 @@ import click
 from reconciler.cli.attribution import attribute, attribute_if_possible
 from reconciler.cli.exit_codes import ExitCode, strongest
 from reconciler.cli.opening import open_session
-from reconciler.cli.options import PlanOptions, is_digest, plan_options
+from reconciler.cli.options import PlanOptions, is_digest, plan_options, selection_options
 from reconciler.cli.output import emit, plan_exit_code, save
 from reconciler.cli.reviewed import compare_if_possible, compare_with, review_exit_code
 from reconciler.cli.targets import for_each_target
@@ -117,6 +117,7 @@ class _Wanted:
     help="Exit with 4 if the plan has such a change: delete, replace, update, create, adopt; "
     "several with commas.",
 )
+@selection_options
 @plan_options
 def command(options: PlanOptions, **given: Any) -> ExitCode:
     """Show what apply would change on a target. Sends no write.

@@ -26,8 +26,6 @@ def command(options: PlanOptions, address: str, keep: str, really: bool) -> Exit
     plan names them and changes neither. The others are deleted under the same guards as ever, and
     only if they are still what the plan saw.
     """
-    if options.selection.only or options.selection.exclude:
-        raise click.UsageError("repair is about one ADDRESS: leave out --only and --exclude")
     with open_session(options) as session:
         world = read_world(session)
         whole = compare(world)
