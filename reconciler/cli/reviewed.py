@@ -42,6 +42,16 @@ def plan_approved(
     return plan
 
 
+def with_causes(header: Header, saved: SavedPlan, plan: Plan) -> Header:
+    """The header with whose change each one is, as the approved plan says, which is the same."""
+    if plan.failures:  # nothing was compared
+        return header
+    going = {change.address for change in plan.changes}
+    known = {name: cause for name, cause in saved.review.causes.items() if name in going}
+    review = replace(header.review, since=saved.review.since, causes=known, note=saved.review.note)
+    return replace(header, review=review)
+
+
 def _as_saved(saved: SavedPlan, options: PlanOptions) -> PlanOptions:
     """Deletions that were named when the plan was saved are approved by its being applied."""
     only = (*saved.selection.only, *options.selection.only)

@@ -100,7 +100,7 @@ def _first(found: Sequence[Annotation], level: str) -> list[Annotation]:
 
 
 def _of_change(level: str, change: Change, header: Header, message: tuple[str, ...]) -> Annotation:
-    file, line = _place(change, header)
+    file, line = place_of(change, header)
     words = tuple(change_words(change, header.review))
     return Annotation(level, change.address, (*message, *words), file, line)
 
@@ -110,7 +110,7 @@ def _is_older(change: Change, header: Header) -> bool:
     return cause is not None and not cause.origin.is_of_branch
 
 
-def _place(change: Change, header: Header) -> tuple[str, int]:
+def place_of(change: Change, header: Header) -> tuple[str, int]:
     """The manifest's line; of what has none any more, the file that it was taken from."""
     if change.desired is not None:
         return change.desired.source

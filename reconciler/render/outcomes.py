@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from reconciler.apply import Outcome, Status
 from reconciler.plan import Change, Plan
-from reconciler.render.annotations import Annotation, refused_annotations
+from reconciler.render.annotations import Annotation, place_of, refused_annotations
 from reconciler.render.detail import Line
 from reconciler.render.escape import visible
 from reconciler.render.markdown import marker, place_line
@@ -147,11 +147,11 @@ def _applied(outcome: Outcome) -> str:
 
 
 def outcome_annotations(result: Result) -> Iterator[Annotation]:
-    """One for each change that is not applied, on its manifest's line, and one for the sum."""
+    """One for each change that is not applied, on the line of its manifest, and one for the sum."""
     for status, level in _LEVELS.items():
         for item in result.of(status):
             change = item.change
-            file, line = change.desired.source if change.desired is not None else ("", 0)
+            file, line = place_of(change, result.header)
             head = f"{change.address}: {_TITLES[status].lower()}"
             yield Annotation(level, change.address, (head, item.message, item.fix), file, line)
     yield from refused_annotations(result.plan, result.header)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.acceptance.git_project import commit, start
 from tests.acceptance.project import Project, Ran, environment
 from tests.faults.proxy import Fault, FaultProxy, Kind
 from tests.render.github import commands, outputs
@@ -95,6 +96,20 @@ def test_a_refused_change_is_told_beside_what_was_applied(world: Project) -> Non
     found = outputs(read(world, "step"))
     assert (found["applied"], found["refused"]) == ("1", "1")
     assert found["failure-reason"].startswith("RunaiEnvironment.kept blocked: it is protected")
+
+
+def test_a_refused_delete_stands_where_its_plan_put_it(world: Project) -> None:
+    world.write(environment("old", metadata={"protect": True}))
+    start(world)
+    world.apply()
+    world.write(environment("new"))
+    commit(world, "Take another")
+    saved, words = str(world.directory / "plan.json"), ("--since", "main", "-o", "annotations")
+    planned = commands(world.reconcile("plan", "--out", saved, *words).out)
+    assert apply(world, saved).code == 4
+    (refused,) = [item for item in commands(read(world, "notes")) if item.name == "error"]
+    assert refused in planned
+    assert refused.properties["file"] == "manifests/all.yaml"
 
 
 def test_printed_annotations_are_those_of_the_outcomes(world: Project) -> None:

@@ -16,7 +16,7 @@ from reconciler.cli.output import (
     emit_result,
     plan_exit_code,
 )
-from reconciler.cli.reviewed import plan_approved
+from reconciler.cli.reviewed import plan_approved, with_causes
 from reconciler.cli.usage_hints import may_be_address
 from reconciler.errors import ReconcileError, StalePlanError
 from reconciler.plan import Plan
@@ -86,7 +86,9 @@ def command(
             plan = finish_plan(whole, chosen, session, options)
         if expect_digest is not None and not plan.failures:
             require_digest(expect_digest, whole, plan)
-        return finish(plan, header_for(whole, plan, session, options), session, options, really)
+        header = header_for(whole, plan, session, options)
+        header = with_causes(header, saved, plan) if saved is not None else header
+        return finish(plan, header, session, options, really)
 
 
 def finish(
