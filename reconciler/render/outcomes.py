@@ -19,20 +19,15 @@ from reconciler.render.step_outputs import first_of, refusals
 from reconciler.render.summary import apply_line, count_ends
 from reconciler.render.text import WANTED, Header
 
-_TITLES = {
+_TITLES = {  # of what is not applied
     Status.FAILED: "Failed",
     Status.UNKNOWN: "Unknown: sent, and the answer was lost",
     Status.WRITTEN: "Written and not confirmed",
     Status.SKIPPED_DEPENDENCY: "Not sent, because of what it depends on",
     Status.NOT_ATTEMPTED: "Not attempted",
 }
-_LEVELS = {
-    Status.FAILED: "error",
-    Status.UNKNOWN: "error",
-    Status.WRITTEN: "error",
-    Status.SKIPPED_DEPENDENCY: "warning",
-    Status.NOT_ATTEMPTED: "warning",
-}
+_UNSENT = (Status.SKIPPED_DEPENDENCY, Status.NOT_ATTEMPTED)
+"""What another failure has kept from being sent: a warning."""
 _MOST_CHARACTERS = 2000
 _ROOM_FOR_FRAME = 160
 """Bytes of the title and the tags around one section, at most."""
@@ -148,11 +143,12 @@ def _applied(outcome: Outcome) -> str:
 
 def outcome_annotations(result: Result) -> Iterator[Annotation]:
     """One for each change that is not applied, on the line of its manifest, and one for the sum."""
-    for status, level in _LEVELS.items():
+    for status, title in _TITLES.items():
+        level = "warning" if status in _UNSENT else "error"
         for item in result.of(status):
             change = item.change
             file, line = place_of(change, result.header)
-            head = f"{change.address}: {_TITLES[status].lower()}"
+            head = f"{change.address}: {title.lower()}"
             yield Annotation(level, change.address, (head, item.message, item.fix), file, line)
     yield from refused_annotations(result.plan, result.header)
     place = f"{result.header.target}, stack {result.plan.stack}"
