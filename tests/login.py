@@ -1,4 +1,4 @@
-"""A login of somebody else, at a server of any version."""
+"""Logins at a server: as a target's `runai` states one, and that of somebody else."""
 
 import json
 import urllib.error
@@ -8,8 +8,17 @@ import urllib.request
 from reconciler.sandbox import Endpoint
 
 
+def runai(endpoint: Endpoint) -> dict[str, str]:
+    """A target's `runai` for a sandbox."""
+    return {
+        "base_url": endpoint.base_url,
+        "client_id": endpoint.client_id,
+        "client_secret": endpoint.client_secret.get_secret_value(),
+    }
+
+
 def log_in(endpoint: Endpoint) -> str:
-    """An access token: by the OAuth form, or else by the oldest way."""
+    """An access token, at a server of any version: by the OAuth form, or else by the oldest way."""
     name, secret = endpoint.client_id, endpoint.client_secret.get_secret_value()
     form = {"grant_type": "client_credentials", "client_id": name, "client_secret": secret}
     try:

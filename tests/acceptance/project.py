@@ -12,6 +12,7 @@ import yaml
 
 from reconciler.cli.main import run
 from reconciler.sandbox import Behaviour, Endpoint, SandboxServer
+from tests.login import runai
 
 ENVIRONMENT = {
     "apiVersion": "reconciler/v1",
@@ -54,14 +55,7 @@ class Project:
 
     def configure(self, **changes: Any) -> None:
         """Write reconciler.yaml; `changes` are merged over its top level."""
-        target = {
-            "runai": {
-                "base_url": self.endpoint.base_url,
-                "client_id": self.endpoint.client_id,
-                "client_secret": self.endpoint.client_secret.get_secret_value(),
-            },
-            **self.target,
-        }
+        target = {"runai": runai(self.endpoint), **self.target}
         config = {
             "apiVersion": "reconciler/v1",
             "stack": "ml-platform",
@@ -70,6 +64,11 @@ class Project:
             **changes,
         }
         (self.directory / "reconciler.yaml").write_text(yaml.safe_dump(config))
+
+    def go_by(self, base_url: str, **target: Any) -> None:
+        """Reach the control plane by another address, such as a proxy's; with more of a target."""
+        self.target = {"runai": {**runai(self.endpoint), "base_url": base_url}, **target}
+        self.configure()
 
     def write(self, *documents: dict[str, Any], file: str = "all.yaml") -> None:
         """Replace one manifest file; no documents remove it."""

@@ -80,14 +80,8 @@ def test_nothing_differs(branch: Project) -> None:
 
 
 def test_credentials_are_not_sent_elsewhere(branch: Project, elsewhere: Elsewhere) -> None:
-    target = {
-        "runai": {
-            "base_url": elsewhere.url,
-            "client_id": branch.endpoint.client_id,
-            "client_secret": branch.endpoint.client_secret.get_secret_value(),
-        }
-    }
-    branch.configure(targets={"live": target}, env_allow=["RECONCILE_VAR_*"])
+    branch.go_by(elsewhere.url)
+    branch.configure(env_allow=["RECONCILE_VAR_*"])
     commit(branch, "Another address")
     ran = plan(branch)
     assert ran.code == 0, ran.err

@@ -321,11 +321,7 @@ def test_what_a_server_quotes_of_a_secret_is_not_printed(
     monkeypatch.setenv("RECONCILE_VAR_TOKEN", canary)
     world.write(environment(environment_variables={"TOKEN": {"env": "RECONCILE_VAR_TOKEN"}}))
     with FaultProxy(world.endpoint.base_url) as proxy:
-        world.target["runai"] = {
-            "base_url": proxy.base_url,
-            "client_id": world.endpoint.client_id,
-            "client_secret": world.endpoint.client_secret.get_secret_value(),
-        }
+        world.go_by(proxy.base_url)
         world.configure(env_allow=["RECONCILE_VAR_*"])
         echo = Fault(Kind.BODY, status=400, body={"message": f"bad value {canary}"})
         proxy.rule = lambda _, method, path: (

@@ -9,6 +9,7 @@ from reconciler.resource import Mark, hash_id
 from tests.acceptance.git_project import start
 from tests.acceptance.live_side import assets, create_live, edit_live, named
 from tests.acceptance.project import Project, environment
+from tests.login import runai
 
 KIND = "RunaiEnvironment"
 TRAIN = f"{KIND}.train"
@@ -17,13 +18,7 @@ SPEC = {"image": "busybox:1"}
 
 def keyed(world: Project) -> None:
     """Let the target take its key from a variable."""
-    runai = {
-        "base_url": world.endpoint.base_url,
-        "client_id": world.endpoint.client_id,
-        "client_secret": world.endpoint.client_secret.get_secret_value(),
-        "mark_key": {"env": "RECONCILE_MARK_KEY"},
-    }
-    world.target = {"runai": runai}
+    world.target = {"runai": {**runai(world.endpoint), "mark_key": {"env": "RECONCILE_MARK_KEY"}}}
     world.configure()
 
 

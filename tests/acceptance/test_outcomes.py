@@ -6,7 +6,7 @@ import pytest
 
 from tests.acceptance.git_project import commit, start
 from tests.acceptance.project import Project, Ran, environment
-from tests.faults.proxy import Fault, FaultProxy, Kind
+from tests.faults.proxy import FaultProxy, no_answer_after
 from tests.render.github import commands, outputs
 
 FORMS = ("markdown=page.md", "summary=sum.md", "annotations=notes", "outputs=step")
@@ -47,21 +47,9 @@ def test_a_whole_apply_is_told_after_its_plan(world: Project) -> None:
 def test_what_is_not_applied_is_told_with_its_reason(world: Project) -> None:
     """The second of three writes gets no answer, and nothing can be read any more."""
     world.write(*[environment(name) for name in "abc"])
-    made = 0
-
-    def outage(_number: int, method: str, path: str) -> Fault | None:
-        nonlocal made
-        made += method == "POST" and "/asset/" in path
-        return Fault(Kind.RESET) if made > 1 else None
-
     with FaultProxy(world.endpoint.base_url) as proxy:
-        credentials = {
-            "client_id": world.endpoint.client_id,
-            "client_secret": world.endpoint.client_secret.get_secret_value(),
-        }
-        world.target = {"runai": {"base_url": proxy.base_url, **credentials}, "timeout": 0.2}
-        world.configure()
-        proxy.rule = outage
+        world.go_by(proxy.base_url, timeout=0.2)
+        proxy.rule = no_answer_after(1)
         ran = apply(world, "--parallelism", "1")
     assert ran.code == 5
     page = read(world, "page.md")
@@ -156,12 +144,7 @@ def test_a_file_that_cannot_be_written_costs_no_outcome(
             taken.append(step)
 
     with FaultProxy(world.endpoint.base_url) as proxy:
-        credentials = {
-            "client_id": world.endpoint.client_id,
-            "client_secret": world.endpoint.client_secret.get_secret_value(),
-        }
-        world.target = {"runai": {"base_url": proxy.base_url, **credentials}}
-        world.configure()
+        world.go_by(proxy.base_url)
         proxy.rule = take_away
         ran = world.reconcile("apply", "--apply", "-o", "text", "-o", "outputs")
     assert taken

@@ -15,7 +15,7 @@ import pytest
 from reconciler.sandbox import Behaviour
 from tests.acceptance.live_side import assets
 from tests.acceptance.project import Project, environment, project
-from tests.faults.proxy import Fault, FaultProxy, Kind
+from tests.faults.proxy import Fault, FaultProxy, Kind, no_answer_after
 
 
 def start(world: Project, *words: str, **env: str) -> subprocess.Popen[str]:
@@ -148,21 +148,9 @@ def test_signals_that_never_end_cost_no_outcome(slow: Project) -> None:
 def test_a_lost_connection_is_told_for_what_it_is(world: Project, events: bool) -> None:
     """Eighteen of twenty are made and nobody can look at them; the answer of two never comes."""
     world.write(*[environment(f"e{n:02}") for n in range(20)])
-    made = 0
-
-    def outage(_number: int, method: str, path: str) -> Fault | None:
-        nonlocal made
-        made += method == "POST" and "/asset/" in path
-        return Fault(Kind.RESET) if made > 18 else None
-
     with FaultProxy(world.endpoint.base_url) as proxy:
-        credentials = {
-            "client_id": world.endpoint.client_id,
-            "client_secret": world.endpoint.client_secret.get_secret_value(),
-        }
-        world.target = {"runai": {"base_url": proxy.base_url, **credentials}, "timeout": 2.0}
-        world.configure()
-        proxy.rule = outage
+        world.go_by(proxy.base_url, timeout=2.0)
+        proxy.rule = no_answer_after(18)
         words = ("--json",) if events else ()
         ran = world.reconcile("apply", "--apply", "--parallelism", "1", *words)
     assert ran.code == 5
@@ -244,12 +232,7 @@ def test_the_first_signal_ends_the_wait_for_an_answer(world: Project, kind: Kind
 
     with FaultProxy(world.endpoint.base_url) as proxy:
         proxy.rule = rule
-        credentials = {
-            "client_id": world.endpoint.client_id,
-            "client_secret": world.endpoint.client_secret.get_secret_value(),
-        }
-        world.target = {"runai": {"base_url": proxy.base_url, **credentials}, "timeout": 600}
-        world.configure()
+        world.go_by(proxy.base_url, timeout=600)
         process = start(world, "apply", "--apply", "--parallelism", "1")
         assert sent.wait(60)
         process.send_signal(signal.SIGTERM)

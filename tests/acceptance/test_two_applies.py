@@ -15,6 +15,7 @@ from tests.acceptance.live_side import call
 from tests.acceptance.project import environment
 from tests.faults.proxy import Fault, FaultProxy, Rule
 from tests.laws.stage import Desk, Row, Stage
+from tests.login import runai
 
 REPOSITORY = Path(__file__).parents[2]
 ASSETS = "/api/v1/asset/environment"
@@ -51,12 +52,8 @@ class Place:
     def desk(self, name: str, *documents: Any, base_url: str = "") -> Desk:
         """A directory that states these, through a proxy if there is one."""
         desk = Desk(self.stage, self._directory / name)
-        endpoint = self.stage.endpoint
-        login = {
-            "base_url": base_url or endpoint.base_url,
-            "client_id": endpoint.client_id,
-            "client_secret": endpoint.client_secret.get_secret_value(),
-        }
+        login = runai(self.stage.endpoint)
+        login["base_url"] = base_url or login["base_url"]
         guards = {"max_delete_percent": 100}
         desk.configure(targets={"live": {"runai": login, "timeout": 5}}, guards=guards)
         desk.write(documents)

@@ -10,6 +10,7 @@ import yaml
 
 from reconciler.cli.main import run
 from tests.faults.proxy import Fault, Kind
+from tests.login import runai as login
 from tests.providers.runai.door import Door, Knock, Says, door
 from tests.providers.runai.worlds import World, world
 
@@ -26,13 +27,7 @@ class Clinic:
     capture: pytest.CaptureFixture[str]
 
     def configure(self, **runai: Any) -> None:
-        endpoint = self.made.endpoint
-        stated = {
-            "base_url": self.made.proxy.base_url,
-            "client_id": endpoint.client_id,
-            "client_secret": endpoint.client_secret.get_secret_value(),
-            **runai,
-        }
+        stated = {**login(self.made.endpoint), "base_url": self.made.proxy.base_url, **runai}
         config = {"apiVersion": "reconciler/v1", "stack": "ml", "default_target": "live"}
         config["targets"] = {"live": {"runai": stated}}  # type: ignore[assignment]
         (self.directory / "reconciler.yaml").write_text(yaml.safe_dump(config))

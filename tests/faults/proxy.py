@@ -27,6 +27,7 @@ from urllib.parse import urlsplit
 
 CERTIFICATE = Path(__file__).parent / "tls" / "certificate.pem"
 """Self-signed, for 127.0.0.1, with a key that is public and good for nothing else."""
+KEY = CERTIFICATE.with_name("key.pem")
 
 
 class Kind(StrEnum):
@@ -86,6 +87,18 @@ Rule = Callable[[int, str, str], Fault | None]
 """(number, method, path with query) -> the fault for it, if any."""
 
 
+def no_answer_after(creates: int) -> Rule:
+    """So many creates of assets are answered; from the next one on, every connection is reset."""
+    made = 0
+
+    def rule(_number: int, method: str, path: str) -> Fault | None:
+        nonlocal made
+        made += method == "POST" and "/asset/" in path
+        return Fault(Kind.RESET) if made > creates else None
+
+    return rule
+
+
 class FaultProxy:
     """Listens on a free port of the loopback interface; safe to use from any thread."""
 
@@ -102,7 +115,7 @@ class FaultProxy:
         self._scheme = "https" if tls else "http"
         if tls:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(CERTIFICATE, CERTIFICATE.with_name("key.pem"))
+            context.load_cert_chain(CERTIFICATE, KEY)
             self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True

@@ -24,6 +24,7 @@ from tests.acceptance.live_side import call
 from tests.laws.scenarios import SCENARIOS
 from tests.laws.stage import Desk, Stage
 from tests.laws.test_crash import Trial
+from tests.login import runai
 
 pytestmark = pytest.mark.slow
 
@@ -44,12 +45,7 @@ def trial(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trial]:
     with Stage(tmp_path_factory.mktemp("stage")) as stage:
         desk = Desk(stage, tmp_path_factory.mktemp("desk"))
         made = Trial(scenario, stage, desk)
-        endpoint = stage.endpoint
-        login = {
-            "base_url": endpoint.base_url,
-            "client_id": endpoint.client_id,
-            "client_secret": endpoint.client_secret.get_secret_value(),
-        }
+        login = runai(stage.endpoint)
         held = {**login, "base_url": made.proxy.base_url}
         desk.configure(targets={"live": {"runai": login}, "held": {"runai": held}})
         with made.proxy:

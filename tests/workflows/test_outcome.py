@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.faults.proxy import Fault, FaultProxy, Kind
+from tests.faults.proxy import FaultProxy, no_answer_after
 from tests.workflows.stage import CONFIG, Stage
 from tests.workflows.test_steps import outputs, ran
 
@@ -85,17 +85,10 @@ def test_each_change_that_fails_is_annotated_and_told(bare_stage: Stage) -> None
     config = bare_stage.repository / "reconciler.yaml"
     config.write_text(f"{CONFIG}    timeout: 0.2\n")
     head = bare_stage.commit({"train": "x:1", "serve": "x:1"}, "Start")
-    made = 0
-
-    def outage(_number: int, method: str, path: str) -> Fault | None:
-        nonlocal made
-        made += method == "POST" and "/asset/" in path
-        return Fault(Kind.RESET) if made > 1 else None
-
     with FaultProxy(bare_stage.endpoint.base_url) as proxy:
         more = {"RUNAI_BASE_URL": proxy.base_url}
         approved = planned(bare_stage, head, **more)
-        proxy.rule = outage
+        proxy.rule = no_answer_after(1)
         code, log = ran(bare_stage, "apply", head, **more, **approved)
     assert code == 5, log
     found = outputs(bare_stage)

@@ -6,13 +6,15 @@ import signal
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from reconciler.cli.main import run
 from reconciler.rayfine import build_image_from_env
+from tests.acceptance.project import Ran
 
 ENV = """\
 import asyncio
@@ -50,6 +52,7 @@ def die():
     os._exit(3)
 """
 TOKEN = "a-token-of-the-tests"
+Command = Callable[..., Ran]
 
 
 def docker(*words: str) -> str:
@@ -67,6 +70,19 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     )
     yield f"{name}:v1"
     docker("rmi", "-f", *docker("images", "--format", "{{.Repository}}:{{.Tag}}", name).split())
+
+
+@pytest.fixture
+def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
+    """The command line, with the token in the variable T."""
+    monkeypatch.setenv("T", TOKEN)
+
+    def ran(*words: str) -> Ran:
+        code = run(list(words))
+        said = capsys.readouterr()
+        return Ran(int(code), said.out, said.err)
+
+    return ran
 
 
 class Server:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.cli.main import run
 from reconciler.rayfine import load_env
 from reconciler.rayfine.runtime.errors import RemoteError, remote_error
+from tests.rayfine.remote.conftest import Command
 from tests.rayfine.remote.offered import NAME, TOKEN, Offered, offered
 
 ENV = """
@@ -42,16 +42,11 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Offered]:
 
 @pytest.mark.parametrize("name", CLASSES)
 def test_the_command_line_prints_its_traceback_and_nothing_of_ours(
-    name: str,
-    served: Offered,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+    name: str, served: Offered, command: Command
 ) -> None:
-    monkeypatch.setenv("T", TOKEN)
-    words = ["run", NAME, "fail", "--arg", f"name={name}", "--url", served.url, "--token-env", "T"]
-    assert run(words) == 1
-    said = capsys.readouterr()
-    assert said.out == ""
+    words = ("--url", served.url, "--token-env", "T")
+    said = command("run", NAME, "fail", "--arg", f"name={name}", *words)
+    assert (said.code, said.out) == (1, "")
     head, _, traceback = said.err.partition("Traceback (most recent call last):\n")
     assert f"env.py:11: {name}: " in head
     assert "raise getattr(builtins, name)(*given)" in traceback
@@ -83,19 +78,13 @@ def test_it_is_an_error_of_that_type_wherever_it_is_raised(name: str, served: Of
         assert isinstance(raised.value, kind if issubclass(kind, Exception) else RemoteError)
 
 
-def test_one_line_of_json_per_input(
-    served: Offered,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("T", TOKEN)
+def test_one_line_of_json_per_input(served: Offered, tmp_path: Path, command: Command) -> None:
     path = tmp_path / "in.jsonl"
     path.write_text("".join(json.dumps(name) + "\n" for name in CLASSES))
-    words = ["run", NAME, "fail", "--input", str(path), "--url", served.url, "--token-env", "T"]
-    assert run([*words, "--quiet"]) == 1
-    lines = capsys.readouterr().out.splitlines()
-    assert [json.loads(line)["error"]["type"] for line in lines] == CLASSES
+    words = ("--url", served.url, "--token-env", "T", "--quiet")
+    ran = command("run", NAME, "fail", "--input", str(path), *words)
+    assert ran.code == 1
+    assert [json.loads(line)["error"]["type"] for line in ran.out.splitlines()] == CLASSES
 
 
 @pytest.mark.parametrize("name", ["RuntimeError", "SyntaxError", "KeyError", "OSError"])

@@ -14,7 +14,6 @@ import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -32,7 +31,8 @@ from reconciler.rayfine.runtime.errors import (
     RemoteError,
     SetupError,
 )
-from tests.rayfine.remote.conftest import TOKEN, Server, docker, serving
+from tests.faults.proxy import CERTIFICATE, KEY
+from tests.rayfine.remote.conftest import TOKEN, Command, Server, docker, serving
 
 pytestmark = pytest.mark.docker
 
@@ -270,36 +270,20 @@ def test_its_end(image: str, number: signal.Signals) -> None:
     assert containers(image) == before
 
 
-def test_the_command_line_calls_it(
-    image: str,
-    server: Server,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("T", TOKEN)
-    words = ["run", image, "evaluate", "--url", server.url]
-    assert run([*words, "--token-env", "T", "--arg", "num_samples=3"]) == 0
-    said = capsys.readouterr()
-    assert json.loads(said.out)["samples"] == 3
-    assert TOKEN not in said.err
-    assert run(words) == 1
-    assert "--url needs --token-env" in capsys.readouterr().err
-    assert run([*words, "--token-env", "T", "--replicas", "2"]) == 1
-    assert "--replicas and --url exclude each other" in capsys.readouterr().err
+def test_the_command_line_calls_it(image: str, server: Server, command: Command) -> None:
+    words = ("run", image, "evaluate", "--url", server.url)
+    ran = command(*words, "--token-env", "T", "--arg", "num_samples=3")
+    assert (ran.code, json.loads(ran.out)["samples"]) == (0, 3)
+    assert TOKEN not in ran.err
+    ran = command(*words)
+    assert (ran.code, "--url needs --token-env" in ran.err) == (1, True)
+    ran = command(*words, "--token-env", "T", "--replicas", "2")
+    assert (ran.code, "--replicas and --url exclude each other" in ran.err) == (1, True)
 
 
-def test_over_tls(image: str, tmp_path: Path) -> None:
-    pem = str(tmp_path / "server.pem")
-    subprocess.run(
-        [
-            "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
-            "-keyout", pem + ".key", "-out", pem, "-subj", "/CN=here",
-            "-addext", "subjectAltName=IP:127.0.0.1",
-        ],
-        check=True,
-        capture_output=True,
-    )  # fmt: skip
-    words = ("--tls-cert", pem, "--tls-key", pem + ".key", "--host", "0.0.0.0")
+def test_over_tls(image: str) -> None:
+    pem = str(CERTIFICATE)
+    words = ("--tls-cert", pem, "--tls-key", str(KEY), "--host", "0.0.0.0")
     with serving(image, *words) as server:
         assert server.url.startswith("https://")
         url = server.url.replace("0.0.0.0", "127.0.0.1")

@@ -4,7 +4,6 @@ import contextlib
 import resource
 import socket
 import ssl
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ import pytest
 
 from reconciler.rayfine import EnvironmentWrapper, load_env
 from reconciler.rayfine.agent.strangers import MOST, SECONDS
+from tests.faults.proxy import CERTIFICATE, KEY
 from tests.rayfine.remote.offered import NAME, TOKEN, offered
 from tests.rayfine.runtime.agents import agent, environment, until
 
@@ -52,18 +52,9 @@ def of_gateway(directory: Path) -> Iterator[Door]:
 
 @contextlib.contextmanager
 def of_tls_gateway(directory: Path) -> Iterator[Door]:
-    pem = str(directory / "server.pem")
-    subprocess.run(
-        [
-            "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
-            "-keyout", pem + ".key", "-out", pem, "-subj", "/CN=here",
-            "-addext", "subjectAltName=IP:127.0.0.1",
-        ],
-        check=True,
-        capture_output=True,
-    )  # fmt: skip
+    pem = str(CERTIFICATE)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(pem, pem + ".key")
+    context.load_cert_chain(CERTIFICATE, KEY)
     with offered(directory, ENV, {}, context) as served:
 
         def connect() -> EnvironmentWrapper:

@@ -12,6 +12,7 @@ import pytest
 
 from reconciler.rayfine import EnvironmentWrapper, build_image_from_env, load_env
 from reconciler.rayfine.docker.engine import Engine
+from tests.rayfine.runtime.agents import Agent, agent, environment
 
 PYTHON_BASE = "reconciler/python-base:local"
 RAY_BASE = "reconciler/ray-base:local"
@@ -81,6 +82,28 @@ def load(images: Images) -> Iterator[Load]:
             return env
 
         yield start
+
+
+@pytest.fixture
+def replica(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Agent]:
+    """An agent without a container, with the `ENV` of the test's module."""
+    with agent(tmp_path, request.module.ENV) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def shared(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Agent]:
+    """The same, one for all tests of the module: its `replica` may be this one."""
+    with agent(tmp_path_factory.mktemp("env"), request.module.ENV) as found:
+        yield found
+
+
+@pytest.fixture
+def env(replica: Agent) -> EnvironmentWrapper:
+    """The environment with that agent alone."""
+    return environment(replica)
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy, deepcopy
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,7 +21,7 @@ from reconciler.rayfine.docker.engine import Engine
 from reconciler.rayfine.runtime.child import Child
 from reconciler.rayfine.runtime.errors import EnvironmentEndedError, TransferError
 from reconciler.rayfine.runtime.pool import POOL
-from tests.rayfine.runtime.agents import ROOT, Agent, agent, environment, forked
+from tests.rayfine.runtime.agents import ROOT, forked
 from tests.rayfine.runtime.conftest import Images, Load, docker
 
 ENV = "def echo(value): return value\nasync def aecho(value): return value\n"
@@ -34,17 +33,6 @@ def fork_beside_threads() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         yield
-
-
-@pytest.fixture
-def replica(tmp_path: Path) -> Iterator[Agent]:
-    with agent(tmp_path, ENV) as found:
-        yield found
-
-
-@pytest.fixture
-def env(replica: Agent) -> EnvironmentWrapper:
-    return environment(replica)
 
 
 def right(env: EnvironmentWrapper, base: int, count: int = 100) -> bool:

@@ -6,7 +6,7 @@ import socket
 import struct
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -20,7 +20,7 @@ from reconciler.rayfine.runtime.errors import (
     RemoteError,
     TransferError,
 )
-from tests.rayfine.runtime.agents import Agent, agent, environment
+from tests.rayfine.runtime.agents import Agent
 
 P = sys.hash_info.modulus
 ENV = """
@@ -45,15 +45,9 @@ def answer(text):
 """
 
 
-@pytest.fixture(scope="module")
-def replica(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Agent]:
-    with agent(tmp_path_factory.mktemp("env"), ENV) as found:
-        yield found
-
-
 @pytest.fixture
-def env(replica: Agent) -> EnvironmentWrapper:
-    return environment(replica)
+def replica(shared: Agent) -> Agent:
+    return shared
 
 
 @pytest.mark.parametrize("method", ["alike", "keys"])

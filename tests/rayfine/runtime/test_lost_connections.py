@@ -6,7 +6,6 @@ import signal
 import socket
 import threading
 import uuid
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -15,7 +14,7 @@ import pytest
 from reconciler.rayfine import EnvironmentWrapper
 from reconciler.rayfine.agent.codec import encode
 from reconciler.rayfine.runtime.errors import CallLostError, EnvironmentEndedError
-from tests.rayfine.runtime.agents import Agent, Proxy, agent, environment, proxied, until
+from tests.rayfine.runtime.agents import Agent, Proxy, proxied, until
 
 ENV = """
 import os, time
@@ -40,17 +39,6 @@ def hold(note, go):
     while not os.path.exists(go): time.sleep(0.005)
 """
 SIZES = [0, 1, 1 << 16, (1 << 16) + 1, 1 << 20, 32 << 20]
-
-
-@pytest.fixture
-def replica(tmp_path: Path) -> Iterator[Agent]:
-    with agent(tmp_path, ENV) as found:
-        yield found
-
-
-@pytest.fixture
-def env(replica: Agent) -> EnvironmentWrapper:
-    return environment(replica)
 
 
 def request(replica: Agent, method: str, *args: object) -> bytes:

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import threading
 import uuid
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -76,15 +75,9 @@ def told(note, end):
 """
 
 
-@pytest.fixture(scope="module")
-def replica(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Agent]:
-    with agent(tmp_path_factory.mktemp("env"), ENV) as found:
-        yield found
-
-
 @pytest.fixture
-def env(replica: Agent) -> EnvironmentWrapper:
-    return environment(replica)
+def replica(shared: Agent) -> Agent:
+    return shared
 
 
 @pytest.mark.parametrize("method", ["echo", "aecho"])
