@@ -16,8 +16,6 @@ from typing import Any
 import urllib3
 from urllib3 import connection
 
-_WHOLE_ANSWER = 10
-"""A whole answer may take this many times the time limit of one pause."""
 _AFTER_STOP = 5.0
 """Seconds that an answer may take once nobody wants to wait any more."""
 _PIECE = 1 << 16
@@ -42,14 +40,17 @@ def read_whole(answer: Any, limit: int) -> bytes:
     return bytes(data)
 
 
-def limit_answers(pool_manager: Any, stop: threading.Event) -> None:
-    """Let every connection of a pool manager of urllib3, proxies included, read answers so."""
+def limit_answers(pool_manager: Any, stop: threading.Event, longest: int = 10) -> None:
+    """Let every connection of a pool manager of urllib3, proxies included, read answers so.
+
+    A whole answer may take `longest` times the time limit of one pause.
+    """
 
     class Answer(HTTPResponse):
         def __init__(self, sock: socket.socket, *args: Any, **options: Any) -> None:
             super().__init__(sock, *args, **options)
             raw: Any = self.fp.detach()
-            self.fp = io.BufferedReader(_Timed(raw, sock, stop), _PIECE)
+            self.fp = io.BufferedReader(_Timed(raw, sock, stop, longest), _PIECE)
 
     # By the names of urllib3's own classes, which its errors begin with.
     class HTTPConnection(connection.HTTPConnection):
@@ -73,10 +74,10 @@ def limit_answers(pool_manager: Any, stop: threading.Event) -> None:
 class _Timed(io.RawIOBase):
     """The bytes of one answer. `raw` is the socket's own file, closed with this one."""
 
-    def __init__(self, raw: Any, sock: socket.socket, stop: threading.Event) -> None:
+    def __init__(self, raw: Any, sock: socket.socket, stop: threading.Event, longest: int) -> None:
         self._raw, self._socket, self._stop = raw, sock, stop
         self._pause = sock.gettimeout() or 0.0
-        self._deadline = time.monotonic() + _WHOLE_ANSWER * self._pause
+        self._deadline = time.monotonic() + longest * self._pause
 
     def readable(self) -> bool:
         """Always."""

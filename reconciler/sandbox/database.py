@@ -17,7 +17,6 @@ from pathlib import Path
 from reconciler.errors import SandboxError
 
 CLIENT_ID = "reconciler-sandbox"
-_BUSY_SECONDS = 10.0
 _VERSION = 2
 _TABLES = """
 CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -56,13 +55,17 @@ CREATE INDEX outdated_of_asset ON outdated (id, until);
 
 
 class Database:
-    """One connection, for use in one thread. `fresh` is whether this call made the tables."""
+    """One connection, for use in one thread. `fresh` is whether this call made the tables.
 
-    def __init__(self, path: Path) -> None:
+    `busy` is for how many seconds it waits for another process that writes.
+    """
+
+    def __init__(self, path: Path, busy: float) -> None:
         self._path = path
+        self._busy = busy
         try:
             _make_file(path)
-            self.connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
+            self.connection = sqlite3.connect(path, timeout=busy, isolation_level=None)
         except (OSError, sqlite3.Error) as error:
             raise self._unusable(error) from error
         try:
@@ -103,7 +106,7 @@ class Database:
         return str(row[0])
 
     def _prepare(self) -> None:
-        _enter_wal(self.connection)
+        _enter_wal(self.connection, self._busy)
         self.connection.execute("PRAGMA synchronous = NORMAL")
         self.connection.execute("PRAGMA foreign_keys = ON")
         with self.write() as connection:
@@ -155,9 +158,9 @@ def _make_file(path: Path) -> None:
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
 
 
-def _enter_wal(connection: sqlite3.Connection) -> None:
+def _enter_wal(connection: sqlite3.Connection, busy: float) -> None:
     """Switch to write-ahead logging; SQLite does not wait by itself for others that switch."""
-    deadline = time.monotonic() + _BUSY_SECONDS
+    deadline = time.monotonic() + busy
     while True:
         try:
             (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()

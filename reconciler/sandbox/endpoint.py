@@ -23,7 +23,8 @@ class Endpoint:
 class Setup:
     """How to run a server; `port` 0 is any free one.
 
-    `seed_again` is whether the seed is planted in a database that has an organisation already.
+    `seed_again` is whether the seed is planted in a database that has an organisation already,
+    `busy` the seconds that a write waits for that of another process.
     """
 
     database: Path
@@ -32,3 +33,4 @@ class Setup:
     behaviour: Behaviour
     host: str
     port: int
+    busy: float = 10.0

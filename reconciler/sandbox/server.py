@@ -29,7 +29,8 @@ class SandboxServer:
 
     Several servers, in one process or in many, may serve the same file. `port` 0 is any free port.
     A server listens on the loopback interface unless another `host` is named. Without `seed_again`,
-    a database that has an organisation already is left as it is.
+    a database that has an organisation already is left as it is. A write that has waited `busy`
+    seconds for one of another server is answered with a 503.
     """
 
     def __init__(  # noqa: PLR0913 -- the keyword-only ones are one setup
@@ -41,8 +42,9 @@ class SandboxServer:
         behaviour: Behaviour = Behaviour(),  # noqa: B008 -- frozen
         host: str = "127.0.0.1",
         port: int = 0,
+        busy: float = 10.0,
     ) -> None:
-        self._setup = Setup(database, seed, seed_again, behaviour, host, port)
+        self._setup = Setup(database, seed, seed_again, behaviour, host, port, busy)
         self._requests = RequestLog()
         self._thread: threading.Thread | None = None
         self._stopping: _Stop | None = None

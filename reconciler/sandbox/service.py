@@ -31,7 +31,7 @@ async def run_service(
     A SandboxError says why the database, the seed or the port cannot be used.
     """
     seed = load_seed(setup.seed) if setup.seed else None
-    database = Database(setup.database)
+    database = Database(setup.database, setup.busy)
     try:
         plant(database, seed, again=setup.seed_again)
         application = web.AppRunner(make_app(database, setup.behaviour, log))

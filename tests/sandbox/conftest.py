@@ -91,13 +91,17 @@ def start(tmp_path: Path) -> Iterator[Start]:
     with ExitStack() as stack:
 
         def begin(
-            database: Path = tmp_path / "sandbox.db", seed: str | None = None, **switches: Any
+            database: Path = tmp_path / "sandbox.db",
+            seed: str | None = None,
+            busy: float = 10.0,
+            **switches: Any,
         ) -> Running:
             seed_file = None
             if seed is not None:
                 seed_file = tmp_path / "seed.yaml"
                 seed_file.write_text(seed)
-            server = SandboxServer(database, seed=seed_file, behaviour=Behaviour(**switches))
+            behaviour = Behaviour(**switches)
+            server = SandboxServer(database, seed=seed_file, behaviour=behaviour, busy=busy)
             endpoint = stack.enter_context(server)
             http = Http(endpoint, stack.enter_context(urllib3.PoolManager(maxsize=20)))
             server.requests.clear()

@@ -260,11 +260,8 @@ def test_files_that_are_no_sandbox(tmp_path: Path) -> None:
         assert caught.value.fix
 
 
-def test_a_database_that_is_locked_is_a_503(
-    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("reconciler.sandbox.database._BUSY_SECONDS", 0.1)
-    running = start()
+def test_a_database_that_is_locked_is_a_503(start: Start, tmp_path: Path) -> None:
+    running = start(busy=0.1)
     connection = sqlite3.connect(tmp_path / "sandbox.db", isolation_level=None)
     connection.execute("BEGIN IMMEDIATE")
     answer = running.http.create("environment", "a")

@@ -41,12 +41,16 @@ _PLAIN_HTTP = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE")
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """How to reach registries. `timeout` is in seconds, for each pause of an answer."""
+    """How to reach registries. `timeout` is in seconds, for each pause of an answer.
+
+    `wait` sleeps before a read is sent again.
+    """
 
     ca_bundle: Path | None = None
     proxies: Proxies = field(default_factory=Proxies)
     timeout: float = 30.0
     login: Callable[[str], Login | None] = find_login
+    wait: Callable[[float], None] = time.sleep
 
 
 class Ask(NamedTuple):
@@ -204,7 +208,7 @@ class RegistryHttp:
                 if time.monotonic() - begin > self._connection.timeout:
                     raise
             seconds = float(wanted) if re.fullmatch(r"\d{1,9}", wanted) else 0.0
-            time.sleep(min(max(pause, seconds), _LONGEST_PAUSE))
+            self._connection.wait(min(max(pause, seconds), _LONGEST_PAUSE))
         return self._exchange(ask)
 
     def _exchange(self, ask: Ask) -> Answer:

@@ -96,8 +96,9 @@ class Client(_ApiClient):  # type: ignore[misc]  # the SDK has no usable types
         """Log in, with a time limit. Hazard 4: the SDK calls this in its constructor."""
         # Hazard 2: urllib3 is told to retry nothing and to follow no redirect.
         self.rest_client.pool_manager.connection_pool_kw["retries"] = False
-        limit_answers(self.rest_client.pool_manager, self._connection.stop)
-        bearer = self._connection.credentials.token
+        link = self._connection
+        limit_answers(self.rest_client.pool_manager, link.stop, link.longest_answer)
+        bearer = link.credentials.token
         if bearer is not None:
             return _check_token(bearer.get_secret_value().strip())
         issued = self._request_token()
@@ -105,7 +106,7 @@ class Client(_ApiClient):  # type: ignore[misc]  # the SDK has no usable types
         left = issued.seconds or seconds_left(token, time.time())
         self._renew_at = None
         if left is not None:
-            self._renew_at = time.monotonic() + left - min(_MARGIN, left / 10)
+            self._renew_at = link.clock() + left - min(_MARGIN, left / 10)
         return token
 
     def _request_token(self) -> Issued:
@@ -266,7 +267,7 @@ class Client(_ApiClient):  # type: ignore[misc]  # the SDK has no usable types
 
     def _fresh_login(self) -> int:
         """The number of the login in use, which is renewed if its end is near."""
-        if self._renew_at is not None and time.monotonic() >= self._renew_at:
+        if self._renew_at is not None and self._connection.clock() >= self._renew_at:
             self._log_in_again(self._logins)
         return self._logins
 

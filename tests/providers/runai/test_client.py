@@ -6,14 +6,12 @@ import ssl
 import threading
 import time
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import urllib3
 from pydantic import SecretStr
 
-from reconciler import deadline
 from reconciler.config.proxies import Proxy
 from reconciler.errors import (
     AccessError,
@@ -23,7 +21,6 @@ from reconciler.errors import (
     ProviderError,
     UnreachableError,
 )
-from reconciler.providers.runai import client
 from reconciler.providers.runai.asset_api import KINDS, AssetApi
 from reconciler.providers.runai.client import Client
 from reconciler.providers.runai.connection import Connection, Credentials
@@ -399,15 +396,14 @@ def test_threads_share_one_new_login(plain: World) -> None:
     assert plain.proxy.count("POST", "/token") == 1
 
 
-def test_a_token_is_renewed_before_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_token_is_renewed_before_its_end(tmp_path: Path) -> None:
     """By the client's own clock: the token itself lives on, however long this machine takes."""
     passed = 0.0
-    clock = SimpleNamespace(
-        monotonic=lambda: time.monotonic() + passed, time=time.time, sleep=time.sleep
-    )
-    monkeypatch.setattr(client, "time", clock)
     with world(tmp_path, Behaviour(token_lifetime=10_000)) as made:
-        api = logged_in(made)
+        clock = {"clock": lambda: time.monotonic() + passed}
+        api = AssetApi(KINDS[1], connect(made.proxy.base_url, made.endpoint, **clock))
+        api.list()
+        made.proxy.clear()
         lists = 0
         for passed, logins in ((0.0, 0), (5_000.0, 0), (9_990.0, 1), (14_000.0, 1), (30_000.0, 2)):
             assert api.list()
@@ -457,15 +453,11 @@ ENDLESS = [Kind.DRIP, Kind.DRIP_HEAD, Kind.CONTINUE]
 
 @pytest.mark.parametrize("kind", ENDLESS)
 @pytest.mark.parametrize("tls", [False, True])
-def test_an_answer_without_end_is_cut_off(
-    plain: World, kind: Kind, tls: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(deadline, "_WHOLE_ANSWER", 1)
+def test_an_answer_without_end_is_cut_off(plain: World, kind: Kind, tls: bool) -> None:
     with FaultProxy(plain.endpoint.base_url, tls=tls) as proxy:
         ca_bundle = CERTIFICATE if tls else None
-        login = connect(
-            proxy.base_url, plain.endpoint, timeout=1.0, read_attempts=1, ca_bundle=ca_bundle
-        )
+        limits = {"timeout": 1.0, "longest_answer": 1, "read_attempts": 1}
+        login = connect(proxy.base_url, plain.endpoint, **limits, ca_bundle=ca_bundle)
         api = AssetApi(KINDS[1], login)
         api.list()
         for _ in range(2):
