@@ -7,7 +7,7 @@ unexport PYTHONDONTWRITEBYTECODE
 BIN := .venv/bin
 PHASE := scripts/phase
 # The pure core: every branch of it is tested.
-CORE := resource diff plan pairing clash guard ownership
+CORE := resource diff plan units pairing clash guard ownership
 CORE_FILES := $(shell echo $(foreach m,$(CORE),reconciler/$(m).py,reconciler/$(m)/*) | tr ' ' ',')
 MUTATION := .cache/mutation
 # One run on all processors; tests that need Docker go one after the other beside the rest. What

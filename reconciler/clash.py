@@ -10,7 +10,6 @@ from dataclasses import replace
 from typing import Any
 
 from reconciler.errors import ManifestError, Problem
-from reconciler.pairing import identity_of
 from reconciler.plan import Action, Change, Plan, Refusal, RefusalKind
 from reconciler.resource import KindTraits, Resource, ResourceKey
 
@@ -18,7 +17,7 @@ from reconciler.resource import KindTraits, Resource, ResourceKey
 def order_names(plan: Plan, kinds: Mapping[str, KindTraits]) -> Plan:
     """The plan with such changes ordered by `depends_on`, or refused."""
     holders = {
-        identity_of(change.key.kind, change.live.spec, kinds): change
+        kinds[change.key.kind].identify(change.live.spec): change
         for change in plan.changes
         if change.live is not None
         and change.live.mark is not None
@@ -30,7 +29,7 @@ def order_names(plan: Plan, kinds: Mapping[str, KindTraits]) -> Plan:
         resource = change.desired
         if resource is None or not change.pending:
             continue
-        wanted = identity_of(change.key.kind, resource.spec, kinds)
+        wanted = kinds[change.key.kind].identify(resource.spec)
         holder = holders.get(wanted)
         if holder is None or holder.key == change.key:
             continue
@@ -52,7 +51,7 @@ def require_distinct(desired: Sequence[Resource], kinds: Mapping[str, KindTraits
     first: dict[tuple[Any, ...], Resource] = {}
     problems = []
     for resource in desired:
-        known = first.setdefault(identity_of(resource.key.kind, resource.spec, kinds), resource)
+        known = first.setdefault(kinds[resource.key.kind].identify(resource.spec), resource)
         if known is not resource:
             place = resource.source
             problems.append(
@@ -73,7 +72,7 @@ def _gives_up(holder: Change, wanted: tuple[Any, ...], kinds: Mapping[str, KindT
     """Whether this change ends with its object under another name."""
     return (
         holder.desired is not None
-        and identity_of(holder.key.kind, holder.desired.spec, kinds) != wanted
+        and kinds[holder.key.kind].identify(holder.desired.spec) != wanted
     )
 
 

@@ -15,6 +15,7 @@ from reconciler.lineage import Lineage
 from reconciler.ownership import describe_live, desired_mark
 from reconciler.plan import Action, Change, Plan, ReadFailure, Refusal, RefusalKind, Unmanaged
 from reconciler.resource import (
+    UNKNOWN,
     KindTraits,
     LiveResource,
     Mark,
@@ -22,9 +23,7 @@ from reconciler.resource import (
     ResourceKey,
     hash_id,
 )
-
-_UNKNOWN = "~"
-"""Stands in the id of an object of which only the name and a hash of its id are known."""
+from reconciler.units import in_units
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +53,9 @@ def make_plan(world: World) -> Plan:
         changes.extend(_decide(resource, index, world))
     changes.extend(_deletions(index, {item.key for item in desired}, world))
     kept = {item.key for item in desired if item.protect}
-    changes = [_keep_protected(change, kept) for change in _in_units(changes, world)]
+    changes = [
+        _keep_protected(change, kept) for change in in_units(changes, world.desired, world.kinds)
+    ]
     return Plan(
         target=world.target,
         stack=world.stack,
@@ -94,9 +95,9 @@ class _LiveIndex:
                     self.deposed.setdefault(leftover, []).append(item)
                 else:
                     self.by_mark.setdefault((item.kind, mark.id_hash), []).append(item)
-                    self.by_identity[identity_of(item.kind, item.spec, world.kinds)] = item
+                    self.by_identity[world.kinds[item.kind].identify(item.spec)] = item
             else:
-                self.foreign.setdefault(identity_of(item.kind, item.spec, world.kinds), item)
+                self.foreign.setdefault(world.kinds[item.kind].identify(item.spec), item)
 
     def owned(self, key: ResourceKey) -> list[LiveResource]:
         """The live objects of this stack that bear the mark of this key."""
@@ -112,7 +113,7 @@ class _LiveIndex:
         Somebody gave the resource another id and nothing else: the object is marked anew instead
         of being deleted, which its successor would have to wait for.
         """
-        item = self.by_identity.get(identity_of(resource.key.kind, resource.spec, kinds))
+        item = self.by_identity.get(kinds[resource.key.kind].identify(resource.spec))
         if item is None or item.mark is None or (item.kind, item.mark.id_hash) in self.claimed:
             return []
         self.paired.add(id(item))
@@ -132,13 +133,6 @@ def _claims(desired: Sequence[Resource]) -> Iterable[ResourceKey]:
         yield item.key
         if item.moved_from:
             yield ResourceKey(item.key.kind, item.moved_from)
-
-
-def identity_of(
-    kind: str, spec: Mapping[str, Any], kinds: Mapping[str, KindTraits]
-) -> tuple[Any, ...]:
-    """What no two objects of a live system may share: the kind and its identity fields."""
-    return (kind, *(spec.get(name) for name in kinds[kind].identity))
 
 
 def _decide(resource: Resource, index: _LiveIndex, world: World) -> Iterable[Change]:
@@ -166,7 +160,7 @@ def _compare(resource: Resource, live: LiveResource, index: _LiveIndex, world: W
     replaces = any(field.forces_replacement for field in fields)
     action = Action.REPLACE if replaces else Action.UPDATE
     refusal = world.lineage.refusal(live)
-    if identity_of(resource.key.kind, resource.spec, world.kinds) in index.foreign:
+    if world.kinds[resource.key.kind].identify(resource.spec) in index.foreign:
         refusal = Refusal(
             RefusalKind.CONFLICT,
             "an object of the name it is to have exists and is not ours",
@@ -209,7 +203,7 @@ def _former_id(resource: Resource, live: LiveResource, mark: Mark) -> str:
 
 def _create_or_adopt(resource: Resource, index: _LiveIndex, world: World) -> Change:
     kind = resource.key.kind
-    live = index.foreign.get(identity_of(kind, resource.spec, world.kinds))
+    live = index.foreign.get(world.kinds[kind].identify(resource.spec))
     if live is None:
         return Change(resource.key, Action.CREATE, resource)
     traits = world.kinds[kind]
@@ -274,9 +268,9 @@ def _doubled(change: Change, found: Sequence[LiveResource], world: World) -> Cha
     The one that is offered is where the manifest wants it, or was made first.
     """
     kind, desired = change.key.kind, change.desired
-    wanted = identity_of(kind, desired.spec, world.kinds) if desired is not None else None
+    wanted = world.kinds[kind].identify(desired.spec) if desired is not None else None
     found = sorted(found, key=lambda item: (item.created_at or "~", item.uid))
-    best = min(found, key=lambda item: identity_of(kind, item.spec, world.kinds) != wanted)
+    best = min(found, key=lambda item: world.kinds[kind].identify(item.spec) != wanted)
     words = " and ".join(describe_live(item) for item in found)
     command = f"reconcile repair {shlex.quote(change.address)} --keep {best.uid}"
     refusal = Refusal(
@@ -285,48 +279,6 @@ def _doubled(change: Change, found: Sequence[LiveResource], world: World) -> Cha
         f"keep one and delete the others: {command} --target {world.target} --apply",
     )
     return replace(change, refusal=refusal, doubles=tuple(found))
-
-
-def _in_units(changes: Sequence[Change], world: World) -> Iterable[Change]:
-    """The changes, each with the others of its manifest: those that could not be read as well."""
-    wholes = {item.key: item.part_of for item in world.desired if item.part_of}
-    wholes |= _former_wholes(changes, world)
-    parts: dict[ResourceKey, list[ResourceKey]] = {}
-    for part, whole in sorted(wholes.items()):
-        parts.setdefault(whole, []).append(part)
-    for change in changes:
-        if change.deposed:
-            yield change
-        else:
-            beside = tuple(parts.get(change.key, ()))
-            yield replace(change, part_of=wholes.get(change.key), parts=beside)
-
-
-def _former_wholes(changes: Sequence[Change], world: World) -> Mapping[ResourceKey, ResourceKey]:
-    """For what no manifest states any more: the object of the same id, name and scope."""
-    kinds = world.kinds
-    by_place = {
-        identity_of(change.key.kind, side.spec, kinds): change
-        for change in changes
-        if change.deposed is None and (side := change.live or change.desired) is not None
-    }
-    found = {}
-    for change in changes:
-        whole, live = kinds[change.key.kind].part_of, change.live
-        if not whole or change.desired or change.deposed or live is None:
-            continue
-        other = by_place.get(identity_of(whole, live.spec, kinds))
-        if other is not None and _same_id(change, other):
-            found[change.key] = other.key
-    return found
-
-
-def _same_id(change: Change, other: Change) -> bool:
-    """Whether both have one id; where neither is known any more, the same name has to do."""
-    mark = change.live.mark if change.live is not None else None
-    if mark is not None and mark.id_hash == hash_id(change.key.kind, other.key.id):
-        return True
-    return other.desired is None and _UNKNOWN in other.key.id and _UNKNOWN in change.key.id
 
 
 def _keep_protected(change: Change, protected: Collection[ResourceKey]) -> Change:
@@ -349,7 +301,7 @@ def _key_of(live: LiveResource) -> ResourceKey:
     original = live.name.removesuffix(f"-replaced-{mark.deposed}") if mark.deposed else live.name
     if hash_id(live.kind, original) == mark.id_hash:
         return ResourceKey(live.kind, original)
-    return ResourceKey(live.kind, f"{original}{_UNKNOWN}{mark.id_hash}")
+    return ResourceKey(live.kind, f"{original}{UNKNOWN}{mark.id_hash}")
 
 
 def _name_addresses(world: World) -> Iterable[ReadFailure]:

@@ -32,6 +32,7 @@ from reconciler.plan import (
 from reconciler.plan_types import PLAN_JSON
 from reconciler.plan_values import named_at, spec_of
 from reconciler.resource import (
+    UNKNOWN,
     LiveResource,
     Mark,
     Resource,
@@ -315,7 +316,7 @@ def _mark(item: Mapping[str, Any], key: ResourceKey, spec: Any, stack: str) -> M
     if own.get("live_protected") is None:
         return None
     ids = [field["before"] for field in own["fields"] if field["path"] == ["metadata", "id"]]
-    name, sign, hashed = str(ids[0] if ids else key.id).rpartition("~")
+    name, sign, hashed = str(ids[0] if ids else key.id).rpartition(UNKNOWN)
     return Mark(
         stack,
         hashed if sign and name else hash_id(key.kind, hashed),

@@ -25,6 +25,10 @@ Path: TypeAlias = tuple[str, ...]
 SENSITIVE = "(sensitive value)"
 
 
+UNKNOWN = "~"
+"""Stands in the id of an object of which only the name and a hash of its id are known."""
+
+
 class ResourceKey(NamedTuple):
     """What a resource is called: unique in a stack, needs no network, survives a rename."""
 
@@ -127,6 +131,10 @@ class KindTraits:
     identity: tuple[str, ...]
     rank: int
     part_of: str = ""
+
+    def identify(self, spec: Mapping[str, Any]) -> tuple[Any, ...]:
+        """What no two objects of a live system may share: the kind and its identity fields."""
+        return (self.name, *(spec.get(name) for name in self.identity))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 
 from reconciler.errors import ConfigError
 from reconciler.plan import Action, Change, Plan, ReadFailure, Refusal, RefusalKind
-from reconciler.resource import ResourceKey, hash_id
+from reconciler.resource import UNKNOWN, ResourceKey, hash_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +170,7 @@ def _matches(change: Change, pattern: str) -> bool:
     mark = change.live.mark if change.live is not None else None
     hashed = hash_id(kind, resource_id)
     if mark is None:  # read back from a file, where an address is all that is left of the mark
-        return change.key.id.endswith(f"~{hashed}")
+        return change.key.id.endswith(f"{UNKNOWN}{hashed}")
     return hashed == mark.id_hash
 
 
