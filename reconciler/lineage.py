@@ -131,6 +131,10 @@ class Lineage:
     def _is_here(self, written: Written) -> bool:
         return written.repository in ("", self.here.repository)
 
+    def _is_beside(self, written: Written) -> bool:
+        """Whether it was written from another directory, or by other manifests, of this origin."""
+        return bool(self.here.origin) and written.origin == self.here.origin
+
     def contains(self, commit: str) -> bool:
         """Whether HEAD has this commit."""
         return self.history.standing(commit) is Standing.CONTAINED
@@ -142,10 +146,15 @@ class Lineage:
             return None
         commit, repository = live.mark.written.commit, live.mark.written.repository
         if rights is Rights.SHARED:
+            whose = f"repository ({repository}) with the same history: this one by a former "
+            whose += "address, or one that it was copied from"
+            if self._is_beside(live.mark.written):
+                whose = (
+                    f"configuration of this repository ({repository}): one that moved, or is gone"
+                )
             return Refusal(
                 RefusalKind.BLOCKED,
-                f"it was written from another repository ({repository}) with the same history: "
-                "this one by a former address, or one that it was copied from",
+                f"it was written from another {whose}",
                 f"if this one replaces that: --take-over {repository}; if not, choose another "
                 "stack here",
             )
@@ -164,6 +173,15 @@ class Lineage:
             fix = f"pull; if history was rewritten or moved on purpose: --take-over {short}"
         return Refusal(RefusalKind.BLOCKED, reason, fix)
 
+    def conflict(self, live: LiveResource, mark: Mark) -> Refusal:
+        """Why an object that another repository has made is in the way of a manifest."""
+        fix = "choose another stack or another name here; to take over from that one on purpose: "
+        fix += f"--take-over {mark.written.repository}"
+        if not self._is_beside(mark.written):
+            fix = f"pull, if that is a copy of this one; else {fix}"
+        reason = f"an object of this name exists, and {live.detached}"
+        return Refusal(RefusalKind.CONFLICT, reason, fix)
+
     def sort_out(self, live: Sequence[LiveResource], stack: str) -> list[LiveResource]:
         """The same objects, those of this stack that another repository has made detached."""
         return [self._detach(item, item.mark, stack) for item in live]
@@ -173,7 +191,10 @@ class Lineage:
             return item  # the most, and Git is asked nothing
         if self.rights(mark) is not Rights.OTHERS:
             return item
-        why = f"it belongs to another repository with the same stack ({mark.written})"
+        whose = (
+            "configuration of this repository" if self._is_beside(mark.written) else "repository"
+        )
+        why = f"it belongs to another {whose} with the same stack ({mark.written})"
         if not self.here.repository:
             why += "; this directory is in no Git repository that could be told to be the same"
         elif self.history.standing(mark.written.commit) is Standing.UNSURE:

@@ -210,13 +210,7 @@ def _create_or_adopt(resource: Resource, index: _LiveIndex, world: World) -> Cha
     fields = diff_specs(live.spec, resource.spec, traits.immutable, resource.key.address)
     refusal: Refusal | None = None
     if live.mark is not None and live.mark.stack == world.stack:
-        written = live.mark.written
-        refusal = Refusal(
-            RefusalKind.CONFLICT,
-            f"an object of this name exists, and {live.detached}",
-            "pull, if that is a copy of this one; else choose another stack or another name here; "
-            f"to take over from that one on purpose: --take-over {written.repository}",
-        )
+        refusal = world.lineage.conflict(live, live.mark)
     elif live.mark is not None:
         refusal = Refusal(
             RefusalKind.CONFLICT,

@@ -161,6 +161,10 @@ class Resource:
         return str(self.spec.get("name", self.key.id))
 
 
+ORIGIN_LENGTH = 5
+"""Characters that stand for a repository; three more stand for a directory in it."""
+
+
 class Written(NamedTuple):
     """What a live object was last written from; empty where that is not known.
 
@@ -170,6 +174,11 @@ class Written(NamedTuple):
 
     repository: str = ""
     commit: str = ""
+
+    @property
+    def origin(self) -> str:
+        """The repository alone, whichever directory of it."""
+        return self.repository[:ORIGIN_LENGTH]
 
     def __str__(self) -> str:
         named = [f"repository {self.repository}"] if self.repository else []

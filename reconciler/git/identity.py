@@ -19,11 +19,11 @@ from urllib.parse import unquote, urlsplit
 
 from reconciler.git.head import ask_git, origin_url
 from reconciler.git.process import find_top
-from reconciler.resource import base32
+from reconciler.resource import ORIGIN_LENGTH, base32
 
 _SCP = re.compile(r"(?:[^@/:]+@)?(?P<host>\[[^\]]+\]|[^/:@]+):(?P<path>.*)")
 _PORTS = {"https": ":443", "http": ":80", "ssh": ":22", "git": ":9418"}
-_ORIGIN_LENGTH, _DIRECTORY_LENGTH = 5, 3
+_DIRECTORY_LENGTH = 3
 _MOST_CLONES = 4
 """Clones of clones on this machine that are followed to an address."""
 CONFIG, MANIFESTS = "reconciler.yaml", "manifests"
@@ -53,13 +53,13 @@ def identify(directory: Path, manifests: str = MANIFESTS) -> Identity:
     origin = place or _roots(directory)
     if not origin:
         return Identity("", source)
-    return Identity(_hash(origin, _ORIGIN_LENGTH) + own_name(directory, manifests), source, place)
+    return Identity(_hash(origin, ORIGIN_LENGTH) + own_name(directory, manifests), source, place)
 
 
 def origin_names(directory: Path) -> frozenset[str]:
     """The characters that stand for this repository: by its origin, and by its first commits."""
     origins = (_address(directory), _roots(directory))
-    return frozenset(_hash(origin, _ORIGIN_LENGTH) for origin in origins if origin)
+    return frozenset(_hash(origin, ORIGIN_LENGTH) for origin in origins if origin)
 
 
 def own_name(directory: Path, manifests: str = MANIFESTS) -> str:

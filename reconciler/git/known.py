@@ -11,9 +11,10 @@ from pathlib import Path
 from reconciler.git.head import ask_git, run_git
 from reconciler.git.identity import MANIFESTS, origin_names, own_name, sibling_names
 from reconciler.lineage import Standing
+from reconciler.resource import ORIGIN_LENGTH
 from reconciler.review import Edit
 
-_ORIGIN, _DIRECTORY = slice(5), slice(5, 8)
+_ORIGIN, _DIRECTORY = slice(ORIGIN_LENGTH), slice(ORIGIN_LENGTH, None)
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
 
 

@@ -78,7 +78,9 @@ def test_two_configurations_in_one_directory_leave_each_other_alone(world: Proje
     for place in ((), words):
         ran = world.reconcile(*place, "plan")
         assert "No changes." in ran.out, ran.out + ran.err
-        assert "it belongs to another repository with the same stack" in ran.out
+        assert (
+            "it belongs to another configuration of this repository with the same stack" in ran.out
+        )
     world.write(environment("stays"))
     commit(world, "Remove b")
     ran = world.reconcile("apply", "--apply", "--allow-deletes=1")

@@ -197,6 +197,20 @@ def test_another_repositorys_objects_are_listed_and_left_alone() -> None:
     assert "--unshallow" in shallow.detached[0].reason
 
 
+def test_another_configuration_of_this_repository_is_called_that() -> None:
+    beside = f"{HERE.origin}xyz"
+    there = [written(ENV, beside, "aaaaaaaaaa"), written("RunaiEnvironment.b", beside, "")]
+    made = plan([resource(ENV)], there, lineage(history=Known(siblings=frozenset({beside}))))
+    (change,) = made.refused
+    assert change.refusal is not None
+    assert "belongs to another configuration of this repository" in change.refusal.reason
+    assert "pull" not in change.refusal.fix
+    assert f"--take-over {beside}" in change.refusal.fix
+    moved = lineage().refusal(written(ENV, beside, "aaaaaaaaaa"))
+    assert moved is not None
+    assert f"another configuration of this repository ({beside}): one that moved" in moved.reason
+
+
 def test_an_origin_that_was_added_since_goes_on_and_says_nothing() -> None:
     there = [written(ENV, OTHER, "aaaaaaaaaa"), written("RunaiEnvironment.b", OTHER, "aaaaaaaaaa")]
     made = lineage(history=Known(former=frozenset({OTHER})))
