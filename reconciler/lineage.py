@@ -199,4 +199,6 @@ class Lineage:
             why += "; this directory is in no Git repository that could be told to be the same"
         elif self.history.standing(mark.written.commit) is Standing.UNSURE:
             why += "; this is a shallow clone, which may not have its commit: git fetch --unshallow"
+        elif not mark.written.commit and not self._is_beside(mark.written):
+            why += ", or to this one by a former address: its mark names no commit that would tell"
         return replace(item, detached=why)

@@ -167,8 +167,9 @@ def _detached(live: LiveResource, why: str) -> str:
 def _of_another_repository(live: LiveResource, why: str) -> str:
     return headings.failure(
         headings.REFUSED,
-        f"{live.name} ({live.uid}) was made by the functions of another repository: {why}",
-        "delete it from there, or in the web interface",
+        f"{live.name} ({live.uid}) was not made by the functions here: {why}",
+        "delete it from there, or in the web interface; where only the address of this repository "
+        "has changed: from a clone whose origin is the former one",
     )
 
 

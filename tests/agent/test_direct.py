@@ -494,9 +494,15 @@ def test_what_is_made_names_its_repository_and_only_that_one_deletes_it(
     before = site.writes()
     with other.calls():
         said = runai_delete_environment(name, confirmed=True)
-        assert "was made by the functions of another repository" in said
+        assert "it belongs to another repository with the same stack" in said
         assert own in said
         assert title(really(SPEC)) != headings.CREATED
+    git(site.directory, "remote", "set-url", "origin", "https://git.example/acme/renamed.git")
+    with site.calls():
+        said = runai_delete_environment(name, confirmed=True)
+        assert "or to this one by a former address" in said
+        assert "from a clone whose origin is the former one" in said
+    git(site.directory, "remote", "set-url", "origin", "https://git.example/acme/ml.git")
     assert (site.writes(), site.names()) == (before, [name])
 
     git(tmp_path, "clone", "--quiet", str(site.directory), "clone")

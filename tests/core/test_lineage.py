@@ -191,6 +191,7 @@ def test_another_repositorys_objects_are_listed_and_left_alone() -> None:
     (change,) = made.refused
     assert change.refusal is not None
     assert f"--take-over {OTHER}" in change.refusal.fix
+    assert "or to this one by a former address" in made.detached[0].reason, "no commit tells"
     elsewhere = plan([], [there[1]], Lineage())
     assert "in no Git repository" in elsewhere.detached[0].reason
     shallow = plan([], [written(ENV, OTHER, "dddddddddd")], lineage())
@@ -206,6 +207,7 @@ def test_another_configuration_of_this_repository_is_called_that() -> None:
     assert "belongs to another configuration of this repository" in change.refusal.reason
     assert "pull" not in change.refusal.fix
     assert f"--take-over {beside}" in change.refusal.fix
+    assert "former address" not in made.detached[0].reason
     moved = lineage().refusal(written(ENV, beside, "aaaaaaaaaa"))
     assert moved is not None
     assert f"another configuration of this repository ({beside}): one that moved" in moved.reason
