@@ -1,10 +1,13 @@
 """What the index has and the disk has not, or what git was told not to look at. Never writes.
 
 A sparse checkout leaves files out, `git update-index` hides them from `git status`, and a submodule
-may be empty. To a plan, a manifest that was left out looks like one that was removed.
+may be empty. Of two files whose names differ in case only, the file systems of macOS and Windows
+keep one, which has both names. To a plan, a manifest that was left out looks like a removed one.
 """
 
 import os
+import unicodedata
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -18,11 +21,15 @@ _SUBMODULE = "160000"
 
 
 class _Entry(NamedTuple):
-    """One file of the index; `hidden` says that git does not look at it on the disk."""
+    """One file of the index; `hidden` says that git does not look at it on the disk.
+
+    `twin` says that the name of another one differs from it in case only.
+    """
 
     path: str
     submodule: bool
     hidden: bool
+    twin: bool
 
 
 def require_whole(directory: Path, places: Sequence[Path]) -> None:
@@ -38,7 +45,7 @@ def require_whole(directory: Path, places: Sequence[Path]) -> None:
                 where=top,
                 fix=f"git submodule update --init -- {entry.path}",
             )
-        if not os.path.lexists(path):
+        if entry.hidden and not os.path.lexists(path):
             raise ConfigError(
                 f"HEAD has {entry.path} and this checkout leaves it out, so that it would look "
                 "like a file that was removed",
@@ -48,6 +55,24 @@ def require_whole(directory: Path, places: Sequence[Path]) -> None:
                 f"git update-index --no-skip-worktree --no-assume-unchanged {entry.path} && "
                 f"git checkout HEAD -- {entry.path}",
             )
+        if entry.twin and not _is_listed(top, entry.path):
+            raise ConfigError(
+                f"HEAD has {entry.path} and a file whose name differs from that in case only. Only "
+                "one is here, so that the other would look like a file that was removed",
+                where=top,
+                fix="rename one of them in Git, if the file system takes both for one; if it was "
+                f"removed on purpose: git rm --cached {entry.path}",
+            )
+
+
+def _is_listed(top: str, path: str) -> bool:
+    """Whether a file is there by exactly this name: to be found by it says nothing of its case."""
+    place = Path(top)
+    for name in path.split("/"):
+        if not place.is_dir() or all(name != each.name for each in place.iterdir()):
+            return False
+        place /= name
+    return True
 
 
 def has_hidden(directory: Path, places: Sequence[Path]) -> bool:
@@ -56,7 +81,7 @@ def has_hidden(directory: Path, places: Sequence[Path]) -> bool:
 
 
 def _unseen(directory: Path, places: Sequence[Path]) -> Iterator[tuple[str, _Entry]]:
-    """Hidden entries and empty submodules, each with the top of its repository."""
+    """Hidden entries, twins and empty submodules, each with the top of its repository."""
     if not places or find_top(directory) is None:
         return
     pending = [os.path.realpath(place) for place in places]
@@ -93,13 +118,21 @@ def _entries(top: str, names: tuple[str, ...], stamp: object) -> tuple[_Entry, .
             where=top,
             fix="mend the repository: git status says more",
         )
+    rows = [row.partition("\t") for row in ran.stdout.split("\0")[:-1]]
+    folded = {path: _folded(path) for _, _, path in rows}  # in a merge, a path has several rows
+    counts = Counter(folded.values())
     found = []
-    for row in ran.stdout.split("\0")[:-1]:
-        head, _, path = row.partition("\t")
+    for head, _, path in rows:
         tag, mode = head.split(" ")[:2]
-        if mode == _SUBMODULE or tag == "S" or tag.islower():
-            found.append(_Entry(path, mode == _SUBMODULE, tag == "S" or tag.islower()))
+        hidden, twin = tag == "S" or tag.islower(), counts[folded[path]] > 1
+        if mode == _SUBMODULE or hidden or twin:
+            found.append(_Entry(path, mode == _SUBMODULE, hidden, twin))
     return tuple(found)
+
+
+def _folded(path: str) -> str:
+    """What file systems that know no case take for the same name."""
+    return unicodedata.normalize("NFC", path.casefold())
 
 
 def _stamp(top: Path) -> object:

@@ -79,6 +79,42 @@ def test_what_is_left_out_of_a_checkout_is_an_error(
     assert "No changes." in teams.reconcile("plan").out
 
 
+def fold(world: Project, gone: str, kept: str) -> None:
+    """What a checkout makes of both on a file system that knows no case: one file."""
+    (world.directory / gone).unlink()
+    if (world.directory / gone).parent != (world.directory / kept).parent:
+        (world.directory / gone).parent.rmdir()
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("manifests/train.yaml", "manifests/Train.yaml"),
+        ("manifests/Team/train.yaml", "manifests/team/train.yaml"),
+        ("manifests/stra\u00dfe.yaml", "manifests/STRASSE.yaml"),
+        ("manifests/caf\u00e9.yaml", "manifests/cafe\u0301.yaml"),
+    ],
+)
+@pytest.mark.parametrize("swapped", [False, True])
+def test_one_of_two_names_that_differ_in_case_only_is_not_lost(
+    world: Project, one: str, other: str, *, swapped: bool
+) -> None:
+    for path, name in ((one, "a"), (other, "b")):
+        (world.directory / path).parent.mkdir(exist_ok=True)
+        world.write(environment(name), file=path.removeprefix("manifests/"))
+    start(world)
+    world.apply()
+    gone, kept = (one, other) if swapped else (other, one)
+    fold(world, gone, kept)
+    for verb in (("validate",), ("plan",), ("apply", "--apply", "--allow-deletes", "1")):
+        ran = world.reconcile(*verb)
+        assert ran.code == 1
+        assert f"HEAD has {gone} and a file whose name differs from that in case only" in ran.err
+    assert names(world) == {"a", "b"}
+    git(world.directory, "rm", "--quiet", "--cached", gone)
+    assert world.reconcile("validate").code == 0, "it was removed on purpose"
+
+
 @pytest.mark.parametrize("file", ["environments/hello/data/part.txt", "reconciler.lock"])
 def test_an_image_is_made_of_all_that_its_context_has(world: Project, file: str) -> None:
     world.target["docker"] = {}
