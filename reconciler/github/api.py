@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from reconciler.errors import ReconcileError
-from reconciler.github.runner import Runner
+from reconciler.github.runner import Runner, annotate
 
 _SECONDS = 120
 _VERSION = "2022-11-28"
@@ -24,6 +24,8 @@ https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api
 """
 _STATUS = re.compile(r"\(HTTP (\d{3})\)")
 _SECONDARY = re.compile(r"secondary rate limit|abuse detection", re.IGNORECASE)
+_USED_UP = re.compile(r"API rate limit exceeded", re.IGNORECASE)
+_NEXT = re.compile(r'^Link:.*<([^>]+)>; *rel="next"', re.IGNORECASE | re.MULTILINE)
 _REPEATABLE = ("GET", "PATCH")
 """Methods that do the same when they are sent twice."""
 
@@ -32,10 +34,15 @@ class GitHub:
     """One repository on the server of the run. `wait` sleeps between attempts."""
 
     def __init__(
-        self, repository: str, server: str = "", wait: Callable[[float], None] = time.sleep
+        self,
+        repository: str,
+        server: str = "",
+        wait: Callable[[float], None] = time.sleep,
+        most_pages: int = 25,
     ) -> None:
         self._prefix = f"repos/{repository}"
         self._wait = wait
+        self._most_pages = most_pages
         host = os.environ.get("GH_HOST") or urlsplit(server).netloc or "github.com"
         self._environ = dict(os.environ)
         if host != "github.com":
@@ -50,29 +57,49 @@ class GitHub:
 
     def get(self, path: str) -> Any:
         """One object."""
-        return json.loads(self._run("GET", path))
+        return json.loads(self._run("GET", self._place(path)))
 
     def each(self, path: str, items: str = ".[]") -> Iterator[Any]:
-        """Every object of a list, from all its pages; `items` is where a page holds them."""
-        for line in self._run("GET", path, "--paginate", "--jq", items).splitlines():
-            yield json.loads(line)
+        """Every object of a list; `items` is where a page holds them.
+
+        A page is asked for when it is needed, and no more than `most_pages` are.
+        """
+        place = self._place(path)
+        for _ in range(self._most_pages):
+            answer = self._run("GET", place, "--include", "--jq", items)
+            head, _, lines = answer.partition(b"\r\n\r\n")
+            for line in lines.splitlines():
+                yield json.loads(line)
+            following = _NEXT.search(head.decode("latin-1"))
+            if following is None:
+                return
+            place = following[1]
+        annotate(
+            "warning",
+            f"{path.partition('?')[0]} has more than {self._most_pages} pages: "
+            "GitHub was not asked for the rest",
+        )
 
     def send(self, method: str, path: str, body: Mapping[str, Any]) -> Any:
         """Write an object and return it."""
-        answer = self._run(method, path, "--input", "-", body=json.dumps(body).encode())
+        answer = self._run(
+            method, self._place(path), "--input", "-", body=json.dumps(body).encode()
+        )
         return json.loads(answer) if answer.strip() else None
 
     def download(self, path: str) -> bytes:
         """The bytes behind a path."""
-        return self._run("GET", path)
+        return self._run("GET", self._place(path))
 
     def query(self, text: str) -> Any:
         """The `data` of a GraphQL query."""
         return json.loads(self._run("POST", "graphql", "-f", f"query={text}"))["data"]
 
-    def _run(self, method: str, path: str, *options: str, body: bytes = b"") -> bytes:
+    def _place(self, path: str) -> str:
+        return f"{self._prefix}/{path}"
+
+    def _run(self, method: str, place: str, *options: str, body: bytes = b"") -> bytes:
         """Send it, and again where GitHub asks for that, or has failed and it does no harm."""
-        place = path if path == "graphql" else f"{self._prefix}/{path}"
         version = f"X-GitHub-Api-Version: {_VERSION}"
         arguments = ["--method", method, "-H", version, place, *options]
         waits = {"failed": iter(_FAILED), "limited": iter(_LIMITED)}
@@ -81,14 +108,13 @@ class GitHub:
             if not ran.returncode:
                 return ran.stdout
             said = ran.stderr.decode("utf-8", "replace").strip()
-            repeatable = method in _REPEATABLE or path == "graphql"  # which only queries here
+            repeatable = method in _REPEATABLE or place == "graphql"  # which only queries here
             seconds = next(waits.get(_sort_of(said, repeatable=repeatable), iter(())), None)
             if seconds is None:
-                raise ReconcileError(
-                    f"GitHub refused: {said}",
-                    where=place,
-                    fix="see the job's `permissions:` and that GH_TOKEN is set",
-                )
+                fix = "see the job's `permissions:` and that GH_TOKEN is set"
+                if _USED_UP.search(said):
+                    fix = "run the job again in an hour, or give it the token of an App"
+                raise ReconcileError(f"GitHub refused: {said}", where=place, fix=fix)
             self._wait(seconds)
 
     def _ask(

@@ -76,6 +76,17 @@ def applies(runner: Runner) -> bool:
     return runner.event_name == "push" or started
 
 
+def was_shown(runner: Runner, site: Site) -> bool:
+    """Whether a review may have shown a plan of what was pushed: not where none of it has changed.
+
+    Asked of Git here, so that a push costs a request to GitHub for the targets alone that it is of.
+    """
+    if runner.event_name != "push" or not runner.base:
+        return True
+    found = _ask(runner, site, runner.base)
+    return bool(found["new"] or found["changed"])
+
+
 def may_comment(runner: Runner) -> bool:
     """Whether the run's token may write to its pull request."""
     return runner.pull_request is not None and not runner.is_outside

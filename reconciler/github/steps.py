@@ -11,7 +11,15 @@ from typing import Any
 
 from reconciler.github.base import base_commit
 from reconciler.github.command import REFUSED, run_reconcile
-from reconciler.github.decide import Decision, Mode, applies, decide, may_comment, offline_because
+from reconciler.github.decide import (
+    Decision,
+    Mode,
+    applies,
+    decide,
+    may_comment,
+    offline_because,
+    was_shown,
+)
 from reconciler.github.findings import is_refused_here, plan_outputs, read_outputs, read_plan
 from reconciler.github.origin import origin
 from reconciler.github.page import told
@@ -45,7 +53,7 @@ def check(runner: Runner) -> int:
         runner.output(failure_reason="the manifests or reconciler.yaml are invalid")
         return code
     decision = decide(runner, site)
-    runner.output(plan=decision.mode)
+    runner.output(plan=decision.mode, shown=_truth(was_shown(runner, site)))
     match decision.mode:
         case Mode.LIVE:
             return 0

@@ -4,7 +4,7 @@ Both are found again by a marker in their first line and by their author, who is
 has the token. So nobody else's text is ever changed, and targets and directories are kept apart.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from reconciler.github.api import GitHub
@@ -71,7 +71,7 @@ def report_drift(github: GitHub, site: Site, text: str) -> str:
 def close_drift(github: GitHub, site: Site, text: str) -> str:
     """Close every open issue of ours for this site. Returns `closed` or `nothing to close`."""
     done = "nothing to close"
-    for issue in _open_issues(github, marker(site.name, "drift:")):
+    for issue in list(_open_issues(github, marker(site.name, "drift:"))):
         github.send("POST", f"issues/{issue['number']}/comments", {"body": text})
         github.send(
             "PATCH", f"issues/{issue['number']}", {"state": "closed", "state_reason": "completed"}
@@ -94,24 +94,23 @@ def fit(text: str) -> str:
     return f"{first}\n{note}{kept}{_TOO_LONG}"
 
 
-def _open_issues(github: GitHub, mark: str) -> list[Any]:
-    return [
-        issue
-        for issue in ours(github, github.each("issues?state=open&per_page=100"), mark)
-        if "pull_request" not in issue
-    ]
+def _open_issues(github: GitHub, mark: str) -> Iterator[Any]:
+    """Ours, which every night with drift updates, so that it is among the first."""
+    found = github.each("issues?state=open&sort=updated&direction=desc&per_page=100")
+    return (issue for issue in ours(github, found, mark) if "pull_request" not in issue)
 
 
-def ours(github: GitHub, items: Iterable[Any], mark: str) -> list[Any]:
+def ours(github: GitHub, items: Iterable[Any], mark: str) -> Iterator[Any]:
     """Those with our marker that this job, or the token that it was given, has written."""
-    marked = [
-        item for item in items if str(item.get("body") or "").partition("\n")[0].strip() == mark
-    ]
-    if any(_author(item) != AUTHOR for item in marked):
-        own = str(github.query("query{viewer{login}}")["viewer"]["login"])
-        authors = {AUTHOR, own, f"{own.removesuffix('[bot]')}[bot]"}
-        return [item for item in marked if _author(item) in authors]
-    return marked
+    authors = {AUTHOR}
+    for item in items:
+        if str(item.get("body") or "").partition("\n")[0].strip() != mark:
+            continue
+        if _author(item) not in authors and len(authors) == 1:
+            own = str(github.query("query{viewer{login}}")["viewer"]["login"])
+            authors |= {own, f"{own.removesuffix('[bot]')}[bot]"}
+        if _author(item) in authors:
+            yield item
 
 
 def _author(item: Any) -> str:

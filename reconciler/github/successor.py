@@ -7,6 +7,7 @@ https://docs.github.com/en/actions/managing-workflow-runs/skipping-workflow-runs
 """
 
 from collections.abc import Collection, Iterator
+from itertools import islice
 from typing import Any
 from urllib.parse import quote
 
@@ -16,6 +17,9 @@ from reconciler.github.runner import APPLYING, Runner
 
 _MOST_FILES = 300
 """Files that a comparison lists at most; of more, any may be among them."""
+_MOST_COMPARED = 10
+"""Newer commits with a run that are compared with ours, besides the newest."""
+_UNDER_WAY = ("requested", "queued", "pending", "waiting", "in_progress")
 _MOST_TAGS = 10
 """Tags of tags that are followed."""
 
@@ -42,8 +46,11 @@ def find_successor(github: GitHub, runner: Runner, inputs: Collection[str]) -> s
     if not newer.touches(inputs):
         return ""
     own = github.get(f"actions/runs/{runner.need('GITHUB_RUN_ID')}")
-    for commit in _with_run(github, own, newer.commits):
-        if commit == newest[-1] or _Newer(github, runner.sha, commit).touches(inputs):
+    for commit in islice(_with_run(github, own, newer.commits), _MOST_COMPARED):
+        if commit == newest[-1]:
+            return commit
+        page = github.get(f"compare/{runner.sha}...{commit}?per_page=1")  # the first has all files
+        if _touches(page, inputs):
             return commit
     return ""
 
@@ -53,9 +60,9 @@ def is_applying(github: GitHub, runner: Runner) -> bool:
     own = github.get(f"actions/runs/{runner.need('GITHUB_RUN_ID')}")
     path = f"actions/workflows/{own['workflow_id']}/runs?branch={quote(runner.branch, safe='')}"
     return any(
-        run["status"] != "completed"
-        for event in APPLYING
-        for run in github.each(f"{path}&event={event}&per_page=100", ".workflow_runs[]")
+        run["event"] in APPLYING
+        for status in _UNDER_WAY
+        for run in github.each(f"{path}&status={status}&per_page=100", ".workflow_runs[]")
     )
 
 
@@ -79,19 +86,24 @@ class _Newer:
         pages = list(github.each(f"compare/{ours}...{newer}?per_page=100", "."))
         self.holds_ours = pages[0]["status"] in ("ahead", "identical")
         self.commits = [str(item["sha"]) for page in pages for item in page["commits"]]
-        self._files = pages[0].get("files") or []
+        self._first = pages[0]
 
     def touches(self, inputs: Collection[str]) -> bool:
         """Whether anything that a plan is made of differs; also where that cannot be seen."""
-        if not inputs or len(self._files) >= _MOST_FILES:
-            return True
-        names = {item.get(key) for item in self._files for key in ("filename", "previous_filename")}
-        return any(
-            name == place or name.startswith(f"{place}/") or place == "."
-            for name in names
-            if name
-            for place in inputs
-        )
+        return _touches(self._first, inputs)
+
+
+def _touches(page: Any, inputs: Collection[str]) -> bool:
+    files = page.get("files") or []
+    if not inputs or len(files) >= _MOST_FILES:
+        return True
+    names = {item.get(key) for item in files for key in ("filename", "previous_filename")}
+    return any(
+        name == place or name.startswith(f"{place}/") or place == "."
+        for name in names
+        if name
+        for place in inputs
+    )
 
 
 def _with_run(github: GitHub, own: Any, commits: Collection[str]) -> Iterator[str]:

@@ -155,7 +155,8 @@ class FakeGitHub:
             run
             for run in self.repository.runs
             if run["workflow_id"] == workflow
-            and run["event"] == query["event"]
+            and query.get("event") in (None, run["event"])
+            and query.get("status") in (None, run["status"])
             and run["created_at"] >= since
             and query.get("branch") in (None, run.get("head_branch"))
         ]

@@ -1,5 +1,6 @@
 """Calls of GitHub that have to be sent again, and those that must not be."""
 
+from itertools import islice
 from typing import Any
 
 import pytest
@@ -80,3 +81,31 @@ def test_every_request_names_the_version_of_the_interface(github: FakeGitHub, gh
     gh.send("POST", "issues", {"title": "t"})
     list(gh.each("issues?state=open"))
     assert github.repository.versions == {"2022-11-28"}
+
+
+@pytest.mark.parametrize(("taken", "asked"), [(1, 1), (2, 1), (3, 2), (7, 4)])
+def test_a_list_is_read_as_far_as_it_is_needed(
+    taken: int, asked: int, github: FakeGitHub, gh: GitHub
+) -> None:
+    github.repository.comments[7] = [{"id": n, "user": {}, "body": str(n)} for n in range(7)]
+    found = islice(gh.each("issues/7/comments?per_page=100"), taken)
+    assert [item["id"] for item in found] == list(range(taken))
+    assert len(github.repository.requests) == asked
+
+
+@pytest.mark.parametrize(("pages", "more"), [(3, True), (4, False)])
+def test_a_list_without_end_is_not_read_to_its_end(
+    pages: int, more: bool, github: FakeGitHub, gh: GitHub, capsys: pytest.CaptureFixture[str]
+) -> None:
+    github.repository.comments[7] = [{"id": n, "user": {}, "body": str(n)} for n in range(7)]
+    found = GitHub("acme/platform", most_pages=pages).each("issues/7/comments?per_page=100")
+    assert len(list(found)) == min(2 * pages, 7)
+    assert len(github.repository.requests) == pages
+    assert (f"issues/7/comments has more than {pages} pages" in capsys.readouterr().out) is more
+
+
+def test_a_limit_that_is_used_up_is_told_for_what_it_is(github: FakeGitHub, gh: GitHub) -> None:
+    github.repository.failures = [(403, PRIMARY)]
+    with pytest.raises(ReconcileError, match="API rate limit exceeded") as raised:
+        gh.get("pulls")
+    assert "in an hour" in raised.value.fix

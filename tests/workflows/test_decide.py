@@ -182,3 +182,25 @@ def test_the_environments_are_those_of_target_and_directory(bare_stage: Stage) -
     assert (found["environment"], found["plan-environment"]) == ("production", "production-plan")
     assert (found["plan"], found["apply"], found["comment"]) == ("live", "true", "false")
     assert Site("production", "infra/a").environment == "infra/a/production"
+
+
+@pytest.mark.parametrize(
+    ("images", "before", "shown"),
+    [
+        ({"train": "x:2"}, "", "true"),
+        (None, "", "false"),
+        (None, "0" * 40, "true"),  # a new branch: nobody knows what it brings
+        (None, "e" * 40, "true"),  # a force-push
+    ],
+)
+def test_whether_a_review_may_have_shown_what_is_pushed(
+    images: dict[str, str] | None, before: str, shown: str, bare_stage: Stage
+) -> None:
+    base = bare_stage.commit({"train": "x:1"}, "Start")
+    (bare_stage.repository / "README.md").write_text("Hello\n")
+    head = bare_stage.commit(images, "Go on")
+    event = {"before": before or base}
+    code, log = check(bare_stage, head, event, GITHUB_EVENT_NAME="push")
+    assert code == 0, log
+    assert outputs(bare_stage)["shown"] == shown
+    assert bare_stage.github.repository.requests == []

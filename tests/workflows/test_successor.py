@@ -111,6 +111,22 @@ def test_a_run_between_takes_over_only_with_what_it_touches_itself(
     assert find_successor(gh, Runner(ENVIRON), INPUTS) == NEWER
 
 
+@pytest.mark.parametrize("touching", [9, 10])
+def test_only_so_many_commits_are_compared(touching: int, github: FakeGitHub, gh: GitHub) -> None:
+    """The newest one touches ours and has no run; those before have one, the newest first."""
+    known = github.repository
+    known.refs["heads/main"] = NEWEST
+    between = [f"{number:040x}" for number in range(30)]
+    known.runs = [run(1, OURS), *(run(2, sha) for sha in between)]
+    for number, sha in enumerate(reversed(between)):
+        compare(known, sha, "infra/reconciler.yaml" if number == touching else "README.md")
+    compare(known, NEWEST, "infra/reconciler.yaml")
+    known.compared[f"{OURS}...{NEWEST}"]["commits"] = [{"sha": sha} for sha in between]
+    wanted = between[-1 - touching] if touching < 10 else ""
+    assert find_successor(gh, Runner(ENVIRON), INPUTS) == wanted
+    assert sum("compare/" in path for _, path in known.requests) == 11
+
+
 @pytest.mark.parametrize("status", ["diverged", "behind"])
 def test_what_a_branch_does_not_hold_any_more_is_not_applied(
     status: str, github: FakeGitHub, gh: GitHub
