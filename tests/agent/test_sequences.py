@@ -38,6 +38,7 @@ from reconciler.agent.headings import (
     REFUSED,
 )
 from tests.agent.site import AGENT, Site, title
+from tests.examples import AT_LENGTH, examples
 from tests.laws.stage import Row
 
 NAMES = ["train", "infer", "a*", "[t]rain", "--force", "../x", "✅ Created", "train`\n❌"]
@@ -170,9 +171,15 @@ def machine(site: Site) -> Iterator[type[Calls]]:
 
 
 @pytest.mark.slow
-def test_500_sequences_of_calls(machine: type[Calls]) -> None:
+def test_sequences_of_calls(machine: type[Calls]) -> None:
     run_state_machine_as_test(
-        machine, settings=settings(max_examples=500, stateful_step_count=6, deadline=None)
+        machine,
+        settings=settings(
+            max_examples=examples(500),
+            stateful_step_count=6,
+            deadline=None,
+            derandomize=not AT_LENGTH,  # each answer has to come up, in every run
+        ),
     )
     assert machine.headings >= {CREATED, DELETED, EXISTS, PREVIEW, CONFIRM_CREATE, CONFIRM_DELETE}
     assert machine.headings >= {INVALID, NOT_FOUND, NAME_TAKEN, REFUSED}

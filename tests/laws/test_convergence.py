@@ -2,7 +2,7 @@
 
 A hypothesis state machine edits manifests and, as other people would, live assets, and plans and
 applies in between, whole or in part, interrupted or not, with every switch of the sandbox.
-RECONCILE_LAW_EXAMPLES and RECONCILE_LAW_STEPS set how much (default 100 x 30).
+RECONCILE_LAW_EXAMPLES and RECONCILE_LAW_STEPS set how much (default 40 x 30).
 """
 
 import os
@@ -33,7 +33,7 @@ from tests.acceptance.project import environment
 from tests.laws.scenarios import SPREAD, compute
 from tests.laws.stage import KINDS, OTHER_STACK, Desk, Ledger, Row, Stage
 
-EXAMPLES = int(os.environ.get("RECONCILE_LAW_EXAMPLES", "100"))
+EXAMPLES = int(os.environ.get("RECONCILE_LAW_EXAMPLES", "40"))
 STEPS = int(os.environ.get("RECONCILE_LAW_STEPS", "30"))
 SHRINK = os.environ.get("RECONCILE_LAW_SHRINK", "1") == "1"  # to make a failure short: minutes
 PHASES = [phase for phase in Phase if SHRINK or phase not in (Phase.shrink, Phase.explain)]

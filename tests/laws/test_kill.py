@@ -1,6 +1,6 @@
 """Laws 4 and 10 with real signals: `reconcile apply --apply` as a process that is ended half-way.
 
-RECONCILE_LAW_KILLS sets how many times it is killed (default 20).
+RECONCILE_LAW_KILLS sets how many times it is killed (default 10).
 """
 
 import os
@@ -28,7 +28,7 @@ from tests.login import runai
 
 pytestmark = pytest.mark.slow
 
-KILLS = int(os.environ.get("RECONCILE_LAW_KILLS", "20"))
+KILLS = int(os.environ.get("RECONCILE_LAW_KILLS", "10"))
 REPOSITORY = Path(__file__).parents[2]
 _ENDING = re.compile(
     r"^(\S+(?: \(deposed \w+\))?): "

@@ -23,6 +23,7 @@ from reconciler.render.style import Style
 from reconciler.render.text import Header, render_plan
 from tests.acceptance.live_side import create_live, delete_live
 from tests.acceptance.project import environment
+from tests.examples import examples
 from tests.laws.scenarios import GPU, compute, make_others
 from tests.laws.stage import Desk, Stage
 
@@ -130,7 +131,7 @@ def reference(desk: Desk) -> Shown:
     return shown(plan)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=list(HealthCheck))
 @given(layouts, st.integers(1, 16))
 def test_the_plan_is_the_same_in_any_order(
     desk: Desk, reference: Shown, layout: Layout, parallelism: int

@@ -1,4 +1,4 @@
-"""500 random sequences of tool calls: nothing is written but by a digest that fits, if allowed.
+"""Random sequences of tool calls: nothing is written but by a digest that fits, if allowed.
 
 Wrong types, missing and unknown arguments, names with injected text, made-up and stale digests,
 manifests and live objects that move in between. Writes are counted at the sandbox.
@@ -14,10 +14,11 @@ from mcp.client import Client
 
 from tests.acceptance.live_side import create_live, edit_live, named
 from tests.acceptance.project import Project, environment
+from tests.examples import examples
 from tests.mcp_server.clients import Called, call, in_process
 from tests.mcp_server.test_proposals import git
 
-SEQUENCES = 500
+SEQUENCES = examples(500)
 CALLS = 3
 PROPOSING = ("propose_manifest", "propose_removal")
 TOOLS = ("validate", "plan", "explain", "get", "list_objects", "apply_plan", "aply_plan", "")
@@ -75,7 +76,7 @@ def some_call(draw: random.Random, digests: Sequence[str]) -> tuple[str, dict[st
         spec = {"scope": "tenant", "image": f"busybox:{draw.randrange(3)}"}
         manifest = {"kind": "RunaiEnvironment", "metadata": {"name": name}, "spec": spec}
         return "propose_manifest", {"manifest": manifest}
-    if draw.random() < 0.03:
+    if draw.random() < 0.06:
         return "propose_removal", {"address": draw.choice(["RunaiEnvironment.kept", *TEXTS[:3]])}
     names = draw.sample(ARGUMENTS, draw.randrange(3))
     return draw.choice([*TOOLS, *PROPOSING]), {name: some_value(draw, digests) for name in names}
@@ -193,7 +194,7 @@ def test_random_calls_write_nothing_that_was_not_reviewed(
 
     in_process(world.directory, use, allow_writes=allow_writes)
     assert story.refused > SEQUENCES // 2
-    assert story.moved > 20
-    assert all(story.proposed[name] > 5 for name in PROPOSING)
+    assert story.moved > SEQUENCES // 25
+    assert all(story.proposed[name] for name in PROPOSING)
     assert bool(story.applied) == allow_writes
     assert named(world, "theirs")["spec"]["image"] == "busybox"

@@ -20,6 +20,7 @@ from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from reconciler.sandbox.contract import version_of
+from tests.examples import examples
 from tests.sandbox.conftest import JUPYTER, Running, Start
 from tests.sandbox.test_contract import DOCUMENTS
 
@@ -107,7 +108,7 @@ def operation_test(version: str, path: str, method: str) -> object:
 
 
 # The newest version at length, the oldest in short.
-EXAMPLES = {"3.0": 40, "2.18": 6}
+EXAMPLES = {"3.0": examples(100), "2.18": 6}
 SCHEMAS = {version: schema_of(version) for version in EXAMPLES}
 OPERATIONS = {
     version: [found.ok() for found in schema.get_all_operations() if isinstance(found, Ok)]

@@ -20,11 +20,12 @@ import yaml
 from reconciler.sandbox import Behaviour
 from tests.acceptance.live_side import assets, create_live
 from tests.acceptance.project import Project, project
+from tests.examples import examples
 from tests.toolkit.natrun import BIN, WORKFLOW
 
 pytestmark = pytest.mark.slow
 
-SEQUENCES = 200
+SEQUENCES = examples(200)
 CALLS = 3
 CREATE, DELETE = "runai_create_environment", "runai_delete_environment"
 INFO = "runailabs_environment_info"
