@@ -66,9 +66,11 @@ static: venv # Format, lint, types, layers
 	@$(PHASE) "Layers" $(BIN)/lint-imports
 
 laws: venv ## Run the long versions of the laws and the fuzzer (an hour; see docs/testing.md)
+	@$(PHASE) "NeMo Agent Toolkit" scripts/bootstrap-python --toolkit
 	@RECONCILE_AT_LENGTH=1 RECONCILE_LAW_EXAMPLES=5000 RECONCILE_LAW_STEPS=50 RECONCILE_LAW_KILLS=200 \
 	  RECONCILE_LAW_RACES=10000 RECONCILE_FUZZ_SECONDS=60 RECONCILE_FUZZ_SEED=$${RECONCILE_FUZZ_SEED:-$$RANDOM} $(PHASE) "Laws, at length" \
-	  $(PYTEST) tests/laws tests/render tests/manifest/test_fuzz.py $(PYTEST_ARGS)
+	  $(PYTEST) tests/laws tests/render tests/agent/test_sequences.py tests/mcp_server/test_random_calls.py \
+	    tests/toolkit/test_random_calls.py tests/sandbox/test_schemathesis.py tests/manifest/test_fuzz.py $(PYTEST_ARGS)
 
 mutation: venv ## Change the core in thousands of ways and see which changes no test notices (30 minutes)
 	@test -x $(MUTATION)/bin/mutmut || { $(BIN)/python -m venv $(MUTATION) && \
