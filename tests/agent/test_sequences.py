@@ -1,4 +1,4 @@
-"""500 random sequences of calls: nothing is written without the words that a write needs.
+"""Random sequences of calls: nothing is written without the words that a write needs.
 
 Arguments are of any type, names are injected, others make and delete assets meanwhile. After every
 call the log of the sandbox says whether anything was written; what is not the functions' own never
