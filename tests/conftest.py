@@ -55,6 +55,13 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         )
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Let a worker have one tracer: pytest-cov starts two, and a pause of one resumes the other."""
+    coverage = config.pluginmanager.get_plugin("_cov")
+    if coverage is not None and hasattr(config, "workerinput"):
+        coverage.cov_controller.pause()
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_collection(session: pytest.Session) -> Iterator[None]:
     """Trace how the package is imported, but not how tests are: collecting took twice as long."""
