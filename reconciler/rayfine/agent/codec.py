@@ -5,7 +5,7 @@
 Plain JSON values stand for themselves; anything else is `{"$": KIND, "v": ...}`. What arrives is
 data, whoever sent it: decoding constructs nothing but the types named here, within stated limits.
 Its work grows with the length of the message, whatever that says: no part is used twice, no number
-is longer than Python prints, and few items of a set, or keys, may have the same hash.
+is longer than Python prints, and sets and keys may take so much time for each of them.
 """
 
 import datetime
@@ -19,14 +19,14 @@ from typing import Any, Callable, Dict, List, Tuple, Union
 
 from .readers import (
     ARRAY_KINDS,
-    COLLECTIONS,
     FROM_PART,
+    HASHED,
     MAX_BITS,
     MAX_ITEMS,
     READERS,
     CodecError,
+    Hashing,
     array,
-    check_hashes,
 )
 
 __all__ = ["MAX_BYTES", "MAX_SETUP", "Buffer", "CodecError", "decode", "encode"]
@@ -86,7 +86,8 @@ def decode(data: Buffer) -> Any:
     if start + length + sum(sizes) != len(view):
         raise CodecError("not a message: its lengths do not add up")
     text = bytes(view[start : start + length])
-    if sum(map(text.count, (b",", b"[", b"{"))) > MAX_ITEMS:
+    items = sum(map(text.count, (b",", b"[", b"{")))
+    if items > MAX_ITEMS:
         raise CodecError("it has more than %d items" % MAX_ITEMS)
     parts = []
     offset = start + length
@@ -94,7 +95,7 @@ def decode(data: Buffer) -> Any:
         parts.append(view[offset : offset + size])
         offset += size
     try:
-        return _Decoder(parts).decode(_parse(text), 0)
+        return _Decoder(parts, Hashing(items)).decode(_parse(text), 0)
     except CodecError:
         raise
     except RecursionError:
@@ -205,8 +206,9 @@ class _Encoder:
 class _Decoder:
     """Turns a tree and its parts back into one value."""
 
-    def __init__(self, parts: List[memoryview]) -> None:
+    def __init__(self, parts: List[memoryview], hashing: Hashing) -> None:
         self._parts: Dict[int, memoryview] = dict(enumerate(parts))
+        self._hashing = hashing
 
     def decode(self, tree: Any, depth: int) -> Any:
         if depth > MAX_DEPTH + 10:
@@ -228,11 +230,12 @@ class _Decoder:
         if kind in READERS:
             return READERS[kind](value)
         if kind == "dict":
-            pairs = [(self.decode(key, depth + 1), item) for key, item in value]
-            check_hashes([key for key, _ in pairs])
-            return {key: self.decode(item, depth + 1) for key, item in pairs}
-        if kind in COLLECTIONS:
-            return COLLECTIONS[kind](self._items(value, depth))
+            pairs = [(self.decode(k, depth + 1), self.decode(v, depth + 1)) for k, v in value]
+            return dict(self._hashing.each(pairs))
+        if kind == "tuple":
+            return tuple(self._items(value, depth))
+        if kind in HASHED:
+            return HASHED[kind](self._hashing.each(self._items(value, depth)))
         raise CodecError("an unknown kind of value: %.40r" % (kind,))
 
     def _items(self, value: Any, depth: int) -> List[Any]:

@@ -3,14 +3,14 @@
 All raise `CodecError`, or what the types themselves raise, for what is none.
 """
 
-import collections
 import datetime
 import decimal
 import math
 import re
 import sys
+import time
 import uuid
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, Dict, Iterable, Iterator, List
 
 MAX_ITEMS = 8_000_000
 """Commas and brackets in the JSON: a message may not become a multiple of itself in memory."""
@@ -18,9 +18,13 @@ MAX_ITEMS = 8_000_000
 MAX_BITS = 14_000
 """Of an integer. Python turns no more than 4300 digits into text; without limits, in minutes."""
 
-MAX_SAME_HASH = 64
-"""Items of a set, or keys, with the same hash: each is compared with all others of them. Of a grid
-around 0 in six dimensions so many have: -1 and -2 have one."""
+SECONDS, SECONDS_EACH = 1.0, 5e-6
+"""Of the processor, for all sets and keys of one message, and more for each of its items. Hashes of
+numbers are no secret: chosen ones lead past all that is there already, whether or not they differ.
+An ordinary item takes a twentieth of that."""
+
+_FEW = 64
+"""Items that take little time, whatever their hashes."""
 
 ARRAY_KINDS = "biufcSUMm"
 _DTYPE = re.compile(r"[<>|][%s][0-9]{1,9}(\[[0-9]{0,9}[A-Za-z]{1,2}\])?" % ARRAY_KINDS)
@@ -31,16 +35,28 @@ class CodecError(ValueError):
     """A value that cannot be sent, or bytes that are no message."""
 
 
-def check_hashes(items: List[Any]) -> None:
-    """Raise `CodecError` where one hash is that of too many, `TypeError` where an item has none."""
-    alike = collections.Counter(map(hash, items)) if len(items) > MAX_SAME_HASH else {0: 0}
-    if max(alike.values()) > MAX_SAME_HASH:
-        raise CodecError("more than %d items of a set, or keys, have the same hash" % MAX_SAME_HASH)
+class Hashing:
+    """The time that the sets and keys of one message may take."""
 
+    def __init__(self, items: int) -> None:
+        """`items`: of the whole message, at least."""
+        self._left = SECONDS + items * SECONDS_EACH
 
-def _set(items: List[Any]) -> Any:
-    check_hashes(items)
-    return {item for item in items}  # noqa: C416 (`set` would let no other thread run)
+    def each(self, items: List[Any]) -> Iterable[Any]:
+        """The items for whoever hashes each before it takes the next; other threads run meanwhile.
+
+        Raises `CodecError` once that has taken too long.
+        """
+        return items if len(items) <= _FEW else self._timed(items)
+
+    def _timed(self, items: List[Any]) -> Iterator[Any]:
+        for start in range(0, len(items), _FEW):
+            before = time.thread_time()
+            for item in items[start : start + _FEW]:  # noqa: UP028 (it lets no thread run)
+                yield item
+            self._left -= time.thread_time() - before
+            if self._left < 0:
+                raise CodecError("the hashes of a set, or of keys, collide")
 
 
 def array(kind: str, data: memoryview, dtype: Any, shape: Any) -> Any:
@@ -89,8 +105,4 @@ FROM_PART: Dict[str, Callable[[memoryview], Any]] = {
     "bytearray": bytearray,
     "str": lambda part: str(part, "utf-8", "surrogatepass"),
 }
-COLLECTIONS: Dict[str, Callable[[Any], Any]] = {
-    "tuple": tuple,
-    "set": _set,
-    "frozenset": lambda items: frozenset(_set(items)),
-}
+HASHED: Dict[str, Callable[[Iterable[Any]], Any]] = {"set": set, "frozenset": frozenset}
