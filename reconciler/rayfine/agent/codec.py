@@ -19,8 +19,8 @@ from typing import Any, Callable, Dict, List, Tuple, Union
 
 from .readers import (
     ARRAY_KINDS,
+    COLLECTIONS,
     FROM_PART,
-    HASHED,
     MAX_BITS,
     MAX_ITEMS,
     READERS,
@@ -232,10 +232,9 @@ class _Decoder:
         if kind == "dict":
             pairs = [(self.decode(k, depth + 1), self.decode(v, depth + 1)) for k, v in value]
             return dict(self._hashing.each(pairs))
-        if kind == "tuple":
-            return tuple(self._items(value, depth))
-        if kind in HASHED:
-            return HASHED[kind](self._hashing.each(self._items(value, depth)))
+        if kind in COLLECTIONS:
+            items = self._items(value, depth)
+            return COLLECTIONS[kind](items if kind == "tuple" else self._hashing.each(items))
         raise CodecError("an unknown kind of value: %.40r" % (kind,))
 
     def _items(self, value: Any, depth: int) -> List[Any]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import collections
 import os
 import re
 import traceback
-from typing import Any, Callable, Dict, List, Tuple
+from typing import Any, Callable, List, Mapping, Tuple
 
 OK, CANCELLED, CONFLICT, NOT_FOUND, GONE, TOO_LARGE, FAILED, BUSY, LATE = (
     200, 499, 409, 404, 410, 413, 422, 503, 504,
@@ -20,6 +21,8 @@ LONGEST_MESSAGE = 10_000
 LONGEST_TRACEBACK = 40_000
 _LONGEST_NAME = 200
 HIDDEN = "(sensitive value)"
+_SETUPS = 8
+"""Whose values are remembered."""
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
 _SECRET_NAME = re.compile(r"key|token|secret|passw|credential|auth", re.IGNORECASE)
@@ -28,20 +31,32 @@ _SECRET_NAME = re.compile(r"key|token|secret|passw|credential|auth", re.IGNORECA
 class Redactor:
     """Replaces the values of variables in text: the long ones, and those with telling names."""
 
-    def __init__(self, variables: Dict[str, str]) -> None:
-        values = {
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self._recent: collections.deque[set[str]] = collections.deque(maxlen=_SETUPS)
+        self.add(variables)
+
+    def add(self, variables: Mapping[str, str]) -> None:
+        """Variables that are set now; what was printed with those before is still to be read."""
+        forms = {
             form
             for name, value in variables.items()
             if len(value) >= 8 or (len(value) >= 4 and _SECRET_NAME.search(name))
-            for form in (value, repr(value)[1:-1], value.strip())
+            for form in (value, repr(value)[1:-1], value.strip(), *_long_lines(value))
             if len(form) >= 4
         }
-        found = "|".join(map(re.escape, sorted(values, key=len, reverse=True)))
-        self._pattern = re.compile(found) if found else None
+        self._recent.append(forms)
+        self._forms = sorted(set().union(*self._recent), key=len, reverse=True)
 
     def __call__(self, text: str) -> str:
         """The text without any of them."""
-        return self._pattern.sub(HIDDEN, text) if self._pattern else text
+        for form in self._forms:
+            text = text.replace(form, "\0")  # which no variable holds
+        return text.replace("\0", HIDDEN) if self._forms else text
+
+
+def _long_lines(value: str) -> list[str]:
+    """Of a key or a certificate any line may be quoted alone."""
+    return [line for line in map(str.strip, value.splitlines()) if len(line) >= 8]
 
 
 def plain(kind: str, message: str, **more: Any) -> dict[str, Any]:

@@ -52,7 +52,7 @@ class Hashing:
     def _timed(self, items: List[Any]) -> Iterator[Any]:
         for start in range(0, len(items), _FEW):
             before = time.thread_time()
-            for item in items[start : start + _FEW]:  # noqa: UP028 (it lets no thread run)
+            for item in items[start : start + _FEW]:
                 yield item
             self._left -= time.thread_time() - before
             if self._left < 0:
@@ -105,4 +105,8 @@ FROM_PART: Dict[str, Callable[[memoryview], Any]] = {
     "bytearray": bytearray,
     "str": lambda part: str(part, "utf-8", "surrogatepass"),
 }
-HASHED: Dict[str, Callable[[Iterable[Any]], Any]] = {"set": set, "frozenset": frozenset}
+COLLECTIONS: Dict[str, Callable[[Iterable[Any]], Any]] = {
+    "tuple": tuple,
+    "set": set,
+    "frozenset": frozenset,
+}

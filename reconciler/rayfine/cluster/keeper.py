@@ -5,6 +5,7 @@ Answers are plain data.
 """
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from reconciler.errors import ProviderError, ReconcileError
@@ -50,7 +51,7 @@ class Keeper:
     def explain(self, error: str) -> dict[str, Any]:
         """Why the connection to the container was lost. Secrets are taken out by who asked."""
         assert self._container is not None
-        return _told(self._container.explain(Exception(error)))
+        return {"error": asdict(self._container.last_words(Exception(error)))}
 
     def remove(self) -> dict[str, Any]:
         """Remove the container."""

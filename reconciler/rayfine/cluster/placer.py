@@ -5,7 +5,7 @@ where, fix}}` if it went wrong. It ends with standard input, and with it the job
 
     {"op": "connect", "address": ...}
     {"op": "start", "launches": [...]}      -> {"started": [{"port", "host", "node"} or {"error"}]}
-    {"op": "explain", "name": ..., "error": ...}    -> {"told": {what, where, fix}}
+    {"op": "explain", "name": ..., "error": ...}    -> {"told": LastWords}
     {"op": "remove", "name": ...}
 
 The code that runs on the nodes goes there with the job: this package and the Docker SDK, which

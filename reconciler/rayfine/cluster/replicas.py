@@ -1,12 +1,14 @@
 """`load_env(..., ray_address=...)`: each replica on a node of a Ray cluster, called over HTTP."""
 
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib import util
 from typing import Any
 
 from reconciler.errors import RayfineError
+from reconciler.rayfine.agent.faults import Redactor
+from reconciler.rayfine.runtime.causes import LastWords
 from reconciler.rayfine.runtime.child import Child
 from reconciler.rayfine.runtime.client import (
     AgentClient,
@@ -159,7 +161,7 @@ class OnNode(Replica):
         self.name = launch["name"]
         self.node = str(started["host"])
         self._placement = placement
-        self._redact: Callable[[str], str] = str
+        self._redact = Redactor({})
         self._removed = False
         endpoint = Endpoint(self.node, int(started["port"]), launch["token"])
         self.client = AgentClient(endpoint)
@@ -177,8 +179,8 @@ class OnNode(Replica):
                 "32768 to 60999), or call from inside the cluster's network",
             ) from error
 
-    def hide(self, redact: Callable[[str], str]) -> None:
-        self._redact = redact
+    def hide(self, variables: Mapping[str, str]) -> None:
+        self._redact.add(variables)
 
     def explain(self, error: Exception) -> RayfineError:
         where = f"container {self.name} on node {self.node}"
@@ -187,7 +189,7 @@ class OnNode(Replica):
             told = self._placement.ask(asked)["told"]
         except LoadError as lost:
             return EnvironmentEndedError(lost.what, where=where, fix=lost.fix)
-        return EnvironmentEndedError(told["what"], where=where, fix=self._redact(told["fix"]))
+        return LastWords(**{**told, "where": where}).as_error(self._redact)
 
     def remove(self) -> None:
         self.client.close()

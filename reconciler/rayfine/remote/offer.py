@@ -15,7 +15,6 @@ from typing import Any
 from reconciler.errors import RayfineError
 from reconciler.rayfine.agent import faults
 from reconciler.rayfine.agent.codec import CodecError, encode
-from reconciler.rayfine.agent.faults import Redactor
 from reconciler.rayfine.agent.server import read_variables
 from reconciler.rayfine.runtime.client import (
     CONNECT_SECONDS,
@@ -87,7 +86,7 @@ class Offer:
                 seats = tuple(seat for seat in seats if seat.lost)
             body = b"".join(encode({"variables": variables}))
             for seat in seats:
-                seat.replica.hide(Redactor(variables))
+                seat.replica.hide(variables)
                 status, pieces = self._ask(seat, "POST", "/setup", body, limit)
                 if status != faults.OK:
                     return status, pieces

@@ -1,7 +1,7 @@
 """`load_env(..., mode="remote", url=..., token=...)`: an environment that somebody serves."""
 
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
 from reconciler.errors import RayfineError
@@ -26,7 +26,7 @@ class Served(Replica):
         self._url = url
         self.client = AgentClient(endpoint)
 
-    def hide(self, redact: Callable[[str], str]) -> None:
+    def hide(self, variables: Mapping[str, str]) -> None:
         """Nothing is quoted: its server takes secrets out by itself."""
 
     def explain(self, error: Exception) -> RayfineError:

@@ -1,10 +1,38 @@
 """What the engine says of a container's state -> why its agent does not answer, in words. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
+
+from reconciler.rayfine.runtime.errors import EnvironmentEndedError
+
+LINES = 12
+"""Of a container's output."""
+
+_LONGEST_LINE = 300
 
 LEASE_ENDED = 76
 """Exit code of an agent that nobody asked for too long, see `agent.server`."""
+
+
+@dataclass(frozen=True, slots=True)
+class LastWords:
+    """Why an agent does not answer. `output` is its container's as it is, secrets and all."""
+
+    what: str
+    where: str
+    fix: str
+    output: str = ""
+
+    def as_error(self, redact: Callable[[str], str]) -> EnvironmentEndedError:
+        """As an error that quotes the end of the output.
+
+        Lines are cut when no secret is in them any more: of one that is cut the rest stays.
+        """
+        lines = redact(self.output).splitlines()[-LINES:]
+        quoted = "".join(f"    {line[:_LONGEST_LINE]}\n" for line in lines)
+        output = f"the last lines of its output:\n{quoted}  " if lines else ""
+        return EnvironmentEndedError(self.what, where=self.where, fix=f"{output}{self.fix}")
 
 
 def cause_of(state: Mapping[str, Any] | None) -> tuple[str, str]:

@@ -8,15 +8,16 @@ import contextlib
 import re
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from reconciler.errors import ConflictError, ProviderError, RayfineError
+from reconciler.rayfine.agent.faults import Redactor
 from reconciler.rayfine.docker.engine import Engine
-from reconciler.rayfine.runtime.causes import cause_of
+from reconciler.rayfine.runtime.causes import LINES, LastWords, cause_of
 from reconciler.rayfine.runtime.client import AgentClient, ConnectionLostError, Endpoint, new_token
-from reconciler.rayfine.runtime.errors import EnvironmentEndedError, LoadError
+from reconciler.rayfine.runtime.errors import LoadError
 from reconciler.rayfine.runtime.network import own_networks
 from reconciler.rayfine.runtime.options import Limits
 from reconciler.rayfine.runtime.owner import LAUNCH, owner_labels
@@ -42,7 +43,6 @@ _CLIENT_PORT = re.compile(r"--ray-client-server-port[= ](\d{1,5})\b")
 _PORT_TAKEN = re.compile(r"already allocated|address already in use", re.IGNORECASE)
 _MIB = 1 << 20
 _OBJECT_STORE = 80 * _MIB
-_LOG_LINES = 12
 _POLL = 0.02
 _LOOKS = 100
 """How often a container whose agent is lost is looked at, `_POLL` seconds apart."""
@@ -81,29 +81,28 @@ class Container(Replica):
         self.launch = launch
         self._docker = docker
         self.client_port = 0
-        self._redact: Callable[[str], str] = str
+        self._redact = Redactor({})
         self._tunnel = docker.tunnel()
         self._path = self._tunnel.forward(port) if self._tunnel else ""
         self.client = AgentClient(Endpoint(launch.reach, port, launch.token, path=self._path))
 
-    def hide(self, redact: Callable[[str], str]) -> None:
-        """Let this function take the secrets out of its last lines."""
-        self._redact = redact
+    def hide(self, variables: Mapping[str, str]) -> None:
+        self._redact.add(variables)
 
     def explain(self, error: Exception) -> RayfineError:
+        return self.last_words(error).as_error(self._redact)
+
+    def last_words(self, error: Exception) -> LastWords:
+        """Why its agent does not answer, and its output as it is, secrets and all."""
         if self._tunnel is not None and self._tunnel.ends(0.5):
-            return EnvironmentEndedError(
-                f"the ssh connection was lost: {self._tunnel.trouble() or error}",
-                where=self._tunnel.address,
-                fix="load the environment again",
-            )
+            what = f"the ssh connection was lost: {self._tunnel.trouble() or error}"
+            return LastWords(what, self._tunnel.address, "load the environment again")
         found = self._state(_LOOKS)
         what, fix = cause_of(found)
         if not what:
             what = f"its agent was lost: {error}"
-        lines = "" if found is None else self._redact(self._last_lines())
-        output = f"the last lines of its output:\n{lines}\n  " if lines else ""
-        return EnvironmentEndedError(what, where=f"container {self.name}", fix=f"{output}{fix}")
+        output = "" if found is None else self._output()
+        return LastWords(what, f"container {self.name}", fix, output)
 
     def remove(self) -> None:
         self.client.close()
@@ -180,11 +179,10 @@ class Container(Replica):
             return state
         return {"Unknown": True}
 
-    def _last_lines(self) -> str:
+    def _output(self) -> str:
         with contextlib.suppress(ProviderError), self._docker.session() as client:
-            raw = client.logs(self.name, tail=_LOG_LINES, stdout=True, stderr=True)
-            text = bytes(raw).decode(errors="replace")
-            return "\n".join(f"    {line[:300]}" for line in text.splitlines()[-_LOG_LINES:])
+            raw = client.logs(self.name, tail=LINES, stdout=True, stderr=True)
+            return bytes(raw).decode(errors="replace")
         return ""
 
 

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, NoReturn, Self
 
 from reconciler.errors import RayfineError
-from reconciler.rayfine.agent.faults import OK, Redactor
+from reconciler.rayfine.agent.faults import OK
 from reconciler.rayfine.forks import anew_after_fork
 from reconciler.rayfine.runtime.active import Registry
 from reconciler.rayfine.runtime.client import (
@@ -104,12 +104,9 @@ class EnvironmentWrapper:
         """
         variables = _variables(env_vars)
         self._check_open()
-        redact = Redactor(variables)
         self._is_set_up = False
         with ThreadPoolExecutor(min(len(self._seats.all), _SETUPS)) as pool:
-            work = [
-                pool.submit(self._setup_one, seat, variables, redact) for seat in self._seats.all
-            ]
+            work = [pool.submit(self._setup_one, seat, variables) for seat in self._seats.all]
         found = [item.result() for item in work]
         self._methods = found[0]
         self._is_set_up = True
@@ -223,9 +220,9 @@ class EnvironmentWrapper:
         return self._methods
 
     def _setup_one(
-        self, seat: Seat, variables: Mapping[str, str], redact: Redactor
+        self, seat: Seat, variables: Mapping[str, str]
     ) -> Mapping[str, Mapping[str, str]]:
-        seat.replica.hide(redact)
+        seat.replica.hide(variables)
         with self._diagnosed(seat, "setup"):
             reply = seat.replica.client.setup(variables, self._call_timeout)
         if reply.status != OK:

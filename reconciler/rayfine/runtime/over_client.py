@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
 from typing import Any
@@ -143,8 +143,8 @@ class OverClient(Replica):
         endpoint = Endpoint("127.0.0.1", self._driver.port, token)
         self.client = _Client(endpoint, container.client)
 
-    def hide(self, redact: Callable[[str], str]) -> None:
-        self._container.hide(redact)
+    def hide(self, variables: Mapping[str, str]) -> None:
+        self._container.hide(variables)
 
     def explain(self, error: Exception) -> RayfineError:
         words = self._driver.child.last_words()

@@ -1,7 +1,7 @@
 """The contract between an environment and whatever runs it: a container, or an agent elsewhere."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from reconciler.errors import RayfineError
 from reconciler.rayfine.runtime.client import AgentClient
@@ -15,8 +15,8 @@ class Replica(ABC):
     client: AgentClient
 
     @abstractmethod
-    def hide(self, redact: Callable[[str], str]) -> None:
-        """Let this function take the secrets out of whatever `explain` quotes."""
+    def hide(self, variables: Mapping[str, str]) -> None:
+        """From now on `explain` quotes none of their values either."""
 
     def diagnose(self, error: Exception) -> RayfineError:
         """Why a connection was lost: first its agent is asked, which may know, or be all right."""

@@ -10,7 +10,7 @@ import sys
 import tarfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -66,7 +66,7 @@ class Agent(Replica):
         self.port = int(self._process.stdout.readline())
         self.client = AgentClient(Endpoint("127.0.0.1", self.port, self.token))
 
-    def hide(self, redact: Callable[[str], str]) -> None:
+    def hide(self, variables: Mapping[str, str]) -> None:
         """Nothing is quoted."""
 
     def explain(self, error: Exception) -> RayfineError:

@@ -23,6 +23,7 @@ from reconciler.rayfine.agent.lanes import Job, Lane
 from reconciler.rayfine.agent.outline import outline
 from reconciler.rayfine.agent.runner import Runner
 from reconciler.rayfine.agent.server import Lease, Server
+from reconciler.rayfine.runtime.causes import LastWords
 from reconciler.rayfine.runtime.client import AgentClient, ConnectionLostError, Endpoint
 
 ENV = '''
@@ -211,6 +212,32 @@ def test_only_long_or_telling_values_are_hidden() -> None:
     )
     assert redact("abcd fast https://x 1 x") == "(sensitive value) fast (sensitive value) 1 x"
     assert Redactor({})("text") == "text"
+
+
+def test_lines_of_a_long_value_are_hidden_one_by_one() -> None:
+    redact = Redactor({"PEM": "-----BEGIN KEY-----\n  MIIEvQIBADAN\n1234\n"})
+    assert redact("    MIIEvQIBADAN\n    1234") == "    (sensitive value)\n    1234"
+
+
+def test_values_of_the_setups_before_are_hidden_as_well() -> None:
+    redact = Redactor({"API_KEY": "first-one"})
+    redact.add({"API_KEY": "second-one"})
+    assert redact("first-one second-one") == "(sensitive value) (sensitive value)"
+
+
+def test_many_variables_cost_little() -> None:
+    """As many as one setup takes; a pattern of them is compiled in seconds, and tried in more."""
+    redact = Redactor({f"V{n}": f"{n:08}" for n in range(40_000)})
+    assert redact("x" * 1000 + "00000007") == "x" * 1000 + "(sensitive value)"
+
+
+def test_a_secret_is_hidden_before_a_line_of_output_is_cut() -> None:
+    secret = "s3cret-" * 100
+    words = LastWords("it ended", "container x", "load it again", f"a\n{'-' * 290}{secret}!\n")
+    text = str(words.as_error(Redactor({"TOKEN": secret})))
+    assert "s3c" not in text
+    assert "    a\n" in text
+    assert max(map(len, text.splitlines())) <= 304
 
 
 def test_an_error_without_a_text_of_its_own() -> None:
