@@ -2,9 +2,11 @@
 
 A web page in the browser of the same person can reach loopback ports, and by DNS rebinding under
 a name of its own. So the Host must be this address, an Origin must be none or this one, and every
-request must bear the token, compared in constant time.
+request must bear the token, compared in constant time. A connection that has not shown it does not
+stay, so that silent ones of other users shut nobody out.
 """
 
+import asyncio
 import hmac
 import signal
 import socket
@@ -20,7 +22,9 @@ from mcp.server.transport_security import TransportSecuritySettings
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from reconciler.rayfine.agent.strangers import Strangers
 from reconciler.signals import handled
 
 HOST = "127.0.0.1"
@@ -35,10 +39,12 @@ class TokenGuard:
 
     app: ASGIApp
     token: str
+    door: "Door"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer 401 unless the token is right; what is no HTTP (start and stop) goes through."""
         if scope["type"] == "lifespan" or (scope["type"] == "http" and self._knows(scope)):
+            self.door.strangers.remove(scope.get("client"))
             await self.app(scope, receive, send)
         elif scope["type"] == "http":
             answer = JSONResponse(
@@ -54,7 +60,36 @@ class TokenGuard:
         return same and scheme.lower() == "bearer"
 
 
-def make_app(server: Server[Any], port: int, token: str) -> ASGIApp:
+class Door:
+    """The connections of one server, and which of them have not shown the token."""
+
+    def __init__(self) -> None:
+        self._open: dict[Any, asyncio.Transport] = {}
+        self.strangers = Strangers(lambda client: self._open[client].abort())
+
+    def protocol(self) -> type[asyncio.Protocol]:
+        """What uvicorn makes one of for each connection."""
+        door = self
+
+        class Watched(H11Protocol):
+            def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+                super().connection_made(transport)
+                door._open[self.client] = transport
+                door.strangers.add(self.client)
+
+            def connection_lost(self, exc: Exception | None) -> None:
+                door.strangers.remove(self.client)
+                door._open.pop(self.client, None)
+                super().connection_lost(exc)
+
+        return Watched
+
+    async def look(self) -> None:
+        """End those whose time is over."""
+        self.strangers.end_late()
+
+
+def make_app(server: Server[Any], port: int, token: str, door: Door) -> ASGIApp:
     """The guarded application for this port."""
     names = (f"{HOST}:{port}", f"localhost:{port}")
     app = server.streamable_http_app(
@@ -66,7 +101,7 @@ def make_app(server: Server[Any], port: int, token: str) -> ASGIApp:
             allowed_origins=[f"http://{name}" for name in names],
         ),
     )
-    return TokenGuard(app, token)
+    return TokenGuard(app, token, door)
 
 
 def serve_http(
@@ -77,8 +112,12 @@ def serve_http(
     SIGINT and SIGTERM count from the announcement on; uvicorn looks for them only once it serves.
     """
     port = listening.getsockname()[1]
+    door = Door()
     config = uvicorn.Config(
-        make_app(server, port, token),
+        make_app(server, port, token, door),
+        http=door.protocol(),
+        callback_notify=door.look,
+        timeout_notify=1,
         log_level="warning",
         access_log=False,
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,

@@ -1,9 +1,11 @@
 """`reconcile mcp` as a process of its own: over stdio and over HTTP, with the SDK's client."""
 
+import contextlib
 import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import urllib.error
@@ -186,6 +188,23 @@ def test_over_http_it_applies_by_digest_for_whoever_has_the_token(world: Project
             403,
         )
     assert len(assets(world)) == 1
+
+
+def test_over_http_who_shows_no_token_does_not_stay(world: Project) -> None:
+    """Neither silent nor with a head that drips or a wrong token; whoever knows it is served."""
+    heads = [b"", b"POST /mcp HTTP/1.1\r\nA: b", b"POST /mcp HTTP/1.1\r\nHost: a\r\n\r\n"] * 60
+    with served(world.directory) as server, contextlib.ExitStack() as stack:
+        address = ("127.0.0.1", int(server.url.rpartition(":")[2].partition("/")[0]))
+        silent = [stack.enter_context(socket.create_connection(address)) for _ in heads]
+        for connection, head in zip(silent, heads, strict=True):
+            connection.sendall(head)
+        assert server.status(Authorization=f"Bearer {server.token}") == 400  # no session
+        for connection in silent:
+            connection.settimeout(60)
+            with contextlib.suppress(ConnectionResetError):
+                while connection.recv(1 << 16):
+                    pass
+        assert server.status(Authorization=f"Bearer {server.token}") == 400
 
 
 def test_the_token_of_a_variable_is_taken_and_not_told(world: Project) -> None:
