@@ -11,6 +11,9 @@ from typing import Any
 LONGEST_LINE = 1 << 16
 CHUNK = 1 << 18
 
+_FOR_EVER = 2e6
+"""Seconds from which on no limit is the same: a socket takes no more."""
+
 
 class Wire:
     """A connected socket with a buffer. Not for use by several threads at once.
@@ -48,7 +51,7 @@ class Wire:
         left = min(self._deadline - time.monotonic(), self._pause)
         if left <= 0:
             raise TimeoutError
-        self.socket.settimeout(left if left < math.inf else None)
+        self.socket.settimeout(left if left < _FOR_EVER else None)
         return self.socket.recv(most)
 
     def read_until(self, end: bytes) -> bytes:

@@ -58,7 +58,7 @@ class Turns:
             self._waiting[identity] = waiter
         start = time.monotonic()
         try:
-            woken = waiter.woken.wait(limit or None)
+            woken = waiter.woken.wait(min(limit, threading.TIMEOUT_MAX) or None)
         except BaseException:  # an interrupt
             self._leave(identity, waiter)
             raise

@@ -75,3 +75,9 @@ def test_many_calls_of_one_identity(served: Offered, identity: str) -> None:
     with ThreadPoolExecutor(300) as pool:
         work = [pool.submit(post, served, "/call/nap", body, X_Call=identity) for _ in range(300)]
         assert {item.result(120)[0] for item in work} == {faults.OK}
+
+
+@pytest.mark.parametrize("limit", ["1e7", "1e308"])
+def test_a_limit_that_never_comes(served: Offered, limit: str) -> None:
+    body = b"".join(encode([[1], {}]))
+    assert post(served, "/call/echo", body, X_Limit=limit)[0] == faults.OK

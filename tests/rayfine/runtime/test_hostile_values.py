@@ -126,6 +126,11 @@ def test_a_limit_that_is_none(replica: Agent, env: EnvironmentWrapper, limit: st
     assert env.echo(1) == 1
 
 
+@pytest.mark.parametrize("limit", [3e6, 1e20, 1e308])
+def test_a_limit_that_never_comes(env: EnvironmentWrapper, limit: float) -> None:
+    assert env.call("echo", 1, _timeout=limit) == 1
+
+
 def test_a_method_that_sleeps_is_ended_at_its_limit(env: EnvironmentWrapper) -> None:
     with pytest.raises(CallTimeoutError, match="nap was ended at its time limit"):
         env.call("nap", 600, _timeout=0.5)
