@@ -4,7 +4,6 @@ import contextlib
 import gc
 import importlib
 import io
-import logging
 import os
 import resource
 import sys
@@ -18,6 +17,7 @@ import click
 
 from reconciler import __version__
 from reconciler.cli.exit_codes import ExitCode
+from reconciler.cli.logs import start_logging
 from reconciler.errors import ConfigError, ReconcileError, StalePlanError
 
 _COMMANDS = {
@@ -146,34 +146,10 @@ def root(
     A directory of manifests is compared with the live systems of a target. The difference is
     shown as a plan; nothing is changed unless `apply` is run with --apply.
     """
-    logging.basicConfig(
-        level=logging.DEBUG if debug else logging.WARNING,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-        if debug
-        else "Warning: %(message)s",
-        stream=sys.stderr,
-    )
-    for noisy in ("urllib3", "docker", "asyncio", "git"):  # what goes wrong there, our errors say
-        logging.getLogger(noisy).setLevel(logging.WARNING if debug else logging.ERROR)
-    logging.getLogger("asyncio").addFilter(_Once())
+    start_logging(debug=debug)
     _require_files()
     ctx.with_resource(_entered(directory))
     ctx.obj = Globals(stated_directory(), config, colour=False if no_color else None)
-
-
-class _Once(logging.Filter):
-    """Lets each message pass once: a server that may open no more files says so without end."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._seen: set[str] = set()
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Whether it is new."""
-        first = record.getMessage().partition("\n")[0]
-        new = first not in self._seen
-        self._seen.add(first)
-        return new
 
 
 def _require_files() -> None:

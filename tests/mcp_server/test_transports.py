@@ -88,6 +88,7 @@ def served(directory: Path, *options: str, **variables: str) -> Iterator[Served]
             process.send_signal(signal.SIGTERM)
         rest = process.communicate(timeout=60)[1]
     assert process.returncode == 0, rest
+    assert rest.replace("\n", "").isprintable(), "what others sent is logged escaped"
     assert "Stopped." in rest
     assert "Traceback" not in rest
 
@@ -205,6 +206,14 @@ def test_over_http_who_shows_no_token_does_not_stay(world: Project) -> None:
                 while connection.recv(1 << 16):
                     pass
         assert server.status(Authorization=f"Bearer {server.token}") == 400
+
+
+def test_over_http_a_header_that_is_logged_is_escaped(world: Project) -> None:
+    """`served` looks at what was logged."""
+    with served(world.directory) as server:
+        known = {"Authorization": f"Bearer {server.token}"}
+        assert server.status(**known, Host="a\x1b]0;title\x07") == 421
+        assert server.status(**known, Origin="http://a\x1b[2J\x9b31m") == 403
 
 
 def test_the_token_of_a_variable_is_taken_and_not_told(world: Project) -> None:
