@@ -74,10 +74,12 @@ class Launch:
 
 
 class Container(Replica):
-    """A started container."""
+    """A started container. Its name is for people: others may change it, or take it."""
 
-    def __init__(self, docker: Engine, launch: Launch, port: int) -> None:
+    def __init__(self, docker: Engine, launch: Launch, found: str, port: int) -> None:
+        """`found`: its id on the engine."""
         self.name = launch.name
+        self._id = found
         self.launch = launch
         self._docker = docker
         self.client_port = 0
@@ -108,7 +110,7 @@ class Container(Replica):
         self.client.close()
         if self._tunnel is not None:
             self._tunnel.drop(self._path)
-        remove_container(self._docker, self.name, self.launch.identity)
+        remove_container(self._docker, self._id, self.launch.identity)
 
     def wait_ready(self) -> None:
         """Return when env.py can be set up. Raises `LoadError` as soon as it never will be."""
@@ -134,7 +136,7 @@ class Container(Replica):
         for attempt in range(1, _FREEZES + 1):
             try:
                 with self._docker.session() as client:
-                    client.pause(self.name)
+                    client.pause(self._id)
             except ProviderError as error:
                 if "freeze" not in error.what or attempt == _FREEZES:
                     raise
@@ -145,12 +147,12 @@ class Container(Replica):
     def unpause(self) -> None:
         """Let it go on."""
         with self._docker.session() as client:
-            client.unpause(self.name)
+            client.unpause(self._id)
 
     def rename(self, name: str) -> None:
         """Give it another name. Raises `ConflictError` if that is taken."""
         with self._docker.session() as client:
-            client.rename(self.name, name)
+            client.rename(self._id, name)
         self.name = name
 
     def _failed(self, what: str) -> LoadError:
@@ -170,7 +172,7 @@ class Container(Replica):
             state: Mapping[str, Any] = {}
             for look in range(looks):
                 time.sleep(_POLL if look else 0)
-                found = _inspect(client, self.name)
+                found = _inspect(client, self._id)
                 if found is None:
                     return None
                 state = found["State"]
@@ -181,7 +183,7 @@ class Container(Replica):
 
     def _output(self) -> str:
         with contextlib.suppress(ProviderError), self._docker.session() as client:
-            raw = client.logs(self.name, tail=LINES, stdout=True, stderr=True)
+            raw = client.logs(self._id, tail=LINES, stdout=True, stderr=True)
             return bytes(raw).decode(errors="replace")
         return ""
 
@@ -196,7 +198,7 @@ def start_container(docker: Engine, launch: Launch) -> Container:
                 client.connect_container_to_network(made, network)
             client.put_archive(made, "/", pack(_settings(launch)))
             client.start(made)
-            container = Container(docker, launch, _published(client, made, AGENT_PORT))
+            container = Container(docker, launch, made, _published(client, made, AGENT_PORT))
             if launch.client_port is not None:
                 container.client_port = _published(client, made, client_port(launch.image))
     except BaseException as error:
@@ -218,7 +220,7 @@ def start_container(docker: Engine, launch: Launch) -> Container:
 
 
 def remove_container(docker: Engine, name: str, identity: str) -> None:
-    """Remove a container by its name, if it is the one of this launch."""
+    """Remove a container by its name or id, if it is the one of this launch."""
     from docker.errors import NotFound  # noqa: PLC0415
 
     with docker.session() as client:

@@ -261,6 +261,25 @@ def test_a_container_that_somebody_removed(load: Load) -> None:
     env.cleanup()
 
 
+def test_a_container_that_somebody_renamed(load: Load) -> None:
+    """It is removed under any name, and another one of its name is neither quoted nor removed."""
+    env = load(ENV)
+    env.setup()
+    name, image = env.id, docker("inspect", "-f", "{{.Image}}", env.id)
+    docker("rename", name, f"{name}-moved")
+    docker("run", "-d", "--name", name, "--entrypoint", "sh", image, "-c", "echo theirs; sleep 60")
+    try:
+        assert env.echo(1) == 1
+        docker("kill", f"{name}-moved")
+        with pytest.raises(EnvironmentEndedError, match=r"exit code 137") as caught:
+            env.echo(1)
+        assert "theirs" not in str(caught.value)
+        env.cleanup()
+        assert docker("ps", "-a", "--filter", f"name={name}", "--format", "{{.Names}}") == name
+    finally:
+        docker("rm", "-f", name)
+
+
 def test_an_image_that_is_missing(images: Images) -> None:
     tag = images.build(ENV)
     with pytest.raises(LoadError, match=f"did you mean .*{tag}"):
