@@ -73,6 +73,10 @@ class Launch:
     identity: str = field(default_factory=lambda: uuid.uuid4().hex)
 
 
+STARTED: set[str] = set()
+"""Launches of this process whose containers may still be there."""
+
+
 class Container(Replica):
     """A started container. Its name is for people: others may change it, or take it."""
 
@@ -190,6 +194,7 @@ class Container(Replica):
 
 def start_container(docker: Engine, launch: Launch) -> Container:
     """Create, fill and start; not waited for. Raises `LoadError`, and then leaves nothing."""
+    STARTED.add(launch.identity)
     try:
         networks = (launch.network,) if launch.network else own_networks(docker)
         with docker.session() as client:
@@ -221,6 +226,11 @@ def start_container(docker: Engine, launch: Launch) -> Container:
 
 def remove_container(docker: Engine, name: str, identity: str) -> None:
     """Remove a container by its name or id, if it is the one of this launch."""
+    _remove(docker, name, identity)
+    STARTED.discard(identity)
+
+
+def _remove(docker: Engine, name: str, identity: str) -> None:
     from docker.errors import NotFound  # noqa: PLC0415
 
     with docker.session() as client:

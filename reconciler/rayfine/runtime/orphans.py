@@ -22,6 +22,7 @@ from reconciler.errors import ReconcileError
 from reconciler.rayfine.docker.engine import Engine
 from reconciler.rayfine.docker.tls import DockerTls, read_tls
 from reconciler.rayfine.forks import anew_after_fork, let_go
+from reconciler.rayfine.runtime.container import STARTED
 from reconciler.rayfine.runtime.owner import SESSION, owner_labels
 from reconciler.rayfine.runtime.sweep import sweep, sweep_session
 
@@ -55,6 +56,7 @@ class Watchers:
 
     def after_fork(self) -> None:
         """They are the parent's, and would be kept by a copy of the pipe that they wait at."""
+        STARTED.clear()
         self._lock = threading.Lock()
         for watcher in self._running.values():
             let_go(watcher)
@@ -73,13 +75,19 @@ class Watchers:
             return known is None
 
     def release(self) -> None:
-        """Let them go: this process ends in order, and has cleaned up."""
+        """Let them go: this process ends in order.
+
+        Where it was interrupted while it cleaned up, they do the rest.
+        """
         with self._lock:
             mine = list(self._running.values())
             self._running = {}
         for watcher in mine:
             with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-                watcher.communicate(b"done", timeout=5)
+                if STARTED:
+                    let_go(watcher)
+                else:
+                    watcher.communicate(b"done", timeout=5)
 
 
 def _start(host: str, tls: DockerTls | None) -> "subprocess.Popen[bytes]":
