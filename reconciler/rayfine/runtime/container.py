@@ -207,7 +207,8 @@ def start_container(docker: Engine, launch: Launch) -> Container:
             if launch.client_port is not None:
                 container.client_port = _published(client, made, client_port(launch.image))
     except BaseException as error:
-        remove_container(docker, launch.name, launch.identity)
+        # And the watcher looks again: a request that was interrupted may be carried out late.
+        _remove(docker, launch.name, launch.identity)
         if isinstance(error, ConflictError):
             raise LoadError(
                 f"the name is taken: {error.what}",

@@ -54,7 +54,7 @@ container.pack = lambda settings: os.kill(os.getpid(), 9)
 INTERRUPTED = """
 import signal
 from reconciler.rayfine.runtime import container
-container.pack = container.remove_container = lambda *_: signal.raise_signal(signal.SIGINT)
+container.pack = container.remove_container = container._remove = lambda *_: signal.raise_signal(2)
 """
 PAUSED = """
 import os, sys
