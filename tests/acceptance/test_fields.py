@@ -5,6 +5,7 @@ Each field has an asset of its own, in which nothing else changes: one plan show
 
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from tests.acceptance.live_side import edit_live
@@ -93,7 +94,7 @@ def test_one_field_of_each_asset(any_world: Project) -> None:
     assert any_world.plan() == {}
 
     for address, (field, *_) in FIELDS.items():
-        edit_live(any_world, address, lambda asset, field=field: _take_away(asset, field))
+        edit_live(any_world, address, partial(_take_away, field))
     planned = _planned(any_world)
     stated = {address for address, (_, _, second, _) in FIELDS.items() if second is not None}
     assert planned.keys() == stated
@@ -145,7 +146,7 @@ def _require_within(path: str, paths: list[str]) -> None:
     assert all(each == path or each.startswith(f"{path}.") for each in paths), (path, paths)
 
 
-def _take_away(asset: dict[str, Any], field: str) -> None:
+def _take_away(field: str, asset: dict[str, Any]) -> None:
     """Take the field away on the live side, as somebody might; what has to be there, change."""
     first, *others = {"tools": "connections"}.get(field, field).split("_")
     camel = first + "".join(part.capitalize() for part in others)
