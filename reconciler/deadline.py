@@ -24,14 +24,19 @@ _SLICE = 0.25
 """Seconds between two looks at `stop`."""
 
 
-def read_whole(answer: Any, limit: int) -> bytes:
+def read_whole(answer: Any, limit: int, end: float | None = None) -> bytes:
     """The body of an answer of urllib3 as it was sent: nothing is unpacked.
 
-    Raises urllib3's `ProtocolError` where it is cut short, longer than `limit` bytes, or packed.
+    Raises urllib3's `ProtocolError` where it is cut short, longer than `limit` bytes, or packed,
+    and `TimeoutError` at `end` of the monotonic clock, give or take one pause.
     """
     data = bytearray()
-    while piece := answer.read(_PIECE, decode_content=False):  # one that is cut is seen at its end
+    read = answer.read if end is None else answer.read1  # which waits for no whole piece
+    while piece := read(_PIECE, decode_content=False):  # one that is cut is seen at its end
         data += piece
+        if end is not None and time.monotonic() > end:
+            answer.close()
+            raise TimeoutError("the answer timed out before its end")
         if len(data) > limit:
             answer.close()
             raise urllib3.exceptions.ProtocolError(f"the answer has more than {limit >> 20} MiB")

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from reconciler.errors import (
     AccessError,
@@ -21,7 +20,7 @@ from reconciler.errors import (
     ProviderError,
     UnreachableError,
 )
-from reconciler.hosts import is_loopback
+from reconciler.rayfine.docker.answers import moment, text, texts, texts_by_name
 from reconciler.rayfine.docker.build_log import BuildLog, Progress
 from reconciler.rayfine.docker.connect import SYSTEM, connection, shown
 from reconciler.rayfine.docker.ssh import Tunnel
@@ -102,8 +101,7 @@ class Engine:
 
     def check(self) -> tuple[str, ...]:
         """Ask the engine for its version; lines about what was found, for `reconcile doctor`."""
-        with self._translated():
-            found = self._client().version()
+        found = self._look()
         return (
             f"version {found.get('Version')}, API {found.get('ApiVersion')}",
             f"{found.get('Os')}/{found.get('Arch')}",
@@ -111,38 +109,40 @@ class Engine:
 
     def list_images(self, filters: Mapping[str, Sequence[str]]) -> list[ImageSummary]:
         """Tagged images that fit all filters, in one call."""
-        with self._translated():
+        with self._understood("images"), self._translated():
             found = self._client().images(filters={name: list(v) for name, v in filters.items()})
-        return [
-            ImageSummary(
-                id=item["Id"],
-                tags=tuple(tag for tag in item.get("RepoTags") or () if tag != "<none>:<none>"),
-                labels=item.get("Labels") or {},
-                created=item.get("Created") or 0,
-            )
-            for item in found
-        ]
+            return [
+                ImageSummary(
+                    id=text(item["Id"]),
+                    tags=tuple(tag for tag in texts(item.get("RepoTags")) if tag != _NO_TAG),
+                    labels=texts_by_name(item.get("Labels")),
+                    created=moment(item.get("Created")),
+                )
+                for item in found
+            ]
 
     def inspect(self, name: str) -> dict[str, Any] | None:
-        """An image by tag or id, None if there is none."""
+        """An image by tag or id, None if there is none. Its `Id` and its labels are there."""
         from docker.errors import ImageNotFound, NotFound  # noqa: PLC0415
 
-        with self._translated():
+        with self._understood("an image"), self._translated():
             try:
                 client: Any = self._client()
                 found: dict[str, Any] = client.inspect_image(name)
             except (ImageNotFound, NotFound):
                 return None
+            text(found["Id"])
+            texts_by_name((found.get("Config") or {}).get("Labels"))
             return found
 
     def containers(self) -> list[tuple[str, str]]:
         """Image id and `NAME (state)` of every container, stopped ones as well, in one call."""
-        with self._translated():
+        with self._understood("containers"), self._translated():
             found = self._client().containers(all=True)
-        return [
-            (item["ImageID"], f"{_container_name(item)} ({item.get('State', 'unknown')})")
-            for item in found
-        ]
+            return [
+                (text(item["ImageID"]), f"{_container_name(item)} ({item.get('State', 'unknown')})")
+                for item in found
+            ]
 
     def tag(self, image_id: str, tag: str) -> None:
         """Give an image this tag, whoever had it before."""
@@ -158,10 +158,13 @@ class Engine:
     def platform(self) -> str:
         """`OS/ARCHITECTURE` of the engine."""
         if self._platform is None:
-            with self._translated():
-                version = self._client().version()
+            version = self._look()
             self._platform = f"{version.get('Os')}/{version.get('Arch')}"
         return self._platform
+
+    def _look(self) -> Mapping[str, Any]:
+        with self._understood("its version"), self._translated():
+            return dict(self._client().version())
 
     def build(self, request: BuildRequest, progress: Progress) -> str:
         """Build an image and return its id; it has no tag yet.
@@ -232,10 +235,10 @@ class Engine:
         return client
 
     def _connect(self) -> "APIClient":
-        from docker import APIClient  # noqa: PLC0415
+        from reconciler.rayfine.docker.sdk_client import CarefulClient  # noqa: PLC0415
 
         settings, self._tunnel = connection(self._host, self._tls)
-        client = _careful(APIClient)(
+        client = CarefulClient(
             **settings, version=self._version or "auto", timeout=math.ceil(self._timeout)
         )
         self._version = client.api_version
@@ -245,15 +248,32 @@ class Engine:
     def _translated(self) -> Iterator[None]:
         """Turn errors of the SDK into ours."""
         from docker.errors import APIError, DockerException  # noqa: PLC0415
-        from requests.exceptions import RequestException  # noqa: PLC0415
+        from requests.exceptions import InvalidJSONError, RequestException  # noqa: PLC0415
         from urllib3.exceptions import HTTPError  # noqa: PLC0415
 
         try:
             yield
         except APIError as error:
             raise self._refused(error.status_code, error.explanation or str(error)) from error
+        except InvalidJSONError as error:
+            raise self._odd("what is no JSON") from error
         except (DockerException, RequestException, HTTPError, OSError) as error:
             raise self._unreachable(error) from error
+
+    @contextmanager
+    def _understood(self, what: str) -> Iterator[None]:
+        """Turn what an answer of another form leads to into one error."""
+        try:
+            yield
+        except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+            raise self._odd(f"{what} in a form that is not documented: {error!r}") from error
+
+    def _odd(self, what: str) -> ProviderError:
+        return ProviderError(
+            f"the engine answered {what}",
+            where=self.name,
+            fix="check that a Docker engine, and no other server, answers at this address",
+        )
 
     def _refused(self, status: int | None, text: str) -> ProviderError:
         if status in (401, 403):
@@ -275,11 +295,11 @@ class Engine:
         return UnreachableError(f"no answer: {_innermost(error)}", where=self.name, fix=fix)
 
 
+_NO_TAG = "<none>:<none>"
 _NO_LIMIT: Any = None
 """A build step may be silent for as long as it takes."""
 
 
-_LOGINS = ("X-Registry-Auth", "X-Registry-Config")
 _NO_LOGIN = re.compile(
     r"unauthori[sz]ed|denied|authentication required|no basic auth|forbidden|\b40[13]\b",
     re.IGNORECASE,
@@ -294,28 +314,6 @@ def _not_pushed(tag: str, said: str) -> BuildError:
     else:
         fix = "run again later; see the registry's log, and the engine's"
     return BuildError(f"the push was refused: {said}", where=tag, fix=fix)
-
-
-def _careful(client: "type[APIClient]") -> "type[APIClient]":
-    """The client, with the engine's own authority before REQUESTS_CA_BUNDLE, which would win.
-
-    It sends no login for a registry to an engine without TLS, unless that is on this machine.
-    """
-
-    class Client(client):  # type: ignore[misc, valid-type]
-        def send(self, request: Any, **named: Any) -> Any:
-            if request.url.startswith("http://") and not is_loopback(urlsplit(request.url).netloc):
-                for name in _LOGINS:
-                    request.headers.pop(name, None)
-            return super().send(request, **named)
-
-        def merge_environment_settings(self, url: Any, *given: Any) -> Any:
-            proxies, stream, verify, certificate = given
-            if verify is None and isinstance(self.verify, str):
-                verify = self.verify
-            return super().merge_environment_settings(url, proxies, stream, verify, certificate)
-
-    return Client
 
 
 def _container_name(item: Mapping[str, Any]) -> str:

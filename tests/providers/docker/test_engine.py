@@ -2,14 +2,18 @@
 
 import base64
 import contextlib
+import gzip
 import http.server
 import json
 import threading
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from reconciler.errors import BuildError, UnreachableError
+from reconciler.errors import BuildError, ProviderError, UnreachableError
+from reconciler.providers.docker.local import made_at
 from reconciler.rayfine.docker.build_log import BuildLog
 from reconciler.rayfine.docker.engine import Engine
 
@@ -178,3 +182,101 @@ def test_endless_output_without_a_line_end_is_cut() -> None:
     for _ in range(100):
         log.add({"stream": "x" * 1000})
     assert max(map(len, lines)) <= 2000
+
+
+class Answering(http.server.ThreadingHTTPServer):
+    """An engine of the test's own: what it answers to everything but `/version`."""
+
+    daemon_threads = True
+
+    def __init__(self, body: bytes, head: str = "") -> None:
+        self.body, self.head = body, head
+        super().__init__(("127.0.0.1", 0), _Answers)
+
+    def handle_error(self, *_: object) -> None:
+        """A client that has gone away is what these tests are about."""
+
+
+class _Answers(http.server.BaseHTTPRequestHandler):
+    server: Answering
+
+    def do_GET(self) -> None:
+        version = b'{"ApiVersion": "1.43", "Os": "linux", "Arch": "amd64"}'
+        body, head = self.server.body, self.server.head
+        if self.path.endswith("/version"):
+            body, head = version, ""
+        head = head or f"HTTP/1.0 200 OK\r\nContent-Length: {len(body)}\r\n"
+        self.wfile.write(f"{head}\r\n".encode() + body)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing is printed."""
+
+
+@contextlib.contextmanager
+def answering(body: object, head: str = "", timeout: float = 5) -> Iterator[Engine]:
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    server = Answering(data, head)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    address = f"tcp://127.0.0.1:{server.server_port}"
+    try:
+        with contextlib.closing(Engine(address, timeout)) as engine:
+            yield engine
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+IMAGE = {"Id": "sha256:a", "RepoTags": ["a:1"], "Labels": {"b": "c"}, "Created": 1}
+
+
+@pytest.mark.parametrize("wrong", [5, True, 1.5, "x", [1], [None], {"a": 1}, 10**30])
+@pytest.mark.parametrize("place", ["", *IMAGE])
+def test_an_answer_of_any_form_is_read_or_refused(place: str, wrong: Any) -> None:
+    body = [{**IMAGE, place: wrong} if place else wrong]
+    with answering(body) as engine:
+        try:
+            (found,) = engine.list_images({})
+        except ProviderError:
+            return
+    assert isinstance(found.id, str)
+    assert all(isinstance(tag, str) for tag in found.tags)
+    assert all(isinstance(label, str) for label in found.labels.values())
+    made_at(found.created)
+
+
+@pytest.mark.parametrize("body", [5, [], {}, {"Id": 5}, {"Id": "a", "Config": {"Labels": [1]}}])
+def test_an_image_of_another_form_is_refused(body: Any) -> None:
+    with answering(body) as engine, pytest.raises(ProviderError, match="not documented"):
+        engine.inspect("a:1")
+
+
+def test_an_answer_that_is_no_json_or_too_deep_is_refused() -> None:
+    with answering(b"nothing") as engine, pytest.raises(ProviderError, match="no JSON"):
+        engine.list_images({})
+    with answering(b"[" * 100_000) as engine, pytest.raises(ProviderError, match="not documented"):
+        engine.list_images({})
+
+
+def test_an_answer_without_end_is_cut_off() -> None:
+    with (
+        answering(b" " * (65 << 20), "HTTP/1.0 200 OK\r\n") as engine,
+        pytest.raises(UnreachableError, match="more than 64 MiB"),
+    ):
+        engine.list_images({})
+
+
+def test_a_packed_answer_is_not_unpacked() -> None:
+    head = "HTTP/1.0 200 OK\r\nContent-Encoding: gzip\r\n"
+    with (
+        answering(gzip.compress(b"[]"), head) as engine,
+        pytest.raises(UnreachableError, match="packed"),
+    ):
+        engine.list_images({})
+
+
+def test_a_login_follows_no_redirect() -> None:
+    head = "HTTP/1.0 307 Temporary Redirect\r\nLocation: http://127.0.0.1:9/\r\n"
+    with answering(b"", head) as engine, pytest.raises(UnreachableError, match="leads elsewhere"):
+        engine.list_images({})
