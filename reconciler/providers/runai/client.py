@@ -142,7 +142,7 @@ class Client(_ApiClient):  # type: ignore[misc]  # the SDK has no usable types
             return self._refusal(way, call, error)
         except urllib3.exceptions.HTTPError as error:
             raise from_transport(error, call) from error
-        except (ValueError, LookupError):
+        except (ValueError, LookupError, RecursionError):
             return Refused(way, 0, _words(not_json(call, answer.data, _content_type(answer))))
         issued = read_token(data)
         return issued or Refused(way, 0, _words(unexpected(call.path, "an access token")))
@@ -219,7 +219,7 @@ class Client(_ApiClient):  # type: ignore[misc]  # the SDK has no usable types
             raise from_answer(error, call) from None  # its text may quote what was sent
         except urllib3.exceptions.HTTPError as error:
             raise from_transport(error, call) from None
-        except (ValueError, LookupError):
+        except (ValueError, LookupError, RecursionError):
             body = None if answer is None else answer.data
             raise not_json(call, body, _content_type(answer)) from None
         if not call.changes and result.status_code != 200:  # 206 and the like: not all of it

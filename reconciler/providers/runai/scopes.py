@@ -11,24 +11,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from reconciler.errors import ManifestError, Problem
+from reconciler.errors import ManifestError, Problem, shortened
 from reconciler.providers.runai.naming import NameBook
 from reconciler.providers.runai.server import Server, missing_fields, unknown_version
 from reconciler.providers.runai.units import CredentialAsset, Unit, UnitLists
 from reconciler.resource import Resource
 from reconciler.wording import nearest
+from reconciler.wording.printable import printable
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _SHOWN = 10
 
 
 class _UnresolvedError(Exception):
-    """What is wrong with one name, and how to put it right."""
+    """What is wrong with one name, and how to put it right; names of others make no lines of it."""
 
     def __init__(self, what: str, fix: str) -> None:
         super().__init__(what)
-        self.what = what
-        self.fix = fix
+        self.what = shortened(printable(what))
+        self.fix = shortened(printable(fix))
 
 
 class ScopeDirectory:

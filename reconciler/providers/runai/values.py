@@ -63,19 +63,21 @@ def as_mapping(value: Any) -> Mapping[str, Any]:
 def by_name(entries: list[tuple[str, Any]]) -> dict[str, Any] | None:
     """Entries by name; a name that occurs again is kept apart as `NAME#2`, and so differs."""
     named: dict[str, Any] = {}
+    counts: dict[str, int] = {}
     for name, value in entries:
-        key, count = name, 1
+        key, count = name, counts.get(name, 1)
         while key in named:
             count += 1
             key = f"{name}#{count}"
+        counts[name] = count
         named[key] = value
     return named or None
 
 
 def present(mapping: Mapping[str, Any], *names: tuple[str, str]) -> dict[str, Any]:
-    """The values of API names that are there, under their canonical names."""
-    return {
-        name: mapping[api_name]
-        for api_name, name in names
-        if mapping.get(api_name) not in (None, "", False)
-    }
+    """The values of API names that are there, under their canonical names: no lists or trees."""
+    found = {name: mapping.get(api_name) for api_name, name in names}
+    for name, value in found.items():
+        if isinstance(value, dict | list):
+            raise ValueError(f"{name} is a {type(value).__name__}")  # noqa: TRY004
+    return {name: value for name, value in found.items() if value not in (None, "", False)}

@@ -163,6 +163,14 @@ def test_a_packed_answer_is_not_unpacked(plain: World) -> None:
         api.list()
 
 
+@pytest.mark.parametrize("logged", [True, False])
+def test_an_answer_of_any_depth_is_an_error(plain: World, logged: bool) -> None:
+    api = logged_in(plain) if logged else environments(plain)
+    plain.proxy.rule = lambda *_: Fault(Kind.TEXT, status=200, body="[" * 100_000)
+    with pytest.raises(UnreachableError, match="no JSON"):
+        api.list()
+
+
 def test_a_page_of_any_size_is_taken_apart_in_no_time(plain: World) -> None:
     """Of a million `<`, each is the beginning of a tag that may end at the very end."""
     api = logged_in(plain)

@@ -8,6 +8,7 @@ import pytest
 
 from reconciler.errors import ManifestError
 from reconciler.resource import Resource
+from tests.faults.proxy import Fault, Kind
 from tests.providers.runai.worlds import World, wanted, world
 
 SEED = """
@@ -43,6 +44,14 @@ def problems(made: World, **spec: Any) -> list[str]:
     with pytest.raises(ManifestError) as caught:
         bind(made, **spec)
     return [f"{item.message} | {item.fix}" for item in caught.value.problems]
+
+
+def test_a_name_makes_no_line_of_an_error(plain: World) -> None:
+    bind(plain, scope="cluster")  # logs in, and asks for the version
+    body = {"projects": [{"id": "1", "name": "x\n::error::y\x1b[31m", "clusterId": "c"}]}
+    plain.proxy.rule = lambda *_: Fault(Kind.BODY, status=200, body=body)
+    (words,) = problems(plain, scope="project", scope_id="z")
+    assert words.endswith(r"x\x0a::error::y\x1b[31m")
 
 
 @pytest.mark.parametrize(
