@@ -3,7 +3,10 @@
 import json
 import os
 import re
+import signal
 import subprocess
+import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -12,7 +15,10 @@ from urllib.parse import urlsplit
 from reconciler.errors import ReconcileError
 from reconciler.github.runner import Runner, annotate
 
-_SECONDS = 120
+_LARGEST = 64 << 20
+"""Bytes of an answer: a branch of a pull request may make an artifact of any size."""
+_MOST_WORDS = 64 << 10
+"""Bytes of what `gh` says beside it."""
 _VERSION = "2022-11-28"
 """Of the REST interface: without one, the answers change when GitHub changes its default."""
 _FAILED = (2.0, 4.0, 8.0)
@@ -39,10 +45,12 @@ class GitHub:
         server: str = "",
         wait: Callable[[float], None] = time.sleep,
         most_pages: int = 25,
+        seconds: float = 120,
     ) -> None:
         self._prefix = f"repos/{repository}"
         self._wait = wait
         self._most_pages = most_pages
+        self._seconds = seconds
         host = os.environ.get("GH_HOST") or urlsplit(server).netloc or "github.com"
         self._environ = dict(os.environ)
         if host != "github.com":
@@ -57,7 +65,7 @@ class GitHub:
 
     def get(self, path: str) -> Any:
         """One object."""
-        return json.loads(self._run("GET", self._place(path)))
+        return _parsed(self._run("GET", self._place(path)), path)
 
     def each(self, path: str, items: str = ".[]") -> Iterator[Any]:
         """Every object of a list; `items` is where a page holds them.
@@ -69,7 +77,7 @@ class GitHub:
             answer = self._run("GET", place, "--include", "--jq", items)
             head, _, lines = answer.partition(b"\r\n\r\n")
             for line in lines.splitlines():
-                yield json.loads(line)
+                yield _parsed(line, path)
             following = _NEXT.search(head.decode("latin-1"))
             if following is None:
                 return
@@ -85,7 +93,7 @@ class GitHub:
         answer = self._run(
             method, self._place(path), "--input", "-", body=json.dumps(body).encode()
         )
-        return json.loads(answer) if answer.strip() else None
+        return _parsed(answer, path) if answer.strip() else None
 
     def download(self, path: str) -> bytes:
         """The bytes behind a path."""
@@ -93,7 +101,8 @@ class GitHub:
 
     def query(self, text: str) -> Any:
         """The `data` of a GraphQL query."""
-        return json.loads(self._run("POST", "graphql", "-f", f"query={text}"))["data"]
+        answer = self._run("POST", "graphql", "-f", f"query={text}")
+        return _parsed(answer, "graphql")["data"]
 
     def _place(self, path: str) -> str:
         return f"{self._prefix}/{path}"
@@ -120,21 +129,50 @@ class GitHub:
     def _ask(
         self, arguments: list[str], place: str, body: bytes
     ) -> subprocess.CompletedProcess[bytes]:
-        try:
-            return subprocess.run(  # noqa: S603  (a list: no shell, no input as an option)
-                ["gh", "api", *arguments],  # noqa: S607  (the runner's own)
-                check=False,
-                input=body,
-                capture_output=True,
-                env=self._environ,
-                timeout=_SECONDS,
+        with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as said:
+            given.write(body)
+            given.seek(0)
+            try:
+                gh = subprocess.Popen(  # noqa: S603  (a list: no shell, no input as an option)
+                    ["gh", "api", *arguments],  # noqa: S607  (the runner's own)
+                    stdin=given,
+                    stdout=subprocess.PIPE,
+                    stderr=said,
+                    env=self._environ,
+                )
+            except FileNotFoundError as error:
+                raise ReconcileError("there is no `gh` on this runner", fix="install it") from error
+            answer = _read(gh, place, self._seconds)
+            said.seek(0)
+            return subprocess.CompletedProcess(
+                gh.args, gh.returncode, answer, said.read(_MOST_WORDS)
             )
-        except FileNotFoundError as error:
-            raise ReconcileError("there is no `gh` on this runner", fix="install it") from error
-        except subprocess.TimeoutExpired as error:
-            raise ReconcileError(
-                f"no answer within {_SECONDS} s", where=place, fix="run the job again"
-            ) from error
+
+
+def _read(gh: subprocess.Popen[bytes], place: str, seconds: float) -> bytes:
+    """All that it prints, until it ends. Raises `ReconcileError` where that is too much."""
+    assert gh.stdout is not None
+    late = threading.Timer(seconds, gh.kill)
+    late.start()
+    with gh:
+        answer = gh.stdout.read(_LARGEST + 1)
+        if len(answer) > _LARGEST:
+            gh.kill()
+    late.cancel()
+    if len(answer) > _LARGEST:
+        raise ReconcileError(f"the answer has more than {_LARGEST >> 20} MiB", where=place)
+    if gh.returncode == -signal.SIGKILL:
+        raise ReconcileError(f"no answer within {seconds} s", where=place, fix="run the job again")
+    return answer
+
+
+def _parsed(text: bytes, place: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ReconcileError(
+            "GitHub answered with something that is no JSON", where=place
+        ) from error
 
 
 def _sort_of(said: str, *, repeatable: bool) -> str:

@@ -22,8 +22,17 @@ from reconciler.github.site import Site
 
 PLAN_FILE = "plan.json"
 MESSAGES_FILE = "messages.json"
-_UNREADABLE = (KeyError, zipfile.BadZipFile, zlib.error, OSError, RuntimeError, EOFError)
+_UNREADABLE = (
+    KeyError,
+    zipfile.BadZipFile,
+    zlib.error,
+    OSError,
+    RuntimeError,
+    EOFError,
+    ValueError,
+)
 """What zipfile raises for what is missing, broken, encrypted or compressed in another way."""
+_SORTS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _LARGEST = 64 * 1024 * 1024
 
 
@@ -166,8 +175,13 @@ def _is_of(item: Any, name: str, head: str) -> bool:
 def _plan_in(data: bytes, name: str) -> bytes:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            if archive.getinfo(PLAN_FILE).file_size > _LARGEST:
-                raise ReconcileError(f"the plan in {name} is larger than 64 MiB")
-            return archive.read(PLAN_FILE)
+            packed = archive.getinfo(PLAN_FILE)
+            if packed.compress_type not in _SORTS:  # the others are unpacked without any limit
+                raise zipfile.BadZipFile("it is packed in a way that is not known")
+            with archive.open(packed) as stream:  # whose size may be more than is stated
+                data = stream.read(_LARGEST + 1)
     except _UNREADABLE as error:
         raise ReconcileError(f"the artifact {name} holds no {PLAN_FILE}: {error}") from error
+    if len(data) > _LARGEST:
+        raise ReconcileError(f"the plan in {name} is larger than 64 MiB")
+    return data

@@ -1,6 +1,8 @@
 """Calls of GitHub that have to be sent again, and those that must not be."""
 
+import os
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -109,3 +111,25 @@ def test_a_limit_that_is_used_up_is_told_for_what_it_is(github: FakeGitHub, gh: 
     with pytest.raises(ReconcileError, match="API rate limit exceeded") as raised:
         gh.get("pulls")
     assert "in an hour" in raised.value.fix
+
+
+def test_an_answer_has_a_size(github: FakeGitHub, gh: GitHub) -> None:
+    github.repository.zips = {1: b"x" * (1 << 20), 2: b"x" * (65 << 20)}
+    assert len(gh.download("actions/artifacts/1/zip")) == 1 << 20
+    with pytest.raises(ReconcileError, match="more than 64 MiB"):
+        gh.download("actions/artifacts/2/zip")
+
+
+def test_an_answer_has_a_time(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    silent = tmp_path / "gh"
+    silent.write_text("#!/bin/sh\nexec sleep 60\n")
+    silent.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with pytest.raises(ReconcileError, match=r"no answer within 0\.2 s"):
+        GitHub("acme/platform", seconds=0.2).get("issues/1")
+
+
+def test_what_is_no_json_is_an_error(github: FakeGitHub, gh: GitHub) -> None:
+    github.repository.zips = {1: b"<html>"}
+    with pytest.raises(ReconcileError, match="no JSON"):
+        gh.get("actions/artifacts/1/zip")

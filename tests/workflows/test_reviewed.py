@@ -16,9 +16,9 @@ from tests.workflows.fake_github import FakeGitHub
 COMMIT, HEAD = "c" * 40, "d" * 40
 
 
-def packed(name: str, text: str) -> bytes:
+def packed(name: str, text: str, sort: int = zipfile.ZIP_STORED) -> bytes:
     found = io.BytesIO()
-    with zipfile.ZipFile(found, "w") as archive:
+    with zipfile.ZipFile(found, "w", sort) as archive:
         archive.writestr(name, text)
     return found.getvalue()
 
@@ -98,6 +98,20 @@ def marked(flag: int, method: int) -> bytes:
     return bytes(data)
 
 
+def stating(data: bytes, size: int) -> bytes:
+    """The same archive, of which the directory states another size of what is in it."""
+    place = data.rindex(b"PK\x01\x02") + 24
+    return data[:place] + size.to_bytes(4, "little") + data[place + 4 :]
+
+
+def altered(place: int) -> bytes:
+    """An archive with another byte in its directory, where no checksum sees it."""
+    data = bytearray(packed("plan.json", "{}"))
+    begin = data.rindex(b"PK\x01\x02")
+    data[begin + place] ^= 0xFF
+    return bytes(data)
+
+
 @pytest.mark.parametrize(
     "data",
     [
@@ -106,6 +120,12 @@ def marked(flag: int, method: int) -> bytes:
         pytest.param(marked(1, 0), id="encrypted"),
         pytest.param(marked(0, 99), id="compressed otherwise"),
         pytest.param(marked(0, 8), id="broken"),
+        pytest.param(packed("plan.json", "{}", zipfile.ZIP_LZMA), id="of a sort without limits"),
+        pytest.param(
+            stating(packed("plan.json", "x" * 1_000_000, zipfile.ZIP_DEFLATED), 10),
+            id="larger than stated",
+        ),
+        *(pytest.param(altered(place), id=f"another byte {place}") for place in (0, 6, 46, 71)),
     ],
 )
 def test_an_artifact_without_a_plan(
