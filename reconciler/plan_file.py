@@ -4,7 +4,7 @@ What is read back is enough to print the plan again and to compare it with a fre
 carried out itself: apply makes a new plan and refuses if it differs.
 """
 
-import json
+import errno
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,8 +46,11 @@ from reconciler.resource import (
 )
 from reconciler.review import Cause, Edit, Origin, Review
 from reconciler.selection import Selection
+from reconciler.strict_json import parse_json
 
-_MOST_BYTES = 256 << 20
+_MOST_BYTES = 128 << 20
+_MOST_VALUES = 4_000_000
+"""Mappings and lists, each of which takes up to 60 times its length in the file."""
 _DEEPEST = 100
 """Manifests may be nested 64 deep at most; what is printed is walked by recursion."""
 _SIDES = {  # whether an action has something live and something desired
@@ -72,8 +75,8 @@ class SavedPlan:
     selection: Selection = field(default_factory=Selection)
     review: Review = field(default_factory=Review)
     offline: bool = False
-    text: str = field(default="", repr=False)
-    """The file as it was read."""
+    document: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """All that the file says, to be written again."""
 
     def recorded_live(self) -> tuple[LiveResource, ...]:
         """The live side as it was: objects of the stack with their marks, others without."""
@@ -83,15 +86,14 @@ class SavedPlan:
 def read_plan_file(path: Path) -> SavedPlan:
     """Read a saved plan. Raises `ReconcileError` if it is no plan, or of another format."""
     try:
-        text = read_plain(path, _MOST_BYTES).decode("utf-8")
-        document = json.loads(text)
+        document = _parse(read_plain(path, _MOST_BYTES))
     except OSError as error:
         raise ReconcileError(
             f"cannot read the plan: {error.strerror}",
             where=str(path),
             fix="make one with: reconcile plan --out FILE",
         ) from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise _no_plan(path, "it is not JSON") from error
     if not isinstance(document, dict):
         raise _no_plan(path, "it is not a JSON object")
@@ -111,8 +113,14 @@ def read_plan_file(path: Path) -> SavedPlan:
         _selection(own),
         _review(document, own["review"]),
         own["offline"],
-        text,
+        document,
     )
+
+
+def _parse(data: bytes) -> Any:
+    if data.count(b"{") + data.count(b"[") > _MOST_VALUES:
+        raise OSError(errno.EFBIG, f"it has more than {_MOST_VALUES:,} mappings and lists")
+    return parse_json(data)
 
 
 def _check(path: Path, document: dict[str, Any]) -> None:
@@ -145,18 +153,18 @@ def _check(path: Path, document: dict[str, Any]) -> None:
         )
 
 
-def _depth(document: object) -> int:
+def _depth(document: dict[str, Any] | list[Any]) -> int:
     """How many mappings and lists lie in one another, counted to just above `_DEEPEST`."""
-    level: list[object] = [document]
+    level = [document]
     for depth in range(_DEEPEST + 1):
+        if not level:
+            return depth
         level = [
             child
             for item in level
-            if isinstance(item, Mapping | list)
-            for child in (item.values() if isinstance(item, Mapping) else item)
+            for child in (item.values() if isinstance(item, dict) else item)
+            if isinstance(child, dict | list)
         ]
-        if not level:
-            return depth
     return _DEEPEST + 1
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.cli.main import run
-from reconciler.plan import Plan
+from reconciler.plan import Plan, digest_document
 from reconciler.render.json_plan import render_json
 from reconciler.render.markdown import COMMENT_LIMIT, SUMMARY_LIMIT
 from reconciler.render.text import Header
@@ -351,6 +351,23 @@ def test_a_saved_plan_is_shown_in_every_format(
     assert (project / "j").read_text() == (project / "plan.json").read_text()
     assert "will be created" in capsys.readouterr().out
     assert commonmark.foreign((project / "two.md").read_text()) == []
+
+
+def test_a_forged_plan_commands_no_terminal_and_no_runner(
+    reconcile: Reconcile, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert reconcile("plan", "--out", "plan.json") == 0
+    document = json.loads((project / "plan.json").read_text())
+    document["reconciler"]["warnings"] = ["##[error]x\u009b31m\u202e"]
+    document["reconciler"]["document_digest"] = digest_document(document)
+    (project / "plan.json").write_text(json.dumps(document, ensure_ascii=False))
+    capsys.readouterr()
+    for form in ("json", "text", "markdown", "annotations"):
+        assert reconcile("show", "plan.json", "-o", form) == 0
+        shown = capsys.readouterr().out
+        assert shown
+        assert not {"\x9b", "\u202e"} & set(shown)
+        assert "##[" not in shown
 
 
 @pytest.mark.parametrize(

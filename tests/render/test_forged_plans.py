@@ -158,3 +158,33 @@ def test_parts_that_do_not_fit(
         return
     with pytest.raises(ReconcileError, match=words):
         read_plan_file(file)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"format_version":', '"resource_changes": [], "format_version":'),
+        ('"protect":', '"protect": true, "protect":'),
+        ('"timestamp":', '"more": NaN, "timestamp":'),
+        ('"timestamp":', '"more": -Infinity, "timestamp":'),
+        ('"timestamp":', '"more": 1e999, "timestamp":'),
+    ],
+)
+def test_what_two_readers_may_read_differently(tmp_path: Path, old: str, new: str) -> None:
+    text = (CASES / "mixed" / "plan.json").read_text()
+    assert old in text
+    file = tmp_path / "plan.json"
+    file.write_text(text.replace(old, new, 1))
+    with pytest.raises(ReconcileError, match="it is not JSON"):
+        read_plan_file(file)
+
+
+def test_a_plan_has_a_size(tmp_path: Path) -> None:
+    file = tmp_path / "plan.json"
+    file.write_text("[" + "{}," * 4_000_000 + "{}]")
+    with pytest.raises(ReconcileError, match="more than 4,000,000 mappings and lists"):
+        read_plan_file(file)
+    with file.open("wb") as stream:
+        stream.truncate(1 << 40)
+    with pytest.raises(ReconcileError, match="more than 134,217,728 bytes"):
+        read_plan_file(file)

@@ -9,6 +9,7 @@ from reconciler.cli.formats import Output, OutputType, checked
 from reconciler.cli.main import Globals
 from reconciler.cli.output import show, write_outputs
 from reconciler.plan_file import read_plan_file
+from reconciler.render.escape import json_line
 from reconciler.render.text import Header
 
 
@@ -34,7 +35,8 @@ def command(place: Globals, plan_file: Path, outputs: tuple[Output, ...]) -> Non
     saved = read_plan_file(plan_file)
     for output in wanted:
         if output.format == "json":  # as it was saved, with its time and version
-            write_whole(output.path, saved.text) if output.path else show(saved.text)
+            text = f"{json_line(saved.document)}\n"
+            write_whole(output.path, text) if output.path else show(text)
     header = Header(
         saved.plan.target,
         saved.description,

@@ -5,6 +5,7 @@ asset of a control plane, so it works on plain dicts. What a scope id is called,
 project's is a number, is known here alone.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -93,6 +94,7 @@ class AssetMapping:
         )
 
     def _read_spec(self, raw: Mapping[str, Any]) -> dict[str, Any]:
+        json.dumps(raw, allow_nan=False)  # a number that is none of JSON would be in a plan
         spec: dict[str, Any] = {}
         rows = self.by_api_name
         for api_name, value in raw.items():

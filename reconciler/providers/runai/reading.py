@@ -111,7 +111,7 @@ class AssetReader:
         for entry in entries:
             try:
                 asset = read(entry)
-            except (KeyError, TypeError, ValueError, AttributeError) as error:
+            except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
                 raise unexpected(
                     self._api.path, f"assets of the documented form: {error}"
                 ) from error

@@ -22,6 +22,7 @@ from typing import Any
 from reconciler.errors import BuildError, ConfigError
 from reconciler.rayfine.image.context import read_regular_file
 from reconciler.rayfine.image.reference import parse_reference
+from reconciler.strict_json import parse_json
 from reconciler.wording import CONFLICT, FINISH_MERGE, conflict_line
 
 LOCK_FILE = "reconciler.lock"
@@ -73,11 +74,11 @@ def read_lock(path: Path) -> LockFile:
     data = None
     try:
         data = read_regular_file(path, _MAX_BYTES)
-        document = _parse(data) if data is not None else {"version": _VERSION, "bases": {}}
+        document = parse_json(data) if data is not None else {"version": _VERSION, "bases": {}}
         return LockFile(_bases(document))
     except BuildError as error:
         raise ConfigError(error.what, where=str(path), fix=error.fix) from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         if number := conflict_line((data or b"").decode(errors="replace")):
             fix = f"{FINISH_MERGE}, or run `reconcile lock`"
             raise ConfigError(CONFLICT, where=f"{path}:{number}", fix=fix) from error
@@ -94,17 +95,6 @@ def write_lock(lock: LockFile) -> str:
         json.dumps({"version": _VERSION, "bases": dict(lock.bases)}, indent=2, sort_keys=True)
         + "\n"
     )
-
-
-def _parse(data: bytes) -> Any:
-    return json.loads(data, object_pairs_hook=_without_duplicates)
-
-
-def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a key stands in it twice")
-    return found
 
 
 def _bases(document: Any) -> dict[str, str]:

@@ -310,6 +310,8 @@ def test_defaults_of_a_server_count_as_absent() -> None:
         {"capabilities": "CHOWN"},
         {"environmentVariables": [{"name": "A", "credential": {"assetId": [], "key": "k"}}]},
         {"environmentVariables": [{"name": "A", "configMap": {"name": {}, "key": "k"}}]},
+        {"runAsUid": float("nan")},
+        {"unheardOf": [float("inf")]},
         {"connections": [{"name": "A", "internalToolInfo": {"toolType": ["custom"]}}]},
         ["image"],
     ],
