@@ -6,9 +6,7 @@ from reconciler.strict_json import parse_json
 
 
 def test_what_is_read() -> None:
-    found = parse_json(
-        b'{"a": [1, -0.5, 1e9, null, true, "\\ud83d\\ude00"], "b": {"a": {}}}'
-    )
+    found = parse_json(b'{"a": [1, -0.5, 1e9, null, true, "\\ud83d\\ude00"], "b": {"a": {}}}')
     assert found == {"a": [1, -0.5, 1e9, None, True, "\U0001f600"], "b": {"a": {}}}
 
 

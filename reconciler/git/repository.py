@@ -8,7 +8,7 @@ here alone, and only by commands that compare with another commit.
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import git
 
 _LINK = "120000"
+_SHA1 = 40
+"""Digits of a hash, unless a repository was made with `--object-format=sha256`."""
 
 
 class TreeFile(NamedTuple):
@@ -122,8 +124,10 @@ class Repository:
 
     def read(self, blob: str) -> bytes:
         """The content of a blob."""
-        data: bytes = self._repo.odb.stream(bytes.fromhex(blob)).read()
-        return data
+        if len(blob) == _SHA1:  # GitPython knows no other, and keeps one process for all of them
+            with suppress(ValueError):  # not there: git has the words for it
+                return bytes(self._repo.odb.stream(bytes.fromhex(blob)).read())
+        return self.run("cat-file", "blob", blob)
 
     def read_at(self, commit: str, path: str) -> bytes | None:
         """The content of a plain file of a commit; None if there is none."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.errors import ConfigError
 from reconciler.git.repository import open_repository
 from tests.acceptance.git_project import git
 
@@ -106,3 +107,19 @@ def test_a_sparse_checkout_exports_all_of_a_commit(project: Path, tmp_path: Path
         repository.export("HEAD", ["context"], tmp_path / "out")
     assert "context/run.bat" in tree(tmp_path / "out")
     assert not (project / "context").exists()
+
+
+@pytest.mark.parametrize("sort", ["sha1", "sha256"])
+def test_a_blob_is_read_or_named(tmp_path: Path, sort: str) -> None:
+    git(tmp_path, "init", "-q", f"--object-format={sort}", ".")
+    (tmp_path / "a").write_bytes(b"one\n")
+    git(tmp_path, "add", "a")
+    git(tmp_path, "-c", "user.name=A", "-c", "user.email=a@b", "commit", "-q", "-m", "one")
+    with open_repository(tmp_path) as repository:
+        commit = repository.commit("HEAD")
+        assert repository.read_at(commit, "a") == b"one\n"
+        assert repository.read_at(commit, "b") is None
+        (item,) = repository.files(commit, ["a"])
+        (tmp_path / ".git/objects" / item.blob[:2] / item.blob[2:]).unlink()
+        with pytest.raises(ConfigError, match="failed"):
+            repository.read(item.blob)
