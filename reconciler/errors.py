@@ -90,6 +90,11 @@ class Problem:
     path: tuple[str | int, ...] = field(default=(), compare=False)
     rule: str = field(default="invalid-value", compare=False)
 
+    def __post_init__(self) -> None:
+        """Cut what quotes a long value."""
+        object.__setattr__(self, "message", shortened(self.message))
+        object.__setattr__(self, "fix", shortened(self.fix))
+
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
         text = f"{where}: {self.message}" if where else self.message

@@ -277,3 +277,12 @@ def test_order_of_files_does_not_matter() -> None:
     assert sorted(forwards, key=lambda item: item.key) == sorted(
         backwards, key=lambda item: item.key
     )
+
+
+def test_an_error_quotes_no_value_of_any_length() -> None:
+    text = "apiVersion: reconciler/v1\nkind: RunaiCompute\nmetadata: {name: a}\n"
+    text += f"spec: {{scope: cluster, cpu_memory_request: {'1.' * 300_000}}}\n"
+    with pytest.raises(ManifestError) as caught:
+        load_files([ManifestFile("a.yaml", text.encode())], CONTEXT, KINDS)
+    assert "more characters" in str(caught.value)
+    assert len(str(caught.value)) < 10_000

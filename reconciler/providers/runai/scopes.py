@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from reconciler.errors import ManifestError, Problem, shortened
+from reconciler.errors import ManifestError, Problem
 from reconciler.providers.runai.naming import NameBook
 from reconciler.providers.runai.server import Server, missing_fields, unknown_version
 from reconciler.providers.runai.units import CredentialAsset, Unit, UnitLists
@@ -28,8 +28,8 @@ class _UnresolvedError(Exception):
 
     def __init__(self, what: str, fix: str) -> None:
         super().__init__(what)
-        self.what = shortened(printable(what))
-        self.fix = shortened(printable(fix))
+        self.what = printable(what)
+        self.fix = printable(fix)
 
 
 class ScopeDirectory:
