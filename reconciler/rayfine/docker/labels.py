@@ -26,6 +26,7 @@ from reconciler.errors import BuildError
 from reconciler.rayfine.image.digest import source_tag
 from reconciler.rayfine.image.reference import normalise_tag, parse_reference
 from reconciler.resource import UNWRITTEN, Mark, Resource, ResourceKey, Spec, Written, hash_id
+from reconciler.strict_json import parse_json
 
 if TYPE_CHECKING:
     from reconciler.rayfine.image.inputs import BuildInput  # a node of a cluster has no pydantic
@@ -153,11 +154,18 @@ def encode_spec(spec: Spec) -> str:
 
 
 def decode_spec(text: str) -> dict[str, Any]:
-    """The spec in a label; empty where it is damaged, so that everything reads as changed."""
+    """The spec in a label; empty where it is none, so that everything reads as changed."""
     try:
         inflate = zlib.decompressobj()
         data = inflate.decompress(base64.b64decode(text, validate=True), _LARGEST_SPEC)
-        spec = json.loads(data) if inflate.eof else {}
-    except (binascii.Error, zlib.error, ValueError, RecursionError):
+        spec = parse_json(data) if inflate.eof else {}
+    except (binascii.Error, zlib.error, ValueError):
         return {}
-    return spec if isinstance(spec, dict) else {}
+    return spec if isinstance(spec, dict) and all(map(_is_field, spec.values())) else {}
+
+
+def _is_field(value: Any) -> bool:
+    """Whether it can be a field of an image's spec: a text, or texts by name."""
+    if isinstance(value, dict):
+        return all(isinstance(item, str) for item in value.values())
+    return isinstance(value, str)

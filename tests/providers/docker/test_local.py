@@ -220,6 +220,20 @@ def test_malformed_labels_are_none(odd: dict[str, str]) -> None:
         b64encode(zlib.compress(b"[" * 100_000)).decode(),
         b64encode(zlib.compress(b" " * (64 << 20))).decode(),
         b64encode(zlib.compress(b"{}")[:-4]).decode(),
+        *(
+            b64encode(zlib.compress(b'{"tag": "x", "context": ' + value + b"}")).decode()
+            for value in (
+                b"1",
+                b"NaN",
+                b"[]",
+                b"null",
+                b'{"a": 1}',
+                b'{"a": null}',
+                b'{"a": "b", "a": "c"}',
+                b'{"a":' * 100 + b'"b"' + b"}" * 100,
+                b"[" * 400 + b"]" * 400,
+            )
+        ),
     ],
 )
 def test_a_damaged_spec_reads_as_empty(text: str) -> None:
