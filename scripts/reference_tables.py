@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.agent.settings import AgentSettings
-from reconciler.schema import config_schema, manifest_schema
+from reconciler.json_schema import config_schema, manifest_schema
 
 DOCS = Path(__file__).parent.parent / "docs"
 SCHEMAS = {

@@ -22,7 +22,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from reconciler.sandbox.contract import VERSIONS, merge_patch, version_of
+from reconciler.sandbox.api_schema import VERSIONS, merge_patch, version_of
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = ROOT / "tests" / "contracts" / "runai.json"

@@ -8,7 +8,7 @@ import time
 import pytest
 import urllib3
 
-from reconciler.deadline import read_whole
+from reconciler.support.deadline import read_whole
 
 
 class _Drip(http.server.BaseHTTPRequestHandler):

@@ -25,7 +25,7 @@ print(len([name for name in sys.modules if name.startswith("reconciler.")]))
 
 ENTERED = (
     "reconciler.__main__",  # runs when imported
-    "reconciler.rayfine.agent",  # runs inside containers, on their own terms
+    "reconciler.rayfine.in_container",  # runs inside containers, on their own terms
     "reconciler.agent.toolkit",  # imported by the toolkit
     "reconciler.mcp_server.server",  # imported by `reconcile mcp` once the SDK was found
     "reconciler.mcp_server.http",

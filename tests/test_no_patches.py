@@ -72,17 +72,17 @@ def test_every_way_to_patch_is_seen() -> None:
     source = """
 from unittest import mock
 import unittest.mock
-import reconciler.deadline as limits
+import reconciler.support.deadline as limits
 from reconciler import deadline
-from reconciler.resource import Mark
-import reconciler.plan
+from reconciler.core.resource import Mark
+import reconciler.core.plan
 import time
 def test(monkeypatch, patch):
-    monkeypatch.setattr("reconciler.deadline._SLICE", 1)
+    monkeypatch.setattr("reconciler.support.deadline._SLICE", 1)
     monkeypatch.setattr(limits, "_SLICE", 1)
     patch.setattr(Mark, "stack", "x")
     patch.delattr(deadline.socket, "x")
-    setattr(reconciler.plan, "x", 1)
+    setattr(reconciler.core.plan, "x", 1)
     deadline._SLICE = 1
     Mark.stack = "x"
     monkeypatch.setattr(time, "sleep", print)

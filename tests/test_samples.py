@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from reconciler.config import Config, load_config
+from reconciler.core.resource import Resource
 from reconciler.kinds.base import LoadContext
 from reconciler.manifest import load
-from reconciler.resource import Resource
 
 ROOT = Path(__file__).parent.parent
 GUIDE = {

@@ -2,7 +2,7 @@
 
 import pytest
 
-from reconciler.strict_json import parse_json
+from reconciler.support.strict_json import parse_json
 
 
 def test_what_is_read() -> None:

@@ -18,7 +18,7 @@ For servers that offer the same to models:
 - `explain_address(plan, address, session) -> Explanation`: why a change, in words.
 - `propose_manifest(...)`, `propose_removal(...) -> Proposal`: a manifest on a new branch; or in
   steps, to show it first: `read_base`, `draft_manifest` or `draft_removal`, `commit_draft`.
-- `reconciler.session.open_session` and `plan_session`: a target, and a plan on it.
+- `reconciler.workflow.session.open_session` and `plan_session`: a target, and a plan on it.
 - `reconciler.render.model_text`: data -> text that is safe to hand to a model.
 """
 

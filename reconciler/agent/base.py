@@ -12,13 +12,13 @@ from typing import Any
 
 from reconciler.agent.settings import AgentSettings
 from reconciler.config import Config
+from reconciler.core.resource import Resource, ResourceKey
 from reconciler.errors import ConfigError, ManifestError
 from reconciler.git.branch import TreeEntry, list_tree, read_tree
 from reconciler.git.checkout import Checkout, find_commit, open_checkout
 from reconciler.kinds.base import LoadContext
 from reconciler.manifest import ManifestFile, load_files
 from reconciler.manifest.files import SUFFIXES
-from reconciler.resource import Resource, ResourceKey
 from reconciler.strict_yaml import load as load_yaml
 
 

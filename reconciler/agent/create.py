@@ -12,10 +12,10 @@ from reconciler.agent.description import asset_lines
 from reconciler.agent.request import Asked, Flaw, SpecError
 from reconciler.agent.target import Workplace, made_with, open_direct, plan_of
 from reconciler.agent.writing import all_applied, carry_out, require_complete
-from reconciler.plan import Action, Change, Plan
+from reconciler.core.plan import Action, Change, Plan
+from reconciler.core.resource import LiveResource, Reference
 from reconciler.render.explain import explain_change
-from reconciler.resource import LiveResource, Reference
-from reconciler.session import Session, plan_everything
+from reconciler.workflow.session import Session, plan_everything
 
 _OWN = "This function does not change what exists: delete it first, or choose another name."
 _IN_GIT = (

@@ -16,13 +16,13 @@ from reconciler.agent.description import scope_id_of
 from reconciler.agent.request import ADDRESS_KIND, address_id
 from reconciler.agent.target import Workplace, made_with, open_direct, plan_of
 from reconciler.agent.writing import all_applied, carry_out, require_complete
+from reconciler.core.ownership import desired_mark, text_limit
+from reconciler.core.plan import Action, Change, Plan
+from reconciler.core.planner import World
+from reconciler.core.resource import LiveResource, Resource, ResourceKey, Source
 from reconciler.errors import ConflictError, ReconcileError
-from reconciler.ownership import desired_mark, text_limit
-from reconciler.pairing import World
-from reconciler.plan import Action, Change, Plan
 from reconciler.render.model_text import quoted
-from reconciler.resource import LiveResource, Resource, ResourceKey, Source
-from reconciler.session import Session, compare, read_world
+from reconciler.workflow.session import Session, compare, read_world
 
 _PLACE = ("name", "scope", "scope_id")
 

@@ -6,11 +6,11 @@ A caller's plain words stand bare, as in the Run:ai guide; all text of a live ob
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from reconciler.kinds.asset import WORKLOAD_TYPES
+from reconciler.core.resource import LiveResource, Named, Reference, Secret, Spec, redact
 from reconciler.kinds.pull_policy import default_pull_policy
+from reconciler.kinds.runai_asset import WORKLOAD_TYPES
 from reconciler.render.escape import literal
 from reconciler.render.model_text import plain, quoted
-from reconciler.resource import LiveResource, Named, Reference, Secret, Spec, redact
 
 
 def asset_lines(spec: Mapping[str, Any], compute: Mapping[str, Any] | None) -> list[str]:

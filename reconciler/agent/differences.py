@@ -7,11 +7,11 @@ and the new one does not is shown first.
 from collections.abc import Iterable
 from typing import Any
 
-from reconciler.diff import FieldChange, diff_specs
-from reconciler.providers.registry import KIND_TRAITS
+from reconciler.core.diff import FieldChange, diff_specs
+from reconciler.core.resource import Resource, ResourceKey, Secret, redact
+from reconciler.providers.systems import KIND_TRAITS
 from reconciler.render.escape import literal
 from reconciler.render.model_text import plain, quoted
-from reconciler.resource import Resource, ResourceKey, Secret, redact
 
 _MOST = 60
 """Fields shown of all addresses together; of the rest, the number is told."""

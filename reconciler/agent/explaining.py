@@ -1,11 +1,11 @@
 """An address on an open session -> its explanation, or the names that may have been meant."""
 
+from reconciler.core.plan import Change, Plan
+from reconciler.core.selection import called, close_addresses
 from reconciler.errors import ConfigError, ReconcileError
 from reconciler.git.known import read_edit
-from reconciler.plan import Change, Plan
 from reconciler.render.explain import Explanation, explain_change
-from reconciler.selection import called, close_addresses
-from reconciler.session import Session
+from reconciler.workflow.session import Session
 
 
 def explain_address(plan: Plan, address: str, session: Session) -> Explanation:

@@ -15,8 +15,8 @@ from reconciler.agent.proposal import Draft, commit_draft, draft_manifest, draft
 from reconciler.agent.request import ADDRESS_KIND, Asked
 from reconciler.agent.settings import AgentSettings
 from reconciler.config import Config
+from reconciler.core.resource import Resource
 from reconciler.render.model_text import NOTICE, quoted
-from reconciler.resource import Resource
 
 
 def propose_creation(

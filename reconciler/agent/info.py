@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 from reconciler.agent import headings, messages
 from reconciler.agent.target import PARALLELISM, Workplace
+from reconciler.core.resource import LiveResource
 from reconciler.providers.base import Provider
 from reconciler.providers.runai import RunaiSystem, open_runai
 from reconciler.render.model_text import NOTICE, one_line, quoted
-from reconciler.resource import LiveResource
 
 Rows = Sequence[tuple[str, str]]
 _TOPICS: Mapping[str, tuple[str, ...]] = {

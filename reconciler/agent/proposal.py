@@ -16,11 +16,11 @@ from typing import Any
 from reconciler.agent.base import Base, read_base, read_commit
 from reconciler.agent.settings import AgentSettings
 from reconciler.config import Config
+from reconciler.core.resource import Resource, ResourceKey
 from reconciler.errors import ConfigError, ReconcileError
 from reconciler.git.branch import NewCommit, make_branch, write_tree
 from reconciler.git.pull_request import review_steps
 from reconciler.manifest import remove_document, replace_document, write_document
-from reconciler.resource import Resource, ResourceKey
 
 
 @dataclass(frozen=True, slots=True)

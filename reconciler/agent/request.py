@@ -13,11 +13,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from reconciler.agent.plain_data import NotPlainError, plain_data
+from reconciler.core.resource import Resource, Source
 from reconciler.errors import ReconcileError
+from reconciler.field_errors import explain
 from reconciler.kinds.base import ID_PATTERN, Document, FieldError, LoadContext, Metadata
 from reconciler.kinds.environment import RunaiEnvironment
-from reconciler.resource import Resource, Source
-from reconciler.wording import explain
 
 KIND = RunaiEnvironment()
 ADDRESS_KIND = KIND.traits.name

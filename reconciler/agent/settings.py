@@ -16,8 +16,8 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import Field, StrictBool, StrictInt, ValidationError, field_validator
 
 from reconciler.errors import ConfigError
+from reconciler.field_errors import explain
 from reconciler.kinds.base import Limits, Strict, field_fault
-from reconciler.wording import explain
 
 Mode = Literal["direct", "gitops"]
 Scope = Literal["tenant", "cluster", "department", "project"]

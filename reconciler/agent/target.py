@@ -18,17 +18,17 @@ from pathlib import Path
 from reconciler.agent.settings import AgentSettings
 from reconciler.config import CONFIG_NAME, Config, Target, resolve_target
 from reconciler.config.file import TargetSection
+from reconciler.core.guards import Approval
+from reconciler.core.lineage import Lineage
+from reconciler.core.plan import Change, Plan, select
+from reconciler.core.resource import Resource, ResourceKey, hash_id
+from reconciler.core.selection import Selection, apply_selection
 from reconciler.errors import ConfigError
-from reconciler.executor import ThreadExecutor
 from reconciler.git.head import Provenance
-from reconciler.guard import Approval
-from reconciler.lineage import Lineage
-from reconciler.plan import Change, Plan, select
-from reconciler.providers.registry import describe_target, open_providers
+from reconciler.providers.systems import describe_target, open_providers
 from reconciler.render.text import Header
-from reconciler.resource import Resource, ResourceKey, hash_id
-from reconciler.selection import Selection, apply_selection
-from reconciler.session import Place, Session, finish_plan, provenance, read_config
+from reconciler.support.threads import ThreadExecutor
+from reconciler.workflow.session import Place, Session, finish_plan, provenance, read_config
 
 PARALLELISM = 10
 COMPUTE = "RunaiCompute"
@@ -46,7 +46,7 @@ class Directory:
     config: Path | None = None
 
     def warn(self, text: str) -> None:
-        """See `reconciler.session.Place`."""
+        """See `reconciler.workflow.session.Place`."""
         _warn_once(text)
 
 
@@ -58,7 +58,7 @@ def _warn_once(text: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a function asks to be planned; see `reconciler.session.PlanRequest`."""
+    """What a function asks to be planned; see `reconciler.workflow.session.PlanRequest`."""
 
     place: Place
     target: str | None = None

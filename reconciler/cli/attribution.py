@@ -6,9 +6,13 @@ from dataclasses import dataclass, replace
 
 import click
 
-from reconciler.attribution import Base, find_origins, to_causes, written_from
 from reconciler.cli.base import Snapshot, stack_of
 from reconciler.config import Config
+from reconciler.core.origins import Base, find_origins, to_causes, written_from
+from reconciler.core.plan import Plan
+from reconciler.core.planner import World, make_plan
+from reconciler.core.resource import Resource, ResourceKey
+from reconciler.core.review_notes import Edit, Origin
 from reconciler.errors import ConfigError, ManifestError, ReconcileError
 from reconciler.git.history import (
     Edits,
@@ -19,14 +23,10 @@ from reconciler.git.history import (
     read_steps,
 )
 from reconciler.git.repository import Repository, open_repository
-from reconciler.pairing import World, make_plan
-from reconciler.plan import Plan
 from reconciler.rayfine.image.lockfile import LOCK_FILE
 from reconciler.render.escape import printable
 from reconciler.render.text import Header
-from reconciler.resource import Resource, ResourceKey
-from reconciler.review import Edit, Origin
-from reconciler.session import Session
+from reconciler.workflow.session import Session
 
 _IMAGE = "RayfineImage"
 

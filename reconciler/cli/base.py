@@ -8,15 +8,15 @@ from pathlib import Path
 
 from reconciler import manifest
 from reconciler.config import Config, Target, parse_config, variables_for_manifests
+from reconciler.core.resource import LiveResource, Mark, Resource, hash_id, needs_secrecy
 from reconciler.errors import ManifestError
 from reconciler.git.history import SUFFIXES, image_paths
 from reconciler.git.repository import Repository, TreeFile
 from reconciler.kinds.base import LoadContext
-from reconciler.live import resolve_all
 from reconciler.providers.base import Providers
 from reconciler.providers.offline import open_offline
 from reconciler.rayfine.image.lockfile import LOCK_FILE
-from reconciler.resource import LiveResource, Mark, Resource, hash_id, needs_secrecy
+from reconciler.workflow.read_live import resolve_all
 
 _IMAGE = "RayfineImage"
 

@@ -10,10 +10,10 @@ from typing import Any
 
 from reconciler.cli.json_values import to_line
 from reconciler.errors import ConfigError
-from reconciler.plain_file import read_plain
 from reconciler.rayfine.runtime.environment import EnvironmentWrapper
 from reconciler.rayfine.runtime.errors import RemoteError
-from reconciler.rayfine.runtime.fanout import MapResult
+from reconciler.rayfine.runtime.parallel_calls import MapResult
+from reconciler.support.plain_file import read_plain
 
 NEWS_SECONDS = 5.0
 

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.apply import Crew, Outcome, Status, apply_plan
 from reconciler.cli.options import PlanOptions
 from reconciler.cli.output import lose_output, show, style_of
-from reconciler.plan import Plan
+from reconciler.core.plan import Plan
 from reconciler.render.escape import log_safe, printable_lines
 from reconciler.render.progress import Progress
 from reconciler.render.style import Style
 from reconciler.render.summary import apply_line
-from reconciler.screen import open_screen
-from reconciler.session import Session
-from reconciler.signals import handled
+from reconciler.support.signals import handled
+from reconciler.support.terminal import open_screen
+from reconciler.workflow.apply import Crew, Outcome, Status, apply_plan
+from reconciler.workflow.session import Session
 
 if TYPE_CHECKING:
     from reconciler.render.events import EventStream

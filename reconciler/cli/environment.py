@@ -9,11 +9,11 @@ from typing import Any
 
 from reconciler.cli.main import Globals
 from reconciler.config import Config, Target, find_config, resolve_target
+from reconciler.core.resource import Resource
 from reconciler.errors import ConfigError
 from reconciler.rayfine.docker.engine import Engine
-from reconciler.resource import Resource
-from reconciler.session import read_config
-from reconciler.stated import read_manifests
+from reconciler.workflow.session import read_config
+from reconciler.workflow.target_manifests import read_manifests
 
 KIND = "RayfineImage"
 

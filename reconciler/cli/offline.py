@@ -10,17 +10,17 @@ from reconciler.cli.checkout import checkout
 from reconciler.cli.config_from import config_from
 from reconciler.cli.options import PlanOptions
 from reconciler.config import Config, Target, offline_target
+from reconciler.core.plan import Plan
+from reconciler.core.resource import LiveResource
+from reconciler.core.review_notes import Review
 from reconciler.errors import ConfigError, ReconcileError
-from reconciler.executor import ThreadExecutor
 from reconciler.git.repository import open_repository
-from reconciler.plan import Plan
-from reconciler.plan_file import read_plan_file
+from reconciler.planfile.reader import read_plan_file
 from reconciler.providers.offline import Recorded, open_offline
 from reconciler.render.text import Header
-from reconciler.resource import LiveResource
-from reconciler.review import Review
-from reconciler.session import Session, read_config, short_commit
-from reconciler.stated import inputs_of, read_stated, require_known_systems
+from reconciler.support.threads import ThreadExecutor
+from reconciler.workflow.session import Session, read_config, short_commit
+from reconciler.workflow.target_manifests import inputs_of, read_stated, require_known_systems
 
 
 @contextmanager

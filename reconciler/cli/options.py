@@ -10,9 +10,9 @@ import click
 
 from reconciler.cli.formats import Output, OutputType, checked
 from reconciler.cli.main import Globals
+from reconciler.core.guards import Approval
+from reconciler.core.selection import Selection
 from reconciler.errors import ReconcileError
-from reconciler.guard import Approval
-from reconciler.selection import Selection
 
 if TYPE_CHECKING:
     from reconciler.config import Config
@@ -113,7 +113,7 @@ def complete_address(
     incomplete: str,
 ) -> list[str]:
     """The addresses of the manifests, for shell completion."""
-    from reconciler.stated import read_stated  # noqa: PLC0415  (only on TAB)
+    from reconciler.workflow.target_manifests import read_stated  # noqa: PLC0415  (only on TAB)
 
     config = _config_on_tab(ctx)
     if config is None:

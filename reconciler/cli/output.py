@@ -11,16 +11,16 @@ from pathlib import Path
 import click
 
 from reconciler import __version__
-from reconciler.apply import Outcome, Status
 from reconciler.cli.exit_codes import ExitCode, strongest
 from reconciler.cli.files import PRIVATE, write_whole
 from reconciler.cli.formats import PAGE_FORMATS, Output
 from reconciler.cli.main import Globals
 from reconciler.cli.options import PlanOptions
+from reconciler.core.plan import Plan
 from reconciler.errors import ReconcileError
-from reconciler.plan import Plan
 from reconciler.render.style import Style
 from reconciler.render.text import Header, render_plan
+from reconciler.workflow.apply import Outcome, Status
 
 
 def render(plan: Plan, header: Header, form: str, style: Style) -> str:
@@ -28,7 +28,7 @@ def render(plan: Plan, header: Header, form: str, style: Style) -> str:
     if form == "digest":
         return f"{plan.digest()}\n"
     if form == "json":
-        from reconciler.render.json_plan import render_json  # noqa: PLC0415  (only if asked for)
+        from reconciler.planfile.writer import render_json  # noqa: PLC0415  (only if asked for)
 
         return render_json(plan, header, datetime.now(UTC), __version__)
     return render_plan(plan, header, style)

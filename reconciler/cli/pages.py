@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from reconciler.cli import runner
+from reconciler.cli import step_files
 from reconciler.cli.files import write_whole
 from reconciler.cli.formats import STEP_FORMATS, Output
 from reconciler.cli.main import Globals
 from reconciler.cli.output import show
 from reconciler.config import CONFIG_NAME
+from reconciler.core.plan import Plan
 from reconciler.errors import ReconcileError
-from reconciler.plan import Plan
 from reconciler.render.annotations import plan_annotations, render_annotations
 from reconciler.render.markdown import COMMENT_LIMIT, SUMMARY_LIMIT, Page, render_markdown
 from reconciler.render.outcomes import (
@@ -48,15 +48,15 @@ def _write(plan: Plan, header: Header, output: Output, place: Globals) -> Page |
     if output.format in STEP_FORMATS:
         path = _step_path(output)
         if output.format == "outputs":
-            runner.append(path, render_outputs(plan_outputs(plan, header)))
+            step_files.append(path, render_outputs(plan_outputs(plan, header)))
             return None
-        summary = render_markdown(plan, header, _room_in(path), runner.run_url())
-        gap = "\n" if runner.size_of(path) else ""  # ends a block of HTML
-        runner.append(path, f"{gap}{summary.text}\n" if summary.text else "")
+        summary = render_markdown(plan, header, _room_in(path), step_files.run_url())
+        gap = "\n" if step_files.size_of(path) else ""  # ends a block of HTML
+        step_files.append(path, f"{gap}{summary.text}\n" if summary.text else "")
         return summary
     page: Page | None = None
     if output.format == "markdown":
-        page = render_markdown(plan, header, COMMENT_LIMIT, runner.run_url())
+        page = render_markdown(plan, header, COMMENT_LIMIT, step_files.run_url())
         text = page.text
     elif output.format == "html":
         text = _html(plan, header)
@@ -71,11 +71,11 @@ def write_result(result: Result, outputs: Sequence[Output], place: Globals) -> N
     for output in outputs:
         match output.format:
             case "outputs":
-                runner.append(_step_path(output), render_outputs(outcome_outputs(result)))
+                step_files.append(_step_path(output), render_outputs(outcome_outputs(result)))
             case "summary":
                 path = _step_path(output)
                 page = outcome_page(result, _room_in(path))
-                runner.append(path, f"\n{page}\n" if page else "")
+                step_files.append(path, f"\n{page}\n" if page else "")
             case "markdown":
                 _put(outcome_page(result, COMMENT_LIMIT), output.path)
             case "annotations":
@@ -84,12 +84,12 @@ def write_result(result: Result, outputs: Sequence[Output], place: Globals) -> N
 
 
 def _step_path(output: Output) -> Path:
-    return output.path or runner.step_file(STEP_FORMATS[output.format], output.format)
+    return output.path or step_files.step_file(STEP_FORMATS[output.format], output.format)
 
 
 def _room_in(path: Path) -> int:
     """Bytes that a summary may still have, with the line ends around it."""
-    return SUMMARY_LIMIT - runner.size_of(path) - len("\n\n\n")
+    return SUMMARY_LIMIT - step_files.size_of(path) - len("\n\n\n")
 
 
 def _put(text: str, path: Path | None) -> None:
@@ -105,7 +105,7 @@ def directory_of(place: Globals) -> str:
         inside = (place.config or Path(CONFIG_NAME)).parent.as_posix()
         return "" if inside == "." else inside
     root = place.config.resolve().parent if place.config else place.directory
-    return runner.directory_in_repository(root)
+    return step_files.directory_in_repository(root)
 
 
 def _html(plan: Plan, header: Header) -> str:

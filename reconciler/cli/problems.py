@@ -24,12 +24,12 @@ def report(error: ReconcileError, outputs: Sequence[Output], place: Globals) -> 
 
 
 def _add_outputs(error: ReconcileError, output: Output) -> None:
-    from reconciler.cli import runner  # noqa: PLC0415  (only if asked for)
+    from reconciler.cli import step_files  # noqa: PLC0415  (only if asked for)
     from reconciler.render.step_outputs import error_outputs, render_outputs  # noqa: PLC0415
 
     try:
-        path = output.path or runner.step_file(STEP_FORMATS["outputs"], "outputs")
-        runner.append(path, render_outputs(error_outputs(error)))
+        path = output.path or step_files.step_file(STEP_FORMATS["outputs"], "outputs")
+        step_files.append(path, render_outputs(error_outputs(error)))
     except ReconcileError as another:  # the first one is why the command ends
         if str(another) != str(error):
             say_error(another)
@@ -40,12 +40,12 @@ def render_problems(
 ) -> str:
     """Problems as `annotations` or `sarif`; the title is for those of no file."""
     from reconciler import __version__  # noqa: PLC0415  (these are only imported if asked for)
-    from reconciler.cli import runner  # noqa: PLC0415
+    from reconciler.cli import step_files  # noqa: PLC0415
     from reconciler.cli.pages import directory_of  # noqa: PLC0415
     from reconciler.render import annotations, sarif  # noqa: PLC0415
 
     directory = directory_of(place)
     if form == "sarif":
-        return sarif.render_sarif(problems, __version__, directory, runner.tool_page())
+        return sarif.render_sarif(problems, __version__, directory, step_files.tool_page())
     found = annotations.problem_annotations(problems, title)
     return annotations.render_annotations(found, directory)

@@ -22,7 +22,7 @@ from reconciler.config.target import (
     offline_target,
     resolve_target,
 )
-from reconciler.guard import GuardRules
+from reconciler.core.guards import GuardRules
 from reconciler.kinds.base import Limits
 
 __all__ = [

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, ConfigDict, Field, SecretStr, StrictBool, model_validator
 
 from reconciler.config.source import Source
-from reconciler.hosts import has_login, is_host, is_loopback
 from reconciler.kinds.base import Strict, field_fault
+from reconciler.support.hosts import has_login, is_host, is_loopback
 
 Scope = Literal["tenant", "cluster", "department", "project"]
 

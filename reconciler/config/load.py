@@ -21,13 +21,14 @@ from reconciler.config.file import (
 )
 from reconciler.config.report import located, problem_error
 from reconciler.config.source import Reader, Source, read_plain_file
+from reconciler.core.guards import GuardRules
 from reconciler.errors import ConfigError, ManifestError, Problem
-from reconciler.guard import GuardRules
+from reconciler.field_errors import Fault, explain
 from reconciler.kinds.base import Limits
-from reconciler.plain_file import read_plain
 from reconciler.strict_yaml import MAX_BYTES, Positions
 from reconciler.strict_yaml import load as load_yaml
-from reconciler.wording import DataPath, Fault, explain, nearest
+from reconciler.support.plain_file import read_plain
+from reconciler.support.suggest import DataPath, nearest
 
 CONFIG_NAME = "reconciler.yaml"
 

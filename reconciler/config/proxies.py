@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
 from reconciler.errors import ConfigError
-from reconciler.hosts import is_host, is_loopback
+from reconciler.support.hosts import is_host, is_loopback
 
 _NAMES = ("https_proxy", "http_proxy", "all_proxy", "no_proxy")
 _DEFAULT_PORTS = {"http": 80, "https": 443}

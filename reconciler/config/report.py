@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 from reconciler.errors import ConfigError, Problem
+from reconciler.field_errors import Fault
 from reconciler.strict_yaml import Positions
-from reconciler.wording import Fault
 
 
 def located(name: str, data: bytes, faults: Iterable[Fault]) -> list[Problem]:

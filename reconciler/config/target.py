@@ -17,7 +17,8 @@ from reconciler.config.proxies import Proxies, proxies_of
 from reconciler.config.report import located, problem_error
 from reconciler.config.source import Source, SourceError, take
 from reconciler.errors import ConfigError
-from reconciler.wording import DataPath, Fault, explain, nearest
+from reconciler.field_errors import Fault, explain
+from reconciler.support.suggest import DataPath, nearest
 
 log = logging.getLogger(__name__)
 

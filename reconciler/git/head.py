@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
+from reconciler.core.resource import UNWRITTEN, Written
 from reconciler.git.process import SAFE, find_top, git_environment
-from reconciler.resource import UNWRITTEN, Written
 
 log = logging.getLogger(__name__)
 NOT_TRUSTED = "dubious ownership"

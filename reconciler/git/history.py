@@ -10,9 +10,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from reconciler.core.review_notes import Edit
 from reconciler.errors import ManifestError
 from reconciler.git.repository import Repository
-from reconciler.review import Edit
 from reconciler.strict_yaml import load
 
 _SEPARATOR = re.compile(rb"^(?:---|\.\.\.)(?=\s|$)", re.MULTILINE)

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
+from reconciler.core.resource import ORIGIN_LENGTH, base32
 from reconciler.git.head import ask_git, origin_url
 from reconciler.git.process import find_top
-from reconciler.resource import ORIGIN_LENGTH, base32
 
 _SCP = re.compile(r"(?:[^@/:]+@)?(?P<host>\[[^\]]+\]|[^/:@]+):(?P<path>.*)")
 _PORTS = {"https": ":443", "http": ":80", "ssh": ":22", "git": ":9418"}

@@ -8,11 +8,11 @@ from collections.abc import Collection, Mapping
 from functools import cached_property
 from pathlib import Path
 
+from reconciler.core.lineage import Standing
+from reconciler.core.resource import ORIGIN_LENGTH
+from reconciler.core.review_notes import Edit
 from reconciler.git.head import ask_git, run_git
 from reconciler.git.identity import MANIFESTS, origin_names, own_name, sibling_names
-from reconciler.lineage import Standing
-from reconciler.resource import ORIGIN_LENGTH
-from reconciler.review import Edit
 
 _ORIGIN, _DIRECTORY = slice(ORIGIN_LENGTH), slice(ORIGIN_LENGTH, None)
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
@@ -33,7 +33,7 @@ def read_edit(directory: Path, commit: str) -> Edit | None:
 
 
 class GitHistory:
-    """The history of the repository around a directory: see `reconciler.lineage.History`."""
+    """The history of the repository around a directory: see `reconciler.core.lineage.History`."""
 
     def __init__(
         self, directory: Path, head: str, commits: Collection[str], manifests: str = MANIFESTS

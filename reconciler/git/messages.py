@@ -9,9 +9,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from reconciler.allowance import Trailer, find_trailers
+from reconciler.core.commit_approvals import Trailer, find_trailers
 from reconciler.errors import ConfigError
-from reconciler.plain_file import read_plain
+from reconciler.support.plain_file import read_plain
 
 
 class _Commit(BaseModel):

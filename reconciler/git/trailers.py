@@ -1,6 +1,6 @@
 """The commits that HEAD brought -> their `Reconcile-Allow` trailers."""
 
-from reconciler.allowance import Trailer, find_trailers
+from reconciler.core.commit_approvals import Trailer, find_trailers
 from reconciler.git.repository import Repository
 
 _FIELDS = 3

@@ -18,7 +18,7 @@ from typing import IO
 
 from reconciler.errors import ReconcileError
 from reconciler.github.runner import Runner, untrusted_log
-from reconciler.signals import handled
+from reconciler.support.signals import handled
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _TOKENS = ("GH_TOKEN", "GITHUB_TOKEN", "GH_ENTERPRISE_TOKEN", "GITHUB_ENTERPRISE_TOKEN")

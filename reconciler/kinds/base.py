@@ -1,7 +1,7 @@
 """The contract of a kind on the manifest side: an authoring model and its expansion to resources.
 
 A kind turns what a person writes under `metadata` and `spec` into resources whose spec is in the
-kind's canonical form (see `reconciler.resource`). It reads no network; only the variables that the
+kind's canonical form (see `core.resource`). It reads no network; only the variables that the
 context hands to it.
 """
 
@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 from pydantic_core import PydanticCustomError
 
-from reconciler.resource import KindTraits, Resource, Source
+from reconciler.core.resource import KindTraits, Resource, Source
 
 ID_PATTERN = r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,126}[A-Za-z0-9])?$"
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from reconciler.kinds.base import field_fault
-from reconciler.wording import did_you_mean
+from reconciler.support.suggest import did_you_mean
 
 CAPABILITIES = (
     "AUDIT_CONTROL",

@@ -15,7 +15,16 @@ from pydantic import (
     StrictBool,
 )
 
-from reconciler.kinds.amounts import (
+from reconciler.core.resource import KindTraits, Resource
+from reconciler.kinds.base import (
+    Document,
+    FieldError,
+    Kind,
+    Limits,
+    LoadContext,
+    Strict,
+)
+from reconciler.kinds.limited_fields import (
     AnyMemory,
     Cores,
     Gpus,
@@ -26,7 +35,13 @@ from reconciler.kinds.amounts import (
     gpus_fault,
     memory_fault,
 )
-from reconciler.kinds.asset import (
+from reconciler.kinds.named_lists import ByName
+from reconciler.kinds.quantity import (
+    MEMORY_FORMAT,
+    canonical_memory,
+    parse_bytes,
+)
+from reconciler.kinds.runai_asset import (
     ASSET_IDENTITY,
     ASSET_IMMUTABLE,
     AssetSpec,
@@ -35,21 +50,6 @@ from reconciler.kinds.asset import (
     check_description,
     expand_meta,
 )
-from reconciler.kinds.base import (
-    Document,
-    FieldError,
-    Kind,
-    Limits,
-    LoadContext,
-    Strict,
-)
-from reconciler.kinds.entries import ByName
-from reconciler.kinds.quantity import (
-    MEMORY_FORMAT,
-    canonical_memory,
-    parse_bytes,
-)
-from reconciler.resource import KindTraits, Resource
 
 COMPUTE = KindTraits(
     "RunaiCompute", ASSET_IMMUTABLE, ASSET_IDENTITY, 10, part_of="RunaiEnvironment"

@@ -15,10 +15,10 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import AfterValidator, Field, StrictBool, StrictInt, model_validator
 
-from reconciler.kinds.asset import Fault
 from reconciler.kinds.base import Strict, field_fault
-from reconciler.kinds.entries import ByName
-from reconciler.wording import did_you_mean
+from reconciler.kinds.named_lists import ByName
+from reconciler.kinds.runai_asset import Fault
+from reconciler.support.suggest import did_you_mean
 
 EXTERNAL_TOOLS = ("wandb", "comet")
 

@@ -14,17 +14,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PlainValidator, StrictInt
 
-from reconciler.kinds.amounts import Cores, Gpus, Memory
-from reconciler.kinds.asset import (
-    ASSET_IDENTITY,
-    ASSET_IMMUTABLE,
-    AssetSpec,
-    Fault,
-    Flag,
-    asset_resource,
-    check_description,
-    expand_meta,
-)
+from reconciler.core.resource import KindTraits, Reference, Resource, ResourceKey, has_secrets
+from reconciler.core.secrecy import conceal_resource
 from reconciler.kinds.base import (
     ID_PATTERN,
     Document,
@@ -38,12 +29,21 @@ from reconciler.kinds.capabilities import Capabilities
 from reconciler.kinds.compute import COMPUTE, limit_faults
 from reconciler.kinds.connections import Connections, Tools, expand_connections
 from reconciler.kinds.image import reference_form, split_reference
+from reconciler.kinds.limited_fields import Cores, Gpus, Memory
 from reconciler.kinds.probes import Probes, canonical_probes
 from reconciler.kinds.pull_policy import default_pull_policy
 from reconciler.kinds.quantity import MEMORY_FORMAT, canonical_memory
+from reconciler.kinds.runai_asset import (
+    ASSET_IDENTITY,
+    ASSET_IMMUTABLE,
+    AssetSpec,
+    Fault,
+    Flag,
+    asset_resource,
+    check_description,
+    expand_meta,
+)
 from reconciler.kinds.variables import Variables, expand_variables
-from reconciler.resource import KindTraits, Reference, Resource, ResourceKey, has_secrets
-from reconciler.secrecy import conceal_resource
 
 ENVIRONMENT = KindTraits("RunaiEnvironment", ASSET_IMMUTABLE, ASSET_IDENTITY, 20)
 IMAGE_KIND = "RayfineImage"

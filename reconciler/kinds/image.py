@@ -13,9 +13,9 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, StringConstraints
 
+from reconciler.core.resource import KindTraits, Resource, ResourceKey
+from reconciler.core.secrecy import conceal_resource
 from reconciler.kinds.base import Document, FieldError, Kind, LoadContext, Strict, field_fault
-from reconciler.resource import KindTraits, Resource, ResourceKey
-from reconciler.secrecy import conceal_resource
 
 DEFAULT_BASE_IMAGE = "rayproject/ray:latest"
 DEFAULT_PLATFORM = "linux/amd64"

@@ -4,7 +4,7 @@ By the API's description `imagePullPolicy` "defaults to `Always` if `:latest` ta
 otherwise it is `IfNotPresent`"; an image without a tag means `:latest`.
 """
 
-from reconciler.resource import Reference
+from reconciler.core.resource import Reference
 
 
 def default_pull_policy(image: str | Reference) -> str:

@@ -11,10 +11,10 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, StrictBool, model_validator
 
-from reconciler.kinds.asset import Fault
+from reconciler.core.resource import Secret
 from reconciler.kinds.base import LoadContext, Strict, field_fault
-from reconciler.kinds.entries import ByName
-from reconciler.resource import Secret
+from reconciler.kinds.named_lists import ByName
+from reconciler.kinds.runai_asset import Fault
 from reconciler.strict_yaml import WrittenFloat
 
 SOURCES = ("value", "credential", "config_map", "pod_field", "env")

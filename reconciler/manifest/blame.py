@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 from functools import reduce
 from typing import Any
 
+from reconciler.field_errors import Fault, missing_field
 from reconciler.manifest.report import Patch
-from reconciler.wording import DataPath, Fault, below, label, missing_field
+from reconciler.support.suggest import DataPath, below, label
 
 _COST = 20_000
 """Trials, times what the overlay sets: what is found later than that stays where it is."""

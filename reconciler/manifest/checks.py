@@ -4,10 +4,11 @@ from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import Any
 
+from reconciler.core.resource import Reference, Resource, ResourceKey
+from reconciler.field_errors import Fault
 from reconciler.kinds.base import Kind
 from reconciler.manifest.report import MOST_SUGGESTIONS, PLAIN_FIX, Place, Report
-from reconciler.resource import Reference, Resource, ResourceKey
-from reconciler.wording import DataPath, Fault
+from reconciler.support.suggest import DataPath
 
 Stated = Sequence[tuple[Resource, Place]]
 

@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ValidationError
 
+from reconciler.core.resource import Resource, ResourceKey, Source
 from reconciler.errors import ManifestError, Problem
+from reconciler.field_errors import Fault, explain, labelled
 from reconciler.kinds.base import Document, FieldError, Kind, LoadContext, Metadata
 from reconciler.kinds.registry import KINDS
 from reconciler.manifest.blame import blame
@@ -17,9 +19,7 @@ from reconciler.manifest.envelope import check_envelope, check_id, key_of
 from reconciler.manifest.files import NO_FILES, ManifestFile, ReadFiles, read_directory
 from reconciler.manifest.overlay import Overlays
 from reconciler.manifest.report import Place, Report
-from reconciler.resource import Resource, ResourceKey, Source
 from reconciler.strict_yaml import load as load_yaml
-from reconciler.wording import Fault, explain, labelled
 
 
 class Checked(NamedTuple):

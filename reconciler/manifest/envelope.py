@@ -5,18 +5,11 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import Any
 
+from reconciler.core.resource import ResourceKey
+from reconciler.field_errors import Fault, field_names, missing_field, without_misspelt
 from reconciler.kinds.base import ID_PATTERN, Kind, Metadata
 from reconciler.manifest.report import MAX_PROBLEMS_PER_FILE
-from reconciler.resource import ResourceKey
-from reconciler.wording import (
-    Fault,
-    did_you_mean,
-    field_names,
-    missing_field,
-    nearest,
-    shorten,
-    without_misspelt,
-)
+from reconciler.support.suggest import did_you_mean, nearest, shorten
 
 API_VERSION = "reconciler/v1"
 _ENVELOPE = ("apiVersion", "kind", "metadata", "spec")

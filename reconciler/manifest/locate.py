@@ -8,8 +8,8 @@ from reconciler.errors import ManifestError, Problem
 from reconciler.manifest.files import NO_FILES, ManifestFile, ReadFiles
 from reconciler.manifest.overlay import Overlays
 from reconciler.manifest.report import Place, Report
-from reconciler.plain_file import read_plain
 from reconciler.strict_yaml import MAX_BYTES, YamlDocument, load
+from reconciler.support.plain_file import read_plain
 
 
 def locate(error: ManifestError, root: Path, overlays: ReadFiles = NO_FILES) -> ManifestError:

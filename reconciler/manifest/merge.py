@@ -8,7 +8,8 @@ order, new ones at the end, and `$patch: delete` removes one.
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from reconciler.wording import DataPath, Fault, did_you_mean, label, shorten
+from reconciler.field_errors import Fault
+from reconciler.support.suggest import DataPath, did_you_mean, label, shorten
 
 _DELETE = "$patch"
 _UNKNOWN = "this `$patch` is not understood"

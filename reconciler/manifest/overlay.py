@@ -12,7 +12,9 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NoReturn
 
+from reconciler.core.resource import ResourceKey
 from reconciler.errors import ManifestError, Problem
+from reconciler.field_errors import Fault, missing_field
 from reconciler.manifest.envelope import API_VERSION, key_of
 from reconciler.manifest.files import (
     NO_FILES,
@@ -23,9 +25,8 @@ from reconciler.manifest.files import (
 )
 from reconciler.manifest.merge import Merge, Origin
 from reconciler.manifest.report import MOST_SUGGESTIONS, PLAIN_FIX, Patch, Place, Report
-from reconciler.resource import ResourceKey
 from reconciler.strict_yaml import load as load_yaml
-from reconciler.wording import DataPath, Fault, did_you_mean, missing_field, nearest, shorten
+from reconciler.support.suggest import DataPath, did_you_mean, nearest, shorten
 
 _FIELDS = ("apiVersion", "kind", "metadata", "spec")
 _SETTABLE = ("protect", "adopt")

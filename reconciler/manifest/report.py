@@ -4,10 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from reconciler.errors import Problem
+from reconciler.field_errors import Fault
 from reconciler.manifest.files import ManifestFile
 from reconciler.manifest.merge import Origin
 from reconciler.strict_yaml import Positions
-from reconciler.wording import DataPath, Fault
+from reconciler.support.suggest import DataPath
 
 MAX_PROBLEMS_PER_FILE = 100
 MOST_SUGGESTIONS = 20

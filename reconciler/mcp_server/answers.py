@@ -1,6 +1,6 @@
 """A plan, outcomes or objects -> what a model needs of them first, as plain values. Pure.
 
-`reconciler.mcp_server.fitting` makes them JSON of a bounded size. Texts of manifests and live
+`reconciler.mcp_server.truncation` makes them JSON of a bounded size. Texts of manifests and live
 objects are data: they stand in fields of their own, or in backticks where a sentence names them.
 No secret value enters.
 """
@@ -10,14 +10,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from reconciler.agent import Proposal
-from reconciler.apply import Outcome, Status
-from reconciler.mcp_server.fitting import Exact, Part
+from reconciler.core.plan import Action, Change, Plan
+from reconciler.core.plan_values import names_in
+from reconciler.core.resource import LiveResource, Resource, Spec, redact
 from reconciler.mcp_server.naming import delimited
-from reconciler.plan import Action, Change, Plan
-from reconciler.plan_values import names_in
+from reconciler.mcp_server.truncation import Exact, Part
 from reconciler.render.explain import Explanation, explanation_document
 from reconciler.render.summary import apply_line, plan_line, restriction
-from reconciler.resource import LiveResource, Resource, Spec, redact
+from reconciler.workflow.apply import Outcome, Status
 
 MOST_CHANGES = 20
 """Changes that a summary names; the plan's resource holds all of them."""

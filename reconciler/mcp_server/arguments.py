@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from reconciler.errors import ReconcileError
-from reconciler.wording import explain
+from reconciler.field_errors import explain
 
 Model = TypeVar("Model", bound=BaseModel)
 

@@ -6,14 +6,14 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from reconciler.core.plan import Plan
+from reconciler.core.resource import LiveResource, Resource, hash_id
+from reconciler.core.selection import Selection, chosen_addresses
 from reconciler.errors import ConfigError, ReconcileError
-from reconciler.plain_file import read_plain
-from reconciler.plan import Plan
 from reconciler.render.model_text import quoted, sentence
-from reconciler.resource import LiveResource, Resource, hash_id
-from reconciler.selection import Selection, chosen_addresses
 from reconciler.strict_yaml import MAX_BYTES
 from reconciler.strict_yaml import load as load_yaml
+from reconciler.support.plain_file import read_plain
 
 
 @dataclass(frozen=True, slots=True)

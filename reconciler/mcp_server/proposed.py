@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from reconciler.errors import ReconcileError
-from reconciler.wording import DataPath, label
+from reconciler.support.suggest import DataPath, label
 
 LARGEST = 100_000
 """Characters of a manifest, as JSON."""

@@ -20,10 +20,10 @@ from mcp.shared.exceptions import MCPError
 from reconciler import __version__
 from reconciler.errors import ManifestError, Problem, ReconcileError
 from reconciler.mcp_server.arguments import read_arguments
-from reconciler.mcp_server.fitting import ANSWER_SCHEME, Fitted, Part, fit
 from reconciler.mcp_server.tools import INSTRUCTIONS, PLAN_SCHEME, Answer, Tool, plan_uri, tools
+from reconciler.mcp_server.truncation import ANSWER_SCHEME, Fitted, Part, fit
 from reconciler.mcp_server.workspace import Workspace
-from reconciler.wording import nearest
+from reconciler.support.suggest import nearest
 
 log = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from reconciler.apply import Status
+from reconciler.core.selection import Selection
 from reconciler.errors import ReconcileError
 from reconciler.mcp_server.answers import (
     desired_answer,
@@ -26,12 +26,12 @@ from reconciler.mcp_server.arguments import (
     NoArguments,
     PlanArguments,
 )
-from reconciler.mcp_server.fitting import Part
 from reconciler.mcp_server.lookup import desired_and_live, no_such_address
 from reconciler.mcp_server.proposed import require_modest
+from reconciler.mcp_server.truncation import Part
 from reconciler.mcp_server.workspace import Workspace
-from reconciler.providers.registry import KIND_TRAITS
-from reconciler.selection import Selection
+from reconciler.providers.systems import KIND_TRAITS
+from reconciler.workflow.apply import Status
 
 INSTRUCTIONS = """\
 These tools compare manifests in Git (what should be) with live NVIDIA Run:ai environment assets, \

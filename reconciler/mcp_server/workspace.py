@@ -23,19 +23,20 @@ from reconciler.agent import (
     propose_removal,
 )
 from reconciler.agent.settings import make_settings
-from reconciler.apply import Crew, Outcome, apply_plan
+from reconciler.core.guards import Approval
+from reconciler.core.plan import Change, Plan
+from reconciler.core.resource import Resource
+from reconciler.core.selection import Selection, narrow
 from reconciler.errors import ManifestError, ReconcileError, StalePlanError
-from reconciler.guard import Approval
 from reconciler.mcp_server.lookup import Objects, document_of, require_known, require_planned
 from reconciler.mcp_server.naming import delimited
-from reconciler.plan import Change, Plan
-from reconciler.plan_file import SavedPlan
+from reconciler.planfile.reader import SavedPlan
+from reconciler.planfile.staleness import Present, require_same
+from reconciler.planfile.writer import render_json
 from reconciler.render.explain import Explanation
-from reconciler.render.json_plan import render_json
 from reconciler.render.model_text import sentence
-from reconciler.resource import Resource
-from reconciler.selection import Selection, narrow
-from reconciler.session import (
+from reconciler.workflow.apply import Crew, Outcome, apply_plan
+from reconciler.workflow.session import (
     Place,
     Session,
     finish_plan,
@@ -45,8 +46,7 @@ from reconciler.session import (
     read_config,
     read_world,
 )
-from reconciler.staleness import Present, require_same
-from reconciler.stated import check_everything, read_every_target
+from reconciler.workflow.target_manifests import check_everything, read_every_target
 
 log = logging.getLogger(__name__)
 

@@ -7,9 +7,9 @@ brought to the kind's canonical spec when they are read, never in the differ.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 
+from reconciler.core.plan import Change
+from reconciler.core.resource import KindTraits, LiveResource, Resource, Spec
 from reconciler.errors import ProviderError
-from reconciler.plan import Change
-from reconciler.resource import KindTraits, LiveResource, Resource, Spec
 
 Progress = Callable[[str], None]
 """Takes one line of news about a running write (a build step, a wait)."""

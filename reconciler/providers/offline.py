@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.config import Target
+from reconciler.core.plan import Change
+from reconciler.core.resource import KindTraits, LiveResource, Named, Resource, Spec, hash_id
 from reconciler.errors import ProviderError
 from reconciler.kinds.registry import KINDS
-from reconciler.plan import Change
 from reconciler.providers.base import Progress, Provider, Providers
 from reconciler.providers.runai.naming import CREDENTIAL, ids_in
-from reconciler.resource import KindTraits, LiveResource, Named, Resource, Spec, hash_id
 
 _IMAGE = "RayfineImage"
 

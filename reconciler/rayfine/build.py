@@ -16,7 +16,7 @@ from reconciler.rayfine.docker.engine import Engine
 from reconciler.rayfine.image.hashcache import user_cache
 from reconciler.rayfine.image.inputs import DEFAULT_BASE, ImageSource, Surroundings, prepare
 from reconciler.rayfine.image.lockfile import LOCK_FILE, read_lock
-from reconciler.screen import open_screen
+from reconciler.support.terminal import open_screen
 
 
 def build_image_from_env(

@@ -17,9 +17,9 @@ import sys
 import threading
 from typing import Any
 
-from reconciler.rayfine.agent.engines import Answer, Request
-from reconciler.rayfine.agent.ray_engine import RayEngine, know_token, quieten
-from reconciler.rayfine.agent.server import Server
+from reconciler.rayfine.in_container.engines import Answer, Request
+from reconciler.rayfine.in_container.ray_engine import RayEngine, know_token, quieten
+from reconciler.rayfine.in_container.server import Server
 
 LOST = 3
 """Exit code when the connection to Ray is gone: nothing can be asked of it any more."""

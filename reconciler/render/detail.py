@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from reconciler.diff import FieldChange
-from reconciler.plan import Action, Change
+from reconciler.core.diff import FieldChange
+from reconciler.core.plan import Action, Change
+from reconciler.core.resource import SENSITIVE, Path, Secret, Spec, dotted
 from reconciler.render.escape import literal, visible
 from reconciler.render.text import MOST_ELEMENTS
-from reconciler.resource import SENSITIVE, Path, Secret, Spec, dotted
 
 _MOST_CHARACTERS = 2000
 """Of one value; what is beyond is counted, and whole in the JSON plan."""

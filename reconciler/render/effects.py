@@ -7,10 +7,10 @@ made to stand for another one (see `reconciler.providers.docker.image`).
 from collections.abc import Iterator
 from typing import assert_never
 
-from reconciler.plan import Action, Change, Plan
+from reconciler.core.plan import Action, Change, Plan
+from reconciler.core.resource import Spec
 from reconciler.render.escape import literal
 from reconciler.render.model_text import one_line
-from reconciler.resource import Spec
 
 _LONGEST = 200
 IMAGE = "RayfineImage"

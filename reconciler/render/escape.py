@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from json.encoder import encode_basestring
 from typing import Any
 
-from reconciler.resource import Named
-from reconciler.wording.printable import escaped, is_unsafe, printable
+from reconciler.core.resource import Named
+from reconciler.support.printable import escaped, is_unsafe, printable
 
 __all__ = [
     "json_line",

@@ -11,10 +11,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from reconciler.apply import Outcome, Status
+from reconciler.core.plan import Action, Change, Plan
 from reconciler.errors import ConfigError, ManifestError, Problem, ReconcileError
 from reconciler.kinds.registry import KINDS
-from reconciler.plan import Action, Change, Plan
 from reconciler.render.escape import log_safe_json, printable
 from reconciler.render.progress import DOING, DONE
 from reconciler.render.summary import (
@@ -28,6 +27,7 @@ from reconciler.render.summary import (
     restriction,
 )
 from reconciler.render.terraform import PROVIDER
+from reconciler.workflow.apply import Outcome, Status
 
 UI_VERSION = "1.0"
 _ACTIONS = {
@@ -123,7 +123,7 @@ class EventStream:
             self._diagnostic("error", what, error.fix)
 
     def started(self, change: Change) -> None:
-        """See `reconciler.apply.Observer`."""
+        """See `reconciler.workflow.apply.Observer`."""
         with self._lock:
             self._begun[change.address] = (change, self._clock())
         hook = _hook(change) | _identity(change.live.uid if change.live else "")
@@ -131,12 +131,12 @@ class EventStream:
         self._event("apply_start", message, {"hook": hook})
 
     def progressed(self, change: Change, line: str) -> None:
-        """See `reconciler.apply.Observer`."""
+        """See `reconciler.workflow.apply.Observer`."""
         hook = _hook(change) | {"elapsed_seconds": self._elapsed(change), "output": printable(line)}
         self._event("apply_progress", f"{change.address}: {line}", {"hook": hook})
 
     def finished(self, outcome: Outcome) -> None:
-        """See `reconciler.apply.Observer`."""
+        """See `reconciler.workflow.apply.Observer`."""
         change = outcome.change
         with self._lock:
             self._begun.pop(change.address, None)

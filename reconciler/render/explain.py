@@ -9,13 +9,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, assert_never
 
-from reconciler.diff import FieldChange
-from reconciler.plan import Action, Change, Plan
+from reconciler.core.diff import FieldChange
+from reconciler.core.plan import Action, Change, Plan
+from reconciler.core.resource import SENSITIVE, Secret, Written, leaves, redact
+from reconciler.core.review_notes import Cause, Edit, Origin
 from reconciler.render.effects import IMAGE, effects
 from reconciler.render.escape import literal
 from reconciler.render.model_text import one_line
-from reconciler.resource import SENSITIVE, Secret, Written, leaves, redact
-from reconciler.review import Cause, Edit, Origin
 
 _LONGEST = 200
 

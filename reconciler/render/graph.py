@@ -8,9 +8,9 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from reconciler.plan import Action, Change, Plan
+from reconciler.core.plan import Action, Change, Plan
+from reconciler.core.resource import Resource, ResourceKey
 from reconciler.render.escape import visible
-from reconciler.resource import Resource, ResourceKey
 
 _MOST_CHARACTERS = 80
 _PLAIN = re.compile(r"[^A-Za-z0-9 ._/-]")

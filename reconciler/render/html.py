@@ -12,7 +12,7 @@ from functools import cache, lru_cache
 from html import escape
 from pathlib import Path
 
-from reconciler.plan import Action, Change, Plan, ReadFailure
+from reconciler.core.plan import Action, Change, Plan, ReadFailure
 from reconciler.render.detail import Line, detail_lines
 from reconciler.render.escape import visible
 from reconciler.render.graph import state_of

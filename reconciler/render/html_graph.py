@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from reconciler.plan import Change, Plan
+from reconciler.core.plan import Change, Plan
 from reconciler.render.escape import visible
 from reconciler.render.graph import changes_and_edges, state_of
 from reconciler.render.text import SYMBOLS

@@ -10,8 +10,9 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from reconciler.allowance import TRAILER
-from reconciler.plan import Action, Change, Plan, ReadFailure
+from reconciler.core.commit_approvals import TRAILER
+from reconciler.core.plan import Action, Change, Plan, ReadFailure
+from reconciler.core.review_notes import Review
 from reconciler.render.detail import Line, detail_lines
 from reconciler.render.escape import visible
 from reconciler.render.graph import mermaid, plan_graph
@@ -33,7 +34,6 @@ from reconciler.render.summary import (
     restriction,
 )
 from reconciler.render.text import WANTED, Header
-from reconciler.review import Review
 
 COMMENT_LIMIT = 65_536
 """Characters of a comment on GitHub; counted here in bytes of UTF-8, which are never fewer."""

@@ -7,8 +7,7 @@ over everything else, and what has no room is counted. Data stands in code only.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from reconciler.apply import Outcome, Status
-from reconciler.plan import Change, Plan
+from reconciler.core.plan import Change, Plan
 from reconciler.render.annotations import Annotation, place_of, refused_annotations
 from reconciler.render.detail import Line
 from reconciler.render.escape import visible
@@ -18,6 +17,7 @@ from reconciler.render.progress import DONE
 from reconciler.render.step_outputs import first_of, refusals
 from reconciler.render.summary import apply_line, count_ends
 from reconciler.render.text import WANTED, Header
+from reconciler.workflow.apply import Outcome, Status
 
 _TITLES = {  # of what is not applied
     Status.FAILED: "Failed",

@@ -5,10 +5,10 @@ import threading
 import time
 from collections.abc import Callable
 
-from reconciler.apply import Outcome, Status
-from reconciler.plan import Action, Change
+from reconciler.core.plan import Action, Change
 from reconciler.render.escape import printable, printable_lines
-from reconciler.screen import Screen
+from reconciler.support.terminal import Screen
+from reconciler.workflow.apply import Outcome, Status
 
 _MOST_RUNNING = 8
 """Changes that the live display names; the others are counted."""
@@ -42,20 +42,20 @@ class Progress:
         self._told: dict[str, int] = {}
 
     def started(self, change: Change) -> None:
-        """See `reconciler.apply.Observer`."""
+        """See `reconciler.workflow.apply.Observer`."""
         with self._lock:
             self._begun[change.address] = (change, self._clock())
             self._screen.line(f"{_subject(change)}: {DOING[change.action]}...")
 
     def progressed(self, change: Change, line: str) -> None:
-        """See `reconciler.apply.Observer`."""
+        """See `reconciler.workflow.apply.Observer`."""
         with self._lock:
             self._news[change.address] = line
             if not self._screen.repaints:
                 self._screen.line(f"{_subject(change)}: {printable(line)}")
 
     def finished(self, outcome: Outcome) -> None:
-        """See `reconciler.apply.Observer`."""
+        """See `reconciler.workflow.apply.Observer`."""
         with self._lock:
             self._begun.pop(outcome.change.address, None)
             self._news.pop(outcome.change.address, None)

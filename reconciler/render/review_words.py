@@ -8,11 +8,11 @@ import json
 import re
 from collections.abc import Iterator
 
-from reconciler.allowance import TRAILER
-from reconciler.lineage import SHORT
-from reconciler.plan import Action, Change, Plan
+from reconciler.core.commit_approvals import TRAILER
+from reconciler.core.lineage import SHORT
+from reconciler.core.plan import Action, Change, Plan
+from reconciler.core.review_notes import Cause, Edit, Origin, Review
 from reconciler.render.summary import restriction
-from reconciler.review import Cause, Edit, Origin, Review
 
 ALLOWING = "To allow in a commit what is refused, end its message with this line:"
 UNDONE = "No longer to be done:"

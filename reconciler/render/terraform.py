@@ -8,7 +8,7 @@ their address. Everything here is said of the same changes once more, in the pla
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from reconciler.plan import Change
+from reconciler.core.plan import Change
 
 FORMAT_OF = "1.11.4"
 """The version of Terraform whose plan this has the form of."""

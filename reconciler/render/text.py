@@ -4,16 +4,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from reconciler.diff import FieldChange
-from reconciler.plan import Action, Change, Plan, ReadFailure
-from reconciler.plan_values import planned
+from reconciler.core.diff import FieldChange
+from reconciler.core.plan import Action, Change, Plan, ReadFailure
+from reconciler.core.plan_values import planned
+from reconciler.core.resource import SENSITIVE, Secret, Spec
+from reconciler.core.review_notes import Review
+from reconciler.core.selection import Selection
 from reconciler.render.escape import literal, literal_name, log_safe, printable
 from reconciler.render.review_words import change_words, notices, place_words, review_summary
 from reconciler.render.style import Style
 from reconciler.render.summary import is_made, plan_details, plan_line
-from reconciler.resource import SENSITIVE, Secret, Spec
-from reconciler.review import Review
-from reconciler.selection import Selection
 
 SYMBOLS = {
     Action.CREATE: "+",

@@ -13,17 +13,17 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from reconciler.sandbox.answers import ApiError
+from reconciler.sandbox.api_schema import load_contract
 from reconciler.sandbox.assets import Assets
-from reconciler.sandbox.behaviour import Behaviour, Right
 from reconciler.sandbox.connections import json_response
-from reconciler.sandbox.contract import load_contract
 from reconciler.sandbox.credentials import Credentials
 from reconciler.sandbox.database import Database, has_no_room
 from reconciler.sandbox.login import grant, grant_oauth
 from reconciler.sandbox.org_units import OrgUnits
-from reconciler.sandbox.planting import CREDENTIAL_KINDS
 from reconciler.sandbox.queries import Query, read_query
 from reconciler.sandbox.request_log import TOKEN_PATHS, Request, RequestLog
+from reconciler.sandbox.seeding import CREDENTIAL_KINDS
+from reconciler.sandbox.switches import Behaviour, Right
 from reconciler.sandbox.tokens import Tokens
 from reconciler.sandbox.unit_answers import UnitAnswers, list_ranks
 

@@ -13,14 +13,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from reconciler.sandbox.answers import ApiError, dump
+from reconciler.sandbox.api_schema import Contract
 from reconciler.sandbox.asset_store import Asset, AssetFilter, AssetStore, Place
-from reconciler.sandbox.behaviour import Behaviour
-from reconciler.sandbox.contract import Contract
 from reconciler.sandbox.database import CLIENT_ID, Database
+from reconciler.sandbox.json_types import refuse
 from reconciler.sandbox.org_units import TENANT_ID, TENANT_WIDE, OrgUnits, ScopeIds
 from reconciler.sandbox.queries import Query, read_choice
 from reconciler.sandbox.rendering import make_renderer
-from reconciler.sandbox.schema import refuse
+from reconciler.sandbox.switches import Behaviour
 from reconciler.sandbox.usage import NO_USAGE, read_usage
 from reconciler.sandbox.validation import Body, BodyReader
 

@@ -10,8 +10,8 @@ import json
 from reconciler.sandbox.answers import dump
 from reconciler.sandbox.database import Database
 from reconciler.sandbox.org_units import TENANT_WIDE, OrgUnits, ScopeIds
-from reconciler.sandbox.planting import CREDENTIAL_KINDS
 from reconciler.sandbox.queries import Query
+from reconciler.sandbox.seeding import CREDENTIAL_KINDS
 
 
 class Credentials:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from reconciler.sandbox.behaviour import Behaviour
+from reconciler.sandbox.switches import Behaviour
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from typing import Any
 from multidict import MultiMapping
 
 from reconciler.sandbox.answers import ApiError
-from reconciler.sandbox.behaviour import UnknownParameters
-from reconciler.sandbox.schema import Schema, accept, refuse
+from reconciler.sandbox.json_types import Schema, accept, refuse
+from reconciler.sandbox.switches import UnknownParameters
 
 Query = Mapping[str, Any]
 """Values by parameter: text, flags, whole numbers, tuples of text; defaults are filled in."""

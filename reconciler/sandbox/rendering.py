@@ -13,9 +13,9 @@ from functools import lru_cache
 from typing import Any
 
 from reconciler.sandbox.answers import dump
-from reconciler.sandbox.behaviour import Behaviour
-from reconciler.sandbox.contract import Contract
-from reconciler.sandbox.schema import fill, render
+from reconciler.sandbox.api_schema import Contract
+from reconciler.sandbox.json_types import fill, render
+from reconciler.sandbox.switches import Behaviour
 
 _REMEMBERED = 20_000  # versions of assets, about 1 kB each, twice
 

@@ -1,6 +1,6 @@
 """What a sandbox holds from the start: organisation units, credentials and usage.
 
-Reads a YAML file into frozen models, strictly and with every problem in one error; planting.py puts
+Reads a YAML file into frozen models, strictly and with every problem in one error; seeding.py puts
 them into a database. The form:
 
     clusters:
@@ -29,9 +29,9 @@ from uuid import UUID
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from reconciler.errors import ManifestError, Problem, SeedError
-from reconciler.plain_file import read_plain
+from reconciler.field_errors import explain
 from reconciler.strict_yaml import MAX_BYTES, Positions, load
-from reconciler.wording import explain
+from reconciler.support.plain_file import read_plain
 
 Name = Annotated[str, Field(min_length=1, max_length=250)]
 CredentialType = Literal[

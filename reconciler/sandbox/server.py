@@ -17,9 +17,9 @@ from pathlib import Path
 from types import TracebackType
 
 from reconciler.errors import SandboxError
-from reconciler.sandbox.behaviour import Behaviour
 from reconciler.sandbox.endpoint import Endpoint, Setup
 from reconciler.sandbox.request_log import RequestLog
+from reconciler.sandbox.switches import Behaviour
 
 _LOG = logging.getLogger(__name__)
 

@@ -15,9 +15,9 @@ from reconciler.sandbox.app import make_app
 from reconciler.sandbox.connections import QuietServer
 from reconciler.sandbox.database import Database
 from reconciler.sandbox.endpoint import Endpoint, Setup
-from reconciler.sandbox.planting import plant
 from reconciler.sandbox.request_log import RequestLog
 from reconciler.sandbox.seed import load_seed
+from reconciler.sandbox.seeding import plant
 
 _GRACE_SECONDS = 5.0
 _LOG = logging.getLogger(__name__)

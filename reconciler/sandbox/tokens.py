@@ -16,8 +16,8 @@ import time
 from typing import Any
 
 from reconciler.sandbox.answers import ApiError, dump
-from reconciler.sandbox.behaviour import Behaviour
 from reconciler.sandbox.database import Database
+from reconciler.sandbox.switches import Behaviour
 
 
 class Tokens:

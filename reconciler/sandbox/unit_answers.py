@@ -11,8 +11,8 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from reconciler.sandbox.answers import ApiError, dump
-from reconciler.sandbox.behaviour import Behaviour
-from reconciler.sandbox.contract import VERSIONS, Contract
+from reconciler.sandbox.api_schema import VERSIONS, Contract
+from reconciler.sandbox.json_types import refuse
 from reconciler.sandbox.org_units import (
     TENANT_ID,
     Cluster,
@@ -21,7 +21,7 @@ from reconciler.sandbox.org_units import (
     Project,
 )
 from reconciler.sandbox.queries import Query
-from reconciler.sandbox.schema import refuse
+from reconciler.sandbox.switches import Behaviour
 
 Row = dict[str, Any]
 Keys = dict[str, str]

@@ -14,9 +14,9 @@ from types import MappingProxyType
 from typing import Any, NoReturn
 
 from reconciler.sandbox.answers import ApiError
-from reconciler.sandbox.behaviour import UnknownFields
-from reconciler.sandbox.contract import Contract
-from reconciler.sandbox.schema import Schema, accept, refuse
+from reconciler.sandbox.api_schema import Contract
+from reconciler.sandbox.json_types import Schema, accept, refuse
+from reconciler.sandbox.switches import UnknownFields
 
 _VALUE_SOURCES = ("secret", "credential", "configMap", "podFieldRef")
 

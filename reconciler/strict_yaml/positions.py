@@ -17,7 +17,7 @@ from yaml.events import (
 )
 
 from reconciler.strict_yaml.source import MAX_DEPTH, MAX_EVENTS, SourceError, decode, open_parser
-from reconciler.wording.names import ENTRY_NAMES
+from reconciler.support.suggest import ENTRY_NAMES
 
 YamlPath = tuple[str | int, ...]
 

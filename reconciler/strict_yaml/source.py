@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from reconciler.wording.conflicts import CONFLICT, FINISH_MERGE, conflict_line
+from reconciler.support.merge_markers import CONFLICT, FINISH_MERGE, conflict_line
 
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 64

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.plan import digest_document
+from reconciler.core.plan import digest_document
 from tests.acceptance.live_side import assets, create_live, delete_live, edit_live, named
 from tests.acceptance.project import Project, environment
 

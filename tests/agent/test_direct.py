@@ -18,8 +18,8 @@ from reconciler.agent import (
     runai_delete_environment,
 )
 from reconciler.cli.main import run
+from reconciler.core.ownership import Holder, read_mark
 from reconciler.git.identity import identify
-from reconciler.ownership import Holder, read_mark
 from reconciler.sandbox import Behaviour
 from tests.acceptance.conftest import SWITCHES
 from tests.acceptance.git_project import git

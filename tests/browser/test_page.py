@@ -8,7 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
-from reconciler.plan import Plan
+from reconciler.core.plan import Plan
 from reconciler.render.escape import visible
 from reconciler.render.html import render_html
 from reconciler.render.html_graph import MOST_NODES

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from reconciler.cli.main import run
-from reconciler.plan_file import read_plan_file
+from reconciler.planfile.reader import read_plan_file
 from reconciler.sandbox import SandboxServer
 
 CONFIG = """\

@@ -17,7 +17,7 @@ from reconciler.cli.calls import read_arguments, read_inputs, sort_results
 from reconciler.cli.main import run
 from reconciler.errors import ConfigError
 from reconciler.rayfine import build_image_from_env
-from reconciler.rayfine.runtime.fanout import MapResult
+from reconciler.rayfine.runtime.parallel_calls import MapResult
 
 ENV = """\
 import os

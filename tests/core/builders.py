@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reconciler.pairing import World, make_plan
-from reconciler.plan import Plan, ReadFailure
-from reconciler.resource import (
+from reconciler.core.plan import Plan, ReadFailure
+from reconciler.core.planner import World, make_plan
+from reconciler.core.resource import (
     KindTraits,
     LiveResource,
     Mark,

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
+from reconciler.core.plan import Action, Change
+from reconciler.core.resource import LiveResource, Resource
 from reconciler.errors import NotConvergedError, ProviderError
-from reconciler.plan import Action, Change
 from reconciler.providers.base import Progress, Provider
-from reconciler.resource import LiveResource, Resource
 from tests.core.builders import KINDS
 
 

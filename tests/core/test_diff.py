@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.diff import FieldChange, diff_specs, require_all_told
+from reconciler.core.diff import FieldChange, diff_specs, require_all_told
+from reconciler.core.resource import Reference, ResourceKey, Secret
 from reconciler.errors import ReconcileError
-from reconciler.resource import Reference, ResourceKey, Secret
 
 NONE: frozenset[str] = frozenset()
 ODD_KEYS = (

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.attribution import Base, find_origins
-from reconciler.guard import Approval, GuardRules, guard
-from reconciler.lineage import Lineage, Rights, Standing
-from reconciler.pairing import World, make_plan
-from reconciler.plan import Action, Plan
-from reconciler.resource import LiveResource, Mark, Resource, Written
-from reconciler.review import Origin
+from reconciler.core.guards import Approval, GuardRules, guard
+from reconciler.core.lineage import Lineage, Rights, Standing
+from reconciler.core.origins import Base, find_origins
+from reconciler.core.plan import Action, Plan
+from reconciler.core.planner import World, make_plan
+from reconciler.core.resource import LiveResource, Mark, Resource, Written
+from reconciler.core.review_notes import Origin
 from tests.core.builders import KINDS, STACK, actions, live, resource
 
 ENV = "RunaiEnvironment.train"

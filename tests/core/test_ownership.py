@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.ownership import (
+from reconciler.core.ownership import (
     DESCRIPTION_LIMIT,
     TRAILER_LIMIT,
     Holder,
@@ -15,7 +15,7 @@ from reconciler.ownership import (
     text_limit,
     write_mark,
 )
-from reconciler.resource import Mark, Written, hash_id
+from reconciler.core.resource import Mark, Written, hash_id
 
 HOLDER = Holder("RunaiEnvironment", "project", "33", "train")
 MARK = Mark("ml-platform", hash_id("RunaiEnvironment", "train"))

@@ -1,9 +1,9 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from reconciler.plan import Plan
-from reconciler.renames import hint_renames
-from reconciler.resource import LiveResource, Resource
+from reconciler.core.plan import Plan
+from reconciler.core.renames import hint_renames
+from reconciler.core.resource import LiveResource, Resource
 from tests.core.builders import KINDS, live, plan_of, resource
 
 SPEC = {"scope": "project", "scope_id": "1", "command": "x"}

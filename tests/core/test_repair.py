@@ -2,11 +2,11 @@ from dataclasses import replace
 
 import pytest
 
+from reconciler.core.guards import Approval, GuardRules, guard
+from reconciler.core.lineage import Lineage
+from reconciler.core.plan import Action
+from reconciler.core.repair import plan_repair
 from reconciler.errors import ReconcileError
-from reconciler.guard import Approval, GuardRules, guard
-from reconciler.lineage import Lineage
-from reconciler.plan import Action
-from reconciler.repair import plan_repair
 from tests.core.builders import live, plan_of, resource
 
 ENV = "RunaiEnvironment.train"

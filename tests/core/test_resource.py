@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.resource import (
+from reconciler.core.resource import (
     SENSITIVE,
     Reference,
     ResourceKey,

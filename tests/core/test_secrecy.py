@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.diff import diff_specs
-from reconciler.ownership import desired_mark
-from reconciler.resource import (
+from reconciler.core.diff import diff_specs
+from reconciler.core.ownership import desired_mark
+from reconciler.core.resource import (
     PlainSecret,
     Secret,
     digest_spec,
@@ -18,7 +18,7 @@ from reconciler.resource import (
     redact,
     reveal,
 )
-from reconciler.secrecy import conceal, conceal_resource, is_secret
+from reconciler.core.secrecy import conceal, conceal_resource, is_secret
 from tests.core.builders import resource
 
 SECRET_NAMES = """

@@ -1,10 +1,10 @@
 import pytest
 
+from reconciler.core.guards import refuse_dependents
+from reconciler.core.plan import Plan, ReadFailure
+from reconciler.core.resource import ResourceKey
+from reconciler.core.selection import Selection, apply_selection, called, exact_addresses, narrow
 from reconciler.errors import ConfigError
-from reconciler.guard import refuse_dependents
-from reconciler.plan import Plan, ReadFailure
-from reconciler.resource import ResourceKey
-from reconciler.selection import Selection, apply_selection, called, exact_addresses, narrow
 from tests.core.builders import actions, live, plan_of, resource
 
 

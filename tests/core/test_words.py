@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from reconciler.clash import order_names
+from reconciler.core.guards import Approval, GuardRules, guard
+from reconciler.core.name_order import order_names
+from reconciler.core.plan import Plan, RefusalKind
+from reconciler.core.resource import LiveResource, Resource
+from reconciler.core.selection import Selection, apply_selection
 from reconciler.errors import ConfigError
-from reconciler.guard import Approval, GuardRules, guard
-from reconciler.plan import Plan, RefusalKind
-from reconciler.resource import LiveResource, Resource
-from reconciler.selection import Selection, apply_selection
 from tests.core.builders import KINDS, live, plan_of, resource
 
 ENV = "RunaiEnvironment.train"

@@ -24,7 +24,7 @@ from reconciler.config import load_config
 from reconciler.kinds.base import Limits, LoadContext
 from reconciler.kinds.connections import TOOLS
 from reconciler.manifest import load
-from reconciler.sandbox.behaviour import settings_help
+from reconciler.sandbox.switches import settings_help
 from tests.docs.pages import PAGES, ROOT, Block, anchors, as_pattern, blocks, links, prose, tables
 
 README = ROOT / "README.md"

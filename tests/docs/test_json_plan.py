@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from reconciler.plan_types import PLAN_JSON
+from reconciler.planfile.format import PLAN_JSON
 from tests.docs.pages import ROOT
 
 SCHEMA: dict[str, Any] = json.loads((ROOT / "docs" / "schema" / "plan.schema.json").read_text())

@@ -5,11 +5,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from reconciler.core.resource import Resource, Source
+from reconciler.field_errors import explain
 from reconciler.kinds.base import Document, FieldError, Kind, Limits, LoadContext, Metadata
 from reconciler.kinds.compute import RunaiCompute
 from reconciler.kinds.environment import RunaiEnvironment
-from reconciler.resource import Resource, Source
-from reconciler.wording import explain, label
+from reconciler.support.suggest import label
 
 CONTEXT = LoadContext(Path(), "ml-platform", env_allow=("RECONCILE_VAR_*",), variables={})
 SOURCE = Source("manifests/a.yaml", 1)

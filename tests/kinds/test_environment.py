@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from reconciler.core.resource import Reference, ResourceKey, Secret
 from reconciler.kinds.base import Document, FieldError, Metadata
 from reconciler.kinds.environment import RunaiEnvironment, RunaiEnvironmentSpec
-from reconciler.resource import Reference, ResourceKey, Secret
 from tests.kinds.expanding import (
     CONTEXT,
     SOURCE,

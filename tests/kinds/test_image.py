@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from reconciler.core.resource import Resource, ResourceKey, Source
 from reconciler.kinds.base import Document, FieldError, LoadContext, Metadata
 from reconciler.kinds.image import RayfineImage, RayfineImageSpec, reference_form, split_reference
-from reconciler.resource import Resource, ResourceKey, Source
 
 KIND = RayfineImage()
 

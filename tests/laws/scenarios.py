@@ -9,11 +9,11 @@ from dataclasses import dataclass, field, replace
 from itertools import cycle
 from typing import Any
 
-from reconciler.ownership import Holder, write_mark
-from reconciler.plan import Action
-from reconciler.resource import Mark, hash_id
+from reconciler.core.ownership import Holder, write_mark
+from reconciler.core.plan import Action
+from reconciler.core.resource import Mark, hash_id
 from reconciler.sandbox import Behaviour
-from reconciler.sandbox.behaviour import Version
+from reconciler.sandbox.switches import Version
 from tests.acceptance.live_side import assets, call, create_live
 from tests.acceptance.project import environment
 from tests.faults.proxy import Fault, FaultProxy, Kind, Rule

@@ -16,23 +16,23 @@ from typing import Any, NamedTuple, Self
 
 import yaml
 
-from reconciler.apply import Crew, Outcome, Status, apply_plan
 from reconciler.cli.main import Globals
 from reconciler.cli.options import PlanOptions
 from reconciler.config import resolve_target
-from reconciler.executor import ThreadExecutor
-from reconciler.guard import Approval
-from reconciler.ownership import Holder, read_mark
-from reconciler.plan import Change, Plan
+from reconciler.core.guards import Approval
+from reconciler.core.ownership import Holder, read_mark
+from reconciler.core.plan import Change, Plan
+from reconciler.core.resource import Mark
+from reconciler.core.selection import Selection
 from reconciler.providers.runai.client import Client
 from reconciler.providers.runai.connection import Connection, Credentials
-from reconciler.providers.runai.session import Login, RunaiSystem
+from reconciler.providers.runai.system import Login, RunaiSystem
 from reconciler.render.text import Header
-from reconciler.resource import Mark
 from reconciler.sandbox import Behaviour, Endpoint, SandboxServer
-from reconciler.selection import Selection
-from reconciler.session import Session, plan_session, read_config
-from reconciler.stated import read_manifests
+from reconciler.support.threads import ThreadExecutor
+from reconciler.workflow.apply import Crew, Outcome, Status, apply_plan
+from reconciler.workflow.session import Session, plan_session, read_config
+from reconciler.workflow.target_manifests import read_manifests
 
 STACK = "ml-platform"
 OTHER_STACK = "others"

@@ -17,8 +17,8 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reconciler.plan import Plan
-from reconciler.render.json_plan import render_json
+from reconciler.core.plan import Plan
+from reconciler.planfile.writer import render_json
 from reconciler.render.style import Style
 from reconciler.render.text import Header, render_plan
 from tests.acceptance.live_side import create_live, delete_live

@@ -21,11 +21,11 @@ from typing import Any
 
 import pytest
 
-from reconciler.apply import Status
-from reconciler.plan import Action, Plan
-from reconciler.repair import plan_repair
-from reconciler.resource import hash_id
-from reconciler.session import Session, compare, read_world
+from reconciler.core.plan import Action, Plan
+from reconciler.core.repair import plan_repair
+from reconciler.core.resource import hash_id
+from reconciler.workflow.apply import Status
+from reconciler.workflow.session import Session, compare, read_world
 from tests.acceptance.live_side import create_live
 from tests.acceptance.project import environment
 from tests.faults.proxy import Fault, FaultProxy, Kind

@@ -18,8 +18,8 @@ import yaml
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.main import run
 from reconciler.cli.output import plan_exit_code
+from reconciler.core.plan import Plan
 from reconciler.errors import ReconcileError
-from reconciler.plan import Plan
 from tests.acceptance.live_side import call, create_live
 from tests.acceptance.project import environment
 from tests.faults.proxy import Fault, FaultProxy, Kind

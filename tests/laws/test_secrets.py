@@ -17,8 +17,8 @@ import pytest
 import yaml
 
 from reconciler.cli.main import run
+from reconciler.providers.runai.backoff import Patience
 from reconciler.providers.runai.client import Client
-from reconciler.providers.runai.patience import Patience
 from tests.acceptance.live_side import call, create_live
 from tests.acceptance.project import environment
 from tests.faults.proxy import Fault, FaultProxy, Kind

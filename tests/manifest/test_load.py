@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field, ValidationInfo, field_validator
 
+from reconciler.core.resource import KindTraits, Reference, Resource, ResourceKey, Source
 from reconciler.errors import ManifestError, Problem
 from reconciler.kinds.base import Document, FieldError, Kind, LoadContext, Strict, field_fault
 from reconciler.kinds.registry import KINDS
 from reconciler.manifest import ManifestFile, load, load_files
-from reconciler.resource import KindTraits, Reference, Resource, ResourceKey, Source
 from reconciler.strict_yaml import MAX_BYTES
 
 CONTEXT = LoadContext(root=Path("/nowhere"), stack="ml-platform", variables={})

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from reconciler.errors import ManifestError, Problem
 from reconciler.kinds.base import LoadContext
 from reconciler.manifest import ManifestFile, load_files
-from reconciler.wording.names import ENTRY_NAMES
+from reconciler.support.suggest import ENTRY_NAMES
 
 CONTEXT = LoadContext(Path("/nowhere"), "s", env_allow=("V_*",), variables={"V_A": "x"})
 VARIABLES = {

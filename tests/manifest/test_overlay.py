@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconciler.core.resource import Resource
 from reconciler.errors import ManifestError, Problem
 from reconciler.kinds.base import LoadContext
 from reconciler.manifest import (
@@ -20,8 +21,7 @@ from reconciler.manifest import (
     read_overlays,
 )
 from reconciler.manifest.merge import Merge, Origin
-from reconciler.resource import Resource
-from reconciler.wording.names import below
+from reconciler.support.suggest import below
 
 CONTEXT = LoadContext(root=Path("/nowhere"), stack="ml-platform", variables={})
 BASE = """\

@@ -8,7 +8,7 @@ import pytest
 from mcp.client import Client
 from mcp.shared.exceptions import MCPError
 
-from reconciler.mcp_server.fitting import LARGEST
+from reconciler.mcp_server.truncation import LARGEST
 from tests.acceptance.live_side import assets, create_live, delete_live, edit_live, named
 from tests.acceptance.project import Project, environment
 from tests.mcp_server.clients import call, in_process, read_plan

@@ -2,8 +2,8 @@
 
 from hypothesis import strategies as st
 
-from reconciler.plan import Plan
-from reconciler.review import Cause, Edit, Origin, Review
+from reconciler.core.plan import Plan
+from reconciler.core.review_notes import Cause, Edit, Origin, Review
 from tests.core.builders import live, plan_of, resource
 
 TRICKS = (

@@ -4,9 +4,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from reconciler.guard import Approval, GuardRules, guard
-from reconciler.plan import Plan, ReadFailure
-from reconciler.resource import LiveResource, Named, Resource
+from reconciler.core.guards import Approval, GuardRules, guard
+from reconciler.core.plan import Plan, ReadFailure
+from reconciler.core.resource import LiveResource, Named, Resource
 from tests.core.builders import live, plan_of, resource
 
 _SPECS = st.fixed_dictionaries(

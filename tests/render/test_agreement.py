@@ -10,19 +10,19 @@ from typing import Any
 from hypothesis import given, settings
 from jsonschema import Draft202012Validator
 
-from reconciler.apply import Outcome, Status
+from reconciler.core.plan import Action, Plan
 from reconciler.mcp_server.answers import plan_answer
-from reconciler.plan import Action, Plan
-from reconciler.plan_file import read_plan_file
+from reconciler.planfile.reader import read_plan_file
+from reconciler.planfile.writer import plan_document, render_json
 from reconciler.render.annotations import plan_annotations
 from reconciler.render.events import EventStream
 from reconciler.render.html import render_html
-from reconciler.render.json_plan import plan_document, render_json
 from reconciler.render.markdown import COMMENT_LIMIT, render_markdown
 from reconciler.render.step_outputs import plan_outputs
 from reconciler.render.style import Style
 from reconciler.render.summary import apply_line
 from reconciler.render.text import Header, render_plan
+from reconciler.workflow.apply import Outcome, Status
 from tests.render.random_plans import plans
 from tests.render.test_cases import ROOT
 

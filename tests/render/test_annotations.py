@@ -2,9 +2,10 @@ import unicodedata
 
 from hypothesis import given, settings
 
+from reconciler.core.guards import Approval, GuardRules, guard
+from reconciler.core.plan import Plan, ReadFailure
+from reconciler.core.review_notes import Cause, Edit, Origin, Review
 from reconciler.errors import Problem
-from reconciler.guard import Approval, GuardRules, guard
-from reconciler.plan import Plan, ReadFailure
 from reconciler.render.annotations import (
     MOST_OF_A_LEVEL,
     Annotation,
@@ -13,7 +14,6 @@ from reconciler.render.annotations import (
     render_annotations,
 )
 from reconciler.render.text import Header
-from reconciler.review import Cause, Edit, Origin, Review
 from tests.core.builders import live, plan_of, resource
 from tests.examples import examples
 from tests.render.github import Command, commands

@@ -14,13 +14,13 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from reconciler.guard import Approval, GuardRules, guard
-from reconciler.plan import Plan, ReadFailure
-from reconciler.plan_file import read_plan_file
-from reconciler.render.json_plan import render_json
+from reconciler.core.guards import Approval, GuardRules, guard
+from reconciler.core.plan import Plan, ReadFailure
+from reconciler.planfile.reader import read_plan_file
+from reconciler.planfile.staleness import Present, require_same
+from reconciler.planfile.writer import render_json
 from reconciler.render.style import Style
 from reconciler.render.text import Header, render_plan
-from reconciler.staleness import Present, require_same
 from tests.core.builders import live, plan_of, resource
 
 ROOT = Path(__file__).parents[2]
@@ -84,7 +84,7 @@ def test_the_json_plan_fits_its_published_schema(case: Path) -> None:
 
 def test_the_packaged_schema_is_the_published_one() -> None:
     published = (ROOT / "docs" / "schema" / "plan.schema.json").read_text()
-    assert (ROOT / "reconciler" / "render" / "plan.schema.json").read_text() == published
+    assert (ROOT / "reconciler" / "planfile" / "plan.schema.json").read_text() == published
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda path: path.name)

@@ -4,7 +4,7 @@ import unicodedata
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.plan import Plan
+from reconciler.core.plan import Plan
 from reconciler.render.escape import (
     literal,
     literal_name,

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.guard import Approval, GuardRules, guard
-from reconciler.plan import Action, Change, Plan
+from reconciler.core.guards import Approval, GuardRules, guard
+from reconciler.core.plan import Action, Change, Plan
+from reconciler.core.review_notes import Cause, Edit, Origin
 from reconciler.render.explain import explain_change, explanation_document, explanation_text
-from reconciler.review import Cause, Edit, Origin
 from tests.core.builders import live, plan_of, resource
 
 TRAIN = "RunaiEnvironment.train"

@@ -13,18 +13,18 @@ from typing import Any
 
 import pytest
 
+from reconciler.core.plan import PlanRow, digest_document, digest_rows
 from reconciler.errors import ReconcileError
-from reconciler.plan import PlanRow, digest_document, digest_rows
-from reconciler.plan_file import SavedPlan, read_plan_file
+from reconciler.planfile.reader import SavedPlan, read_plan_file
+from reconciler.planfile.staleness import Present, news_since
+from reconciler.planfile.writer import render_json
 from reconciler.render.annotations import plan_annotations, render_annotations
 from reconciler.render.graph import dot, mermaid, plan_graph
 from reconciler.render.html import render_html
-from reconciler.render.json_plan import render_json
 from reconciler.render.markdown import render_markdown
 from reconciler.render.step_outputs import plan_outputs, render_outputs
 from reconciler.render.style import Style
 from reconciler.render.text import Header, render_plan
-from reconciler.staleness import Present, news_since
 
 CASES = Path(__file__).parent / "cases"
 VALUES: list[Any] = [

@@ -4,8 +4,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 
-from reconciler.apply import Outcome, Status
-from reconciler.plan import Plan
+from reconciler.core.plan import Plan
 from reconciler.render.annotations import render_annotations
 from reconciler.render.markdown import COMMENT_LIMIT
 from reconciler.render.outcomes import (
@@ -16,6 +15,7 @@ from reconciler.render.outcomes import (
 )
 from reconciler.render.step_outputs import render_outputs
 from reconciler.render.text import Header
+from reconciler.workflow.apply import Outcome, Status
 from tests.core.builders import live, plan_of, resource
 from tests.examples import examples
 from tests.render import commonmark

@@ -2,10 +2,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from reconciler.apply import Outcome, Status
 from reconciler.cli.carry_out import _unfinished
-from reconciler.plan import Change, Plan
+from reconciler.core.plan import Change, Plan
 from reconciler.render.progress import Progress
+from reconciler.workflow.apply import Outcome, Status
 from tests.core.builders import live, plan_of, resource
 
 

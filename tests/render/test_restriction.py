@@ -7,19 +7,19 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.core.plan import Plan
+from reconciler.core.selection import Selection, narrow
 from reconciler.mcp_server.answers import plan_answer
-from reconciler.plan import Plan
-from reconciler.plan_file import read_plan_file
+from reconciler.planfile.reader import read_plan_file
+from reconciler.planfile.writer import render_json
 from reconciler.render.annotations import plan_annotations, render_annotations
 from reconciler.render.events import EventStream
 from reconciler.render.html import render_html
-from reconciler.render.json_plan import render_json
 from reconciler.render.markdown import render_markdown
 from reconciler.render.step_outputs import plan_outputs, render_outputs
 from reconciler.render.style import Style
 from reconciler.render.summary import NO_CHANGES, restriction
 from reconciler.render.text import Header, render_plan
-from reconciler.selection import Selection, narrow
 from tests.core.builders import live, plan_of, resource
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

@@ -1,6 +1,6 @@
 from hypothesis import given, settings
 
-from reconciler.plan import ReadFailure
+from reconciler.core.plan import ReadFailure
 from reconciler.render.escape import printable
 from reconciler.render.step_outputs import plan_outputs, render_outputs
 from reconciler.render.text import Header

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.sandbox.contract import VERSIONS
+from reconciler.sandbox.api_schema import VERSIONS
 from tests.sandbox.conftest import Running, Start
 
 V1, V2, CLUSTERS = "/api/v1/token", "/api/v2/token", "/api/v1/clusters"

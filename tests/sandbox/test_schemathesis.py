@@ -19,10 +19,10 @@ from hypothesis import HealthCheck, Phase, settings
 from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from reconciler.sandbox.contract import version_of
+from reconciler.sandbox.api_schema import version_of
 from tests.examples import examples
 from tests.sandbox.conftest import JUPYTER, Running, Start
-from tests.sandbox.test_contract import DOCUMENTS
+from tests.sandbox.test_api_schema import DOCUMENTS
 
 pytestmark = pytest.mark.slow
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.sandbox.contract import VERSIONS
+from reconciler.sandbox.api_schema import VERSIONS
 from tests.sandbox.conftest import Running, Start
 
 ENVIRONMENTS, COMPUTES = "/api/v1/asset/environment", "/api/v1/asset/compute"

@@ -13,12 +13,12 @@ from reconciler.cli.main import Globals
 from reconciler.cli.options import target_option
 from reconciler.cli.output import style_of
 from reconciler.config import Config, Target, resolve_target
+from reconciler.core.resource import Resource
 from reconciler.errors import ReconcileError
-from reconciler.providers.registry import Check, check_systems
+from reconciler.providers.systems import Check, check_systems
 from reconciler.render.escape import printable
-from reconciler.resource import Resource
-from reconciler.session import read_config
-from reconciler.stated import read_manifests, read_stated
+from reconciler.workflow.session import read_config
+from reconciler.workflow.target_manifests import read_manifests, read_stated
 
 Found = TypeVar("Found")
 

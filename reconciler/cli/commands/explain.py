@@ -10,7 +10,7 @@ from reconciler.cli.main import Globals
 from reconciler.cli.options import complete_address, target_option
 from reconciler.cli.output import show
 from reconciler.render.explain import explanation_document, explanation_text
-from reconciler.session import open_session, plan_session
+from reconciler.workflow.session import open_session, plan_session
 
 
 @click.command(

@@ -8,10 +8,10 @@ from reconciler.cli.main import Globals
 from reconciler.cli.options import target_option
 from reconciler.cli.output import show
 from reconciler.config import offline_target
-from reconciler.plan_file import read_plan_file
+from reconciler.planfile.reader import read_plan_file
 from reconciler.render.graph import dot, manifest_graph, mermaid
-from reconciler.session import read_config
-from reconciler.stated import read_stated
+from reconciler.workflow.session import read_config
+from reconciler.workflow.target_manifests import read_stated
 
 
 @click.command(

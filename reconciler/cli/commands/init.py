@@ -15,7 +15,7 @@ from reconciler.config import CONFIG_NAME, Config, parse_config, resolve_target
 from reconciler.errors import ConfigError, ReconcileError
 from reconciler.git.head import origin_url
 from reconciler.git.process import find_top
-from reconciler.providers.registry import describe_target, open_providers
+from reconciler.providers.systems import describe_target, open_providers
 
 _PRODUCTION = "production"
 _CONFIG = """\

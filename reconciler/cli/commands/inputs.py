@@ -18,8 +18,8 @@ from reconciler.errors import ConfigError
 from reconciler.git.process import find_top
 from reconciler.git.repository import Repository, open_repository
 from reconciler.render.escape import printable
-from reconciler.session import read_config
-from reconciler.stated import inputs_of, read_stated
+from reconciler.workflow.session import read_config
+from reconciler.workflow.target_manifests import inputs_of, read_stated
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,8 @@ from reconciler.providers.docker.lock import (
 from reconciler.providers.docker.registry import Registries
 from reconciler.providers.docker.registry_http import Connection
 from reconciler.rayfine.image.lockfile import LOCK_FILE, LockFile, read_lock, write_lock
-from reconciler.session import read_config
-from reconciler.stated import read_stated
+from reconciler.workflow.session import read_config
+from reconciler.workflow.target_manifests import read_stated
 
 
 @click.command(

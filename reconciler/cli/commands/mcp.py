@@ -11,7 +11,7 @@ from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.main import Globals
 from reconciler.cli.options import target_option
 from reconciler.errors import ConfigError, ReconcileError
-from reconciler.session import read_config
+from reconciler.workflow.session import read_config
 
 TOKEN = "RECONCILE_MCP_TOKEN"  # noqa: S105  (the name of a variable)
 SHORTEST_TOKEN = 16

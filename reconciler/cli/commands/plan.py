@@ -14,10 +14,10 @@ from reconciler.cli.options import PlanOptions, is_digest, plan_options, selecti
 from reconciler.cli.output import emit, plan_exit_code, save
 from reconciler.cli.reviewed import compare_if_possible, compare_with, review_exit_code
 from reconciler.cli.targets import for_each_target
-from reconciler.plan import Action, Plan
+from reconciler.core.plan import Action, Plan
+from reconciler.core.selection import apply_selection
 from reconciler.render.escape import printable
-from reconciler.selection import apply_selection
-from reconciler.session import (
+from reconciler.workflow.session import (
     Session,
     compare,
     finish_plan,

@@ -20,10 +20,10 @@ from reconciler.cli.options import target_option
 from reconciler.rayfine import EnvironmentWrapper, load_env
 from reconciler.rayfine.docker.engine import Engine
 from reconciler.rayfine.runtime.options import MOST_CONCURRENCY
-from reconciler.rayfine.runtime.outcome import no_method
+from reconciler.rayfine.runtime.replies import no_method
 from reconciler.rayfine.runtime.sweep import sweep
 from reconciler.render.escape import printable
-from reconciler.signals import handled
+from reconciler.support.signals import handled
 
 ENGINES = click.Choice(["ray", "process"])
 

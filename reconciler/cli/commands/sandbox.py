@@ -16,7 +16,7 @@ from reconciler.sandbox import (
     parse_behaviour,
     serve,
 )
-from reconciler.sandbox.behaviour import settings_help
+from reconciler.sandbox.switches import settings_help
 
 _DATABASE = Path(".reconcile/sandbox.db")
 

@@ -5,7 +5,7 @@ from importlib.resources import files
 import click
 
 from reconciler.cli.output import show
-from reconciler.schema import config_schema, manifest_schema, overlay_schema, to_json
+from reconciler.json_schema import config_schema, manifest_schema, overlay_schema, to_json
 
 _MODELS = {"manifest": manifest_schema, "overlay": overlay_schema, "config": config_schema}
 
@@ -24,6 +24,6 @@ _MODELS = {"manifest": manifest_schema, "overlay": overlay_schema, "config": con
 def command(what: str) -> None:
     """Print the JSON Schema (2020-12) of manifests, overlays, reconciler.yaml or the JSON plan."""
     if what == "plan":
-        show((files("reconciler.render") / "plan.schema.json").read_text(encoding="utf-8"))
+        show((files("reconciler.planfile") / "plan.schema.json").read_text(encoding="utf-8"))
     else:
         show(to_json(_MODELS[what]()))

@@ -13,8 +13,8 @@ from reconciler.cli.problems import render_problems
 from reconciler.errors import Problem, ReconcileError, problems_of
 from reconciler.manifest.files import read_directory
 from reconciler.render.escape import printable
-from reconciler.session import read_config
-from reconciler.stated import check_everything
+from reconciler.workflow.session import read_config
+from reconciler.workflow.target_manifests import check_everything
 
 _FORMATS = ("text", "annotations", "sarif")
 

@@ -3,7 +3,7 @@
 import re
 from urllib.parse import SplitResult, urljoin, urlsplit
 
-from reconciler.hosts import is_loopback
+from reconciler.support.hosts import is_loopback
 
 _SERVER = re.compile(r"([\w.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?", re.ASCII)
 _DEFAULT_PORTS = {"http": 80, "https": 443}

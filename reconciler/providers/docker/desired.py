@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from reconciler.core.resource import Resource, ResourceKey, reveal
+from reconciler.core.secrecy import conceal
 from reconciler.errors import BuildError, ManifestError, Problem
 from reconciler.rayfine.image.inputs import (
     DEFAULT_PLATFORM,
@@ -15,8 +17,6 @@ from reconciler.rayfine.image.inputs import (
     check_entry_point,
     prepare,
 )
-from reconciler.resource import Resource, ResourceKey, reveal
-from reconciler.secrecy import conceal
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from reconciler.diff import diff_specs
+from reconciler.core.diff import diff_specs
+from reconciler.core.ownership import desired_mark
+from reconciler.core.plan import Action, Change
+from reconciler.core.resource import KindTraits, LiveResource, Resource, ResourceKey, hash_id
 from reconciler.errors import (
     BuildError,
     ConflictError,
@@ -21,8 +24,6 @@ from reconciler.errors import (
     UnreachableError,
 )
 from reconciler.git.head import Provenance
-from reconciler.ownership import desired_mark
-from reconciler.plan import Action, Change
 from reconciler.providers.base import Progress, Provider
 from reconciler.providers.docker.desired import Desired, resolve_images
 from reconciler.providers.docker.local import KIND, LocalImage, LocalImages, Wanted
@@ -38,7 +39,6 @@ from reconciler.rayfine.docker.labels import (
     parse_labels,
 )
 from reconciler.rayfine.image.inputs import Surroundings
-from reconciler.resource import KindTraits, LiveResource, Resource, ResourceKey, hash_id
 
 TRAITS = KindTraits(KIND, immutable=frozenset(), identity=("tag",), rank=0)
 

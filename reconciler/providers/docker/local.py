@@ -20,10 +20,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from reconciler.core.resource import LiveResource, ResourceKey
+from reconciler.core.secrecy import conceal
 from reconciler.rayfine.docker.engine import ImageSummary
 from reconciler.rayfine.docker.labels import ImageLabels, parse_labels
-from reconciler.resource import LiveResource, ResourceKey
-from reconciler.secrecy import conceal
 
 KIND = "RayfineImage"
 LEFT_TO_RETENTION = "what is in the registry is left to its own retention rules: never deleted here"

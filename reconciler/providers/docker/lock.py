@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from reconciler.core.resource import Resource
 from reconciler.errors import BuildError, UnreachableError
 from reconciler.providers.docker.desired import resolve_images
 from reconciler.providers.docker.registry import Registries
@@ -11,7 +12,6 @@ from reconciler.rayfine.image.hashcache import user_cache
 from reconciler.rayfine.image.inputs import Surroundings
 from reconciler.rayfine.image.lockfile import LOCAL, LOCK_FILE, LockFile
 from reconciler.rayfine.image.reference import parse_reference
-from reconciler.resource import Resource
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from reconciler.core.resource import LiveResource, Resource
+from reconciler.core.secrecy import conceal
 from reconciler.errors import ConflictError
 from reconciler.providers.docker.local import KIND, LEFT_TO_RETENTION
 from reconciler.providers.docker.registry import Manifest, Registries
 from reconciler.rayfine.docker.labels import DIGEST, ImageLabels, mark_fits, parse_labels
 from reconciler.rayfine.image.reference import ImageReference, parse_reference
-from reconciler.resource import LiveResource, Resource
-from reconciler.secrecy import conceal
 
 
 @dataclass(frozen=True, slots=True)

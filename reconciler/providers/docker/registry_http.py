@@ -20,10 +20,10 @@ from urllib.parse import urlencode, urlsplit
 
 from reconciler.config.proxies import Proxies, Proxy
 from reconciler.errors import AccessError, ProviderError, UnreachableError, shortened
-from reconciler.hosts import is_loopback
 from reconciler.providers.docker.addresses import is_safe, joined, origin
 from reconciler.providers.docker.login import Login, find_login
 from reconciler.rayfine.image.reference import DOCKER_HUB, ImageReference
+from reconciler.support.hosts import is_loopback
 
 if TYPE_CHECKING:
     from urllib3 import PoolManager
@@ -215,7 +215,7 @@ class RegistryHttp:
         """One request and its whole answer, within the limits of time and size."""
         from urllib3.exceptions import HTTPError  # noqa: PLC0415
 
-        from reconciler.deadline import read_whole  # noqa: PLC0415  (enters urllib3)
+        from reconciler.support.deadline import read_whole  # noqa: PLC0415  (enters urllib3)
 
         server = urlsplit(ask.path).netloc
         if not is_safe(ask.path, server):  # whoever asks: nothing goes unencrypted
@@ -240,7 +240,7 @@ class RegistryHttp:
     def _pool(self, url: str) -> "PoolManager":
         from urllib3 import PoolManager, ProxyManager, Timeout  # noqa: PLC0415
 
-        from reconciler.deadline import limit_answers  # noqa: PLC0415  (enters urllib3)
+        from reconciler.support.deadline import limit_answers  # noqa: PLC0415  (enters urllib3)
 
         proxy = self._connection.proxies.to(url)
         with self._lock:

@@ -4,6 +4,6 @@
 logged in, before a provider is used.
 """
 
-from reconciler.providers.runai.session import RunaiSystem, open_runai
+from reconciler.providers.runai.system import RunaiSystem, open_runai
 
 __all__ = ["RunaiSystem", "open_runai"]

@@ -11,13 +11,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from reconciler.core.resource import KindTraits
 from reconciler.errors import ProviderError
 from reconciler.kinds.compute import COMPUTE
 from reconciler.kinds.environment import ENVIRONMENT
-from reconciler.providers.runai.faults import NotFoundError, unexpected
+from reconciler.providers.runai.api_errors import NotFoundError, unexpected
 from reconciler.providers.runai.fields import COMPUTE_FIELDS, ENVIRONMENT_FIELDS, Field
 from reconciler.providers.runai.lists import is_deleted, whole_list
-from reconciler.resource import KindTraits
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 

@@ -4,16 +4,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from reconciler.core.plan import Change
+from reconciler.core.resource import LiveResource, Resource, Spec
 from reconciler.errors import ProviderError
-from reconciler.plan import Change
 from reconciler.providers.base import Progress, Provider
-from reconciler.providers.runai.faults import unexpected
+from reconciler.providers.runai.api_errors import unexpected
+from reconciler.providers.runai.confirm import DoubledError, Rules, settle
 from reconciler.providers.runai.mapping import AssetMapping
 from reconciler.providers.runai.reading import AssetReader
 from reconciler.providers.runai.scopes import ScopeDirectory
-from reconciler.providers.runai.settling import DoubledError, Rules, settle
 from reconciler.providers.runai.writing import AssetWriter
-from reconciler.resource import LiveResource, Resource, Spec
 
 _USERS = (
     ("workspaces", "workspace"),
@@ -91,7 +91,7 @@ class AssetProvider(Provider):
     def settle(
         self, changes: Sequence[Change], uids: Mapping[str, str]
     ) -> Mapping[str, ProviderError]:
-        """Wait until the changes show; see `settling`. What came second is taken back."""
+        """Wait until the changes show; see `confirm`. What came second is taken back."""
         self._reader.forget()  # the next creates are preceded by a list of their own
         wrong = dict(settle(changes, uids, self._reader.read, self._rules))
         for change in changes:

@@ -28,11 +28,9 @@ from urllib.parse import quote_plus
 
 import urllib3
 
-from reconciler.deadline import limit_answers, read_whole
 from reconciler.errors import AccessError, ConfigError, ProviderError
 from reconciler.providers.runai import sdk
-from reconciler.providers.runai.connection import Connection
-from reconciler.providers.runai.faults import (
+from reconciler.providers.runai.api_errors import (
     BusyError,
     Call,
     UnauthorizedError,
@@ -41,6 +39,7 @@ from reconciler.providers.runai.faults import (
     not_json,
     unexpected,
 )
+from reconciler.providers.runai.connection import Connection
 from reconciler.providers.runai.login import (
     WAYS,
     Issued,
@@ -51,8 +50,9 @@ from reconciler.providers.runai.login import (
     read_token,
     wrong_client,
 )
-from reconciler.providers.runai.quoting import without_secrets
+from reconciler.providers.runai.redaction import without_secrets
 from reconciler.providers.runai.token import seconds_left
+from reconciler.support.deadline import limit_answers, read_whole
 
 log = logging.getLogger(__name__)
 

@@ -1,8 +1,8 @@
 """What others have changed since a plan was made, in words. Pure."""
 
+from reconciler.core.ownership import describe_live
+from reconciler.core.resource import LiveResource
 from reconciler.errors import ConflictError
-from reconciler.ownership import describe_live
-from reconciler.resource import LiveResource
 
 
 def gone(uid: str) -> ConflictError:

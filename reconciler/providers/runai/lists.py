@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from reconciler.providers.runai.faults import unexpected
+from reconciler.providers.runai.api_errors import unexpected
 
 _MORE = re.compile(r"next|has_?(more|next)|more|continue|cursor|truncated", re.IGNORECASE)
 _TOTAL = re.compile(r"total(_?(count|items|entries|results|size))?", re.IGNORECASE)

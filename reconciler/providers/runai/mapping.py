@@ -10,14 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from reconciler.core.ownership import Holder, read_mark, write_mark
+from reconciler.core.resource import LiveResource, Mark, Secret, Spec, reveal
+from reconciler.core.secrecy import conceal
 from reconciler.git.head import Provenance
 from reconciler.kinds.pull_policy import default_pull_policy
-from reconciler.ownership import Holder, read_mark, write_mark
 from reconciler.providers.runai.fields import Field
-from reconciler.providers.runai.shape import Shape, shape_of
-from reconciler.providers.runai.unknown import keep_unknown, unknown_fields
-from reconciler.resource import LiveResource, Mark, Secret, Spec, reveal
-from reconciler.secrecy import conceal
+from reconciler.providers.runai.known_fields import Shape, keep_unknown, shape_of, unknown_fields
 
 SCOPE_IDS = {"cluster": "clusterId", "department": "departmentId", "project": "projectId"}
 """API field of `meta` that holds the id of a scope."""

@@ -8,9 +8,9 @@ import logging
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from reconciler.core.resource import Named, Spec
 from reconciler.errors import ProviderError
-from reconciler.providers.runai.units import UnitLists
-from reconciler.resource import Named, Spec
+from reconciler.providers.runai.organisation import UnitLists
 
 log = logging.getLogger(__name__)
 

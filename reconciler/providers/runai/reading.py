@@ -12,13 +12,13 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from reconciler.core.resource import LiveResource
 from reconciler.errors import AccessError
+from reconciler.providers.runai.api_errors import RejectedError, unexpected
 from reconciler.providers.runai.asset_api import AssetApi
-from reconciler.providers.runai.faults import RejectedError, unexpected
 from reconciler.providers.runai.mapping import SCOPE_IDS, AssetMapping, write_scope_id
+from reconciler.providers.runai.organisation import Unit, UnitLists
 from reconciler.providers.runai.server import LIST_BELOW, Server
-from reconciler.providers.runai.units import Unit, UnitLists
-from reconciler.resource import LiveResource
 
 log = logging.getLogger(__name__)
 

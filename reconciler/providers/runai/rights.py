@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
+from reconciler.core.resource import Resource
 from reconciler.providers.base import Provider
+from reconciler.providers.runai.organisation import UnitLists
 from reconciler.providers.runai.server import new_fields
-from reconciler.providers.runai.units import UnitLists
-from reconciler.resource import Resource
 
 
 class Right(NamedTuple):

@@ -11,13 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from reconciler.core.resource import Resource
 from reconciler.errors import ManifestError, Problem
 from reconciler.providers.runai.naming import NameBook
+from reconciler.providers.runai.organisation import CredentialAsset, Unit, UnitLists
 from reconciler.providers.runai.server import Server, missing_fields, unknown_version
-from reconciler.providers.runai.units import CredentialAsset, Unit, UnitLists
-from reconciler.resource import Resource
-from reconciler.wording import nearest
-from reconciler.wording.printable import printable
+from reconciler.support.printable import printable
+from reconciler.support.suggest import nearest
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _SHOWN = 10

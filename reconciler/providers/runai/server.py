@@ -10,11 +10,11 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from reconciler.core.resource import Resource
 from reconciler.errors import AccessError, Problem
-from reconciler.providers.runai.faults import UnauthorizedError
+from reconciler.providers.runai.api_errors import UnauthorizedError
 from reconciler.providers.runai.login import Version
-from reconciler.providers.runai.units import UnitLists, once
-from reconciler.resource import Resource
+from reconciler.providers.runai.organisation import UnitLists, once
 
 log = logging.getLogger(__name__)
 

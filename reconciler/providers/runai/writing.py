@@ -3,7 +3,7 @@
 One rule for every write to what is there: read it, compare it with what the plan saw (or with what
 this apply left of it), then write. What differs is a conflict, and nothing is written, unless it is
 as wanted already. Between that read and the write others may still write: one request. A create is
-preceded by a list that must show no object with its mark, and followed by another: see `settling`.
+preceded by a list that must show no object with its mark, and followed by another: see `confirm`.
 
 A POST is never sent twice. Where an answer is lost, the object is looked for (it bears our mark)
 for a bounded time; only if that does not settle the matter is the outcome unknown. A replacement
@@ -17,17 +17,17 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, assert_never
 
+from reconciler.core.ownership import desired_mark, room
+from reconciler.core.plan import Action, Change
+from reconciler.core.resource import LiveResource, Mark, Resource, Spec, deposed_digits, has_secrets
 from reconciler.errors import AmbiguousWriteError, ConflictError, ProviderError, ReconcileError
-from reconciler.ownership import desired_mark, room
-from reconciler.plan import Action, Change
 from reconciler.providers.base import Progress
+from reconciler.providers.runai.api_errors import NotFoundError, withholding
 from reconciler.providers.runai.asset_api import AssetApi
+from reconciler.providers.runai.confirm import Rules
 from reconciler.providers.runai.conflicts import change_since, gone, made_already
-from reconciler.providers.runai.faults import NotFoundError, withholding
 from reconciler.providers.runai.mapping import AssetMapping
 from reconciler.providers.runai.reading import AssetReader
-from reconciler.providers.runai.settling import Rules
-from reconciler.resource import LiveResource, Mark, Resource, Spec, deposed_digits, has_secrets
 
 _LOOK = "run plan again to see what is there"
 _LOOK_FOR = 10.0

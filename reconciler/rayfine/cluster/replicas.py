@@ -7,7 +7,7 @@ from importlib import util
 from typing import Any
 
 from reconciler.errors import RayfineError
-from reconciler.rayfine.agent.faults import Redactor
+from reconciler.rayfine.in_container.faults import Redactor
 from reconciler.rayfine.runtime.causes import LastWords
 from reconciler.rayfine.runtime.child import Child
 from reconciler.rayfine.runtime.client import (

@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from reconciler.screen import Screen
-from reconciler.wording.printable import printable
+from reconciler.support.printable import printable
+from reconciler.support.terminal import Screen
 
 _TICK = 1.0
 """Seconds between two looks at the clock."""

@@ -5,9 +5,9 @@ import socket
 from typing import Any
 
 from reconciler.errors import UnreachableError
-from reconciler.hosts import has_login
 from reconciler.rayfine.docker.ssh import TUNNELS, Tunnel
 from reconciler.rayfine.docker.tls import DockerTls
+from reconciler.support.hosts import has_login
 
 SYSTEM = "Docker engine"
 

@@ -7,7 +7,7 @@ All labels of our own begin with `io.reconciler.`:
     methods   names and signatures of the methods of env.py, JSON
     tag       the tag that it was built for
     stack, address, protect     the mark of ownership; absent on an image built by hand
-    repository, commit          what wrote that mark (see `reconciler.lineage`); empty: not known
+    repository, commit          what wrote that mark (see `core.lineage`); empty: not known
 
 An image built FROM one of ours inherits them all. They count only for an image that is found under
 the tag that they name and, with it, under the `:src-` tag of their digest (see `local`).
@@ -22,11 +22,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from reconciler.core.resource import UNWRITTEN, Mark, Resource, ResourceKey, Spec, Written, hash_id
 from reconciler.errors import BuildError
 from reconciler.rayfine.image.digest import source_tag
 from reconciler.rayfine.image.reference import normalise_tag, parse_reference
-from reconciler.resource import UNWRITTEN, Mark, Resource, ResourceKey, Spec, Written, hash_id
-from reconciler.strict_json import parse_json
+from reconciler.support.strict_json import parse_json
 
 if TYPE_CHECKING:
     from reconciler.rayfine.image.inputs import BuildInput  # a node of a cluster has no pydantic

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 from docker import APIClient
 from requests.exceptions import TooManyRedirects
 
-from reconciler.deadline import read_whole
-from reconciler.hosts import is_loopback
+from reconciler.support.deadline import read_whole
+from reconciler.support.hosts import is_loopback
 
 _LOGINS = ("X-Registry-Auth", "X-Registry-Config")
 _LONGEST = 10

@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 from reconciler.errors import BuildError
 from reconciler.rayfine.image.substitution import SPACE, SubstitutionError, split
-from reconciler.wording import CONFLICT, FINISH_MERGE, conflict_line, did_you_mean, shorten
+from reconciler.support.merge_markers import CONFLICT, FINISH_MERGE, conflict_line
+from reconciler.support.suggest import did_you_mean, shorten
 
 _KEYWORDS = (
     *("ADD", "ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "EXPOSE", "FROM", "HEALTHCHECK", "LABEL"),

@@ -22,8 +22,8 @@ from typing import Any
 from reconciler.errors import BuildError, ConfigError
 from reconciler.rayfine.image.context import read_regular_file
 from reconciler.rayfine.image.reference import parse_reference
-from reconciler.strict_json import parse_json
-from reconciler.wording import CONFLICT, FINISH_MERGE, conflict_line
+from reconciler.support.merge_markers import CONFLICT, FINISH_MERGE, conflict_line
+from reconciler.support.strict_json import parse_json
 
 LOCK_FILE = "reconciler.lock"
 LOCAL = "local"

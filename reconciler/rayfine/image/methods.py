@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
 from reconciler.errors import BuildError
-from reconciler.wording import CONFLICT, FINISH_MERGE, conflict_line
+from reconciler.support.merge_markers import CONFLICT, FINISH_MERGE, conflict_line
 
 ENTRY_POINT = "env.py"
 MAX_BYTES = 1 << 20

@@ -23,11 +23,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import quote, unquote
 
-from reconciler.rayfine.agent import faults
-from reconciler.rayfine.agent.codec import MAX_BYTES, encode
-from reconciler.rayfine.agent.server import answer_head
-from reconciler.rayfine.agent.strangers import Strangers
-from reconciler.rayfine.agent.wire import LONGEST_LINE, size
+from reconciler.rayfine.in_container import faults
+from reconciler.rayfine.in_container.codec import MAX_BYTES, encode
+from reconciler.rayfine.in_container.server import answer_head
+from reconciler.rayfine.in_container.strangers import Strangers
+from reconciler.rayfine.in_container.wire import LONGEST_LINE, size
 from reconciler.rayfine.remote.offer import Offer
 from reconciler.rayfine.runtime.client import AgentClient
 

@@ -13,9 +13,9 @@ from concurrent.futures import Future
 from typing import Any
 
 from reconciler.errors import RayfineError
-from reconciler.rayfine.agent import faults
-from reconciler.rayfine.agent.codec import CodecError, encode
-from reconciler.rayfine.agent.server import read_variables
+from reconciler.rayfine.in_container import faults
+from reconciler.rayfine.in_container.codec import CodecError, encode
+from reconciler.rayfine.in_container.server import read_variables
 from reconciler.rayfine.runtime.client import (
     CONNECT_SECONDS,
     AgentClient,

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
 from reconciler.errors import RayfineError
-from reconciler.rayfine.agent.codec import CodecError, decode
+from reconciler.rayfine.in_container.codec import CodecError, decode
 from reconciler.rayfine.runtime.client import (
     CONNECT_SECONDS,
     AgentClient,

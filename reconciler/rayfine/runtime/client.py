@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from reconciler.rayfine.agent.codec import CodecError, decode, encode
-from reconciler.rayfine.agent.faults import BUSY, LONGEST_MESSAGE
 from reconciler.rayfine.forks import anew_after_fork
+from reconciler.rayfine.in_container.codec import CodecError, decode, encode
+from reconciler.rayfine.in_container.faults import BUSY, LONGEST_MESSAGE
 from reconciler.rayfine.runtime.connections import (
     CONNECT_SECONDS,
     Answer,

@@ -13,8 +13,8 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from reconciler.rayfine.agent.codec import MAX_BYTES
-from reconciler.rayfine.agent.wire import Wire, size
+from reconciler.rayfine.in_container.codec import MAX_BYTES
+from reconciler.rayfine.in_container.wire import Wire, size
 
 CONNECT_SECONDS = 10.0
 STALL_SECONDS = 300.0

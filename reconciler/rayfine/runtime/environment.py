@@ -9,9 +9,9 @@ from functools import partial
 from typing import Any, NoReturn, Self
 
 from reconciler.errors import RayfineError
-from reconciler.rayfine.agent.faults import OK
 from reconciler.rayfine.forks import anew_after_fork
-from reconciler.rayfine.runtime.active import Registry
+from reconciler.rayfine.in_container.faults import OK
+from reconciler.rayfine.runtime.active_environments import Registry
 from reconciler.rayfine.runtime.client import (
     MOST_CALLS,
     AnswerTimeoutError,
@@ -27,11 +27,11 @@ from reconciler.rayfine.runtime.errors import (
     SetupError,
     TransferError,
 )
-from reconciler.rayfine.runtime.fanout import AsyncMethods, MapResult, map_calls
 from reconciler.rayfine.runtime.handle import Handle
-from reconciler.rayfine.runtime.outcome import no_method, not_set_up, setup_error, value_of
 from reconciler.rayfine.runtime.parallel import all_errors
+from reconciler.rayfine.runtime.parallel_calls import AsyncMethods, MapResult, map_calls
 from reconciler.rayfine.runtime.replica import Replica
+from reconciler.rayfine.runtime.replies import no_method, not_set_up, setup_error, value_of
 from reconciler.rayfine.runtime.turns import GivenUpError, WaitedTooLongError
 
 HEARTBEAT_SECONDS = 5.0

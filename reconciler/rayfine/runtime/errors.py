@@ -17,7 +17,7 @@ import builtins
 from typing import Any
 
 from reconciler.errors import RayfineError, shown
-from reconciler.rayfine.agent.faults import LONGEST_MESSAGE, LONGEST_TRACEBACK
+from reconciler.rayfine.in_container.faults import LONGEST_MESSAGE, LONGEST_TRACEBACK
 
 
 class LoadError(RayfineError):

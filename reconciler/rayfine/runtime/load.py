@@ -7,14 +7,14 @@ from reconciler.rayfine.cluster.replicas import start_on_cluster
 from reconciler.rayfine.docker.engine import Engine
 from reconciler.rayfine.remote.docker_host import start_remote
 from reconciler.rayfine.remote.served import connect
-from reconciler.rayfine.runtime.active import ACTIVE
+from reconciler.rayfine.runtime.active_environments import ACTIVE
 from reconciler.rayfine.runtime.environment import EnvironmentWrapper
 from reconciler.rayfine.runtime.errors import LoadError
 from reconciler.rayfine.runtime.local import new_identity, start_local
 from reconciler.rayfine.runtime.options import LoadOptions, read_options
 from reconciler.rayfine.runtime.orphans import guard_against_orphans
-from reconciler.rayfine.runtime.over_client import start_over_client
 from reconciler.rayfine.runtime.pool import POOL
+from reconciler.rayfine.runtime.ray_client import start_over_client
 from reconciler.rayfine.runtime.replica import Replica
 
 Backend = Callable[[LoadOptions, str], Sequence[Replica]]

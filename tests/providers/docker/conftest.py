@@ -14,17 +14,17 @@ from typing import Any
 
 import pytest
 
-from reconciler.apply import Crew, Outcome, apply_plan
-from reconciler.executor import ThreadExecutor
-from reconciler.live import add_usage, read_all
-from reconciler.pairing import World, make_plan
-from reconciler.plan import Change, Plan
+from reconciler.core.plan import Change, Plan
+from reconciler.core.planner import World, make_plan
+from reconciler.core.resource import Resource, ResourceKey, Source
 from reconciler.providers.docker.image import TRAITS, ImageProvider, ImageSettings
 from reconciler.providers.docker.registry import Registries
 from reconciler.providers.docker.registry_http import Connection
 from reconciler.rayfine.docker.engine import Engine
 from reconciler.rayfine.image.inputs import Surroundings
-from reconciler.resource import Resource, ResourceKey, Source
+from reconciler.support.threads import ThreadExecutor
+from reconciler.workflow.apply import Crew, Outcome, apply_plan
+from reconciler.workflow.read_live import add_usage, read_all
 
 KIND = TRAITS.name
 DOCKERFILE = "FROM scratch\nCOPY . /app/\n"

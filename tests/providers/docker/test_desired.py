@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
+from reconciler.core.resource import Resource, ResourceKey, Source
 from reconciler.errors import ManifestError, UnreachableError
 from reconciler.providers.docker.desired import Desired, resolve_images
 from reconciler.providers.docker.lock import base_references, resolve_reference
 from reconciler.providers.docker.registry import Registries
 from reconciler.rayfine.image.inputs import Surroundings
-from reconciler.resource import Resource, ResourceKey, Source
 
 OUTSIDE = "leads out"
 

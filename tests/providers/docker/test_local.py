@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from reconciler.core.resource import LiveResource, Mark, ResourceKey, Written
 from reconciler.providers.docker.local import KIND, LocalImages, Wanted
 from reconciler.rayfine.docker.engine import ImageSummary
 from reconciler.rayfine.docker.labels import (
@@ -24,7 +25,6 @@ from reconciler.rayfine.docker.labels import (
     parse_labels,
 )
 from reconciler.rayfine.image.digest import source_tag
-from reconciler.resource import LiveResource, Mark, ResourceKey, Written
 
 KEY = ResourceKey(KIND, "env")
 

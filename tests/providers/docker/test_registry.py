@@ -13,11 +13,11 @@ import pytest
 
 from reconciler.config.proxies import proxies_of
 from reconciler.errors import AccessError, ProviderError, UnreachableError
-from reconciler.hosts import is_loopback
 from reconciler.providers.docker.login import Login, find_login
 from reconciler.providers.docker.registry import INDEXES, OCI_MANIFEST, Manifest, Registries
 from reconciler.providers.docker.registry_http import Connection
 from reconciler.rayfine.image.reference import ImageReference, parse_reference
+from reconciler.support.hosts import is_loopback
 
 CONFIG = b'{"config": {"Labels": {"a": "b"}}}'
 CONFIG_DIGEST = "sha256:" + hashlib.sha256(CONFIG).hexdigest()

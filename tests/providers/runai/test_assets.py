@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from reconciler.core.plan import Action, Change
 from reconciler.errors import AccessError, UnreachableError
-from reconciler.plan import Action, Change
 from reconciler.sandbox import Behaviour
 from tests.faults.proxy import Fault, Kind
 from tests.providers.runai.worlds import World, wanted, world

@@ -21,11 +21,11 @@ from reconciler.errors import (
     ProviderError,
     UnreachableError,
 )
+from reconciler.providers.runai.api_errors import Call, NotFoundError, RejectedError, from_transport
 from reconciler.providers.runai.asset_api import KINDS, AssetApi
 from reconciler.providers.runai.client import Client
 from reconciler.providers.runai.connection import Connection, Credentials
-from reconciler.providers.runai.faults import Call, NotFoundError, RejectedError, from_transport
-from reconciler.providers.runai.units import UnitLists
+from reconciler.providers.runai.organisation import UnitLists
 from reconciler.sandbox import Behaviour
 from tests.faults.proxy import CERTIFICATE, Fault, FaultProxy, Kind
 from tests.providers.runai.test_token import jwt

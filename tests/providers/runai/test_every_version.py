@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
+from reconciler.core.plan import Action, Change
 from reconciler.errors import ManifestError
-from reconciler.plan import Action, Change
 from reconciler.providers.runai.asset_api import KINDS
+from reconciler.providers.runai.known_fields import Shape, shape_of
 from reconciler.providers.runai.login import WAYS
 from reconciler.providers.runai.server import LIST_BELOW, VARIABLE_FIELDS, parse_version
-from reconciler.providers.runai.shape import Shape, shape_of
 from reconciler.sandbox import Behaviour
-from reconciler.sandbox.contract import VERSIONS, Contract, load_contract
+from reconciler.sandbox.api_schema import VERSIONS, Contract, load_contract
 from tests.providers.runai.test_versions import SEED, VALUES, asking
 from tests.providers.runai.worlds import World, wanted, world
 

@@ -13,9 +13,9 @@ from urllib3.exceptions import ProxyError
 
 from reconciler.config.proxies import Proxy
 from reconciler.errors import AccessError, ConfigError, ProviderError, UnreachableError
+from reconciler.providers.runai.api_errors import Call, from_transport
 from reconciler.providers.runai.client import Client
 from reconciler.providers.runai.connection import Connection, Credentials
-from reconciler.providers.runai.faults import Call, from_transport
 from reconciler.providers.runai.login import WAYS, Way, is_wrong_client, read_token
 from tests.providers.runai.door import PAGE, V1, V2, Door, Knock, Says, door
 from tests.providers.runai.test_token import jwt

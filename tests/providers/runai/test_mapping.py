@@ -11,16 +11,24 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
+from reconciler.core.ownership import desired_mark
+from reconciler.core.plan import Action, Change
+from reconciler.core.resource import (
+    LiveResource,
+    Mark,
+    Resource,
+    ResourceKey,
+    Secret,
+    Source,
+    hash_id,
+)
 from reconciler.kinds.compute import COMPUTE
 from reconciler.kinds.environment import ENVIRONMENT
-from reconciler.ownership import desired_mark
-from reconciler.plan import Action, Change
 from reconciler.providers.runai.assets import AssetProvider
 from reconciler.providers.runai.fields import COMPUTE_FIELDS, ENVIRONMENT_FIELDS
 from reconciler.providers.runai.mapping import AssetMapping
-from reconciler.resource import LiveResource, Mark, Resource, ResourceKey, Secret, Source, hash_id
 from reconciler.sandbox import Behaviour
-from reconciler.sandbox.behaviour import Absent
+from reconciler.sandbox.switches import Absent
 from tests.kinds.expanding import compute, environment
 from tests.providers.runai.specs import COMPUTES, ENVIRONMENTS
 from tests.providers.runai.worlds import STACK, World, wanted, world

@@ -8,18 +8,18 @@ from typing import Any
 
 import pytest
 
-from reconciler.apply import Outcome, Status
+from reconciler.core.ownership import desired_mark
+from reconciler.core.plan import Action, Change, Plan
+from reconciler.core.resource import LiveResource, Resource, Written
 from reconciler.errors import ConflictError, NotConvergedError, ProviderError
 from reconciler.git.head import Provenance
 from reconciler.kinds.environment import ENVIRONMENT
-from reconciler.ownership import desired_mark
-from reconciler.plan import Action, Change, Plan
 from reconciler.providers.runai import RunaiSystem
 from reconciler.providers.runai.assets import AssetProvider
-from reconciler.providers.runai.patience import Patience
-from reconciler.providers.runai.settling import DoubledError, Rules, settle
+from reconciler.providers.runai.backoff import Patience
+from reconciler.providers.runai.confirm import DoubledError, Rules, settle
 from reconciler.render.summary import apply_line
-from reconciler.resource import LiveResource, Resource, Written
+from reconciler.workflow.apply import Outcome, Status
 from tests.acceptance.live_side import call
 from tests.acceptance.project import environment
 from tests.faults.proxy import Fault, FaultProxy, Kind

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from reconciler.core.resource import Resource
 from reconciler.errors import ManifestError
-from reconciler.resource import Resource
 from tests.faults.proxy import Fault, Kind
 from tests.providers.runai.worlds import World, wanted, world
 

@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
+from reconciler.core.plan import Action, Change
+from reconciler.core.resource import Resource
 from reconciler.errors import AccessError, ManifestError, ProviderError, UnreachableError
-from reconciler.plan import Action, Change
 from reconciler.providers.runai.nested import read_variables
 from reconciler.providers.runai.server import VARIABLE_FIELDS, parse_version
-from reconciler.providers.runai.session import RunaiSystem
-from reconciler.resource import Resource
+from reconciler.providers.runai.system import RunaiSystem
 from reconciler.sandbox import Behaviour
 from tests.faults.proxy import Fault, Kind
 from tests.providers.runai.worlds import World, connect, target, wanted, world

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from urllib3.exceptions import ProtocolError
 
+from reconciler.core.ownership import Holder, desired_mark, write_mark
+from reconciler.core.plan import Action, Change
+from reconciler.core.resource import LiveResource, Mark, Resource, Secret, hash_id
 from reconciler.errors import AmbiguousWriteError, ConflictError, ProviderError, UnreachableError
-from reconciler.ownership import Holder, desired_mark, write_mark
-from reconciler.plan import Action, Change
 from reconciler.providers.runai import RunaiSystem
+from reconciler.providers.runai.api_errors import Call, from_transport, withholding
 from reconciler.providers.runai.assets import AssetProvider
-from reconciler.providers.runai.faults import Call, from_transport, withholding
-from reconciler.resource import LiveResource, Mark, Resource, Secret, hash_id
 from reconciler.sandbox import Behaviour
 from tests.faults.proxy import Fault, Kind
 from tests.providers.runai.worlds import STACK, World, is_ours, target, wanted, world

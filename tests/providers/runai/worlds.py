@@ -11,13 +11,13 @@ from typing import Any
 from pydantic import SecretStr
 
 from reconciler.config import RunaiTarget, Target
-from reconciler.ownership import desired_mark
-from reconciler.plan import Action, Change
+from reconciler.core.ownership import desired_mark
+from reconciler.core.plan import Action, Change
+from reconciler.core.resource import LiveResource, Resource, ResourceKey, Source
 from reconciler.providers.runai import RunaiSystem
 from reconciler.providers.runai.assets import AssetProvider
 from reconciler.providers.runai.connection import Connection, Credentials
-from reconciler.providers.runai.session import Login
-from reconciler.resource import LiveResource, Resource, ResourceKey, Source
+from reconciler.providers.runai.system import Login
 from reconciler.sandbox import Behaviour, Endpoint, RequestLog, SandboxServer
 from tests.faults.proxy import FaultProxy
 from tests.login import log_in

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.diff import diff_specs
+from reconciler.core.diff import diff_specs
 from reconciler.errors import BuildError
 from reconciler.rayfine.image.inputs import BuildInput, ImageSource, Surroundings, prepare
 from reconciler.rayfine.image.lockfile import LockFile

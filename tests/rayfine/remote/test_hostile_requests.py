@@ -10,8 +10,8 @@ from contextlib import closing
 
 import pytest
 
-from reconciler.rayfine.agent import faults
-from reconciler.rayfine.agent.codec import MAX_SETUP, encode
+from reconciler.rayfine.in_container import faults
+from reconciler.rayfine.in_container.codec import MAX_SETUP, encode
 from tests.rayfine.remote.offered import TOKEN, Offered, offered
 
 ENV = """

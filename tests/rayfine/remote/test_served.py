@@ -21,8 +21,8 @@ import pytest
 
 from reconciler.cli.main import run
 from reconciler.rayfine import EnvironmentWrapper, list_active_environments, load_env
-from reconciler.rayfine.agent import faults
-from reconciler.rayfine.agent.codec import encode
+from reconciler.rayfine.in_container import faults
+from reconciler.rayfine.in_container.codec import encode
 from reconciler.rayfine.runtime.errors import (
     CallTimeoutError,
     EnvironmentEndedError,

@@ -16,10 +16,10 @@ from pathlib import Path
 
 from reconciler.errors import RayfineError
 from reconciler.rayfine import EnvironmentWrapper
-from reconciler.rayfine.runtime.active import Registry
+from reconciler.rayfine.runtime.active_environments import Registry
+from reconciler.rayfine.runtime.agent_archive import DIRECTORY, pack
 from reconciler.rayfine.runtime.client import AgentClient, Endpoint, new_token
 from reconciler.rayfine.runtime.errors import EnvironmentEndedError
-from reconciler.rayfine.runtime.parcel import DIRECTORY, pack
 from reconciler.rayfine.runtime.replica import Replica
 
 ROOT = Path(__file__).parents[3]

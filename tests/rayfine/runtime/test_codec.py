@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.rayfine.agent import codec
+from reconciler.rayfine.in_container import codec
 
 
 def there_and_back(value: Any) -> Any:

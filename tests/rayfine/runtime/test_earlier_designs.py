@@ -184,7 +184,7 @@ def test_arrays_travel_where_numpy_is() -> None:
     )
     from importlib import resources  # noqa: PLC0415
 
-    agent = resources.files("reconciler.rayfine.agent")
+    agent = resources.files("reconciler.rayfine.in_container")
     mount = f"{agent}:/agent/rayfine_agent:ro"
     done = subprocess.run(
         ["docker", "run", "--rm", "-v", mount, RAY_BASE, "python3", "-B", "-c", code],

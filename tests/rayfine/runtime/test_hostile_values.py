@@ -12,8 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from reconciler.rayfine import EnvironmentWrapper
-from reconciler.rayfine.agent.codec import MAX_SETUP, encode
-from reconciler.rayfine.agent.wire import Wire
+from reconciler.rayfine.in_container.codec import MAX_SETUP, encode
+from reconciler.rayfine.in_container.wire import Wire
 from reconciler.rayfine.runtime.errors import (
     CallTimeoutError,
     EnvironmentEndedError,

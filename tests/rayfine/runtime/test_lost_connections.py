@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.rayfine import EnvironmentWrapper
-from reconciler.rayfine.agent.codec import encode
+from reconciler.rayfine.in_container.codec import encode
 from reconciler.rayfine.runtime.errors import CallLostError, EnvironmentEndedError
 from tests.rayfine.runtime.agents import Agent, Proxy, proxied, until
 

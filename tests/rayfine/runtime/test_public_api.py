@@ -10,7 +10,7 @@ import pytest
 import rayfine_env
 from reconciler import rayfine
 from reconciler.errors import ReconcileError
-from reconciler.rayfine.runtime.active import Registry
+from reconciler.rayfine.runtime.active_environments import Registry
 from reconciler.rayfine.runtime.environment import EnvironmentWrapper
 from reconciler.rayfine.runtime.errors import EnvironmentNotFoundError, LoadError
 

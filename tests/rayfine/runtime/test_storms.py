@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.rayfine import EnvironmentWrapper, load_env
-from reconciler.rayfine.agent import faults
+from reconciler.rayfine.in_container import faults
 from reconciler.rayfine.runtime.crew import Crew
 from reconciler.rayfine.runtime.errors import (
     CallCancelledError,

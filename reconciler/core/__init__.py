@@ -1,0 +1,1 @@
+"""The pure core: resources, diffs and plans, and every decision about them."""

@@ -1,0 +1,310 @@
+"""Desired and live resources -> a plan. Pure.
+
+`make_plan` pairs resources by key (through the ownership mark on the live side) and decides one
+action per pair. It never decides that something must not happen for the sake of safety: that is
+`reconciler.core.guards`.
+"""
+
+import shlex
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from reconciler.core.diff import FieldChange, diff_specs
+from reconciler.core.lineage import Lineage
+from reconciler.core.ownership import describe_live, desired_mark
+from reconciler.core.plan import Action, Change, Plan, ReadFailure, Refusal, RefusalKind, Unmanaged
+from reconciler.core.resource import (
+    UNKNOWN,
+    KindTraits,
+    LiveResource,
+    Mark,
+    Resource,
+    ResourceKey,
+    hash_id,
+)
+from reconciler.core.units import in_units
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What `make_plan` compares: both sides, who owns, from where, and the traits of every kind."""
+
+    target: str
+    stack: str
+    desired: Sequence[Resource]
+    live: Sequence[LiveResource]
+    kinds: Mapping[str, KindTraits]
+    failures: Sequence[ReadFailure] = ()
+    lineage: Lineage = field(default_factory=Lineage)
+
+
+def make_plan(world: World) -> Plan:
+    """Pair desired and live resources and decide one action for each; see `Action`.
+
+    Resources of a kind that could not be read are left out and named in the failure instead.
+    """
+    world = replace(world, live=world.lineage.sort_out(world.live, world.stack))
+    unread = {kind for failure in world.failures for kind in failure.kinds}
+    desired = [item for item in world.desired if item.key.kind not in unread]
+    index = _LiveIndex(world)
+    changes: list[Change] = []
+    for resource in desired:
+        changes.extend(_decide(resource, index, world))
+    changes.extend(_deletions(index, {item.key for item in desired}, world))
+    kept = {item.key for item in desired if item.protect}
+    changes = [
+        _keep_protected(change, kept) for change in in_units(changes, world.desired, world.kinds)
+    ]
+    return Plan(
+        target=world.target,
+        stack=world.stack,
+        changes=tuple(sorted(changes, key=lambda change: _order(change, world.kinds))),
+        detached=tuple(index.detached(changes)),
+        failures=tuple(_name_addresses(world)),
+        owned=index.owned_count,
+        stated=len(world.desired),
+        warnings=tuple(
+            f"{item.key.address}: {text}" for item in world.desired for text in item.warnings
+        ),
+        accepted=world.lineage.accepted,
+        gone=world.lineage.gone,
+    )
+
+
+class _LiveIndex:
+    """Live resources by mark and by identity; remembers which of them were paired."""
+
+    def __init__(self, world: World) -> None:
+        self.by_mark: dict[tuple[str, str], list[LiveResource]] = {}
+        self.by_identity: dict[tuple[Any, ...], LiveResource] = {}
+        self.deposed: dict[tuple[str, str, str], list[LiveResource]] = {}
+        self.foreign: dict[tuple[Any, ...], LiveResource] = {}
+        self.claimed = {(key.kind, hash_id(*key)) for key in _claims(world.desired)}
+        self.paired: set[int] = set()
+        self.owned_count = 0
+        self._detached: list[LiveResource] = []
+        for item in sorted(world.live, key=lambda live: (live.kind, live.name, live.uid)):
+            mark = item.mark
+            if item.detached:
+                self._detached.append(item)
+            if mark is not None and mark.stack == world.stack and not item.detached:
+                self.owned_count += 1
+                if mark.deposed:
+                    leftover = (item.kind, mark.id_hash, mark.deposed)
+                    self.deposed.setdefault(leftover, []).append(item)
+                else:
+                    self.by_mark.setdefault((item.kind, mark.id_hash), []).append(item)
+                    self.by_identity[world.kinds[item.kind].identify(item.spec)] = item
+            else:
+                self.foreign.setdefault(world.kinds[item.kind].identify(item.spec), item)
+
+    def owned(self, key: ResourceKey) -> list[LiveResource]:
+        """The live objects of this stack that bear the mark of this key."""
+        found = self.by_mark.get((key.kind, hash_id(key.kind, key.id)), [])
+        self.paired.update(id(item) for item in found)
+        return found
+
+    def predecessor_of(
+        self, resource: Resource, kinds: Mapping[str, KindTraits]
+    ) -> list[LiveResource]:
+        """The object of ours that no manifest claims and that is what this resource describes.
+
+        Somebody gave the resource another id and nothing else: the object is marked anew instead
+        of being deleted, which its successor would have to wait for.
+        """
+        item = self.by_identity.get(kinds[resource.key.kind].identify(resource.spec))
+        if item is None or item.mark is None or (item.kind, item.mark.id_hash) in self.claimed:
+            return []
+        self.paired.add(id(item))
+        return [item]
+
+    def detached(self, changes: Sequence[Change]) -> Iterable[Unmanaged]:
+        """Detached objects that no change speaks of."""
+        spoken_of = {id(change.live) for change in changes if change.live is not None}
+        for item in self._detached:
+            if id(item) not in spoken_of:
+                yield Unmanaged(item.kind, item.name, item.uid, item.detached or "")
+
+
+def _claims(desired: Sequence[Resource]) -> Iterable[ResourceKey]:
+    """The keys that manifests have, or say they had before."""
+    for item in desired:
+        yield item.key
+        if item.moved_from:
+            yield ResourceKey(item.key.kind, item.moved_from)
+
+
+def _decide(resource: Resource, index: _LiveIndex, world: World) -> Iterable[Change]:
+    found = index.owned(resource.key)
+    moved = ResourceKey(resource.key.kind, resource.moved_from) if resource.moved_from else None
+    if not found and moved is not None and moved not in {item.key for item in world.desired}:
+        found = index.owned(moved)
+    if not found:
+        found = index.predecessor_of(resource, world.kinds)
+    if len(found) > 1:
+        change = Change(resource.key, Action.UPDATE, resource, found[0])
+        yield _doubled(change, found, world)
+    elif found:
+        yield _compare(resource, found[0], index, world)
+    else:
+        yield _create_or_adopt(resource, index, world)
+
+
+def _compare(resource: Resource, live: LiveResource, index: _LiveIndex, world: World) -> Change:
+    traits = world.kinds[resource.key.kind]
+    fields = diff_specs(live.spec, resource.spec, traits.immutable, resource.key.address)
+    fields += _mark_changes(resource, live, world, alone=not fields)
+    if not fields:
+        return Change(resource.key, Action.UNCHANGED, resource, live)
+    replaces = any(field.forces_replacement for field in fields)
+    action = Action.REPLACE if replaces else Action.UPDATE
+    refusal = world.lineage.refusal(live)
+    if world.kinds[resource.key.kind].identify(resource.spec) in index.foreign:
+        refusal = Refusal(
+            RefusalKind.CONFLICT,
+            "an object of the name it is to have exists and is not ours",
+            "remove or rename that one, or choose another name here",
+        )
+    return Change(resource.key, action, resource, live, fields, refusal)
+
+
+def _mark_changes(
+    resource: Resource, live: LiveResource, world: World, *, alone: bool
+) -> tuple[FieldChange, ...]:
+    """What the mark must say differently; `secrets` only where no field says it already.
+
+    Who wrote it makes a difference only where that is taken over, so that it need not be twice.
+    """
+    wanted, mark, lineage = desired_mark(resource, world.stack), live.mark, world.lineage
+    if mark is None or (mark == wanted and not lineage.taken_over):
+        return ()
+    taken = any(mark.written) and mark.written != lineage.here and lineage.takes_over(mark.written)
+    pairs = (
+        ("id", _former_id(resource, live, mark), resource.key.id),
+        ("protect", mark.protect, wanted.protect),
+        ("secrets", mark.secrets if alone else wanted.secrets, wanted.secrets),
+        ("written", str(mark.written) if taken else None, str(lineage.here) if taken else None),
+    )
+    return tuple(
+        FieldChange(("metadata", name), before, after)
+        for name, before, after in pairs
+        if before != after
+    )
+
+
+def _former_id(resource: Resource, live: LiveResource, mark: Mark) -> str:
+    kind = resource.key.kind
+    for known in (resource.key.id, resource.moved_from):
+        if known is not None and hash_id(kind, known) == mark.id_hash:
+            return known
+    return _key_of(live).id
+
+
+def _create_or_adopt(resource: Resource, index: _LiveIndex, world: World) -> Change:
+    kind = resource.key.kind
+    live = index.foreign.get(world.kinds[kind].identify(resource.spec))
+    if live is None:
+        return Change(resource.key, Action.CREATE, resource)
+    traits = world.kinds[kind]
+    fields = diff_specs(live.spec, resource.spec, traits.immutable, resource.key.address)
+    refusal: Refusal | None = None
+    if live.mark is not None and live.mark.stack == world.stack:
+        refusal = world.lineage.conflict(live, live.mark)
+    elif live.mark is not None:
+        refusal = Refusal(
+            RefusalKind.CONFLICT,
+            f"an object of this name exists and belongs to stack {live.mark.stack}",
+            "remove it there first, or choose another name here",
+        )
+    elif any(field.forces_replacement for field in fields):
+        names = ", ".join(field.name for field in fields if field.forces_replacement)
+        refusal = Refusal(
+            RefusalKind.CONFLICT,
+            f"an object of this name exists, is not ours, and cannot be changed to this: {names}",
+            "change the manifest to what is there and adopt it first, or choose another name",
+        )
+    elif fields and not resource.adopt:
+        refusal = Refusal(
+            RefusalKind.CONFLICT,
+            "an object of this name exists, is not ours, and differs",
+            "set metadata.adopt: true to take it over and change it, or choose another name",
+        )
+    return Change(resource.key, Action.ADOPT, resource, live, fields, refusal)
+
+
+def _deletions(index: _LiveIndex, keys: set[ResourceKey], world: World) -> Iterable[Change]:
+    lineage = world.lineage
+    for found in index.by_mark.values():
+        left = [item for item in found if id(item) not in index.paired]
+        if left:
+            refusal = lineage.refusal(left[0])
+            change = Change(_key_of(left[0]), Action.DELETE, live=left[0], refusal=refusal)
+            yield _doubled(change, found, world) if len(found) > 1 else change
+    hashes = {(key.kind, hash_id(key.kind, key.id)): key for key in keys}
+    for found in index.deposed.values():
+        item = found[0]
+        assert item.mark is not None
+        key = hashes.get((item.kind, item.mark.id_hash)) or _key_of(item)
+        change = Change(
+            key,
+            Action.DELETE,
+            live=item,
+            refusal=lineage.refusal(item),
+            deposed=item.mark.deposed,
+        )
+        yield _doubled(change, found, world) if len(found) > 1 else change
+
+
+def _doubled(change: Change, found: Sequence[LiveResource], world: World) -> Change:
+    """The change refused: which of several objects with one mark is right, a person has to say.
+
+    The one that is offered is where the manifest wants it, or was made first.
+    """
+    kind, desired = change.key.kind, change.desired
+    wanted = world.kinds[kind].identify(desired.spec) if desired is not None else None
+    found = sorted(found, key=lambda item: (item.created_at or "~", item.uid))
+    best = min(found, key=lambda item: world.kinds[kind].identify(item.spec) != wanted)
+    words = " and ".join(describe_live(item) for item in found)
+    command = f"reconcile repair {shlex.quote(change.address)} --keep {best.uid}"
+    refusal = Refusal(
+        RefusalKind.CONFLICT,
+        f"{len(found)} live objects bear the mark of this address: {words}",
+        f"keep one and delete the others: {command} --target {world.target} --apply",
+    )
+    return replace(change, refusal=refusal, doubles=tuple(found))
+
+
+def _keep_protected(change: Change, protected: Collection[ResourceKey]) -> Change:
+    """A leftover of what is protected is none of ours: a replacement needs that lifted."""
+    if change.deposed is None or change.key not in protected or change.refusal is not None:
+        return change
+    refusal = Refusal(
+        RefusalKind.BLOCKED,
+        f"it is marked as what a replacement of {change.key.address} left, which is protected: "
+        "nothing of it may have been replaced",
+        "see what it is; if it may go: set metadata.protect: false, apply, and set it back",
+    )
+    return replace(change, refusal=refusal)
+
+
+def _key_of(live: LiveResource) -> ResourceKey:
+    """The key of an object whose manifest is gone: its name where that was its id, else a hash."""
+    mark = live.mark
+    assert mark is not None
+    original = live.name.removesuffix(f"-replaced-{mark.deposed}") if mark.deposed else live.name
+    if hash_id(live.kind, original) == mark.id_hash:
+        return ResourceKey(live.kind, original)
+    return ResourceKey(live.kind, f"{original}{UNKNOWN}{mark.id_hash}")
+
+
+def _name_addresses(world: World) -> Iterable[ReadFailure]:
+    for failure in world.failures:
+        addresses = sorted(
+            item.key.address for item in world.desired if item.key.kind in failure.kinds
+        )
+        yield replace(failure, addresses=tuple(addresses))
+
+
+def _order(change: Change, kinds: Mapping[str, KindTraits]) -> tuple[Any, ...]:
+    return (kinds[change.key.kind].rank, change.key, change.deposed or "")

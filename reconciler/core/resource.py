@@ -1,0 +1,315 @@
+"""The values that every stage shares: keys, specs, desired resources and live resources.
+
+A *spec* is a tree of plain JSON values in one canonical form per kind: names in snake_case, every
+field that is absent, null, empty or equal to its documented default left out, quantities in one
+notation, and lists whose order means nothing sorted or turned into mappings by name. Two specs
+mean the same exactly when they are equal. This module only holds values; it reads and writes
+nothing.
+"""
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, NamedTuple, Self, TypeAlias
+
+Spec: TypeAlias = Mapping[str, Any]
+"""Canonical tree: str, int, float, bool, list, dict, and `Secret`, `Reference` or `Named` as
+leaves. Branches are plain dicts."""
+
+Path: TypeAlias = tuple[str, ...]
+"""The keys from the root of a spec to a field."""
+
+SENSITIVE = "(sensitive value)"
+
+
+UNKNOWN = "~"
+"""Stands in the id of an object of which only the name and a hash of its id are known."""
+
+
+class ResourceKey(NamedTuple):
+    """What a resource is called: unique in a stack, needs no network, survives a rename."""
+
+    kind: str
+    id: str
+
+    @property
+    def address(self) -> str:
+        """`KIND.ID`, for example `RunaiEnvironment.ml-training-env`."""
+        return f"{self.kind}.{self.id}"
+
+
+class Source(NamedTuple):
+    """Where a manifest stands: path as shown to people, and 1-based line."""
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+class Secret:
+    """A string that must never be shown. Equal to a plain string of the same text."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """The text itself: only for a request body."""
+        return self._text
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Secret):
+            return self._text == other._text
+        return self._text == other if isinstance(other, str) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __repr__(self) -> str:
+        return SENSITIVE
+
+    __str__ = __repr__
+
+
+class PlainSecret(Secret):
+    """A secret that stands in a manifest, or on a live object, for everybody to read.
+
+    It is told by its name or its look, so that no mark has to say that there is one.
+    """
+
+    __slots__ = ()
+
+
+def reveal(value: Any) -> Any:
+    """The same value with the text of every secret: only for what is sent or built."""
+    if isinstance(value, Secret):
+        return value.reveal()
+    if isinstance(value, Mapping):
+        return {name: reveal(item) for name, item in value.items()}
+    return value
+
+
+class Named(str):
+    """An id of the live system, with the name that people know it by.
+
+    It is its id in every comparison, digest and request: a renamed project changes no plan.
+    """
+
+    __slots__ = ("name",)
+    name: str
+
+    def __new__(cls, uid: str, name: str = "") -> Self:
+        """The id, with its name beside it."""
+        made = super().__new__(cls, uid)
+        made.name = name
+        return made
+
+
+class Reference(NamedTuple):
+    """A leaf that stands for a value another resource exports, until `link` puts it in."""
+
+    key: ResourceKey
+
+
+@dataclass(frozen=True, slots=True)
+class KindTraits:
+    """What the core has to know of a kind.
+
+    `immutable` names top-level fields whose change forces a replacement; `identity` names the
+    fields that make two objects of the live system clash; `rank` orders kinds by dependency.
+    `part_of` is the kind whose manifests may state an object of this one beside their own.
+    """
+
+    name: str
+    immutable: frozenset[str]
+    identity: tuple[str, ...]
+    rank: int
+    part_of: str = ""
+
+    def identify(self, spec: Mapping[str, Any]) -> tuple[Any, ...]:
+        """What no two objects of a live system may share: the kind and its identity fields."""
+        return (self.name, *(spec.get(name) for name in self.identity))
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A validated manifest (desired state). `exports` is what references to it resolve to.
+
+    `part_of` is the resource that the same manifest states first: both are carried out, or none.
+    """
+
+    key: ResourceKey
+    spec: Spec
+    source: Source
+    protect: bool = False
+    adopt: bool = False
+    moved_from: str | None = None
+    depends_on: tuple[ResourceKey, ...] = ()
+    part_of: ResourceKey | None = None
+    exports: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The name on the live system; the id where the kind has no name of its own."""
+        return str(self.spec.get("name", self.key.id))
+
+
+ORIGIN_LENGTH = 5
+"""Characters that stand for a repository; three more stand for a directory in it."""
+
+
+class Written(NamedTuple):
+    """What a live object was last written from; empty where that is not known.
+
+    `repository` is eight characters that stand for a repository and a directory in it, `commit`
+    the first ten digits of a commit. See `reconciler.core.lineage`.
+    """
+
+    repository: str = ""
+    commit: str = ""
+
+    @property
+    def origin(self) -> str:
+        """The repository alone, whichever directory of it."""
+        return self.repository[:ORIGIN_LENGTH]
+
+    def __str__(self) -> str:
+        named = [f"repository {self.repository}"] if self.repository else []
+        named += [f"commit {self.commit[:7]}"] if self.commit else []
+        return ", ".join(named)
+
+
+UNWRITTEN = Written()
+"""Nothing is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What a live object says of its owner. `id_hash` is `hash_id(kind, id)`.
+
+    `deposed` is set on an object that was renamed to make room for its replacement.
+    `secrets` says that values on it came from variables and must not be shown.
+    `written` never makes two marks differ: an object is not written only to name a newer commit.
+    """
+
+    stack: str
+    id_hash: str
+    protect: bool = False
+    secrets: bool = False
+    deposed: str | None = None
+    written: Written = field(default=UNWRITTEN, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class LiveResource:
+    """One object as a provider read it, in the same canonical form as a manifest's spec.
+
+    `uid` is the system's own id. `mark` is None for an object without a mark, and `detached` says
+    why a mark that is there does not count. `raw` is the provider's own, never looked at here.
+    """
+
+    kind: str
+    uid: str
+    name: str
+    spec: Spec
+    mark: Mark | None = None
+    detached: str | None = None
+    unknown_fields: tuple[str, ...] = ()
+    updated_by: str | None = None
+    updated_at: str | None = None
+    created_at: str | None = None
+    notes: tuple[str, ...] = ()
+    raw: Any = field(default=None, compare=False, repr=False)
+
+
+@lru_cache(maxsize=65536)
+def hash_id(kind: str, resource_id: str) -> str:
+    """12 lower-case base-32 characters (60 bits) that stand for `KIND.ID` on a live object."""
+    digest = hashlib.sha256(f"{kind}.{resource_id}".encode("utf-8", "surrogatepass")).digest()
+    return base32(digest, 12)
+
+
+def deposed_digits(uid: str) -> str:
+    """Six hexadecimal digits that stand for an object beside another one of the same address."""
+    return hashlib.sha256(uid.encode()).hexdigest()[:6]
+
+
+def base32(digest: bytes, length: int) -> str:
+    """The first `length` characters of a digest in lower-case base 32 (5 bits a character)."""
+    whole_groups = -(-length // 8) * 5
+    return base64.b32encode(digest[:whole_groups])[:length].decode("ascii").lower()
+
+
+def leaves(spec: Spec, prefix: Path = ()) -> Iterator[tuple[Path, Any]]:
+    """Every field of a spec, depth first in sorted order: what is no mapping, or an empty one."""
+    for name in sorted(spec):
+        value = spec[name]
+        if value and isinstance(value, Mapping):
+            yield from leaves(value, (*prefix, name))
+        else:
+            yield (*prefix, name), value
+
+
+def has_secrets(spec: Spec) -> bool:
+    """Whether any field of the spec holds a `Secret`."""
+    return holds_secret(spec)
+
+
+def needs_secrecy(spec: Spec) -> bool:
+    """Whether a mark has to say that there are secrets, since nothing else tells."""
+    return any(not isinstance(secret, PlainSecret) for secret in _secrets(spec))
+
+
+def holds_secret(value: Any) -> bool:
+    """Whether a value is a `Secret`, or holds one."""
+    return any(True for _ in _secrets(value))
+
+
+def _secrets(value: Any) -> Iterator[Secret]:
+    if isinstance(value, Secret):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _secrets(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _secrets(item)
+
+
+def redact(value: Any) -> Any:
+    """The same tree with every secret replaced by `SENSITIVE`: safe to print, log and store."""
+    if type(value) is str:  # by far the most
+        return value
+    if isinstance(value, Secret):
+        return SENSITIVE
+    if isinstance(value, Reference):
+        return f"${{{value.key.address}}}"
+    if isinstance(value, Mapping):
+        return {name: redact(value[name]) for name in sorted(value)}
+    if isinstance(value, list | tuple):
+        return [redact(item) for item in value]
+    return value
+
+
+def digest_spec(spec: Spec) -> str:
+    """`sha256:<hex>` of a spec; secrets do not enter it."""
+    text = json.dumps(redact(spec), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+def dotted(path: Path) -> str:
+    """A path for people: `environment_variables.NCCL_DEBUG`, `context["src/a.py"]`."""
+    text = ""
+    for part in path:
+        if part.replace("_", "a").replace("-", "a").isalnum():
+            text += f".{part}" if text else part
+        else:
+            text += f"[{json.dumps(part)}]"
+    return text

@@ -1,0 +1,23 @@
+"""pydantic's errors -> faults in plain words: where, what is wrong, how to put it right.
+
+Used for manifests and for `reconciler.yaml`. The words never repeat a value, which may be secret;
+names of fields and the values that a field may have are no secret.
+"""
+
+from reconciler.field_errors.explain import (
+    Fault,
+    explain,
+    labelled,
+    missing_field,
+    without_misspelt,
+)
+from reconciler.field_errors.models import field_names
+
+__all__ = [
+    "Fault",
+    "explain",
+    "field_names",
+    "labelled",
+    "missing_field",
+    "without_misspelt",
+]

@@ -1,0 +1,243 @@
+"""What every Run:ai asset states: scope, description, workload types. Authoring model -> canonical.
+
+`expand_meta` gives the part of the canonical spec that both kinds share, and collects what only
+the whole document can tell to be wrong. Limits are checked twice on purpose: by the field's
+validator when the loader hands its `LoadContext` to pydantic, so that a limit is reported beside
+every other fault, and on expansion, so that no caller can forget them.
+"""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    StrictBool,
+    ValidationInfo,
+    WithJsonSchema,
+    model_validator,
+)
+
+from reconciler.core.ownership import holds_mark, text_limit
+from reconciler.core.resource import Mark, Resource, ResourceKey
+from reconciler.kinds.base import Document, Limits, LoadContext, Strict, field_fault
+from reconciler.support.suggest import did_you_mean
+
+Fault = tuple[tuple[str | int, ...], str, str]
+"""Path below the document, what is wrong, how to fix it."""
+
+WORKLOAD_TYPES = ("workspace", "training", "inference", "distributed")
+ASSET_IDENTITY = ("name", "scope", "scope_id")
+ASSET_IMMUTABLE = frozenset({"scope", "scope_id", "workload_types"})
+
+
+def context_of(info: ValidationInfo) -> LoadContext | None:
+    """The `LoadContext` the loader validates with, if it hands one over."""
+    return info.context if isinstance(info.context, LoadContext) else None
+
+
+def scope_fault(scope: str, limits: Limits) -> tuple[str, str] | None:
+    """What is wrong with a scope that `limits.allowed_scopes` leaves out."""
+    if scope in limits.allowed_scopes:
+        return None
+    return (
+        f"scope {scope!r} is not in the allowed list: {', '.join(limits.allowed_scopes)}",
+        f"choose one of these, or allow it under {limits.source('allowed_scopes', scope)}",
+    )
+
+
+def _check_scope(scope: str, info: ValidationInfo) -> str:
+    context = context_of(info)
+    if context and (fault := scope_fault(scope, context.limits)):
+        raise field_fault(*fault)
+    return scope
+
+
+def _spell_framework(value: Any) -> Any:
+    """`TensorFlow`, as the Run:ai guide spells it, is `TF` to the API."""
+    return "TF" if value == "TensorFlow" else value
+
+
+class WorkloadTypes(Strict):
+    """Which workloads the asset may be used for. Cannot be changed in place later."""
+
+    workspace: StrictBool = Field(default=False, description="Interactive workspaces.")
+    training: StrictBool = Field(default=False, description="Training on one worker.")
+    inference: StrictBool = Field(default=False, description="Serving a model.")
+    distributed: StrictBool = Field(default=False, description="Training on several workers.")
+    distFramework: Annotated[  # noqa: N815  (the Run:ai guide's and the API's own spelling)
+        Literal["MPI", "PyTorch", "TF", "XGBoost"] | None,
+        BeforeValidator(
+            _spell_framework,
+            json_schema_input_type=Literal["MPI", "PyTorch", "TF", "TensorFlow", "XGBoost"],
+        ),
+    ] = Field(default=None, description="Needed with `distributed: true`.", examples=["PyTorch"])
+
+    @model_validator(mode="after")
+    def _check_distributed(self) -> "WorkloadTypes":
+        if self.distributed and self.distFramework is None:
+            raise field_fault(
+                "distributed workloads need a framework",
+                "write workload_types as a mapping with distributed: true and "
+                "distFramework: PyTorch (or MPI, TF, XGBoost)",
+                ("distributed",),
+            )
+        if self.distFramework is not None and not self.distributed:
+            raise field_fault(
+                "distFramework has a meaning only with distributed: true",
+                "add distributed: true, or remove distFramework",
+                ("distFramework",),
+            )
+        return self
+
+
+def _list_to_mapping(value: Any) -> Any:
+    if isinstance(value, str):
+        raise field_fault("`workload_types` must be a list or a mapping", f"write [{value}]")
+    if not isinstance(value, list):
+        return value
+    for index, item in enumerate(value):
+        if item not in WORKLOAD_TYPES:
+            raise field_fault(
+                f"there is no workload type {item!r}"
+                if isinstance(item, str)
+                else "a workload type is text",
+                did_you_mean(str(item), WORKLOAD_TYPES, "it may be"),
+                (index,),
+            )
+    return dict.fromkeys(value, True)
+
+
+WorkloadTypesField = Annotated[
+    WorkloadTypes | None,
+    BeforeValidator(
+        _list_to_mapping,
+        json_schema_input_type=WorkloadTypes
+        | list[Literal["workspace", "training", "inference", "distributed"]]
+        | None,
+    ),
+]
+
+
+class AssetSpec(Strict):
+    """The fields that environment and compute assets share."""
+
+    name: str | None = Field(
+        default=None, description="May repeat metadata.name; a different name is an error."
+    )
+    scope: Annotated[
+        Literal["tenant", "cluster", "department", "project"], AfterValidator(_check_scope)
+    ] = Field(description="Who can use the asset.", examples=["cluster"])
+    scope_id: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Name or id of the cluster, department or project; CLUSTER/NAME where a name "
+        "exists in several clusters, id:ID or name:NAME where it is the id of one and the name of "
+        "another. A cluster is found by itself when there is exactly one.",
+        examples=["team-a", "main/team-a"],
+    )
+    description: str | None = Field(
+        default=None,
+        max_length=250,
+        description="Shown in the Run:ai user interface, beside the mark of ownership.",
+        examples=["ML training environment with GPU support"],
+    )
+    workload_types: WorkloadTypesField = Field(
+        default=None,
+        description="A list, or a mapping where distributed training needs its framework.",
+        examples=[["workspace", "training"]],
+    )
+
+
+Flag = Annotated[StrictBool | None, WithJsonSchema({"type": "boolean"})]
+"""true or false; absent leaves it to the server's default."""
+
+
+def resource_id(document: Document) -> str:
+    """`metadata.id`, by default the name."""
+    return document.metadata.id or document.metadata.name
+
+
+def asset_resource(
+    kind: str,
+    document: Document,
+    spec: Mapping[str, Any],
+    depends_on: tuple[ResourceKey, ...] = (),
+    warnings: tuple[str, ...] = (),
+) -> Resource:
+    """The resource of one asset, with what `metadata` says of it."""
+    metadata = document.metadata
+    return Resource(
+        key=ResourceKey(kind, resource_id(document)),
+        spec=spec,
+        source=document.source,
+        protect=metadata.protect,
+        adopt=metadata.adopt,
+        moved_from=metadata.moved_from,
+        depends_on=depends_on,
+        warnings=warnings,
+    )
+
+
+def expand_meta(document: Document, context: LoadContext, faults: list[Fault]) -> dict[str, Any]:
+    """name, scope, scope_id, workload_types and description in canonical form."""
+    spec: AssetSpec = document.spec
+    _check_meta(document, context, faults)
+    canonical: dict[str, Any] = {"name": document.metadata.name, "scope": spec.scope}
+    if spec.scope_id is not None:
+        canonical["scope_id"] = spec.scope_id.strip()
+    if spec.workload_types is not None:
+        types = _canonical_types(spec.workload_types)
+        if types:
+            canonical["workload_types"] = types
+    if spec.description is not None and (text := spec.description.strip()):
+        canonical["description"] = text
+    return canonical
+
+
+def _canonical_types(types: WorkloadTypes) -> dict[str, Any]:
+    canonical: dict[str, Any] = {name: True for name in WORKLOAD_TYPES if getattr(types, name)}
+    if types.distFramework is not None:
+        canonical["dist_framework"] = types.distFramework
+    return canonical
+
+
+def _check_meta(document: Document, context: LoadContext, faults: list[Fault]) -> None:
+    spec: AssetSpec = document.spec
+    name = document.metadata.name
+    if spec.name is not None and spec.name != name:
+        what = f"spec.name is {spec.name!r}, but metadata.name is {name!r}"
+        faults.append((("spec", "name"), what, "remove spec.name: metadata.name is what counts"))
+    fault = scope_fault(spec.scope, context.limits)
+    if fault:
+        faults.append((("spec", "scope"), *fault))
+    if spec.scope == "tenant" and spec.scope_id is not None:
+        fix = "remove scope_id, or choose another scope"
+        faults.append((("spec", "scope_id"), "scope tenant takes no scope_id", fix))
+    if spec.scope in ("department", "project") and spec.scope_id is None:
+        what = f"scope {spec.scope} needs a scope_id"
+        fix = f"add scope_id: the name or id of the {spec.scope}"
+        faults.append((("spec", "scope"), what, fix))
+
+
+def check_description(
+    document: Document, context: LoadContext, secrets: bool, faults: list[Fault]
+) -> None:
+    """The description must leave room for the mark, and must not look like one."""
+    if document.spec.description is None:
+        return
+    text = document.spec.description.strip()
+    limit = _room(context.stack, document.metadata.protect, secrets)
+    if len(text) > limit:
+        what = f"the description has {len(text)} characters; {limit} fit beside the ownership mark"
+        faults.append((("spec", "description"), what, f"shorten it by {len(text) - limit}"))
+    if holds_mark(text):
+        what = "the description holds an ownership mark, or a part of one"
+        faults.append((("spec", "description"), what, "remove it: the mark is added on apply"))
+
+
+@lru_cache(maxsize=64)
+def _room(stack: str, protect: bool, secrets: bool) -> int:
+    return text_limit(Mark(stack, "a" * 12, protect, secrets))

@@ -1,0 +1,126 @@
+"""Many calls side by side: `map` with results as they come, and methods as coroutines."""
+
+import asyncio
+import contextlib
+import queue
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from reconciler.rayfine.runtime.crew import Crew
+from reconciler.rayfine.runtime.handle import Handle
+from reconciler.rayfine.runtime.replies import no_method
+
+if TYPE_CHECKING:
+    from reconciler.rayfine.runtime.environment import EnvironmentWrapper
+
+
+@dataclass(frozen=True, slots=True)
+class MapResult:
+    """The result of one input: its number from 0, the input, and a value or an error."""
+
+    index: int
+    input: Any
+    value: Any = None
+    error: Exception | None = None
+
+
+def map_calls(
+    env: "EnvironmentWrapper", name: str, inputs: Iterable[Any], count: int, limit: float | None
+) -> Iterator[MapResult]:
+    """Run `count` calls side by side. Ended early, it cancels what is under way."""
+    results: queue.SimpleQueue[MapResult] = queue.SimpleQueue()
+    source = enumerate(inputs)
+    handles: dict[int, Handle] = {}
+    crew = Crew(count, f"map-{env.id}")
+
+    def run(index: int, value: Any, handle: Handle) -> None:
+        results.put(_one(env, name, index, value, handle))
+
+    try:
+        while True:
+            while len(handles) < count and (item := next(source, None)) is not None:
+                handle = Handle(limit)
+                crew.submit(partial(run, *item, handle))
+                handles[item[0]] = handle
+            if not handles:
+                return
+            result = results.get()
+            del handles[result.index]
+            yield result
+    finally:
+        for handle in handles.values():
+            handle.cancel()
+        for _ in handles:
+            results.get()
+
+
+def _one(env: "EnvironmentWrapper", name: str, index: int, value: Any, handle: Handle) -> MapResult:
+    args, kwargs = ([], value) if isinstance(value, Mapping) else ([value], {})
+    try:
+        found = env._invoke(name, args, kwargs, handle)  # noqa: SLF001 (one class in two files)
+    except Exception as error:  # noqa: BLE001 (it belongs to the result)
+        return MapResult(index, value, error=error)
+    return MapResult(index, value, value=found)
+
+
+class AsyncMethods:
+    """The methods of an environment as coroutines; a cancelled one cancels its call."""
+
+    def __init__(
+        self, env: "EnvironmentWrapper", names: Callable[[], Mapping[str, Any]], most: int
+    ) -> None:
+        """At most so many calls take a thread at once; the others wait."""
+        self._env = env
+        self._names = names
+        self._callers = Crew(most, f"aio-{env.id}")
+        self._cancellers = Crew(_CANCELLERS, f"cancel-{env.id}")
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        known = self._names()
+        if name not in known:
+            raise no_method(name, known, self._env.id, loaded=True)
+        return partial(self.call, name)
+
+    async def call(
+        self, name: str, /, *args: Any, _timeout: float | None = None, **kwargs: Any
+    ) -> Any:
+        """Call a method by its name; see `EnvironmentWrapper.call`."""
+        handle = Handle(_timeout)
+        work = partial(self._env._invoke, name, args, kwargs, handle)  # noqa: SLF001
+        try:
+            return await self._in_thread(work)
+        except asyncio.CancelledError:
+            self._cancellers.submit(handle.cancel)
+            raise
+
+    async def _in_thread(self, work: Callable[[], Any]) -> Any:
+        """Run in a thread of ours: the loop's executor would let only a few calls run."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Any] = loop.create_future()
+
+        def settle(value: Any, error: BaseException | None) -> None:
+            if future.cancelled():
+                return
+            if error is None:
+                future.set_result(value)
+            else:
+                future.set_exception(error)
+
+        def run() -> None:
+            value, error = None, None
+            try:
+                value = work()
+            except BaseException as raised:  # noqa: BLE001 (it goes to whoever awaits)
+                error = raised
+            with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
+                loop.call_soon_threadsafe(settle, value, error)
+
+        self._callers.submit(run)
+        return await future
+
+
+_CANCELLERS = 4

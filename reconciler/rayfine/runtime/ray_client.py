@@ -1,0 +1,156 @@
+"""`load_env(..., transport="ray-client")`: containers with a Ray head and a driver process each."""
+
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from importlib import metadata
+from typing import Any
+
+from reconciler.errors import RayfineError
+from reconciler.rayfine.docker.engine import Engine
+from reconciler.rayfine.runtime.agent_archive import DIRECTORY, PACKAGE
+from reconciler.rayfine.runtime.child import Child
+from reconciler.rayfine.runtime.client import AgentClient, Endpoint, new_token
+from reconciler.rayfine.runtime.container import ENV_FILE, Container
+from reconciler.rayfine.runtime.errors import LoadError
+from reconciler.rayfine.runtime.local import start_local
+from reconciler.rayfine.runtime.options import LoadOptions
+from reconciler.rayfine.runtime.parallel import all_errors
+from reconciler.rayfine.runtime.replica import Replica
+
+_CONNECT_SECONDS = 45.0
+"""Ray itself gives up after 30."""
+
+
+def start_over_client(docker: Engine, options: LoadOptions, identity: str) -> Sequence[Replica]:
+    """Start every replica and connect to it. Raises `LoadError`, and then leaves none behind.
+
+    Ray's client server may hang for good on the first connection of its life, while it starts the
+    server for it (a fork beside the threads of gRPC). Then all is started anew, as time allows.
+    """
+    deadline = time.monotonic() + options.timeout
+    while True:
+        containers = start_local(docker, options, identity)
+        try:
+            for container in containers:
+                require_same_versions(container)
+            return _connect(containers, options)
+        except NotConnectedError:
+            all_errors([container.remove for container in containers])
+            if time.monotonic() > deadline:
+                raise
+        except BaseException:
+            all_errors([container.remove for container in containers])
+            raise
+
+
+def _connect(containers: Sequence[Container], options: LoadOptions) -> Sequence[Replica]:
+    with ThreadPoolExecutor(min(len(containers), 8)) as pool:
+        work = [pool.submit(OverClient, container, options) for container in containers]
+    try:
+        return [item.result() for item in work]
+    except BaseException:
+        all_errors([item.result().remove for item in work if item.exception() is None])
+        raise
+
+
+def require_same_versions(container: Container) -> None:
+    """Raise `LoadError` unless Ray and Python are the same here and inside: Ray Client asks it."""
+    health = container.client.health()
+    there = (str(health.get("ray")), _minor(str(health.get("python"))))
+    try:
+        here = (metadata.version("ray"), _minor(sys.version))
+    except metadata.PackageNotFoundError as error:
+        raise LoadError(
+            "Ray Client needs Ray on this side as well",
+            where=f"container {container.name}",
+            fix=f"install it: pip install 'ray[client]=={there[0]}'; or leave transport out",
+        ) from error
+    if here != there:
+        raise LoadError(
+            f"the image has Ray {there[0]} on Python {there[1]}, this side Ray {here[0]} on "
+            f"Python {here[1]}, and Ray Client needs the same on both",
+            where=f"container {container.name}",
+            fix="install those versions here, or leave transport out: then none is needed here",
+        )
+
+
+def _minor(version: str) -> str:
+    return ".".join(version.split(" ", maxsplit=1)[0].split(".")[:2])
+
+
+class NotConnectedError(LoadError):
+    """Ray Client did not connect."""
+
+
+class Driver:
+    """The process that holds the connection; it ends when this process does."""
+
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        """Start it and wait until it is connected. Raises `NotConnectedError`."""
+        self.child = Child("reconciler.rayfine.driver")
+        try:
+            answer = self.child.ask(settings, _CONNECT_SECONDS)
+        except BaseException:
+            self.child.end()
+            raise
+        self.port = int(answer.get("port", 0))
+        if not self.port:
+            why = answer.get("fault") or self.child.last_words() or "no answer in time"
+            self.child.end()
+            raise NotConnectedError(
+                f"Ray Client cannot connect: {why}",
+                where=settings["address"],
+                fix="see the reason above, or leave transport out",
+            )
+
+
+class _Client(AgentClient):
+    """Calls go to the driver; the container's own agent is kept alive, and knows env.py as text."""
+
+    def __init__(self, endpoint: Endpoint, inside: AgentClient) -> None:
+        super().__init__(endpoint)
+        self._inside = inside
+
+    def heartbeat(self) -> None:
+        self._inside.heartbeat()
+        super().heartbeat()
+
+    def methods(self) -> Mapping[str, Mapping[str, str]]:
+        return super().methods() or self._inside.methods()
+
+
+class OverClient(Replica):
+    """A container, and the driver that is connected to the Ray in it."""
+
+    def __init__(self, container: Container, options: LoadOptions) -> None:
+        """Connect. Raises `LoadError`; the container is left to the caller then."""
+        self.name = container.name
+        self._container = container
+        token = new_token()
+        settings = {
+            "address": f"ray://{container.launch.reach}:{container.client_port}",
+            "root": f"/{DIRECTORY}",
+            "package": PACKAGE,
+            "token": token,
+            "ray_token": container.launch.ray_token,
+            "file": ENV_FILE,
+            "lease": options.lease,
+            "max_concurrency": options.max_concurrency,
+        }
+        self._driver = Driver(settings)
+        endpoint = Endpoint("127.0.0.1", self._driver.port, token)
+        self.client = _Client(endpoint, container.client)
+
+    def hide(self, variables: Mapping[str, str]) -> None:
+        self._container.hide(variables)
+
+    def explain(self, error: Exception) -> RayfineError:
+        words = self._driver.child.last_words()
+        return self._container.explain(Exception(words) if words else error)
+
+    def remove(self) -> None:
+        self.client.close()
+        self._driver.child.end()
+        self._container.remove()

@@ -1,0 +1,1 @@
+"""Techniques that know nothing of manifests and plans: threads, signals, files."""

@@ -1,0 +1,339 @@
+"""A plan -> ordered waves of writes -> one outcome per change.
+
+Creates, updates, adoptions and replacements come first, in waves by dependency; then, only if
+every one of them succeeded, the deletes in the reverse order of kinds. After each wave the written
+objects are compared with what was asked. Every pending change ends with exactly one outcome, on an
+interrupt as well.
+"""
+
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Protocol
+
+from reconciler.core.plan import Action, Change, Plan
+from reconciler.core.resource import ResourceKey
+from reconciler.errors import AmbiguousWriteError, ReconcileError
+from reconciler.providers.base import Providers
+from reconciler.support.threads import Executor
+
+log = logging.getLogger(__name__)
+_LOOK = "run plan to see what is there"
+
+
+class Status(StrEnum):
+    """What became of one change."""
+
+    APPLIED = "applied"
+    WRITTEN = "written"
+    FAILED = "failed"
+    SKIPPED_DEPENDENCY = "skipped_dependency"
+    NOT_ATTEMPTED = "not_attempted"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The end of one change. `seconds` is how long it took until it was confirmed; `uid` its id.
+
+    `sent`: the live system took the write, or may have taken it, whatever came of it.
+    """
+
+    change: Change
+    status: Status
+    message: str = ""
+    fix: str = ""
+    uid: str = ""
+    seconds: float = 0.0
+    sent: bool = False
+
+
+class Observer(Protocol):
+    """Is told what happens while a plan is applied; may be called from several threads."""
+
+    def started(self, change: Change) -> None:
+        """The write of this change begins."""
+        ...
+
+    def progressed(self, change: Change, line: str) -> None:
+        """A line of news about a running write."""
+        ...
+
+    def finished(self, outcome: Outcome) -> None:
+        """This change has its outcome."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """Who carries a plan out. Once `stop` is set no further write begins.
+
+    `breakable` makes the block in which a `KeyboardInterrupt` may come without loss.
+    """
+
+    providers: Providers
+    executor: Executor
+    observer: Observer
+    stop: threading.Event = field(default_factory=threading.Event)
+    breakable: Callable[[], AbstractContextManager[None]] = nullcontext
+
+
+def apply_plan(plan: Plan, crew: Crew) -> tuple[Outcome, ...]:
+    """Carry out every pending change of the plan. The outcomes come in the plan's order.
+
+    A `KeyboardInterrupt` ends it at once: what had begun is then `unknown`, or `written` if the
+    live system had taken it, and no thread that still runs is waited for.
+    """
+    run = _Run(crew)
+    try:
+        with crew.breakable():
+            _carry_out(plan, run)
+    except KeyboardInterrupt:
+        crew.stop.set()
+        run.abandon(plan.pending)
+    return tuple(run.outcomes[(change.key, change.deposed)] for change in plan.pending)
+
+
+def _carry_out(plan: Plan, run: "_Run") -> None:
+    pending = plan.pending
+    for wave in _waves([change for change in pending if change.action is not Action.DELETE]):
+        run.write_wave(wave)
+    deletes = [change for change in pending if change.action is Action.DELETE]
+    for wave in _delete_waves(deletes, run.crew.providers):
+        if run.all_applied:
+            run.write_wave(wave)
+            continue
+        for change in wave:
+            run.record(_not_attempted(change, "an earlier write failed, so nothing is deleted"))
+
+
+class _Muffled:
+    """An observer whose own failures stop nothing: a closed terminal must not cost a ledger."""
+
+    def __init__(self, observer: Observer) -> None:
+        self._observer = observer
+        self._told = False
+
+    def started(self, change: Change) -> None:
+        self._tell(lambda: self._observer.started(change))
+
+    def progressed(self, change: Change, line: str) -> None:
+        self._tell(lambda: self._observer.progressed(change, line))
+
+    def finished(self, outcome: Outcome) -> None:
+        self._tell(lambda: self._observer.finished(outcome))
+
+    def _tell(self, news: Callable[[], None]) -> None:
+        try:
+            news()
+        except Exception as error:  # noqa: BLE001  (law 10: an outcome outlives its display)
+            if not self._told:
+                self._told = True
+                log.debug("progress can no longer be shown: %s", error)
+
+
+class _Run:
+    """The outcomes of one apply so far."""
+
+    def __init__(self, crew: Crew) -> None:
+        self.crew = replace(crew, observer=_Muffled(crew.observer))
+        self.begun: dict[tuple[ResourceKey, str | None], float] = {}
+        self.ended: dict[tuple[ResourceKey, str | None], Outcome] = {}
+        self.outcomes: dict[tuple[ResourceKey, str | None], Outcome] = {}
+
+    @property
+    def all_applied(self) -> bool:
+        return all(item.status is Status.APPLIED for item in self.outcomes.values())
+
+    def record(self, outcome: Outcome) -> None:
+        key = (outcome.change.key, outcome.change.deposed)
+        if key in self.begun:
+            outcome = replace(outcome, seconds=time.monotonic() - self.begun[key])
+        self.outcomes[key] = outcome
+        self.crew.observer.finished(outcome)
+
+    def abandon(self, pending: Sequence[Change]) -> None:
+        """Give every change without an outcome the one that is true of it now."""
+        for change in pending:
+            key = (change.key, change.deposed)
+            if key in self.outcomes:
+                continue
+            if key in self.ended:
+                self.record(_unconfirmed(self.ended[key], "interrupted before it was read back"))
+            elif key in self.begun:
+                text = "interrupted while it ran: it may be done or not"
+                self.record(Outcome(change, Status.UNKNOWN, text, _LOOK, sent=True))
+            else:
+                self.record(_not_attempted(change, "interrupted before it began"))
+
+    def write_wave(self, wave: Sequence[Change]) -> None:
+        """Write these changes side by side, confirm them, and record an outcome for each."""
+        ready = []
+        for change in wave:
+            missing = self._failed_dependency(change)
+            if missing is None:
+                ready.append(change)
+            else:
+                text = f"{missing.address} was not applied"
+                self.record(Outcome(change, Status.SKIPPED_DEPENDENCY, text))
+        tasks = [self._task(change) for change in ready]
+        running = Counter(change.key.kind for change in ready)
+        written: dict[str, list[Outcome]] = {kind: [] for kind in running}
+        for _, outcome in self.crew.executor.run(tasks) if tasks else ():
+            kind = outcome.change.key.kind
+            if outcome.status is Status.APPLIED:
+                written[kind].append(outcome)
+            else:
+                self.record(outcome)
+            running[kind] -= 1
+            if not running[kind]:  # slow builds of another kind may go on meanwhile
+                for confirmed in self._confirm(kind, written[kind]):
+                    self.record(confirmed)
+
+    def _failed_dependency(self, change: Change) -> ResourceKey | None:
+        for key in change.waits_for:
+            outcome = self.outcomes.get((key, None))
+            if outcome is not None and outcome.status is not Status.APPLIED:
+                return key
+        return None
+
+    def _task(self, change: Change) -> Callable[[], Outcome]:
+        def write() -> Outcome:
+            if self.crew.stop.is_set():
+                return _not_attempted(change, "interrupted before it began")
+            self.begun[change.key, change.deposed] = time.monotonic()
+            self.crew.observer.started(change)
+            outcome = self._guarded(change, lambda: self._write(change))
+            self.ended[(change.key, change.deposed)] = outcome
+            return outcome
+
+        return write
+
+    def _write(self, change: Change) -> Outcome:
+        provider = self.crew.providers[change.key.kind]
+        uid = provider.write(change, lambda line: self.crew.observer.progressed(change, line))
+        return Outcome(change, Status.APPLIED, uid=uid, sent=True)
+
+    def _guarded(self, change: Change, action: Callable[[], Outcome]) -> Outcome:
+        try:
+            return action()
+        except ReconcileError as error:
+            return _failed(Outcome(change, Status.FAILED), error)
+        except Exception as error:  # law 10: a defect of ours must not swallow an outcome either
+            log.exception("writing %s failed unexpectedly", change.address)
+            what = f"unexpected {type(error).__name__}: {error}"
+            fix = f"{_LOOK}; please report this with --debug output"
+        return Outcome(change, Status.UNKNOWN, what, fix, sent=True)
+
+    def _confirm(self, kind: str, written: Sequence[Outcome]) -> Iterable[Outcome]:
+        """Compare all writes of a kind with what was asked; then finish the replacements."""
+        settled = self._settle(kind, written)
+        yield from (item for item in settled if item.status is not Status.APPLIED)
+        yield from self._finish(kind, [item for item in settled if item.status is Status.APPLIED])
+
+    def _settle(self, kind: str, outcomes: Sequence[Outcome]) -> list[Outcome]:
+        """The same outcomes, with what reading back tells of them."""
+        if not outcomes:
+            return []
+        uids = {outcome.change.address: outcome.uid for outcome in outcomes}
+        try:
+            changes = [outcome.change for outcome in outcomes]
+            wrong = self.crew.providers[kind].settle(changes, uids)
+        except Exception as error:  # law 10, as in `_guarded`
+            if isinstance(error, ReconcileError):
+                why = error.what
+            else:
+                log.exception("comparing %s with what was asked failed unexpectedly", kind)
+                why = f"unexpected {type(error).__name__}"
+            return [_unconfirmed(item, f"reading it back failed: {why}") for item in outcomes]
+        return [
+            _failed(item, wrong[item.change.address]) if item.change.address in wrong else item
+            for item in outcomes
+        ]
+
+    def _finish(self, kind: str, confirmed: Sequence[Outcome]) -> Iterable[Outcome]:
+        """Delete what a confirmed replacement has replaced: the last step of the same change."""
+        replaced = [item for item in confirmed if item.change.action is Action.REPLACE]
+        yield from (item for item in confirmed if item.change.action is not Action.REPLACE)
+        tasks = [self._removal(item) for item in replaced]
+        removals = dict(self.crew.executor.run(tasks)) if tasks else {}
+        sent = [removals[n] for n in sorted(removals) if removals[n].status is Status.APPLIED]
+        settled = {item.change.address: item for item in self._settle(kind, sent)}
+        ends = [settled.get(item.change.address, removals[n]) for n, item in enumerate(replaced)]
+        left = [
+            item
+            for item, end in zip(replaced, ends, strict=True)
+            if end.status is not Status.APPLIED
+        ]
+        # What could not be deleted may be back in its place: then the new one is one too many.
+        beside = {item.change.address: item for item in self._settle(kind, left)}
+        for outcome, removal in zip(replaced, ends, strict=True):
+            again = beside.get(outcome.change.address)
+            if again is None:
+                yield outcome
+            elif again.status is Status.FAILED:
+                yield again
+            else:
+                yield self._left_behind(outcome, removal)
+
+    def _removal(self, outcome: Outcome) -> Callable[[], Outcome]:
+        removal = replace(outcome.change, action=Action.DELETE, desired=None, fields=())
+        return lambda: self._guarded(removal, lambda: self._write(removal))
+
+    @staticmethod
+    def _left_behind(outcome: Outcome, removal: Outcome) -> Outcome:
+        failed = removal.status is Status.FAILED
+        old = "the old object could not be deleted" if failed else "the old object may be, too"
+        text = f"the replacement is there, but {old}: {removal.message}"
+        return replace(outcome, status=removal.status, message=text, fix=removal.fix)
+
+
+def _unconfirmed(outcome: Outcome, why: str) -> Outcome:
+    """Of a write that the live system took, that nobody looked at it; others are as they are."""
+    if outcome.status is not Status.APPLIED:
+        return outcome
+    return replace(outcome, status=Status.WRITTEN, message=why, fix=_LOOK)
+
+
+def _failed(outcome: Outcome, error: ReconcileError) -> Outcome:
+    """The same with what an error says of it: unknown where nobody can tell what was done."""
+    what = f"{error.where}: {error.what}" if error.where else error.what
+    unknown = isinstance(error, AmbiguousWriteError)
+    status = Status.UNKNOWN if unknown else Status.FAILED
+    sent = outcome.sent or unknown
+    return replace(outcome, status=status, message=what, fix=error.fix, sent=sent)
+
+
+def _not_attempted(change: Change, why: str) -> Outcome:
+    return Outcome(change, Status.NOT_ATTEMPTED, why)
+
+
+def _waves(changes: Sequence[Change]) -> Iterable[list[Change]]:
+    """Group changes so that each comes after what it depends on."""
+    keys = {change.key for change in changes}
+    level: dict[ResourceKey, int] = {}
+    needs = {change.key: [key for key in change.waits_for if key in keys] for change in changes}
+    waiting = list(changes)
+    depth = 0
+    while waiting:
+        wave = [change for change in waiting if all(key in level for key in needs[change.key])]
+        if not wave:  # a circle: manifests cannot state one, so this is a defect of ours
+            addresses = ", ".join(change.address for change in waiting)
+            raise ReconcileError(f"these changes depend on one another: {addresses}")
+        for change in wave:
+            level[change.key] = depth
+        waiting = [change for change in waiting if change.key not in level]
+        depth += 1
+        yield wave
+
+
+def _delete_waves(changes: Sequence[Change], providers: Providers) -> Iterable[list[Change]]:
+    """One wave per kind, the kinds that depend on others first."""
+    ranks = {kind: provider.traits.rank for kind, provider in providers.items()}
+    for kind in sorted({change.key.kind for change in changes}, key=lambda kind: -ranks[kind]):
+        yield [change for change in changes if change.key.kind == kind]

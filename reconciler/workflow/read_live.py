@@ -1,0 +1,181 @@
+"""Asks providers for live resources; a failed read is a `ReadFailure`, never "absent".
+
+Also binds the desired side to the live system first: references are replaced by what the resource
+they name exports, and each provider resolves the names that only its system knows.
+"""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from reconciler.core.plan import Action, Change, Plan, ReadFailure
+from reconciler.core.plan_values import named_at
+from reconciler.core.resource import LiveResource, Reference, Resource, ResourceKey
+from reconciler.errors import ManifestError, ProviderError
+from reconciler.providers.base import Provider, Providers
+from reconciler.support.threads import Executor
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the systems hold, the desired side bound to it, and what could not be read."""
+
+    desired: tuple[Resource, ...]
+    live: tuple[LiveResource, ...]
+    failures: tuple[ReadFailure, ...]
+
+
+def read_all(resources: Sequence[Resource], providers: Providers, executor: Executor) -> Reading:
+    """Resolve the manifests and read every kind once, all systems at the same time.
+
+    Raises `ManifestError` when a manifest names something that its system does not know; once all
+    reads have ended, so that no connection is closed under one.
+    """
+    kinds = list(providers)
+    reads = [_attempt(providers[kind].read) for kind in kinds]
+    answers: dict[str, Sequence[LiveResource] | ProviderError] = {}
+    desired: tuple[Resource, ...] = ()
+    failures: dict[str, ProviderError] = {}
+    wrong: ManifestError | None = None
+    tasks: list[Callable[[], Any]] = [lambda: resolve_all(resources, providers), *reads]
+    for index, result in executor.run(tasks):
+        if index == 0:
+            if isinstance(result, ManifestError):
+                wrong = result
+            else:
+                desired, failures = result
+        else:
+            answers[kinds[index - 1]] = result
+    if wrong is not None:
+        raise wrong
+    live: list[LiveResource] = []
+    for kind in kinds:
+        answer = answers[kind]
+        if isinstance(answer, ProviderError):
+            failures.setdefault(kind, answer)
+        else:
+            live.extend(answer)
+    broken = set(failures)
+    return Reading(
+        desired,
+        tuple(item for item in live if item.kind not in broken),
+        _group(failures, providers),
+    )
+
+
+def add_usage(plan: Plan, providers: Providers) -> Plan:
+    """The plan with `used_by` filled in for every live object that is to be destroyed."""
+    used: dict[str, tuple[str, ...]] = {}
+    for kind, provider in providers.items():
+        doomed = [
+            change.live
+            for change in plan.changes
+            if change.key.kind == kind and change.destroys and change.live is not None
+        ]
+        if doomed:
+            used.update(provider.usage(doomed))
+    if not used:
+        return plan
+    return replace(plan, changes=tuple(_with_usage(change, used) for change in plan.changes))
+
+
+def add_names(plan: Plan, providers: Providers) -> Plan:
+    """The plan with the names that people know beside its ids. Its digest stays the same."""
+    return replace(
+        plan,
+        changes=tuple(_with_names(change, providers[change.key.kind]) for change in plan.changes),
+    )
+
+
+def _with_names(change: Change, provider: Provider) -> Change:
+    live, desired = change.live, change.desired
+    if live is not None:
+        live = replace(live, spec=provider.name_ids(live.spec))
+    if desired is not None:
+        desired = replace(desired, spec=provider.name_ids(desired.spec))
+    sides = (live.spec if live else None, desired.spec if desired else None)
+    fields = (
+        replace(
+            field,
+            before=named_at(sides[0], field.path, field.before),
+            after=named_at(sides[1], field.path, field.after),
+        )
+        for field in change.fields
+    )
+    return replace(change, live=live, desired=desired, fields=tuple(fields))
+
+
+def _with_usage(change: Change, used: Mapping[str, tuple[str, ...]]) -> Change:
+    if change.live is None or change.action not in (Action.DELETE, Action.REPLACE):
+        return change
+    return replace(change, used_by=used.get(change.live.uid, ()))
+
+
+def link(resource: Resource, exports: Mapping[ResourceKey, Mapping[str, str]]) -> Resource:
+    """The resource with each `Reference` replaced by what its target exports under that field."""
+    if not any(isinstance(value, Reference) for value in resource.spec.values()):
+        return resource
+    spec = {
+        name: exports[value.key][name]
+        if isinstance(value, Reference) and value.key in exports
+        else value
+        for name, value in resource.spec.items()
+    }
+    return replace(resource, spec=spec)
+
+
+def resolve_all(
+    resources: Sequence[Resource], providers: Providers
+) -> tuple[tuple[Resource, ...], dict[str, ProviderError]] | ManifestError:
+    """Bind the manifests: the resources, and what could not be asked; or all that is wrong."""
+    exports: dict[ResourceKey, Mapping[str, str]] = {}
+    resolved: list[Resource] = []
+    failures: dict[str, ProviderError] = {}
+    problems: list[ManifestError] = []
+    for kind, provider in providers.items():
+        mine = [link(item, exports) for item in resources if item.key.kind == kind]
+        try:
+            bound = provider.resolve(mine)
+        except ManifestError as error:
+            problems.append(error)
+            continue
+        except ProviderError as error:
+            failures[kind] = error
+            bound = mine
+        exports.update({item.key: item.exports for item in bound if item.exports})
+        resolved.extend(bound)
+    if problems:
+        return ManifestError([problem for error in problems for problem in error.problems])
+    return tuple(resolved), failures
+
+
+def _attempt(
+    read: Callable[[], Sequence[LiveResource]],
+) -> Callable[[], Sequence[LiveResource] | ProviderError]:
+    def attempt() -> Sequence[LiveResource] | ProviderError:
+        try:
+            return read()
+        except ProviderError as error:
+            log.debug("reading failed", exc_info=True)
+            return error
+
+    return attempt
+
+
+def _group(failures: Mapping[str, ProviderError], providers: Providers) -> tuple[ReadFailure, ...]:
+    """One failure per system and reason, with all kinds it took down."""
+    grouped: dict[tuple[str, str, str], list[str]] = {}
+    for kind, error in failures.items():
+        key = (
+            providers[kind].system,
+            f"{error.where}: {error.what}" if error.where else error.what,
+            error.fix,
+        )
+        grouped.setdefault(key, []).append(kind)
+    return tuple(
+        ReadFailure(system, tuple(kinds), reason, fix)
+        for (system, reason, fix), kinds in grouped.items()
+    )

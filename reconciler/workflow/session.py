@@ -1,0 +1,339 @@
+"""Configuration, manifests, providers and the plan they add up to: the wiring of a command.
+
+What the command line, the agent functions and the servers for models have in common:
+`open_session` opens a target, `plan_session` plans on it. Nothing here prints; what a person should
+know besides is told to the `Place`.
+"""
+
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Protocol
+
+from reconciler import manifest
+from reconciler.config import (
+    Config,
+    Target,
+    check_config,
+    find_config,
+    problem_error,
+    read_config_file,
+    resolve_target,
+)
+from reconciler.core.commit_approvals import Trailer, allow
+from reconciler.core.guards import Approval, guard
+from reconciler.core.lineage import Lineage
+from reconciler.core.name_order import order_names, require_distinct
+from reconciler.core.ownership import COMMIT_DIGITS
+from reconciler.core.plan import Plan
+from reconciler.core.planner import World, make_plan
+from reconciler.core.renames import hint_renames
+from reconciler.core.resource import LiveResource, Resource, Written
+from reconciler.core.review_notes import Review
+from reconciler.core.selection import Selection, apply_selection, exact_addresses
+from reconciler.errors import ConfigError, ManifestError, Problem, problems_of
+from reconciler.git.head import Provenance, State, head_commit, read_state
+from reconciler.git.identity import identify
+from reconciler.git.known import GitHistory
+from reconciler.git.process import find_top
+from reconciler.git.whole import has_hidden
+from reconciler.manifest.files import SUFFIXES
+from reconciler.providers.base import Providers
+from reconciler.providers.systems import KIND_TRAITS, describe_target, open_providers
+from reconciler.render.text import Header
+from reconciler.support.threads import ThreadExecutor
+from reconciler.workflow.read_live import add_names, add_usage, read_all
+from reconciler.workflow.target_manifests import (
+    check_everything,
+    context_places,
+    inputs_of,
+    read_manifests,
+    read_overlays,
+    read_stated,
+    require_known_systems,
+    stated_places,
+)
+
+
+class Place(Protocol):
+    """Where configuration is looked for: a directory, or a file that counts instead."""
+
+    @property
+    def directory(self) -> Path:
+        """The directory with `reconciler.yaml`."""
+        ...
+
+    @property
+    def config(self) -> Path | None:
+        """Another configuration file, if one was named."""
+        ...
+
+    def warn(self, text: str) -> None:
+        """Tell a person something that stops nothing."""
+        ...
+
+
+class PlanRequest(Protocol):
+    """What a plan is asked for with."""
+
+    @property
+    def place(self) -> Place:
+        """Where the configuration is."""
+        ...
+
+    @property
+    def target(self) -> str | None:
+        """Name of the target; None is the default one."""
+        ...
+
+    @property
+    def selection(self) -> Selection:
+        """Which addresses."""
+        ...
+
+    @property
+    def approval(self) -> Approval:
+        """What guards are told to allow."""
+        ...
+
+    @property
+    def parallelism(self) -> int:
+        """Requests at the same time."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """An open target: what `plan` and `apply` work with. `commit` is HEAD, empty if unknown.
+
+    Once `stop` is set no further write begins, and nobody waits for what may never come.
+    """
+
+    config: Config
+    target: Target
+    resources: tuple[Resource, ...]
+    providers: Providers
+    executor: ThreadExecutor
+    header: Header
+    trailers: tuple[Trailer, ...] = ()
+    lineage: Lineage = field(default_factory=Lineage)
+    commit: str = ""
+    stop: threading.Event = field(default_factory=threading.Event)
+
+
+def read_config(place: Place) -> Config:
+    """The configuration of the directory, or the file that `--config` names."""
+    path = place.config or find_config(place.directory)
+    top = find_top(path.parent)
+    if top is not None and not Path(os.path.realpath(path)).is_relative_to(top):
+        raise ConfigError(
+            f"{path.name} is a link that leads out of the repository",
+            where=str(path),
+            fix="put a copy into the repository, or name the file that is meant: --config FILE",
+        )
+    config, problems = check_config(path, read_config_file(path))
+    if problems:
+        raise problem_error([*problems, *_other_problems(config)])
+    for text in config.warnings:
+        place.warn(text)
+    return config
+
+
+def _other_problems(config: Config) -> Sequence[Problem]:
+    """What is wrong with other files, where the configuration is faulty itself."""
+    if config.manifests.is_dir():
+        try:
+            check_everything(config)
+        except (ManifestError, ConfigError) as error:
+            return problems_of(error)
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """What a command line trusts beside the work tree: see `--config-from`, `--allow-from-commit`.
+
+    `overridden` names the parts of the configuration that the work tree states differently.
+    `messages` is a file with those of other commits.
+    """
+
+    config_from: str = ""
+    overridden: tuple[str, ...] = ()
+    trailers: bool = False
+    messages: Path | None = None
+
+
+@contextmanager
+def open_session(options: PlanRequest) -> Iterator[Session]:
+    """Open the target that was asked for; its connections end with the block."""
+    with open_target(read_config(options.place), options) as session:
+        yield session
+
+
+@contextmanager
+def open_target(config: Config, options: PlanRequest, trust: Trust = Trust()) -> Iterator[Session]:
+    """The same for a configuration that was read already."""
+    try:
+        target = resolve_target(config, options.target, os.environ)
+    except ConfigError as error:
+        if not (more := _problems_of_target(config, options.target)):
+            raise
+        raise problem_error([*problems_of(error), *more]) from error
+    resources = read_manifests(config, target)
+    require_known_systems(resources, target, config)
+    executor = ThreadExecutor(options.parallelism)
+    state = _state(config, target.name, resources)
+    origin = provenance(config, "" if state.dirty else state.commit)
+    lineage = Lineage(
+        origin.written,
+        rollback=options.approval.rollback,
+        taken_over=options.approval.taken_over,
+        gone=state.gone,
+    )
+    review = Review(dirty=state.dirty, config_from=trust.config_from, overridden=trust.overridden)
+    described = describe_target(target, config.root)
+    header = Header(
+        target.name,
+        described,
+        state.commit[:7],
+        review,
+        selection=options.selection,
+        inputs=inputs_of(config, target.name, resources),
+    )
+    stop = threading.Event()
+    with open_providers(
+        target, config.root, options.parallelism, lambda: origin, stop
+    ) as providers:
+        yield Session(
+            config,
+            target,
+            resources,
+            providers,
+            executor,
+            header,
+            _trailers(config.root, trust.messages) if trust.trailers else (),
+            lineage,
+            state.commit,
+            stop,
+        )
+
+
+def _problems_of_target(config: Config, name: str | None) -> Sequence[Problem]:
+    """What is wrong with the manifests of a target that could not be resolved."""
+    chosen = name or config.default_target
+    try:
+        read_stated(config, chosen if chosen in config.sections else None)
+    except (ManifestError, ConfigError) as error:
+        return problems_of(error)
+    return ()
+
+
+def plan_session(session: Session, options: PlanRequest) -> Plan:
+    """Read the live side and make the guarded plan of what was selected."""
+    whole = plan_everything(session)
+    return finish_plan(whole, apply_selection(whole, options.selection), session, options)
+
+
+def plan_everything(session: Session) -> Plan:
+    """Read the live side and compare: every address, and nothing judged yet."""
+    return compare(read_world(session))
+
+
+def compare(world: World) -> Plan:
+    """The plan of everything that was read."""
+    return hint_renames(order_names(make_plan(world), KIND_TRAITS), KIND_TRAITS)
+
+
+def read_world(session: Session) -> World:
+    """Read the live side, with the manifests bound to it."""
+    try:
+        reading = read_all(session.resources, session.providers, session.executor)
+    except ManifestError as error:
+        overlays = read_overlays(session.config, session.target.name)
+        raise manifest.locate(error, session.config.root, overlays) from error
+    require_distinct(reading.desired, KIND_TRAITS)
+    return World(
+        target=session.target.name,
+        stack=session.target.stack,
+        desired=reading.desired,
+        live=reading.live,
+        kinds=KIND_TRAITS,
+        failures=reading.failures,
+        lineage=_with_history(session, reading.live),
+    )
+
+
+def _with_history(session: Session, live: Sequence[LiveResource]) -> Lineage:
+    """The lineage with what Git knows of every commit that a mark names, once it is asked."""
+    marks = [item.mark for item in live if item.mark is not None]
+    commits = {mark.written.commit for mark in marks if mark.written.commit}
+    config = session.config
+    history = GitHistory(config.root, session.commit, commits, _manifests_of(config))
+    return replace(session.lineage, history=history)
+
+
+def finish_plan(whole: Plan, chosen: Plan, session: Session, options: PlanRequest) -> Plan:
+    """What was chosen of the whole plan, with users and names, guarded with what was approved."""
+    approval, _ = approval_for(whole, chosen, session, options)
+    told = add_names(add_usage(chosen, session.providers), session.providers)
+    return guard(told, session.config.guards, approval)
+
+
+def approval_for(
+    whole: Plan, chosen: Plan, session: Session, options: PlanRequest
+) -> tuple[Approval, tuple[str, ...]]:
+    """What was approved, by options and trailers, and a line about each trailer.
+
+    Deletions named by `--only` are approved, too.
+    """
+    given = replace(options.approval, deletions=exact_addresses(whole, options.selection))
+    digests = dict.fromkeys((chosen.digest(), whole.digest())) if session.trailers else {}
+    return allow(session.trailers, digests, given)
+
+
+def header_for(whole: Plan, chosen: Plan, session: Session, options: PlanRequest) -> Header:
+    """The head of this plan, with what trailers of commits say."""
+    _, lines = approval_for(whole, chosen, session, options)
+    return replace(session.header, review=replace(session.header.review, allowances=lines))
+
+
+def _trailers(root: Path, messages: Path | None) -> tuple[Trailer, ...]:
+    from reconciler.git.messages import read_messages  # noqa: PLC0415  (only if asked for)
+    from reconciler.git.repository import open_repository  # noqa: PLC0415
+    from reconciler.git.trailers import read_trailers  # noqa: PLC0415
+
+    with open_repository(root) as repository:
+        found = read_trailers(repository)
+    others = read_messages(messages) if messages else ()
+    known = {trailer.commit for trailer in found}
+    return (*found, *(trailer for trailer in others if trailer.commit not in known))
+
+
+def _state(config: Config, target: str, resources: Sequence[Resource]) -> State:
+    """HEAD, and whether the plan is made of anything else, ignored manifests included."""
+    stated, contexts = stated_places(config, target), context_places(config, resources)
+    places = (config.path, *contexts)
+    state = read_state(config.root, places, stated, SUFFIXES, modes=bool(contexts))
+    groups = ([config.path, *stated], contexts)
+    hidden = any(has_hidden(config.root, group) for group in groups)
+    return state._replace(dirty=state.dirty or hidden)
+
+
+def provenance(config: Config, commit: str = "") -> Provenance:
+    """What is written on live objects of where they came from; no commit has what is not in it."""
+    identity = identify(config.root, _manifests_of(config))
+    written = Written(identity.name, commit[:COMMIT_DIGITS])
+    return Provenance(identity.source, commit, written, identity.place)
+
+
+def _manifests_of(config: Config) -> str:
+    return config.manifests.relative_to(config.root).as_posix()
+
+
+def short_commit(root: Path) -> str:
+    """The commit the manifests stand in, abbreviated to 7 digits; empty outside a repository."""
+    commit = head_commit(root)
+    return commit[:7] if commit else ""
