@@ -15,12 +15,12 @@ from reconciler.agent.description import (
     workload_lines,
 )
 from reconciler.agent.headings import block
+from reconciler.core.outcome import Outcome, Status
 from reconciler.core.plan import Action, Change, Plan
 from reconciler.core.resource import LiveResource
 from reconciler.render.explain import Explanation
 from reconciler.render.model_text import NOTICE, one_line, plain, quoted, sentence
 from reconciler.render.summary import plan_line
-from reconciler.workflow.apply import Outcome, Status
 
 _MOST = 10
 _USAGE = {

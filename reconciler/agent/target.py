@@ -19,6 +19,7 @@ from reconciler.agent.settings import AgentSettings
 from reconciler.config import CONFIG_NAME, Config, Target, resolve_target
 from reconciler.config.file import TargetSection
 from reconciler.core.guards import Approval
+from reconciler.core.header import Header
 from reconciler.core.lineage import Lineage
 from reconciler.core.plan import Change, Plan, select
 from reconciler.core.resource import Resource, ResourceKey, hash_id
@@ -26,7 +27,6 @@ from reconciler.core.selection import Selection, apply_selection
 from reconciler.errors import ConfigError
 from reconciler.git.head import Provenance
 from reconciler.providers.systems import describe_target, open_providers
-from reconciler.render.text import Header
 from reconciler.support.threads import ThreadExecutor
 from reconciler.workflow.session import Place, Session, finish_plan, provenance, read_config
 

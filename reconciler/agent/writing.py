@@ -7,10 +7,11 @@ of any other object, whatever the control plane answered.
 import logging
 from collections.abc import Collection
 
+from reconciler.core.outcome import Outcome, Status
 from reconciler.core.plan import Change, Plan
 from reconciler.core.resource import ResourceKey
 from reconciler.errors import ReconcileError
-from reconciler.workflow.apply import Crew, Outcome, Status, apply_plan
+from reconciler.workflow.apply import Crew, apply_plan
 from reconciler.workflow.session import Session
 
 _log = logging.getLogger(__name__)

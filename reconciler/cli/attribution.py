@@ -8,6 +8,7 @@ import click
 
 from reconciler.cli.base import Snapshot, stack_of
 from reconciler.config import Config
+from reconciler.core.header import Header
 from reconciler.core.origins import Base, find_origins, to_causes, written_from
 from reconciler.core.plan import Plan
 from reconciler.core.planner import World, make_plan
@@ -25,7 +26,6 @@ from reconciler.git.history import (
 from reconciler.git.repository import Repository, open_repository
 from reconciler.rayfine.image.lockfile import LOCK_FILE
 from reconciler.render.escape import printable
-from reconciler.render.text import Header
 from reconciler.workflow.session import Session
 
 _IMAGE = "RayfineImage"

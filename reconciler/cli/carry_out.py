@@ -12,6 +12,7 @@ import click
 
 from reconciler.cli.options import PlanOptions
 from reconciler.cli.output import lose_output, show, style_of
+from reconciler.core.outcome import Outcome, Status
 from reconciler.core.plan import Plan
 from reconciler.render.escape import log_safe, printable_lines
 from reconciler.render.progress import Progress
@@ -19,7 +20,7 @@ from reconciler.render.style import Style
 from reconciler.render.summary import apply_line
 from reconciler.support.signals import handled
 from reconciler.support.terminal import open_screen
-from reconciler.workflow.apply import Crew, Outcome, Status, apply_plan
+from reconciler.workflow.apply import Crew, apply_plan
 from reconciler.workflow.session import Session
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ from reconciler.cli.checkout import checkout
 from reconciler.cli.config_from import config_from
 from reconciler.cli.options import PlanOptions
 from reconciler.config import Config, Target, offline_target
+from reconciler.core.header import Header
 from reconciler.core.plan import Plan
 from reconciler.core.resource import LiveResource
 from reconciler.core.review_notes import Review
@@ -17,7 +18,6 @@ from reconciler.errors import ConfigError, ReconcileError
 from reconciler.git.repository import open_repository
 from reconciler.planfile.reader import read_plan_file
 from reconciler.providers.offline import Recorded, open_offline
-from reconciler.render.text import Header
 from reconciler.support.threads import ThreadExecutor
 from reconciler.workflow.session import Session, read_config, short_commit
 from reconciler.workflow.target_manifests import inputs_of, read_stated, require_known_systems

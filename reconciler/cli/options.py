@@ -11,6 +11,7 @@ import click
 from reconciler.cli.formats import Output, OutputType, checked
 from reconciler.cli.main import Globals
 from reconciler.core.guards import Approval
+from reconciler.core.plan import is_digest
 from reconciler.core.selection import Selection
 from reconciler.errors import ReconcileError
 
@@ -60,11 +61,6 @@ class DigestType(click.ParamType[str]):
                 ctx,
             )
         return str(value)
-
-
-def is_digest(text: str) -> bool:
-    """Whether this is the form of a plan's digest."""
-    return re.fullmatch(r"sha256:[0-9a-f]{64}", text) is not None
 
 
 class DeletesType(click.ParamType[int]):

@@ -16,11 +16,12 @@ from reconciler.cli.files import PRIVATE, write_whole
 from reconciler.cli.formats import PAGE_FORMATS, Output
 from reconciler.cli.main import Globals
 from reconciler.cli.options import PlanOptions
+from reconciler.core.header import Header
+from reconciler.core.outcome import Outcome, Status
 from reconciler.core.plan import Plan
 from reconciler.errors import ReconcileError
 from reconciler.render.style import Style
-from reconciler.render.text import Header, render_plan
-from reconciler.workflow.apply import Outcome, Status
+from reconciler.render.text import render_plan
 
 
 def render(plan: Plan, header: Header, form: str, style: Style) -> str:

@@ -9,6 +9,7 @@ from reconciler.cli.formats import STEP_FORMATS, Output
 from reconciler.cli.main import Globals
 from reconciler.cli.output import show
 from reconciler.config import CONFIG_NAME
+from reconciler.core.header import Header
 from reconciler.core.plan import Plan
 from reconciler.errors import ReconcileError
 from reconciler.render.annotations import plan_annotations, render_annotations
@@ -20,7 +21,6 @@ from reconciler.render.outcomes import (
     outcome_page,
 )
 from reconciler.render.step_outputs import plan_outputs, render_outputs
-from reconciler.render.text import Header
 
 
 def write_pages(plan: Plan, header: Header, outputs: Sequence[Output], place: Globals) -> None:

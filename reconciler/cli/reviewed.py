@@ -8,14 +8,14 @@ import click
 
 from reconciler import __version__
 from reconciler.cli.exit_codes import ExitCode
-from reconciler.cli.options import PlanOptions, is_digest
-from reconciler.core.plan import Action, Plan
+from reconciler.cli.options import PlanOptions
+from reconciler.core.header import Header
+from reconciler.core.plan import Action, Plan, is_digest
 from reconciler.core.selection import chosen_addresses, narrow
 from reconciler.errors import ConfigError, ReconcileError
 from reconciler.planfile.reader import SavedPlan, read_plan_file
 from reconciler.planfile.staleness import Present, news_since, require_same
 from reconciler.render.escape import printable
-from reconciler.render.text import Header
 from reconciler.workflow.session import Session, approval_for, finish_plan
 
 

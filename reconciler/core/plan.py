@@ -6,6 +6,7 @@ A plan is a value: it can be rendered, digested, filtered and handed to apply.
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import astuple, dataclass, field, replace
 from enum import StrEnum
@@ -244,3 +245,8 @@ def select(plan: Plan, changes: Iterable[Change]) -> Plan:
     wanted = {(change.key, change.deposed) for change in changes}
     kept = tuple(change for change in plan.changes if (change.key, change.deposed) in wanted)
     return replace(plan, changes=kept)
+
+
+def is_digest(text: str) -> bool:
+    """Whether this is the form of a plan's digest."""
+    return re.fullmatch(r"sha256:[0-9a-f]{64}", text) is not None

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from reconciler.agent import Proposal
+from reconciler.core.outcome import Outcome, Status
 from reconciler.core.plan import Action, Change, Plan
 from reconciler.core.plan_values import names_in
 from reconciler.core.resource import LiveResource, Resource, Spec, redact
@@ -17,7 +18,6 @@ from reconciler.mcp_server.naming import delimited
 from reconciler.mcp_server.truncation import Exact, Part
 from reconciler.render.explain import Explanation, explanation_document
 from reconciler.render.summary import apply_line, plan_line, restriction
-from reconciler.workflow.apply import Outcome, Status
 
 MOST_CHANGES = 20
 """Changes that a summary names; the plan's resource holds all of them."""

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from reconciler.core.outcome import Status
 from reconciler.core.selection import Selection
 from reconciler.errors import ReconcileError
 from reconciler.mcp_server.answers import (
@@ -31,7 +32,6 @@ from reconciler.mcp_server.proposed import require_modest
 from reconciler.mcp_server.truncation import Part
 from reconciler.mcp_server.workspace import Workspace
 from reconciler.providers.systems import KIND_TRAITS
-from reconciler.workflow.apply import Status
 
 INSTRUCTIONS = """\
 These tools compare manifests in Git (what should be) with live NVIDIA Run:ai environment assets, \

@@ -24,6 +24,7 @@ from reconciler.agent import (
 )
 from reconciler.agent.settings import make_settings
 from reconciler.core.guards import Approval
+from reconciler.core.outcome import Outcome
 from reconciler.core.plan import Change, Plan
 from reconciler.core.resource import Resource
 from reconciler.core.selection import Selection, narrow
@@ -35,7 +36,7 @@ from reconciler.planfile.staleness import Present, require_same
 from reconciler.planfile.writer import render_json
 from reconciler.render.explain import Explanation
 from reconciler.render.model_text import sentence
-from reconciler.workflow.apply import Crew, Outcome, apply_plan
+from reconciler.workflow.apply import Crew, apply_plan
 from reconciler.workflow.session import (
     Place,
     Session,

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from reconciler.core.diff import FieldChange
+from reconciler.core.header import Header
 from reconciler.core.plan import (
     DOCUMENT_DIGEST,
     PLAN_FORMAT,
@@ -30,7 +31,6 @@ from reconciler.render.terraform import (
     planned_values,
     prior_state,
 )
-from reconciler.render.text import Header
 
 _ACTIONS = {
     Action.CREATE: ["create"],

@@ -7,13 +7,14 @@ first, and the tenth says how many are left out.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from reconciler.core.header import Header
 from reconciler.core.plan import Action, Change, Plan
 from reconciler.core.review_notes import Origin
 from reconciler.errors import Problem
 from reconciler.render.escape import visible
 from reconciler.render.review_words import change_words
 from reconciler.render.summary import plan_details, plan_line, restriction
-from reconciler.render.text import VERBS, WANTED, Header
+from reconciler.render.text import VERBS, WANTED
 
 MOST_OF_A_LEVEL = 10
 _MOST_CHARACTERS = 2000

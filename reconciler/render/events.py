@@ -11,6 +11,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from reconciler.core.outcome import Outcome, Status
 from reconciler.core.plan import Action, Change, Plan
 from reconciler.errors import ConfigError, ManifestError, Problem, ReconcileError
 from reconciler.kinds.registry import KINDS
@@ -27,7 +28,6 @@ from reconciler.render.summary import (
     restriction,
 )
 from reconciler.render.terraform import PROVIDER
-from reconciler.workflow.apply import Outcome, Status
 
 UI_VERSION = "1.0"
 _ACTIONS = {

@@ -12,6 +12,7 @@ from functools import cache, lru_cache
 from html import escape
 from pathlib import Path
 
+from reconciler.core.header import Header
 from reconciler.core.plan import Action, Change, Plan, ReadFailure
 from reconciler.render.detail import Line, detail_lines
 from reconciler.render.escape import visible
@@ -19,7 +20,6 @@ from reconciler.render.graph import state_of
 from reconciler.render.html_graph import draw, importance
 from reconciler.render.review_words import change_words, notices, place_words, review_summary
 from reconciler.render.summary import alert_words, is_made, plan_details, plan_line
-from reconciler.render.text import Header
 
 _ASSETS = Path(__file__).parent / "page"
 _CLASSES = {"+": "plus", "-": "minus", "!": "bang", "#": "remark"}

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from reconciler.core.commit_approvals import TRAILER
+from reconciler.core.header import Header
 from reconciler.core.plan import Action, Change, Plan, ReadFailure
 from reconciler.core.review_notes import Review
 from reconciler.render.detail import Line, detail_lines
@@ -33,7 +34,7 @@ from reconciler.render.summary import (
     plan_line,
     restriction,
 )
-from reconciler.render.text import WANTED, Header
+from reconciler.render.text import WANTED
 
 COMMENT_LIMIT = 65_536
 """Characters of a comment on GitHub; counted here in bytes of UTF-8, which are never fewer."""

@@ -7,6 +7,8 @@ over everything else, and what has no room is counted. Data stands in code only.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from reconciler.core.header import Header
+from reconciler.core.outcome import Outcome, Status
 from reconciler.core.plan import Change, Plan
 from reconciler.render.annotations import Annotation, place_of, refused_annotations
 from reconciler.render.detail import Line
@@ -16,8 +18,7 @@ from reconciler.render.markdown_code import Room, code, fence, size
 from reconciler.render.progress import DONE
 from reconciler.render.step_outputs import first_of, refusals
 from reconciler.render.summary import apply_line, count_ends
-from reconciler.render.text import WANTED, Header
-from reconciler.workflow.apply import Outcome, Status
+from reconciler.render.text import WANTED
 
 _TITLES = {  # of what is not applied
     Status.FAILED: "Failed",

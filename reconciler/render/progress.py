@@ -5,10 +5,10 @@ import threading
 import time
 from collections.abc import Callable
 
+from reconciler.core.outcome import Outcome, Status
 from reconciler.core.plan import Action, Change
 from reconciler.render.escape import printable, printable_lines
 from reconciler.support.terminal import Screen
-from reconciler.workflow.apply import Outcome, Status
 
 _MOST_RUNNING = 8
 """Changes that the live display names; the others are counted."""

@@ -3,11 +3,11 @@
 import secrets
 from collections.abc import Mapping, Sequence
 
+from reconciler.core.header import Header
 from reconciler.core.plan import Plan
 from reconciler.errors import ReconcileError, problems_of
 from reconciler.render.escape import printable
 from reconciler.render.summary import count, is_complete, is_made, plan_line, restriction
-from reconciler.render.text import Header
 
 
 def plan_outputs(plan: Plan, header: Header) -> dict[str, str]:

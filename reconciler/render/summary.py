@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from reconciler.core.outcome import Outcome, Status
 from reconciler.core.plan import Action, Change, Plan, RefusalKind
-from reconciler.workflow.apply import Outcome, Status
 
 NO_CHANGES = "No changes. Your infrastructure matches the configuration."
 NO_CHANGES_IN_PART = "No changes. What was looked at matches the configuration."

@@ -1,15 +1,14 @@
 """A plan -> text in Terraform's shape. The summary strings are stable; data is always escaped."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from reconciler.core.diff import FieldChange
+from reconciler.core.header import Header
 from reconciler.core.plan import Action, Change, Plan, ReadFailure
 from reconciler.core.plan_values import planned
 from reconciler.core.resource import SENSITIVE, Secret, Spec
 from reconciler.core.review_notes import Review
-from reconciler.core.selection import Selection
 from reconciler.render.escape import literal, literal_name, log_safe, printable
 from reconciler.render.review_words import change_words, notices, place_words, review_summary
 from reconciler.render.style import Style
@@ -38,26 +37,6 @@ VERBS = {
 }
 MOST_ELEMENTS = 40
 """A longer mapping that appears or goes as a whole is told by its length."""
-
-
-@dataclass(frozen=True, slots=True)
-class Header:
-    """What the plan is about, in words; shown first and no part of the plan's digest.
-
-    `inputs` are the files and directories of the repository that it is made of.
-    """
-
-    target: str
-    description: str = ""
-    commit: str = ""
-    review: Review = field(default_factory=Review)
-    offline: bool = False
-    selection: Selection = field(default_factory=Selection)
-    inputs: tuple[str, ...] = ()
-
-    def is_applyable(self, plan: Plan) -> bool:
-        """Whether apply would carry something of the plan out."""
-        return bool(plan.pending) and not plan.failures and not self.offline
 
 
 def render_plan(plan: Plan, header: Header, style: Style) -> str:

@@ -13,9 +13,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from typing import Protocol
 
+from reconciler.core.outcome import Outcome, Status
 from reconciler.core.plan import Action, Change, Plan
 from reconciler.core.resource import ResourceKey
 from reconciler.errors import AmbiguousWriteError, ReconcileError
@@ -24,33 +24,6 @@ from reconciler.support.threads import Executor
 
 log = logging.getLogger(__name__)
 _LOOK = "run plan to see what is there"
-
-
-class Status(StrEnum):
-    """What became of one change."""
-
-    APPLIED = "applied"
-    WRITTEN = "written"
-    FAILED = "failed"
-    SKIPPED_DEPENDENCY = "skipped_dependency"
-    NOT_ATTEMPTED = "not_attempted"
-    UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """The end of one change. `seconds` is how long it took until it was confirmed; `uid` its id.
-
-    `sent`: the live system took the write, or may have taken it, whatever came of it.
-    """
-
-    change: Change
-    status: Status
-    message: str = ""
-    fix: str = ""
-    uid: str = ""
-    seconds: float = 0.0
-    sent: bool = False
 
 
 class Observer(Protocol):

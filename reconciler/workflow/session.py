@@ -25,6 +25,7 @@ from reconciler.config import (
 )
 from reconciler.core.commit_approvals import Trailer, allow
 from reconciler.core.guards import Approval, guard
+from reconciler.core.header import Header
 from reconciler.core.lineage import Lineage
 from reconciler.core.name_order import order_names, require_distinct
 from reconciler.core.ownership import COMMIT_DIGITS
@@ -43,7 +44,6 @@ from reconciler.git.whole import has_hidden
 from reconciler.manifest.files import SUFFIXES
 from reconciler.providers.base import Providers
 from reconciler.providers.systems import KIND_TRAITS, describe_target, open_providers
-from reconciler.render.text import Header
 from reconciler.support.threads import ThreadExecutor
 from reconciler.workflow.read_live import add_names, add_usage, read_all
 from reconciler.workflow.target_manifests import (

@@ -1,9 +1,9 @@
 """Plans to look at: a small one with every sort of change, and large ones."""
 
 from reconciler.core.guards import Approval, GuardRules, guard
+from reconciler.core.header import Header
 from reconciler.core.plan import Plan
 from reconciler.core.review_notes import Cause, Edit, Origin, Review
-from reconciler.render.text import Header
 from tests.core.builders import live, plan_of, resource
 
 _IMAGE = "RayfineImage.affine"

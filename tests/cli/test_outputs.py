@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from reconciler.cli.main import run
+from reconciler.core.header import Header
 from reconciler.core.plan import Plan, digest_document
 from reconciler.planfile.writer import render_json
 from reconciler.render.markdown import COMMENT_LIMIT, SUMMARY_LIMIT
-from reconciler.render.text import Header
 from tests.core.builders import live, plan_of, resource
 from tests.render import commonmark
 from tests.render.github import commands, outputs

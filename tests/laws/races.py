@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from reconciler.core.outcome import Outcome, Status
 from reconciler.core.plan import Plan
 from reconciler.errors import ReconcileError
-from reconciler.workflow.apply import Outcome, Status
 from tests.faults.proxy import Fault, FaultProxy, Kind
 from tests.laws.stage import KINDS, Desk, Row, Stage, normal
 

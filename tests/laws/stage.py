@@ -20,6 +20,8 @@ from reconciler.cli.main import Globals
 from reconciler.cli.options import PlanOptions
 from reconciler.config import resolve_target
 from reconciler.core.guards import Approval
+from reconciler.core.header import Header
+from reconciler.core.outcome import Outcome, Status
 from reconciler.core.ownership import Holder, read_mark
 from reconciler.core.plan import Change, Plan
 from reconciler.core.resource import Mark
@@ -27,10 +29,9 @@ from reconciler.core.selection import Selection
 from reconciler.providers.runai.client import Client
 from reconciler.providers.runai.connection import Connection, Credentials
 from reconciler.providers.runai.system import Login, RunaiSystem
-from reconciler.render.text import Header
 from reconciler.sandbox import Behaviour, Endpoint, SandboxServer
 from reconciler.support.threads import ThreadExecutor
-from reconciler.workflow.apply import Crew, Outcome, Status, apply_plan
+from reconciler.workflow.apply import Crew, apply_plan
 from reconciler.workflow.session import Session, plan_session, read_config
 from reconciler.workflow.target_manifests import read_manifests
 

@@ -23,11 +23,11 @@ from hypothesis.stateful import (
     rule,
 )
 
+from reconciler.core.outcome import Outcome, Status
 from reconciler.core.ownership import Holder, write_mark
 from reconciler.core.plan import Action, Plan
 from reconciler.core.resource import Mark, hash_id
 from reconciler.sandbox import Behaviour
-from reconciler.workflow.apply import Outcome, Status
 from tests.acceptance.live_side import call, create_live
 from tests.acceptance.project import environment
 from tests.laws.scenarios import SPREAD, compute

@@ -12,7 +12,7 @@ from functools import cached_property
 
 import pytest
 
-from reconciler.workflow.apply import Status
+from reconciler.core.outcome import Status
 from tests.examples import AT_LENGTH
 from tests.faults.proxy import Fault, FaultProxy, Kind, Rule
 from tests.laws.scenarios import SCENARIOS, Scenario

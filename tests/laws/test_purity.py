@@ -17,10 +17,11 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from reconciler.core.header import Header
 from reconciler.core.plan import Plan
 from reconciler.planfile.writer import render_json
 from reconciler.render.style import Style
-from reconciler.render.text import Header, render_plan
+from reconciler.render.text import render_plan
 from tests.acceptance.live_side import create_live, delete_live
 from tests.acceptance.project import environment
 from tests.examples import examples

@@ -21,10 +21,10 @@ from typing import Any
 
 import pytest
 
+from reconciler.core.outcome import Status
 from reconciler.core.plan import Action, Plan
 from reconciler.core.repair import plan_repair
 from reconciler.core.resource import hash_id
-from reconciler.workflow.apply import Status
 from reconciler.workflow.session import Session, compare, read_world
 from tests.acceptance.live_side import create_live
 from tests.acceptance.project import environment

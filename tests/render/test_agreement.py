@@ -10,6 +10,8 @@ from typing import Any
 from hypothesis import given, settings
 from jsonschema import Draft202012Validator
 
+from reconciler.core.header import Header
+from reconciler.core.outcome import Outcome, Status
 from reconciler.core.plan import Action, Plan
 from reconciler.mcp_server.answers import plan_answer
 from reconciler.planfile.reader import read_plan_file
@@ -21,8 +23,7 @@ from reconciler.render.markdown import COMMENT_LIMIT, render_markdown
 from reconciler.render.step_outputs import plan_outputs
 from reconciler.render.style import Style
 from reconciler.render.summary import apply_line
-from reconciler.render.text import Header, render_plan
-from reconciler.workflow.apply import Outcome, Status
+from reconciler.render.text import render_plan
 from tests.render.random_plans import plans
 from tests.render.test_cases import ROOT
 

@@ -3,6 +3,7 @@ import unicodedata
 from hypothesis import given, settings
 
 from reconciler.core.guards import Approval, GuardRules, guard
+from reconciler.core.header import Header
 from reconciler.core.plan import Plan, ReadFailure
 from reconciler.core.review_notes import Cause, Edit, Origin, Review
 from reconciler.errors import Problem
@@ -13,7 +14,6 @@ from reconciler.render.annotations import (
     problem_annotations,
     render_annotations,
 )
-from reconciler.render.text import Header
 from tests.core.builders import live, plan_of, resource
 from tests.examples import examples
 from tests.render.github import Command, commands

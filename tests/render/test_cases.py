@@ -15,12 +15,13 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from reconciler.core.guards import Approval, GuardRules, guard
+from reconciler.core.header import Header
 from reconciler.core.plan import Plan, ReadFailure
 from reconciler.planfile.reader import read_plan_file
 from reconciler.planfile.staleness import Present, require_same
 from reconciler.planfile.writer import render_json
 from reconciler.render.style import Style
-from reconciler.render.text import Header, render_plan
+from reconciler.render.text import render_plan
 from tests.core.builders import live, plan_of, resource
 
 ROOT = Path(__file__).parents[2]

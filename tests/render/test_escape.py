@@ -4,6 +4,7 @@ import unicodedata
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reconciler.core.header import Header
 from reconciler.core.plan import Plan
 from reconciler.render.escape import (
     literal,
@@ -14,7 +15,7 @@ from reconciler.render.escape import (
     visible,
 )
 from reconciler.render.style import Style
-from reconciler.render.text import Header, render_plan
+from reconciler.render.text import render_plan
 from tests.core.builders import live, plan_of, resource
 from tests.examples import examples
 from tests.render.github import commands

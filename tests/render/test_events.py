@@ -5,12 +5,12 @@ from typing import Any
 
 from hypothesis import given, settings
 
+from reconciler.core.header import Header
+from reconciler.core.outcome import Outcome, Status
 from reconciler.core.plan import ReadFailure
 from reconciler.errors import ConfigError, ManifestError, Problem, ProviderError
 from reconciler.planfile.writer import plan_document
 from reconciler.render.events import EventStream
-from reconciler.render.text import Header
-from reconciler.workflow.apply import Outcome, Status
 from tests.core.builders import live, plan_of, resource
 from tests.render.github import commands
 from tests.render.hostile import hostile_plan, texts

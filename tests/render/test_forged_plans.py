@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from reconciler.core.header import Header
 from reconciler.core.plan import PlanRow, digest_document, digest_rows
 from reconciler.errors import ReconcileError
 from reconciler.planfile.reader import SavedPlan, read_plan_file
@@ -24,7 +25,7 @@ from reconciler.render.html import render_html
 from reconciler.render.markdown import render_markdown
 from reconciler.render.step_outputs import plan_outputs, render_outputs
 from reconciler.render.style import Style
-from reconciler.render.text import Header, render_plan
+from reconciler.render.text import render_plan
 
 CASES = Path(__file__).parent / "cases"
 VALUES: list[Any] = [

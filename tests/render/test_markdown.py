@@ -4,6 +4,7 @@ import unicodedata
 import pytest
 from hypothesis import example, given, settings
 
+from reconciler.core.header import Header
 from reconciler.core.plan import Plan, ReadFailure
 from reconciler.core.review_notes import Cause, Edit, Origin, Review
 from reconciler.render.detail import Line
@@ -11,7 +12,6 @@ from reconciler.render.escape import visible
 from reconciler.render.graph import dot, mermaid, plan_graph
 from reconciler.render.markdown import COMMENT_LIMIT, SUMMARY_LIMIT, marker, render_markdown
 from reconciler.render.markdown_code import code, fence, text_fence
-from reconciler.render.text import Header
 from tests.core.builders import live, plan_of, resource
 from tests.examples import examples
 from tests.render import commonmark

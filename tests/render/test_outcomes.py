@@ -4,6 +4,8 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 
+from reconciler.core.header import Header
+from reconciler.core.outcome import Outcome, Status
 from reconciler.core.plan import Plan
 from reconciler.render.annotations import render_annotations
 from reconciler.render.markdown import COMMENT_LIMIT
@@ -14,8 +16,6 @@ from reconciler.render.outcomes import (
     outcome_page,
 )
 from reconciler.render.step_outputs import render_outputs
-from reconciler.render.text import Header
-from reconciler.workflow.apply import Outcome, Status
 from tests.core.builders import live, plan_of, resource
 from tests.examples import examples
 from tests.render import commonmark

@@ -3,9 +3,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from reconciler.cli.carry_out import _unfinished
+from reconciler.core.outcome import Outcome, Status
 from reconciler.core.plan import Change, Plan
 from reconciler.render.progress import Progress
-from reconciler.workflow.apply import Outcome, Status
 from tests.core.builders import live, plan_of, resource
 
 

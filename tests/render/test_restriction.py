@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.core.header import Header
 from reconciler.core.plan import Plan
 from reconciler.core.selection import Selection, narrow
 from reconciler.mcp_server.answers import plan_answer
@@ -19,7 +20,7 @@ from reconciler.render.markdown import render_markdown
 from reconciler.render.step_outputs import plan_outputs, render_outputs
 from reconciler.render.style import Style
 from reconciler.render.summary import NO_CHANGES, restriction
-from reconciler.render.text import Header, render_plan
+from reconciler.render.text import render_plan
 from tests.core.builders import live, plan_of, resource
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

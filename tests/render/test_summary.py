@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from reconciler.core.guards import Approval, GuardRules, guard
+from reconciler.core.outcome import Outcome, Status
 from reconciler.core.plan import Plan, ReadFailure
 from reconciler.render.summary import NO_CHANGES, apply_line, count, plan_details, plan_line
-from reconciler.workflow.apply import Outcome, Status
 from tests.core.builders import live, plan_of, resource
 
 

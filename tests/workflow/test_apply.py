@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import pytest
 
+from reconciler.core.outcome import Outcome, Status
 from reconciler.core.plan import Action, Change, Plan
 from reconciler.core.resource import ResourceKey
 from reconciler.errors import (
@@ -13,7 +14,7 @@ from reconciler.errors import (
     ReconcileError,
 )
 from reconciler.support.threads import Result, ThreadExecutor
-from reconciler.workflow.apply import Crew, Outcome, Status, apply_plan
+from reconciler.workflow.apply import Crew, apply_plan
 from tests.core.builders import live, plan_of, resource
 from tests.core.fake_provider import MemoryProvider
 

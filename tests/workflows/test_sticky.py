@@ -2,6 +2,7 @@
 
 import pytest
 
+from reconciler.core.header import Header
 from reconciler.github.api import GitHub
 from reconciler.github.page import fenced
 from reconciler.github.runner import Runner
@@ -17,7 +18,6 @@ from reconciler.github.sticky import (
 )
 from reconciler.render.markdown import marker as rendered_marker
 from reconciler.render.markdown import render_markdown
-from reconciler.render.text import Header
 from tests.core.builders import live, plan_of
 from tests.workflows.fake_github import APP, BOT, FakeGitHub
 

@@ -18,12 +18,12 @@ from reconciler.cli.output import (
 )
 from reconciler.cli.reviewed import plan_approved, with_causes
 from reconciler.cli.usage_hints import may_be_address
+from reconciler.core.header import Header
 from reconciler.core.plan import Plan
 from reconciler.core.selection import apply_selection
 from reconciler.errors import ReconcileError, StalePlanError
 from reconciler.planfile.reader import SavedPlan, read_plan_file
 from reconciler.planfile.staleness import require_digest
-from reconciler.render.text import Header
 from reconciler.workflow.session import (
     Session,
     finish_plan,

@@ -10,11 +10,11 @@ import click
 from reconciler.cli.attribution import attribute, attribute_if_possible
 from reconciler.cli.exit_codes import ExitCode, strongest
 from reconciler.cli.opening import open_session
-from reconciler.cli.options import PlanOptions, is_digest, plan_options, selection_options
+from reconciler.cli.options import PlanOptions, plan_options, selection_options
 from reconciler.cli.output import emit, plan_exit_code, save
 from reconciler.cli.reviewed import compare_if_possible, compare_with, review_exit_code
 from reconciler.cli.targets import for_each_target
-from reconciler.core.plan import Action, Plan
+from reconciler.core.plan import Action, Plan, is_digest
 from reconciler.core.selection import apply_selection
 from reconciler.render.escape import printable
 from reconciler.workflow.session import (

@@ -8,9 +8,9 @@ from reconciler.cli.files import write_whole
 from reconciler.cli.formats import Output, OutputType, checked
 from reconciler.cli.main import Globals
 from reconciler.cli.output import show, write_outputs
+from reconciler.core.header import Header
 from reconciler.planfile.reader import read_plan_file
 from reconciler.render.escape import json_line
-from reconciler.render.text import Header
 
 
 @click.command(

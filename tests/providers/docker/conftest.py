@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from reconciler.core.outcome import Outcome
 from reconciler.core.plan import Change, Plan
 from reconciler.core.planner import World, make_plan
 from reconciler.core.resource import Resource, ResourceKey, Source
@@ -23,7 +24,7 @@ from reconciler.providers.docker.registry_http import Connection
 from reconciler.rayfine.docker.engine import Engine
 from reconciler.rayfine.image.inputs import Surroundings
 from reconciler.support.threads import ThreadExecutor
-from reconciler.workflow.apply import Crew, Outcome, apply_plan
+from reconciler.workflow.apply import Crew, apply_plan
 from reconciler.workflow.read_live import add_usage, read_all
 
 KIND = TRAITS.name

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
+from reconciler.core.outcome import Outcome, Status
 from reconciler.core.resource import Resource
 from reconciler.rayfine.docker.builder import make_image
 from reconciler.rayfine.image.inputs import BuildInput
-from reconciler.workflow.apply import Outcome, Status
 from tests.providers.docker.conftest import Bench
 
 pytestmark = pytest.mark.docker

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 import pytest
 
+from reconciler.core.outcome import Outcome, Status
 from reconciler.core.resource import Resource
 from reconciler.errors import AccessError, UnreachableError
 from reconciler.providers.docker.lock import check_lock, resolve_reference, update_lock
@@ -25,7 +26,6 @@ from reconciler.rayfine.docker.engine import Engine
 from reconciler.rayfine.image.inputs import Surroundings
 from reconciler.rayfine.image.lockfile import LockFile
 from reconciler.rayfine.image.reference import parse_reference
-from reconciler.workflow.apply import Outcome, Status
 from tests.providers.docker.conftest import Bench, running_registry
 
 pytestmark = pytest.mark.docker

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from reconciler.core.outcome import Outcome, Status
 from reconciler.core.ownership import desired_mark
 from reconciler.core.plan import Action, Change, Plan
 from reconciler.core.resource import LiveResource, Resource, Written
@@ -19,7 +20,6 @@ from reconciler.providers.runai.assets import AssetProvider
 from reconciler.providers.runai.backoff import Patience
 from reconciler.providers.runai.confirm import DoubledError, Rules, settle
 from reconciler.render.summary import apply_line
-from reconciler.workflow.apply import Outcome, Status
 from tests.acceptance.live_side import call
 from tests.acceptance.project import environment
 from tests.faults.proxy import Fault, FaultProxy, Kind
