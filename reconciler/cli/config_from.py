@@ -13,12 +13,12 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from reconciler.cli.main import stated_directory
 from reconciler.config import Config, parse_config
 from reconciler.config.file import TargetSection
 from reconciler.config.source import Source, SourceError, read_plain_file, take
 from reconciler.errors import ConfigError
 from reconciler.git.repository import Repository, open_repository
+from reconciler.support.directory import stated_directory
 
 
 @contextmanager

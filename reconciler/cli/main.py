@@ -19,6 +19,7 @@ from reconciler import __version__
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.logs import start_logging
 from reconciler.errors import ConfigError, ReconcileError, StalePlanError
+from reconciler.support.directory import is_here, stated_directory
 
 _COMMANDS = {
     "init": ("Write a reconciler.yaml and an example manifest.", "init"),
@@ -168,7 +169,7 @@ def _entered(directory: Path) -> Iterator[None]:
     before = os.environ.get("PWD")
     stated = Path(os.path.normpath(stated_directory() / directory))
     with contextlib.chdir(directory):
-        if not _is_here(stated):
+        if not is_here(stated):
             raise click.BadParameter(
                 f"{directory} goes through a link and back: name the directory without ..",
                 param_hint="-C",
@@ -180,16 +181,6 @@ def _entered(directory: Path) -> Iterator[None]:
             os.environ.pop("PWD")
             if before is not None:
                 os.environ["PWD"] = before
-
-
-def stated_directory() -> Path:
-    """The current directory as it was gone to: through links, if there are any."""
-    said = Path(os.environ.get("PWD", ""))
-    return said if said.is_absolute() and _is_here(said) else Path.cwd()
-
-
-def _is_here(directory: Path) -> bool:
-    return directory.is_dir() and directory.samefile(os.curdir)
 
 
 def main() -> NoReturn:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from reconciler.errors import ConfigError, ReconcileError
 from reconciler.git.process import find_top
-from reconciler.github.runner import append as add_lines
+from reconciler.support.step_file import append as add_lines
 
 
 def step_file(variable: str, form: str) -> Path:

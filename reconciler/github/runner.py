@@ -4,7 +4,6 @@ import json
 import os
 import re
 import secrets
-import stat
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.errors import ConfigError
+from reconciler.support.step_file import append
 
 _OF_NO_CHANGE = ("schedule", "workflow_dispatch")
 """Events that no commit has caused."""
@@ -170,20 +170,6 @@ class Runner:
         if len(text.encode()) > room:
             text = "The plan is too long for a summary; see the log and the artifact.\n"
         append(Path(path), text)
-
-
-def append(path: Path, text: str) -> None:
-    """Add to what a step has written so far, on a line of its own. Raises `OSError`.
-
-    What was written before may end in the middle of a line: `printf name=value > $GITHUB_OUTPUT`.
-    """
-    with path.open("ab") as stream:
-        written = path.stat()
-        if text and stat.S_ISREG(written.st_mode) and written.st_size:
-            with path.open("rb") as before:
-                before.seek(-1, os.SEEK_END)
-                text = text if before.read() == b"\n" else f"\n{text}"
-        stream.write(text.encode())
 
 
 def _is_commit(value: object) -> bool:
