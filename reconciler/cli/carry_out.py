@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.options import PlanOptions
-from reconciler.cli.output import lose_output, show, style_of
+from reconciler.cli.plan_options import PlanOptions
+from reconciler.cli.stdout import lose_output, show, style_of
 from reconciler.core.outcome import Outcome, Status
 from reconciler.core.plan import Plan
 from reconciler.render.escape import log_safe, printable_lines

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from reconciler.cli.main import Globals
-from reconciler.cli.options import PlanOptions
+from reconciler.cli.place import Globals
+from reconciler.cli.plan_options import PlanOptions
 from reconciler.config import CONFIG_NAME
 from reconciler.errors import ConfigError
 

@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
-from reconciler.cli.main import Globals
+from reconciler.cli.place import Globals
 from reconciler.config import Config, Target, find_config, resolve_target
 from reconciler.core.resource import Resource
 from reconciler.errors import ConfigError

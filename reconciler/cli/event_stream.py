@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import click
 
 from reconciler import __version__
-from reconciler.cli.output import lose_output
+from reconciler.cli.stdout import lose_output
 from reconciler.errors import ReconcileError
 from reconciler.render.events import EventStream
 

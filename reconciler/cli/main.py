@@ -9,7 +9,6 @@ import resource
 import sys
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
@@ -18,6 +17,7 @@ import click
 from reconciler import __version__
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.logs import start_logging
+from reconciler.cli.place import Globals
 from reconciler.errors import ConfigError, ReconcileError, StalePlanError
 from reconciler.support.directory import is_here, stated_directory
 
@@ -44,30 +44,6 @@ _COMMANDS = {
 """Name -> (short help, module in `reconciler.cli`): nothing is imported for `--help`."""
 
 _FEWEST_FILES = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Globals:
-    """Options of the root command. `cloned`: the configuration is a file of `--repo`."""
-
-    directory: Path
-    config: Path | None
-    colour: bool | None
-    cloned: bool = False
-
-    def colour_for(self, stream: object) -> bool:
-        """Whether to colour what goes to this stream (`--no-color`, `NO_COLOR`, a terminal)."""
-        if self.colour is not None:
-            return self.colour
-        if os.environ.get("NO_COLOR"):
-            return False
-        return bool(getattr(stream, "isatty", lambda: False)())
-
-    def warn(self, text: str) -> None:
-        """Say something on standard error that stops nothing."""
-        from reconciler.render.escape import printable  # noqa: PLC0415  (only for a warning)
-
-        click.echo(f"Warning: {printable(text)}", err=True)
 
 
 class LazyGroup(click.Group):

@@ -8,7 +8,7 @@ from pathlib import Path
 from reconciler.cli.base import Snapshot, as_live, stack_of
 from reconciler.cli.checkout import checkout
 from reconciler.cli.config_from import config_from
-from reconciler.cli.options import PlanOptions
+from reconciler.cli.plan_options import PlanOptions
 from reconciler.config import Config, Target, offline_target
 from reconciler.core.header import Header
 from reconciler.core.plan import Plan

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from reconciler.cli.checkout import checkout
 from reconciler.cli.config_from import config_from
-from reconciler.cli.options import PlanOptions
+from reconciler.cli.plan_options import PlanOptions
 from reconciler.workflow.session import Session, Trust, open_target, read_config
 
 

@@ -2,14 +2,14 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from reconciler.cli.formats import Output, OutputType, checked
-from reconciler.cli.main import Globals
+from reconciler.cli.plan_options import PlanOptions
 from reconciler.core.guards import Approval
 from reconciler.core.plan import is_digest
 from reconciler.core.selection import Selection
@@ -17,33 +17,8 @@ from reconciler.errors import ReconcileError
 
 if TYPE_CHECKING:
     from reconciler.config import Config
-    from reconciler.render.events import EventStream
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-
-
-@dataclass(frozen=True, slots=True)
-class PlanOptions:
-    """What `plan` and `apply` have in common.
-
-    `targets` holds every `--target`, `target` the first one, None for the default. Where
-    `events` is set, standard output is that stream.
-    """
-
-    place: Globals
-    target: str | None
-    selection: Selection
-    approval: Approval
-    parallelism: int
-    outputs: tuple[Output, ...]
-    detailed_exitcode: bool
-    targets: tuple[str, ...] = ()
-    config_from: str | None = None
-    events: "EventStream | None" = None
-    allow_from_commit: bool = False
-    messages: Path | None = None
-    repo: str | None = None
-    ref: str | None = None
 
 
 class DigestType(click.ParamType[str]):

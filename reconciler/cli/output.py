@@ -1,7 +1,5 @@
 """Where rendered plans go, and which exit code a plan or an apply stands for."""
 
-import contextlib
-import os
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
@@ -14,8 +12,9 @@ from reconciler import __version__
 from reconciler.cli.exit_codes import ExitCode, strongest
 from reconciler.cli.files import PRIVATE, write_whole
 from reconciler.cli.formats import PAGE_FORMATS, Output
-from reconciler.cli.main import Globals
-from reconciler.cli.options import PlanOptions
+from reconciler.cli.place import Globals
+from reconciler.cli.plan_options import PlanOptions
+from reconciler.cli.stdout import lose_output, show, style_of
 from reconciler.core.header import Header
 from reconciler.core.outcome import Outcome, Status
 from reconciler.core.plan import Plan
@@ -108,24 +107,6 @@ def emit_first(plan: Plan, header: Header, options: PlanOptions) -> None:
             "applied",
             fix="let it be read to its end, or send it to a file: > plan.txt",
         ) from error
-
-
-def lose_output() -> None:
-    """Send what is still to come on standard output nowhere: it cannot be written."""
-    with contextlib.suppress(OSError, ValueError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
-
-
-def show(text: str) -> None:
-    """Print to standard output as it is."""
-    sys.stdout.write(text)
-
-
-def style_of(place: Globals) -> Style:
-    """The style for standard output."""
-    return Style(colour=place.colour_for(sys.stdout))
 
 
 def plan_exit_code(plan: Plan, *, detailed: bool) -> ExitCode:

@@ -6,9 +6,9 @@ from pathlib import Path
 from reconciler.cli import step_files
 from reconciler.cli.files import write_whole
 from reconciler.cli.formats import STEP_FORMATS, Output
-from reconciler.cli.main import Globals
-from reconciler.cli.output import show
-from reconciler.config import CONFIG_NAME
+from reconciler.cli.place import Globals
+from reconciler.cli.stdout import show
+from reconciler.cli.step_files import directory_of
 from reconciler.core.header import Header
 from reconciler.core.plan import Plan
 from reconciler.errors import ReconcileError
@@ -97,15 +97,6 @@ def _put(text: str, path: Path | None) -> None:
         show(text)
     else:
         write_whole(path, text)
-
-
-def directory_of(place: Globals) -> str:
-    """From the root of the repository to the directory of reconciler.yaml, with `/`, or ""."""
-    if place.cloned:
-        inside = (place.config or Path(CONFIG_NAME)).parent.as_posix()
-        return "" if inside == "." else inside
-    root = place.config.resolve().parent if place.config else place.directory
-    return step_files.directory_in_repository(root)
 
 
 def _html(plan: Plan, header: Header) -> str:

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from reconciler.cli.files import write_whole
 from reconciler.cli.formats import STEP_FORMATS, Output
-from reconciler.cli.main import Globals, say_error
-from reconciler.cli.output import show
+from reconciler.cli.main import say_error
+from reconciler.cli.place import Globals
+from reconciler.cli.stdout import show
 from reconciler.errors import Problem, ReconcileError, StalePlanError, problems_of
 
 
@@ -41,7 +42,7 @@ def render_problems(
     """Problems as `annotations` or `sarif`; the title is for those of no file."""
     from reconciler import __version__  # noqa: PLC0415  (these are only imported if asked for)
     from reconciler.cli import step_files  # noqa: PLC0415
-    from reconciler.cli.pages import directory_of  # noqa: PLC0415
+    from reconciler.cli.step_files import directory_of  # noqa: PLC0415
     from reconciler.render import annotations, sarif  # noqa: PLC0415
 
     directory = directory_of(place)

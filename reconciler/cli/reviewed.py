@@ -8,7 +8,7 @@ import click
 
 from reconciler import __version__
 from reconciler.cli.exit_codes import ExitCode
-from reconciler.cli.options import PlanOptions
+from reconciler.cli.plan_options import PlanOptions
 from reconciler.core.header import Header
 from reconciler.core.plan import Action, Plan, is_digest
 from reconciler.core.selection import chosen_addresses, narrow

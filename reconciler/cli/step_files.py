@@ -4,6 +4,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from reconciler.cli.place import Globals
+from reconciler.config import CONFIG_NAME
 from reconciler.errors import ConfigError, ReconcileError
 from reconciler.git.process import find_top
 from reconciler.support.step_file import append as add_lines
@@ -67,3 +69,12 @@ def directory_in_repository(root: Path) -> str:
         return ""
     relative = here.relative_to(top).as_posix()
     return "" if relative == "." else relative
+
+
+def directory_of(place: Globals) -> str:
+    """From the root of the repository to the directory of reconciler.yaml, with `/`, or ""."""
+    if place.cloned:
+        inside = (place.config or Path(CONFIG_NAME)).parent.as_posix()
+        return "" if inside == "." else inside
+    root = place.config.resolve().parent if place.config else place.directory
+    return directory_in_repository(root)

@@ -9,7 +9,7 @@ import click
 from reconciler.cli.exit_codes import ExitCode, strongest
 from reconciler.cli.formats import name_files, require_own_files
 from reconciler.cli.main import say_error
-from reconciler.cli.options import PlanOptions
+from reconciler.cli.plan_options import PlanOptions
 from reconciler.cli.problems import report
 from reconciler.errors import ReconcileError
 

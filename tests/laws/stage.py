@@ -16,8 +16,8 @@ from typing import Any, NamedTuple, Self
 
 import yaml
 
-from reconciler.cli.main import Globals
-from reconciler.cli.options import PlanOptions
+from reconciler.cli.place import Globals
+from reconciler.cli.plan_options import PlanOptions
 from reconciler.config import resolve_target
 from reconciler.core.guards import Approval
 from reconciler.core.header import Header

@@ -12,7 +12,7 @@ import mcp_types as types
 from mcp.client import Client
 from mcp.client.stdio import StdioServerParameters
 
-from reconciler.cli.main import Globals
+from reconciler.cli.place import Globals
 from reconciler.mcp_server.server import make_server
 from reconciler.mcp_server.workspace import Workspace
 

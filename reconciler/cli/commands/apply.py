@@ -8,7 +8,7 @@ import click
 from reconciler.cli.carry_out import carry_out
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.opening import open_session
-from reconciler.cli.options import DigestType, PlanOptions, plan_options, selection_options
+from reconciler.cli.options import DigestType, plan_options, selection_options
 from reconciler.cli.output import (
     apply_exit_code,
     emit,
@@ -16,6 +16,7 @@ from reconciler.cli.output import (
     emit_result,
     plan_exit_code,
 )
+from reconciler.cli.plan_options import PlanOptions
 from reconciler.cli.reviewed import plan_approved, with_causes
 from reconciler.cli.usage_hints import may_be_address
 from reconciler.core.header import Header

@@ -9,9 +9,9 @@ import click
 
 from reconciler import __version__
 from reconciler.cli.exit_codes import ExitCode
-from reconciler.cli.main import Globals
 from reconciler.cli.options import target_option
-from reconciler.cli.output import style_of
+from reconciler.cli.place import Globals
+from reconciler.cli.stdout import style_of
 from reconciler.config import Config, Target, resolve_target
 from reconciler.core.resource import Resource
 from reconciler.errors import ReconcileError

@@ -6,9 +6,9 @@ import click
 
 from reconciler.agent.explaining import explain_address
 from reconciler.agent.target import Request
-from reconciler.cli.main import Globals
 from reconciler.cli.options import complete_address, target_option
-from reconciler.cli.output import show
+from reconciler.cli.place import Globals
+from reconciler.cli.stdout import show
 from reconciler.render.explain import explanation_document, explanation_text
 from reconciler.workflow.session import open_session, plan_session
 

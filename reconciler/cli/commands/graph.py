@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 
-from reconciler.cli.main import Globals
 from reconciler.cli.options import target_option
-from reconciler.cli.output import show
+from reconciler.cli.place import Globals
+from reconciler.cli.stdout import show
 from reconciler.config import offline_target
 from reconciler.planfile.reader import read_plan_file
 from reconciler.render.graph import dot, manifest_graph, mermaid

@@ -9,8 +9,8 @@ from typing import Any
 import click
 
 from reconciler.cli.files import write_whole
-from reconciler.cli.main import Globals
-from reconciler.cli.output import show
+from reconciler.cli.place import Globals
+from reconciler.cli.stdout import show
 from reconciler.config import CONFIG_NAME, Config, parse_config, resolve_target
 from reconciler.errors import ConfigError, ReconcileError
 from reconciler.git.head import origin_url

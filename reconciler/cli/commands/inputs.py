@@ -10,9 +10,9 @@ import click
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.files import write_whole
 from reconciler.cli.formats import Output, OutputType, checked
-from reconciler.cli.main import Globals
 from reconciler.cli.options import target_option
-from reconciler.cli.output import show
+from reconciler.cli.place import Globals
+from reconciler.cli.stdout import show
 from reconciler.config import Config, offline_target, parse_config
 from reconciler.errors import ConfigError
 from reconciler.git.process import find_top

@@ -8,8 +8,8 @@ import click
 
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.files import write_whole
-from reconciler.cli.main import Globals
 from reconciler.cli.options import target_option
+from reconciler.cli.place import Globals
 from reconciler.config import resolve_target
 from reconciler.errors import ConfigError
 from reconciler.providers.docker.lock import (

@@ -8,8 +8,8 @@ from typing import Any, NoReturn
 import click
 
 from reconciler.cli.exit_codes import ExitCode
-from reconciler.cli.main import Globals
 from reconciler.cli.options import target_option
+from reconciler.cli.place import Globals
 from reconciler.errors import ConfigError, ReconcileError
 from reconciler.workflow.session import read_config
 

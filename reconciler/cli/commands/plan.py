@@ -10,8 +10,9 @@ import click
 from reconciler.cli.attribution import attribute, attribute_if_possible
 from reconciler.cli.exit_codes import ExitCode, strongest
 from reconciler.cli.opening import open_session
-from reconciler.cli.options import PlanOptions, plan_options, selection_options
+from reconciler.cli.options import plan_options, selection_options
 from reconciler.cli.output import emit, plan_exit_code, save
+from reconciler.cli.plan_options import PlanOptions
 from reconciler.cli.reviewed import compare_if_possible, compare_with, review_exit_code
 from reconciler.cli.targets import for_each_target
 from reconciler.core.plan import Action, Plan, is_digest

@@ -15,8 +15,8 @@ from reconciler.cli.calls import Counter, call_all, read_arguments, read_inputs
 from reconciler.cli.environment import Chosen, choose_image, variable, variables
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.json_values import to_line
-from reconciler.cli.main import Globals
 from reconciler.cli.options import target_option
+from reconciler.cli.place import Globals
 from reconciler.rayfine import EnvironmentWrapper, load_env
 from reconciler.rayfine.docker.engine import Engine
 from reconciler.rayfine.runtime.options import MOST_CONCURRENCY

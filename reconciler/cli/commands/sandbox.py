@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from reconciler.cli.main import Globals
+from reconciler.cli.place import Globals
 from reconciler.errors import SandboxError
 from reconciler.sandbox import (
     Behaviour,

@@ -16,8 +16,8 @@ import click
 from reconciler.cli.commands.run import ENGINES, interrupted_by_signals
 from reconciler.cli.environment import Chosen, choose_image, variable, variables
 from reconciler.cli.exit_codes import ExitCode
-from reconciler.cli.main import Globals
 from reconciler.cli.options import target_option
+from reconciler.cli.place import Globals
 from reconciler.errors import ConfigError
 from reconciler.rayfine import load_env
 from reconciler.rayfine.remote.gateway import Gateway

@@ -6,8 +6,9 @@ import click
 
 from reconciler.cli.files import write_whole
 from reconciler.cli.formats import Output, OutputType, checked
-from reconciler.cli.main import Globals
-from reconciler.cli.output import show, write_outputs
+from reconciler.cli.output import write_outputs
+from reconciler.cli.place import Globals
+from reconciler.cli.stdout import show
 from reconciler.core.header import Header
 from reconciler.planfile.reader import read_plan_file
 from reconciler.render.escape import json_line

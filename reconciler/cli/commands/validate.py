@@ -7,9 +7,9 @@ import click
 
 from reconciler.cli.files import write_whole
 from reconciler.cli.formats import Output, OutputType, checked
-from reconciler.cli.main import Globals
-from reconciler.cli.output import show
+from reconciler.cli.place import Globals
 from reconciler.cli.problems import render_problems
+from reconciler.cli.stdout import show
 from reconciler.errors import Problem, ReconcileError, problems_of
 from reconciler.manifest.files import read_directory
 from reconciler.render.escape import printable
