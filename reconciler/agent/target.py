@@ -11,7 +11,7 @@ import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -28,7 +28,8 @@ from reconciler.errors import ConfigError
 from reconciler.git.head import Provenance
 from reconciler.providers.systems import describe_target, open_providers
 from reconciler.support.threads import ThreadExecutor
-from reconciler.workflow.session import Place, Session, finish_plan, provenance, read_config
+from reconciler.workflow.plan_request import PlanRequest
+from reconciler.workflow.session import Session, finish_plan, provenance, read_config
 
 PARALLELISM = 10
 COMPUTE = "RunaiCompute"
@@ -46,7 +47,7 @@ class Directory:
     config: Path | None = None
 
     def warn(self, text: str) -> None:
-        """See `reconciler.workflow.session.Place`."""
+        """See `reconciler.workflow.plan_request.ConfigLocation`."""
         _warn_once(text)
 
 
@@ -54,17 +55,6 @@ class Directory:
 def _warn_once(text: str) -> None:
     """A server calls the functions again and again: the same warning is logged once."""
     _log.warning("%s", text)
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What a function asks to be planned; see `reconciler.workflow.session.PlanRequest`."""
-
-    place: Place
-    target: str | None = None
-    selection: Selection = field(default_factory=Selection)
-    approval: Approval = field(default_factory=Approval)
-    parallelism: int = PARALLELISM
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +218,7 @@ def open_direct(place: Workplace, resources: Sequence[Resource] = ()) -> Iterato
 def plan_of(whole: Plan, session: Session, place: Workplace, keys: Sequence[ResourceKey]) -> Plan:
     """The part of a plan of everything that is about these keys, each of which is meant by name."""
     addresses = [key.address for key in keys]
-    asked = Request(
+    asked = PlanRequest(
         Directory(place.config.root),
         place.target.name,
         Selection(tuple(_exactly(address) for address in addresses)),

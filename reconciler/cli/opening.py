@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from reconciler.cli.checkout import checkout
 from reconciler.cli.config_from import config_from
 from reconciler.cli.plan_options import PlanOptions
-from reconciler.workflow.session import Session, Trust, open_target, read_config
+from reconciler.workflow.session import Session, TrustedSources, open_target, read_config
 
 
 @contextmanager
@@ -17,6 +17,6 @@ def open_session(options: PlanOptions) -> Iterator[Session]:
         config_from(read_config(place), options.config_from) as (config, overridden),
     ):
         trailers, messages = options.allow_from_commit, options.messages
-        trust = Trust(options.config_from or "", overridden, trailers, messages)
+        trust = TrustedSources(options.config_from or "", overridden, trailers, messages)
         with open_target(config, options, trust) as session:
             yield session

@@ -9,7 +9,7 @@ import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -37,8 +37,8 @@ from reconciler.planfile.writer import render_json
 from reconciler.render.explain import Explanation
 from reconciler.render.model_text import sentence
 from reconciler.workflow.apply import Crew, apply_plan
+from reconciler.workflow.plan_request import ConfigLocation, PlanRequest
 from reconciler.workflow.session import (
-    Place,
     Session,
     finish_plan,
     open_session,
@@ -69,21 +69,10 @@ class Shown:
         return self.saved.plan
 
 
-@dataclass(frozen=True, slots=True)
-class _Request:
-    """What a plan is asked for with. A model approves nothing: `approval` stays empty."""
-
-    place: Place
-    target: str | None
-    selection: Selection
-    parallelism: int
-    approval: Approval = field(default_factory=Approval)
-
-
 class Workspace:
     """One project and target. Its methods may be called from several threads."""
 
-    def __init__(self, place: Place, target: str | None, parallelism: int) -> None:
+    def __init__(self, place: ConfigLocation, target: str | None, parallelism: int) -> None:
         self._place = place
         self._target = target
         self._parallelism = parallelism
@@ -217,10 +206,10 @@ class Workspace:
                 self._shown.popitem(last=False)
         return shown
 
-    def _request(self, selection: Selection) -> _Request:
+    def _request(self, selection: Selection) -> PlanRequest:
         # A model is no person: its patterns select, and approve nothing.
         selected = replace(selection, approves=False)
-        return _Request(self._place, self._target, selected, self._parallelism)
+        return PlanRequest(self._place, self._target, selected, parallelism=self._parallelism)
 
 
 def _require_same(digest: str, shown: Shown | None, fresh: Plan, description: str) -> None:

@@ -2,7 +2,7 @@
 
 What the command line, the agent functions and the servers for models have in common:
 `open_session` opens a target, `plan_session` plans on it. Nothing here prints; what a person should
-know besides is told to the `Place`.
+know besides is told to the `ConfigLocation`.
 """
 
 import os
@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
 
 from reconciler import manifest
 from reconciler.config import (
@@ -34,7 +33,7 @@ from reconciler.core.planner import World, make_plan
 from reconciler.core.renames import hint_renames
 from reconciler.core.resource import LiveResource, Resource, Written
 from reconciler.core.review_notes import Review
-from reconciler.core.selection import Selection, apply_selection, exact_addresses
+from reconciler.core.selection import apply_selection, exact_addresses
 from reconciler.errors import ConfigError, ManifestError, Problem, problems_of
 from reconciler.git.head import Provenance, State, head_commit, read_state
 from reconciler.git.identity import identify
@@ -45,6 +44,7 @@ from reconciler.manifest.files import SUFFIXES
 from reconciler.providers.base import Providers
 from reconciler.providers.systems import KIND_TRAITS, describe_target, open_providers
 from reconciler.support.threads import ThreadExecutor
+from reconciler.workflow.plan_request import ConfigLocation, PlanRequest
 from reconciler.workflow.read_live import add_names, add_usage, read_all
 from reconciler.workflow.target_manifests import (
     check_everything,
@@ -56,53 +56,6 @@ from reconciler.workflow.target_manifests import (
     require_known_systems,
     stated_places,
 )
-
-
-class Place(Protocol):
-    """Where configuration is looked for: a directory, or a file that counts instead."""
-
-    @property
-    def directory(self) -> Path:
-        """The directory with `reconciler.yaml`."""
-        ...
-
-    @property
-    def config(self) -> Path | None:
-        """Another configuration file, if one was named."""
-        ...
-
-    def warn(self, text: str) -> None:
-        """Tell a person something that stops nothing."""
-        ...
-
-
-class PlanRequest(Protocol):
-    """What a plan is asked for with."""
-
-    @property
-    def place(self) -> Place:
-        """Where the configuration is."""
-        ...
-
-    @property
-    def target(self) -> str | None:
-        """Name of the target; None is the default one."""
-        ...
-
-    @property
-    def selection(self) -> Selection:
-        """Which addresses."""
-        ...
-
-    @property
-    def approval(self) -> Approval:
-        """What guards are told to allow."""
-        ...
-
-    @property
-    def parallelism(self) -> int:
-        """Requests at the same time."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +77,7 @@ class Session:
     stop: threading.Event = field(default_factory=threading.Event)
 
 
-def read_config(place: Place) -> Config:
+def read_config(place: ConfigLocation) -> Config:
     """The configuration of the directory, or the file that `--config` names."""
     path = place.config or find_config(place.directory)
     top = find_top(path.parent)
@@ -153,7 +106,7 @@ def _other_problems(config: Config) -> Sequence[Problem]:
 
 
 @dataclass(frozen=True, slots=True)
-class Trust:
+class TrustedSources:
     """What a command line trusts beside the work tree: see `--config-from`, `--allow-from-commit`.
 
     `overridden` names the parts of the configuration that the work tree states differently.
@@ -174,7 +127,9 @@ def open_session(options: PlanRequest) -> Iterator[Session]:
 
 
 @contextmanager
-def open_target(config: Config, options: PlanRequest, trust: Trust = Trust()) -> Iterator[Session]:
+def open_target(
+    config: Config, options: PlanRequest, trust: TrustedSources = TrustedSources()
+) -> Iterator[Session]:
     """The same for a configuration that was read already."""
     try:
         target = resolve_target(config, options.target, os.environ)

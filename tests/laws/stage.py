@@ -17,7 +17,6 @@ from typing import Any, NamedTuple, Self
 import yaml
 
 from reconciler.cli.place import Globals
-from reconciler.cli.plan_options import PlanOptions
 from reconciler.config import resolve_target
 from reconciler.core.guards import Approval
 from reconciler.core.header import Header
@@ -32,6 +31,7 @@ from reconciler.providers.runai.system import Login, RunaiSystem
 from reconciler.sandbox import Behaviour, Endpoint, SandboxServer
 from reconciler.support.threads import ThreadExecutor
 from reconciler.workflow.apply import Crew, apply_plan
+from reconciler.workflow.plan_request import PlanRequest
 from reconciler.workflow.session import Session, plan_session, read_config
 from reconciler.workflow.target_manifests import read_manifests
 
@@ -249,7 +249,7 @@ class Desk:
         """The plan of a session."""
         place = Globals(self.directory, None, colour=False)
         approval, selection = Approval(**approved), Selection(tuple(only))
-        options = PlanOptions(place, None, selection, approval, self.parallelism, (), False)
+        options = PlanRequest(place, None, selection, approval, self.parallelism)
         return plan_session(session, options)
 
     def apply(

@@ -5,11 +5,11 @@ import json
 import click
 
 from reconciler.agent.explaining import explain_address
-from reconciler.agent.target import Request
 from reconciler.cli.options import complete_address, target_option
 from reconciler.cli.place import Globals
 from reconciler.cli.stdout import show
 from reconciler.render.explain import explanation_document, explanation_text
+from reconciler.workflow.plan_request import PlanRequest
 from reconciler.workflow.session import open_session, plan_session
 
 
@@ -37,7 +37,7 @@ def command(place: Globals, address: str, form: str, target: str | None) -> None
     For an unchanged address: what it was compared with. The plan is made of everything, so that
     guards judge as they do in `reconcile plan`.
     """
-    request = Request(place, target)
+    request = PlanRequest(place, target)
     with open_session(request) as session:
         plan = plan_session(session, request)
         for failure in plan.failures:

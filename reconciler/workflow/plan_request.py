@@ -1,0 +1,47 @@
+"""What a plan is asked for with, by the command line, a server or an agent's function."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from reconciler.core.guards import Approval
+from reconciler.core.selection import Selection
+
+
+class ConfigLocation(Protocol):
+    """Where configuration is looked for: a directory, or a file that counts instead."""
+
+    @property
+    def directory(self) -> Path:
+        """The directory with `reconciler.yaml`."""
+        ...
+
+    @property
+    def config(self) -> Path | None:
+        """Another configuration file, if one was named."""
+        ...
+
+    def warn(self, text: str) -> None:
+        """Tell a person something that stops nothing."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRequest:
+    """What a plan is asked for with. `target` None is the default one.
+
+    `parallelism` is the most requests at a time. `config_from` is a ref whose targets, stack and
+    guards count. `allow_from_commit` and `messages` let trailers of commits approve. `repo` and
+    `ref` name a repository in place of the directory.
+    """
+
+    place: ConfigLocation
+    target: str | None = None
+    selection: Selection = field(default_factory=Selection)
+    approval: Approval = field(default_factory=Approval)
+    parallelism: int = 10
+    config_from: str | None = None
+    allow_from_commit: bool = False
+    messages: Path | None = None
+    repo: str | None = None
+    ref: str | None = None
