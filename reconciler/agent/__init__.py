@@ -18,12 +18,12 @@ For servers that offer the same to models:
 - `explain_address(plan, address, session) -> Explanation`: why a change, in words.
 - `propose_manifest(...)`, `propose_removal(...) -> Proposal`: a manifest on a new branch; or in
   steps, to show it first: `read_base`, `draft_manifest` or `draft_removal`, `commit_draft`.
-- `reconciler.workflow.session.open_session` and `plan_session`: a target, and a plan on it.
+- `reconciler.workflow.opening.open_session` and `reconciler.workflow.session.plan_session`: a
+  target, and a plan on it.
 - `reconciler.render.model_text`: data -> text that is safe to hand to a model.
 """
 
 from reconciler.agent.base import Base, read_base
-from reconciler.agent.explaining import explain_address, find_change
 from reconciler.agent.functions import (
     runai_create_environment,
     runai_create_environment_async,
@@ -42,6 +42,7 @@ from reconciler.agent.proposal import (
     propose_removal,
 )
 from reconciler.agent.settings import AgentSettings, configure, current, using
+from reconciler.workflow.explaining import explain_address, find_change
 
 __all__ = [
     "AgentSettings",

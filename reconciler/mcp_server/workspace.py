@@ -37,11 +37,11 @@ from reconciler.planfile.writer import render_json
 from reconciler.render.explain import Explanation
 from reconciler.render.model_text import sentence
 from reconciler.workflow.apply import Crew, apply_plan
+from reconciler.workflow.opening import open_session
 from reconciler.workflow.plan_request import ConfigLocation, PlanRequest
 from reconciler.workflow.session import (
     Session,
     finish_plan,
-    open_session,
     plan_everything,
     plan_session,
     read_config,

@@ -1,8 +1,8 @@
 """Configuration, manifests, providers and the plan they add up to: the wiring of a command.
 
 What the command line, the agent functions and the servers for models have in common:
-`open_session` opens a target, `plan_session` plans on it. Nothing here prints; what a person should
-know besides is told to the `ConfigLocation`.
+`opening.open_session` opens a target, `plan_session` plans on it. Nothing here prints; what a
+person should know besides is told to the `ConfigLocation`.
 """
 
 import os
@@ -120,17 +120,10 @@ class TrustedSources:
 
 
 @contextmanager
-def open_session(options: PlanRequest) -> Iterator[Session]:
-    """Open the target that was asked for; its connections end with the block."""
-    with open_target(read_config(options.place), options) as session:
-        yield session
-
-
-@contextmanager
 def open_target(
     config: Config, options: PlanRequest, trust: TrustedSources = TrustedSources()
 ) -> Iterator[Session]:
-    """The same for a configuration that was read already."""
+    """Open a target of this configuration; its connections end with the block."""
     try:
         target = resolve_target(config, options.target, os.environ)
     except ConfigError as error:

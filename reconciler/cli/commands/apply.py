@@ -7,7 +7,6 @@ import click
 
 from reconciler.cli.carry_out import carry_out
 from reconciler.cli.exit_codes import ExitCode
-from reconciler.cli.opening import open_session
 from reconciler.cli.options import DigestType, plan_options, selection_options
 from reconciler.cli.output import (
     apply_exit_code,
@@ -17,7 +16,7 @@ from reconciler.cli.output import (
     plan_exit_code,
 )
 from reconciler.cli.plan_options import PlanOptions
-from reconciler.cli.reviewed import plan_approved, with_causes
+from reconciler.cli.reviewed import with_causes
 from reconciler.cli.usage_hints import may_be_address
 from reconciler.core.header import Header
 from reconciler.core.plan import Plan
@@ -25,6 +24,8 @@ from reconciler.core.selection import apply_selection
 from reconciler.errors import ReconcileError, StalePlanError
 from reconciler.planfile.reader import SavedPlan, read_plan_file
 from reconciler.planfile.staleness import require_digest
+from reconciler.workflow.approved import plan_approved
+from reconciler.workflow.opening import open_session
 from reconciler.workflow.session import (
     Session,
     finish_plan,

@@ -4,13 +4,14 @@ import json
 
 import click
 
-from reconciler.agent.explaining import explain_address
 from reconciler.cli.options import complete_address, target_option
 from reconciler.cli.place import Globals
 from reconciler.cli.stdout import show
 from reconciler.render.explain import explanation_document, explanation_text
+from reconciler.workflow.explaining import explain_address
+from reconciler.workflow.opening import open_session
 from reconciler.workflow.plan_request import PlanRequest
-from reconciler.workflow.session import open_session, plan_session
+from reconciler.workflow.session import plan_session
 
 
 @click.command(

@@ -7,17 +7,17 @@ from typing import Any
 
 import click
 
-from reconciler.cli.attribution import attribute, attribute_if_possible
 from reconciler.cli.exit_codes import ExitCode, strongest
-from reconciler.cli.opening import open_session
 from reconciler.cli.options import plan_options, selection_options
 from reconciler.cli.output import emit, plan_exit_code, save
 from reconciler.cli.plan_options import PlanOptions
-from reconciler.cli.reviewed import compare_if_possible, compare_with, review_exit_code
+from reconciler.cli.reviewed import attribute_if_possible, compare_if_possible, review_exit_code
 from reconciler.cli.targets import for_each_target
 from reconciler.core.plan import Action, Plan, is_digest
 from reconciler.core.selection import apply_selection
 from reconciler.render.escape import printable
+from reconciler.workflow.approved import compare_with
+from reconciler.workflow.opening import open_session
 from reconciler.workflow.session import (
     Session,
     compare,
@@ -25,6 +25,7 @@ from reconciler.workflow.session import (
     header_for,
     read_world,
 )
+from reconciler.workflow.since import attribute
 
 _FAILING = tuple(action.value for action in Action if action is not Action.UNCHANGED)
 
@@ -151,7 +152,7 @@ def _plan(options: PlanOptions, wanted: _Wanted) -> ExitCode:
         whole = compare(world)
         plan = finish_plan(whole, apply_selection(whole, options.selection), session, options)
         if wanted.offline:
-            from reconciler.cli.offline import without_allowances  # noqa: PLC0415  (rarely)
+            from reconciler.workflow.offline_session import without_allowances  # noqa: PLC0415  (rarely)
 
             plan = without_allowances(plan)
         header = header_for(whole, plan, session, options)
@@ -175,7 +176,7 @@ def _plan(options: PlanOptions, wanted: _Wanted) -> ExitCode:
 def _open(options: PlanOptions, wanted: _Wanted) -> AbstractContextManager[Session]:
     if not wanted.offline:
         return open_session(options)
-    from reconciler.cli.offline import Against, open_offline_session  # noqa: PLC0415  (rarely)
+    from reconciler.workflow.offline_session import Against, open_offline_session  # noqa: PLC0415  (rarely)
 
     against = Against(wanted.live, wanted.since, lenient=wanted.if_comparable)
     return open_offline_session(options, against)

@@ -4,10 +4,10 @@ import click
 
 from reconciler.cli.commands.apply import finish
 from reconciler.cli.exit_codes import ExitCode
-from reconciler.cli.opening import open_session
 from reconciler.cli.options import complete_address, plan_options
 from reconciler.cli.plan_options import PlanOptions
 from reconciler.core.repair import plan_repair
+from reconciler.workflow.opening import open_session
 from reconciler.workflow.session import compare, finish_plan, header_for, read_world
 
 

@@ -5,10 +5,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from reconciler.cli.base import Snapshot, as_live, stack_of
-from reconciler.cli.checkout import checkout
-from reconciler.cli.config_from import config_from
-from reconciler.cli.plan_options import PlanOptions
 from reconciler.config import Config, Target, offline_target
 from reconciler.core.header import Header
 from reconciler.core.plan import Plan
@@ -19,12 +15,16 @@ from reconciler.git.repository import open_repository
 from reconciler.planfile.reader import read_plan_file
 from reconciler.providers.offline import Recorded, open_offline
 from reconciler.support.threads import ThreadExecutor
+from reconciler.workflow.base_manifests import Snapshot, as_live, stack_of
+from reconciler.workflow.opening import checkout
+from reconciler.workflow.plan_request import PlanRequest
 from reconciler.workflow.session import Session, read_config, short_commit
 from reconciler.workflow.target_manifests import inputs_of, read_stated, require_known_systems
+from reconciler.workflow.trusted_config import config_from
 
 
 @contextmanager
-def open_offline_session(options: PlanOptions, against: "Against") -> Iterator[Session]:
+def open_offline_session(options: PlanRequest, against: "Against") -> Iterator[Session]:
     """A session that reads files alone: no network, no credentials, no variable of the target."""
     with (
         checkout(options) as place,
@@ -61,7 +61,7 @@ class Against:
 
 
 def _live_side(
-    options: PlanOptions, against: Against, target: Target, config: Config
+    options: PlanRequest, against: Against, target: Target, config: Config
 ) -> tuple[Recorded, str]:
     """What is live, and its name."""
     if against.live is not None:

@@ -4,9 +4,6 @@ import os
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-import click
-
-from reconciler.cli.base import Snapshot, stack_of
 from reconciler.config import Config
 from reconciler.core.header import Header
 from reconciler.core.origins import Base, find_origins, to_causes, written_from
@@ -25,21 +22,10 @@ from reconciler.git.history import (
 )
 from reconciler.git.repository import Repository, open_repository
 from reconciler.rayfine.image.lockfile import LOCK_FILE
-from reconciler.render.escape import printable
+from reconciler.workflow.base_manifests import Snapshot, stack_of
 from reconciler.workflow.session import Session
 
 _IMAGE = "RayfineImage"
-
-
-def attribute_if_possible(world: World, plan: Plan, session: Session, since: str) -> Header:
-    """The same, where a ref that is not there stops nothing: the header says why then."""
-    try:
-        return attribute(world, plan, session, since)
-    except ConfigError as error:
-        click.echo(f"Warning: changes are not attributed: {printable(error.what)}", err=True)
-        note = f"changes are not attributed, because {error.what}"
-        review = replace(session.header.review, since=since, note=note)
-        return replace(session.header, review=review)
 
 
 def attribute(world: World, plan: Plan, session: Session, since: str) -> Header:

@@ -1,18 +1,33 @@
-"""`--repo URL --ref REF`: a temporary clone in place of the directory."""
+"""Opening a target: a clone in place of the directory, a configuration of a ref."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass
+from pathlib import Path
 
-from reconciler.cli.place import Globals
-from reconciler.cli.plan_options import PlanOptions
 from reconciler.config import CONFIG_NAME
 from reconciler.errors import ConfigError
+from reconciler.workflow.plan_request import ConfigLocation, PlanRequest
+from reconciler.workflow.session import Session, TrustedSources, open_target, read_config
+from reconciler.workflow.trusted_config import config_from
 
 
 @contextmanager
-def checkout(options: PlanOptions) -> Iterator[Globals]:
+def open_session(options: PlanRequest) -> Iterator[Session]:
+    """Open the target that was asked for; its connections end with the block."""
+    with (
+        checkout(options) as place,
+        config_from(read_config(place), options.config_from) as (config, overridden),
+    ):
+        trailers, messages = options.allow_from_commit, options.messages
+        trust = TrustedSources(options.config_from or "", overridden, trailers, messages)
+        with open_target(config, options, trust) as session:
+            yield session
+
+
+@contextmanager
+def checkout(options: PlanRequest) -> Iterator[ConfigLocation]:
     """Where reconciler.yaml is looked for: the directory, or a clone that ends with the block.
 
     `--config` then names a file of the repository. Raises `ConfigError`.
@@ -37,4 +52,13 @@ def checkout(options: PlanOptions) -> Iterator[Globals]:
                 where=f"--repo {without_credentials(options.repo)}",
                 fix="name the file, relative to the repository, with --config",
             )
-        yield replace(options.place, directory=clone, config=path)
+        yield _Clone(clone, path, options.place.warn)
+
+
+@dataclass(frozen=True, slots=True)
+class _Clone:
+    """A clone, as the location of a configuration."""
+
+    directory: Path
+    config: Path
+    warn: Callable[[str], None]
