@@ -72,7 +72,7 @@ class EnvironmentWrapper:
         self._owner = os.getpid()
         self._closed = threading.Event()
         self._cleanup_lock = threading.Lock()
-        self._aio = AsyncMethods(self, self._names, MOST_CALLS * len(replicas))
+        self._aio = AsyncMethods(self._invoke, self._names, identity, MOST_CALLS * len(replicas))
         anew_after_fork(self)
         for replica in replicas:
             name = f"heartbeat-{replica.name}"
@@ -167,7 +167,7 @@ class EnvironmentWrapper:
         call: it is in its result. Inputs are taken only as they are needed.
         """
         count = _side_by_side or self._side_by_side
-        return map_calls(self, name, inputs, count, _timeout)
+        return map_calls(partial(self._invoke, name), inputs, count, _timeout, self._id)
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name.startswith("_"):

@@ -3,17 +3,17 @@
 import asyncio
 import contextlib
 import queue
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from reconciler.rayfine.runtime.crew import Crew
 from reconciler.rayfine.runtime.handle import Handle
 from reconciler.rayfine.runtime.replies import no_method
 
-if TYPE_CHECKING:
-    from reconciler.rayfine.runtime.environment import EnvironmentWrapper
+Invoke = Callable[[str, Sequence[Any], Mapping[str, Any], Handle], Any]
+"""Calls the method of this name with these arguments, positional and by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +27,20 @@ class MapResult:
 
 
 def map_calls(
-    env: "EnvironmentWrapper", name: str, inputs: Iterable[Any], count: int, limit: float | None
+    call: Callable[[Sequence[Any], Mapping[str, Any], Handle], Any],
+    inputs: Iterable[Any],
+    count: int,
+    limit: float | None,
+    owner: str,
 ) -> Iterator[MapResult]:
-    """Run `count` calls side by side. Ended early, it cancels what is under way."""
+    """Run `count` calls of one method side by side. Ended early, it cancels those under way."""
     results: queue.SimpleQueue[MapResult] = queue.SimpleQueue()
     source = enumerate(inputs)
     handles: dict[int, Handle] = {}
-    crew = Crew(count, f"map-{env.id}")
+    crew = Crew(count, f"map-{owner}")
 
     def run(index: int, value: Any, handle: Handle) -> None:
-        results.put(_one(env, name, index, value, handle))
+        results.put(_one(call, index, value, handle))
 
     try:
         while True:
@@ -56,10 +60,15 @@ def map_calls(
             results.get()
 
 
-def _one(env: "EnvironmentWrapper", name: str, index: int, value: Any, handle: Handle) -> MapResult:
+def _one(
+    call: Callable[[Sequence[Any], Mapping[str, Any], Handle], Any],
+    index: int,
+    value: Any,
+    handle: Handle,
+) -> MapResult:
     args, kwargs = ([], value) if isinstance(value, Mapping) else ([value], {})
     try:
-        found = env._invoke(name, args, kwargs, handle)  # noqa: SLF001 (one class in two files)
+        found = call(args, kwargs, handle)
     except Exception as error:  # noqa: BLE001 (it belongs to the result)
         return MapResult(index, value, error=error)
     return MapResult(index, value, value=found)
@@ -69,20 +78,21 @@ class AsyncMethods:
     """The methods of an environment as coroutines; a cancelled one cancels its call."""
 
     def __init__(
-        self, env: "EnvironmentWrapper", names: Callable[[], Mapping[str, Any]], most: int
+        self, invoke: Invoke, names: Callable[[], Mapping[str, Any]], owner: str, most: int
     ) -> None:
         """At most so many calls take a thread at once; the others wait."""
-        self._env = env
+        self._invoke = invoke
         self._names = names
-        self._callers = Crew(most, f"aio-{env.id}")
-        self._cancellers = Crew(_CANCELLERS, f"cancel-{env.id}")
+        self._owner = owner
+        self._callers = Crew(most, f"aio-{owner}")
+        self._cancellers = Crew(_CANCELLERS, f"cancel-{owner}")
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name.startswith("_"):
             raise AttributeError(name)
         known = self._names()
         if name not in known:
-            raise no_method(name, known, self._env.id, loaded=True)
+            raise no_method(name, known, self._owner, loaded=True)
         return partial(self.call, name)
 
     async def call(
@@ -90,7 +100,7 @@ class AsyncMethods:
     ) -> Any:
         """Call a method by its name; see `EnvironmentWrapper.call`."""
         handle = Handle(_timeout)
-        work = partial(self._env._invoke, name, args, kwargs, handle)  # noqa: SLF001
+        work = partial(self._invoke, name, args, kwargs, handle)
         try:
             return await self._in_thread(work)
         except asyncio.CancelledError:
