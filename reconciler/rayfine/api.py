@@ -3,9 +3,9 @@
 from typing import Any, cast
 
 from reconciler.rayfine.build import build_image_from_env
+from reconciler.rayfine.load import load_env
 from reconciler.rayfine.runtime.active_environments import ACTIVE
 from reconciler.rayfine.runtime.environment import EnvironmentWrapper
-from reconciler.rayfine.runtime.load import load_env
 from reconciler.rayfine.runtime.options import read_options
 from reconciler.rayfine.runtime.pool import POOL
 

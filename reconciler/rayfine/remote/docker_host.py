@@ -8,7 +8,7 @@ HTTP with a token of their own, which is for a network that is trusted.
 from collections.abc import Sequence
 
 from reconciler.rayfine.docker.engine import Engine
-from reconciler.rayfine.remote.address import reach
+from reconciler.rayfine.runtime.address import reach
 from reconciler.rayfine.runtime.local import start_local
 from reconciler.rayfine.runtime.options import LoadOptions
 from reconciler.rayfine.runtime.orphans import guard_against_orphans

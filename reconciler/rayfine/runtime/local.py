@@ -11,7 +11,7 @@ from typing import Any
 from reconciler.errors import BuildError
 from reconciler.rayfine.docker.engine import Engine
 from reconciler.rayfine.image.reference import parse_reference
-from reconciler.rayfine.remote.address import publish, reach
+from reconciler.rayfine.runtime.address import publish, reach
 from reconciler.rayfine.runtime.container import Container, Launch, start_container
 from reconciler.rayfine.runtime.errors import LoadError
 from reconciler.rayfine.runtime.options import DEFAULT_RAY_PORT, LoadOptions

@@ -26,7 +26,7 @@ from reconciler.errors import AccessError, UnreachableError
 from reconciler.rayfine import EnvironmentWrapper, load_env
 from reconciler.rayfine.docker.engine import Engine
 from reconciler.rayfine.docker.ssh import TUNNELS, Tunnel
-from reconciler.rayfine.remote.address import publish, reach
+from reconciler.rayfine.runtime.address import publish, reach
 from reconciler.rayfine.runtime.errors import EnvironmentEndedError, LoadError
 from tests.rayfine.runtime.agents import forked
 
