@@ -18,7 +18,7 @@ from reconciler.agent.target import Workplace, made_with, open_direct, plan_of
 from reconciler.agent.writing import all_applied, carry_out, require_complete
 from reconciler.core.ownership import desired_mark, text_limit
 from reconciler.core.plan import Action, Change, Plan
-from reconciler.core.planner import World
+from reconciler.core.planner import PlanInput
 from reconciler.core.resource import LiveResource, Resource, ResourceKey, Source
 from reconciler.errors import ConflictError, ReconcileError
 from reconciler.render.model_text import quoted
@@ -45,7 +45,7 @@ def delete(place: Workplace, name: str, consent: Consent) -> str:
         return _delete_one(found[0], there, place, session, consent)
 
 
-def _read(session: Session) -> World:
+def _read(session: Session) -> PlanInput:
     """All that is live, by one reading: what was found in it cannot be gone from its plan."""
     there = read_world(session)
     require_complete(compare(there))
@@ -71,7 +71,7 @@ def _place(live: LiveResource) -> tuple[str, str]:
 
 
 def _delete_one(
-    live: LiveResource, there: World, place: Workplace, session: Session, consent: Consent
+    live: LiveResource, there: PlanInput, place: Workplace, session: Session, consent: Consent
 ) -> str:
     owner = live.mark.stack if live.mark is not None else None
     if refused := _not_ours(live, there, place):
@@ -93,7 +93,7 @@ def _delete_one(
     return _carry_out(live, plan, session, place)
 
 
-def _not_ours(live: LiveResource, there: World, place: Workplace) -> str:
+def _not_ours(live: LiveResource, there: PlanInput, place: Workplace) -> str:
     """Why it is none of ours, or of nobody's where that is enough; empty if it is."""
     owner = live.mark.stack if live.mark is not None else None
     if owner is not None and owner != place.stack:
@@ -173,7 +173,7 @@ def _of_another_repository(live: LiveResource, why: str) -> str:
     )
 
 
-def _plan_own(live: LiveResource, there: World, session: Session, place: Workplace) -> Plan:
+def _plan_own(live: LiveResource, there: PlanInput, session: Session, place: Workplace) -> Plan:
     """The plan that deletes an asset of ours, and the compute asset that was made with it."""
     whole = compare(there)
     change = _change_of(live, whole)

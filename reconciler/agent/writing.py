@@ -11,7 +11,7 @@ from reconciler.core.outcome import Outcome, Status
 from reconciler.core.plan import Change, Plan
 from reconciler.core.resource import ResourceKey
 from reconciler.errors import ReconcileError
-from reconciler.workflow.apply import Crew, apply_plan
+from reconciler.workflow.apply import ApplyContext, apply_plan
 from reconciler.workflow.session import Session
 
 _log = logging.getLogger(__name__)
@@ -42,7 +42,9 @@ def carry_out(plan: Plan, session: Session, meant: Collection[ResourceKey]) -> t
             f"the plan holds what was not asked for: {', '.join(strays)}",
             fix="this is a defect: please report it",
         )
-    return apply_plan(plan, Crew(session.providers, session.executor, _Quiet(), session.stop))
+    return apply_plan(
+        plan, ApplyContext(session.providers, session.executor, _Quiet(), session.stop)
+    )
 
 
 def require_complete(plan: Plan) -> None:

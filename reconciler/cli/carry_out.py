@@ -20,7 +20,7 @@ from reconciler.render.style import Style
 from reconciler.render.summary import apply_line
 from reconciler.support.signals import handled
 from reconciler.support.terminal import open_screen
-from reconciler.workflow.apply import Crew, apply_plan
+from reconciler.workflow.apply import ApplyContext, apply_plan
 from reconciler.workflow.session import Session
 
 if TYPE_CHECKING:
@@ -37,11 +37,11 @@ def carry_out(plan: Plan, session: Session, options: PlanOptions) -> tuple[Outco
     # Until the command ends: a signal while the session closes must not pass for one before.
     click.get_current_context().with_resource(handled(interrupt.ask, *_SIGNALS))
     with _observer(options) as observer:
-        crew = Crew(
+        context = ApplyContext(
             session.providers, session.executor, observer, interrupt.stop, interrupt.breakable
         )
         with _ticking(observer):
-            outcomes = apply_plan(plan, crew)
+            outcomes = apply_plan(plan, context)
     try:
         if options.events is not None:
             options.events.outcomes(outcomes, len(plan.refused))

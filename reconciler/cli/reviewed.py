@@ -9,7 +9,7 @@ import click
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.core.header import Header
 from reconciler.core.plan import Plan, is_digest
-from reconciler.core.planner import World
+from reconciler.core.planner import PlanInput
 from reconciler.errors import ConfigError, ReconcileError
 from reconciler.planfile.reader import SavedPlan, read_plan_file
 from reconciler.render.escape import printable
@@ -59,7 +59,7 @@ def _was_pending(name: str) -> bool:
     return bool(read_plan_file(Path(name)).plan.pending)
 
 
-def attribute_if_possible(world: World, plan: Plan, session: Session, since: str) -> Header:
+def attribute_if_possible(world: PlanInput, plan: Plan, session: Session, since: str) -> Header:
     """`attribute`, where a ref that is not there stops nothing: the header says why then."""
     try:
         return attribute(world, plan, session, since)

@@ -27,7 +27,7 @@ from reconciler.core.units import in_units
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class PlanInput:
     """What `make_plan` compares: both sides, who owns, from where, and the traits of every kind."""
 
     target: str
@@ -39,7 +39,7 @@ class World:
     lineage: Lineage = field(default_factory=Lineage)
 
 
-def make_plan(world: World) -> Plan:
+def make_plan(world: PlanInput) -> Plan:
     """Pair desired and live resources and decide one action for each; see `Action`.
 
     Resources of a kind that could not be read are left out and named in the failure instead.
@@ -75,7 +75,7 @@ def make_plan(world: World) -> Plan:
 class _LiveIndex:
     """Live resources by mark and by identity; remembers which of them were paired."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: PlanInput) -> None:
         self.by_mark: dict[tuple[str, str], list[LiveResource]] = {}
         self.by_identity: dict[tuple[Any, ...], LiveResource] = {}
         self.deposed: dict[tuple[str, str, str], list[LiveResource]] = {}
@@ -135,7 +135,7 @@ def _claims(desired: Sequence[Resource]) -> Iterable[ResourceKey]:
             yield ResourceKey(item.key.kind, item.moved_from)
 
 
-def _decide(resource: Resource, index: _LiveIndex, world: World) -> Iterable[Change]:
+def _decide(resource: Resource, index: _LiveIndex, world: PlanInput) -> Iterable[Change]:
     found = index.owned(resource.key)
     moved = ResourceKey(resource.key.kind, resource.moved_from) if resource.moved_from else None
     if not found and moved is not None and moved not in {item.key for item in world.desired}:
@@ -151,7 +151,7 @@ def _decide(resource: Resource, index: _LiveIndex, world: World) -> Iterable[Cha
         yield _create_or_adopt(resource, index, world)
 
 
-def _compare(resource: Resource, live: LiveResource, index: _LiveIndex, world: World) -> Change:
+def _compare(resource: Resource, live: LiveResource, index: _LiveIndex, world: PlanInput) -> Change:
     traits = world.kinds[resource.key.kind]
     fields = diff_specs(live.spec, resource.spec, traits.immutable, resource.key.address)
     fields += _mark_changes(resource, live, world, alone=not fields)
@@ -170,7 +170,7 @@ def _compare(resource: Resource, live: LiveResource, index: _LiveIndex, world: W
 
 
 def _mark_changes(
-    resource: Resource, live: LiveResource, world: World, *, alone: bool
+    resource: Resource, live: LiveResource, world: PlanInput, *, alone: bool
 ) -> tuple[FieldChange, ...]:
     """What the mark must say differently; `secrets` only where no field says it already.
 
@@ -201,7 +201,7 @@ def _former_id(resource: Resource, live: LiveResource, mark: Mark) -> str:
     return _key_of(live).id
 
 
-def _create_or_adopt(resource: Resource, index: _LiveIndex, world: World) -> Change:
+def _create_or_adopt(resource: Resource, index: _LiveIndex, world: PlanInput) -> Change:
     kind = resource.key.kind
     live = index.foreign.get(world.kinds[kind].identify(resource.spec))
     if live is None:
@@ -233,7 +233,7 @@ def _create_or_adopt(resource: Resource, index: _LiveIndex, world: World) -> Cha
     return Change(resource.key, Action.ADOPT, resource, live, fields, refusal)
 
 
-def _deletions(index: _LiveIndex, keys: set[ResourceKey], world: World) -> Iterable[Change]:
+def _deletions(index: _LiveIndex, keys: set[ResourceKey], world: PlanInput) -> Iterable[Change]:
     lineage = world.lineage
     for found in index.by_mark.values():
         left = [item for item in found if id(item) not in index.paired]
@@ -256,7 +256,7 @@ def _deletions(index: _LiveIndex, keys: set[ResourceKey], world: World) -> Itera
         yield _doubled(change, found, world) if len(found) > 1 else change
 
 
-def _doubled(change: Change, found: Sequence[LiveResource], world: World) -> Change:
+def _doubled(change: Change, found: Sequence[LiveResource], world: PlanInput) -> Change:
     """The change refused: which of several objects with one mark is right, a person has to say.
 
     The one that is offered is where the manifest wants it, or was made first.
@@ -298,7 +298,7 @@ def _key_of(live: LiveResource) -> ResourceKey:
     return ResourceKey(live.kind, f"{original}{UNKNOWN}{mark.id_hash}")
 
 
-def _name_addresses(world: World) -> Iterable[ReadFailure]:
+def _name_addresses(world: PlanInput) -> Iterable[ReadFailure]:
     for failure in world.failures:
         addresses = sorted(
             item.key.address for item in world.desired if item.key.kind in failure.kinds

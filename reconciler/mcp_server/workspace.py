@@ -36,7 +36,7 @@ from reconciler.planfile.staleness import Present, require_same
 from reconciler.planfile.writer import render_json
 from reconciler.render.explain import Explanation
 from reconciler.render.model_text import sentence
-from reconciler.workflow.apply import Crew, apply_plan
+from reconciler.workflow.apply import ApplyContext, apply_plan
 from reconciler.workflow.opening import open_session
 from reconciler.workflow.plan_request import ConfigLocation, PlanRequest
 from reconciler.workflow.session import (
@@ -185,8 +185,8 @@ class Workspace:
                     fix=failure.fix or "call plan again when it can be read",
                 )
             _require_same(digest, shown, fresh, session.header.description)
-            crew = Crew(session.providers, session.executor, _Quiet(), self._stop)
-            return fresh, apply_plan(fresh, crew)
+            context = ApplyContext(session.providers, session.executor, _Quiet(), self._stop)
+            return fresh, apply_plan(fresh, context)
 
     def close(self) -> None:
         """Let no further write begin, and wait for those that have."""

@@ -43,7 +43,7 @@ class Observer(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Crew:
+class ApplyContext:
     """Who carries a plan out. Once `stop` is set no further write begins.
 
     `breakable` makes the block in which a `KeyboardInterrupt` may come without loss.
@@ -56,18 +56,18 @@ class Crew:
     breakable: Callable[[], AbstractContextManager[None]] = nullcontext
 
 
-def apply_plan(plan: Plan, crew: Crew) -> tuple[Outcome, ...]:
+def apply_plan(plan: Plan, context: ApplyContext) -> tuple[Outcome, ...]:
     """Carry out every pending change of the plan. The outcomes come in the plan's order.
 
     A `KeyboardInterrupt` ends it at once: what had begun is then `unknown`, or `written` if the
     live system had taken it, and no thread that still runs is waited for.
     """
-    run = _Run(crew)
+    run = _Run(context)
     try:
-        with crew.breakable():
+        with context.breakable():
             _carry_out(plan, run)
     except KeyboardInterrupt:
-        crew.stop.set()
+        context.stop.set()
         run.abandon(plan.pending)
     return tuple(run.outcomes[(change.key, change.deposed)] for change in plan.pending)
 
@@ -77,7 +77,7 @@ def _carry_out(plan: Plan, run: "_Run") -> None:
     for wave in _waves([change for change in pending if change.action is not Action.DELETE]):
         run.write_wave(wave)
     deletes = [change for change in pending if change.action is Action.DELETE]
-    for wave in _delete_waves(deletes, run.crew.providers):
+    for wave in _delete_waves(deletes, run.context.providers):
         if run.all_applied:
             run.write_wave(wave)
             continue
@@ -113,8 +113,8 @@ class _Muffled:
 class _Run:
     """The outcomes of one apply so far."""
 
-    def __init__(self, crew: Crew) -> None:
-        self.crew = replace(crew, observer=_Muffled(crew.observer))
+    def __init__(self, context: ApplyContext) -> None:
+        self.context = replace(context, observer=_Muffled(context.observer))
         self.begun: dict[tuple[ResourceKey, str | None], float] = {}
         self.ended: dict[tuple[ResourceKey, str | None], Outcome] = {}
         self.outcomes: dict[tuple[ResourceKey, str | None], Outcome] = {}
@@ -128,7 +128,7 @@ class _Run:
         if key in self.begun:
             outcome = replace(outcome, seconds=time.monotonic() - self.begun[key])
         self.outcomes[key] = outcome
-        self.crew.observer.finished(outcome)
+        self.context.observer.finished(outcome)
 
     def abandon(self, pending: Sequence[Change]) -> None:
         """Give every change without an outcome the one that is true of it now."""
@@ -157,7 +157,7 @@ class _Run:
         tasks = [self._task(change) for change in ready]
         running = Counter(change.key.kind for change in ready)
         written: dict[str, list[Outcome]] = {kind: [] for kind in running}
-        for _, outcome in self.crew.executor.run(tasks) if tasks else ():
+        for _, outcome in self.context.executor.run(tasks) if tasks else ():
             kind = outcome.change.key.kind
             if outcome.status is Status.APPLIED:
                 written[kind].append(outcome)
@@ -177,10 +177,10 @@ class _Run:
 
     def _task(self, change: Change) -> Callable[[], Outcome]:
         def write() -> Outcome:
-            if self.crew.stop.is_set():
+            if self.context.stop.is_set():
                 return _not_attempted(change, "interrupted before it began")
             self.begun[change.key, change.deposed] = time.monotonic()
-            self.crew.observer.started(change)
+            self.context.observer.started(change)
             outcome = self._guarded(change, lambda: self._write(change))
             self.ended[(change.key, change.deposed)] = outcome
             return outcome
@@ -188,8 +188,8 @@ class _Run:
         return write
 
     def _write(self, change: Change) -> Outcome:
-        provider = self.crew.providers[change.key.kind]
-        uid = provider.write(change, lambda line: self.crew.observer.progressed(change, line))
+        provider = self.context.providers[change.key.kind]
+        uid = provider.write(change, lambda line: self.context.observer.progressed(change, line))
         return Outcome(change, Status.APPLIED, uid=uid, sent=True)
 
     def _guarded(self, change: Change, action: Callable[[], Outcome]) -> Outcome:
@@ -216,7 +216,7 @@ class _Run:
         uids = {outcome.change.address: outcome.uid for outcome in outcomes}
         try:
             changes = [outcome.change for outcome in outcomes]
-            wrong = self.crew.providers[kind].settle(changes, uids)
+            wrong = self.context.providers[kind].settle(changes, uids)
         except Exception as error:  # law 10, as in `_guarded`
             if isinstance(error, ReconcileError):
                 why = error.what
@@ -234,7 +234,7 @@ class _Run:
         replaced = [item for item in confirmed if item.change.action is Action.REPLACE]
         yield from (item for item in confirmed if item.change.action is not Action.REPLACE)
         tasks = [self._removal(item) for item in replaced]
-        removals = dict(self.crew.executor.run(tasks)) if tasks else {}
+        removals = dict(self.context.executor.run(tasks)) if tasks else {}
         sent = [removals[n] for n in sorted(removals) if removals[n].status is Status.APPLIED]
         settled = {item.change.address: item for item in self._settle(kind, sent)}
         ends = [settled.get(item.change.address, removals[n]) for n, item in enumerate(replaced)]

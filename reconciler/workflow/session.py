@@ -29,7 +29,7 @@ from reconciler.core.lineage import Lineage
 from reconciler.core.name_order import order_names, require_distinct
 from reconciler.core.ownership import COMMIT_DIGITS
 from reconciler.core.plan import Plan
-from reconciler.core.planner import World, make_plan
+from reconciler.core.planner import PlanInput, make_plan
 from reconciler.core.renames import hint_renames
 from reconciler.core.resource import LiveResource, Resource, Written
 from reconciler.core.review_notes import Review
@@ -190,12 +190,12 @@ def plan_everything(session: Session) -> Plan:
     return compare(read_world(session))
 
 
-def compare(world: World) -> Plan:
+def compare(world: PlanInput) -> Plan:
     """The plan of everything that was read."""
     return hint_renames(order_names(make_plan(world), KIND_TRAITS), KIND_TRAITS)
 
 
-def read_world(session: Session) -> World:
+def read_world(session: Session) -> PlanInput:
     """Read the live side, with the manifests bound to it."""
     try:
         reading = read_all(session.resources, session.providers, session.executor)
@@ -203,7 +203,7 @@ def read_world(session: Session) -> World:
         overlays = read_overlays(session.config, session.target.name)
         raise manifest.locate(error, session.config.root, overlays) from error
     require_distinct(reading.desired, KIND_TRAITS)
-    return World(
+    return PlanInput(
         target=session.target.name,
         stack=session.target.stack,
         desired=reading.desired,

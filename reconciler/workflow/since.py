@@ -8,7 +8,7 @@ from reconciler.config import Config
 from reconciler.core.header import Header
 from reconciler.core.origins import Base, find_origins, to_causes, written_from
 from reconciler.core.plan import Plan
-from reconciler.core.planner import World, make_plan
+from reconciler.core.planner import PlanInput, make_plan
 from reconciler.core.resource import Resource, ResourceKey
 from reconciler.core.review_notes import Edit, Origin
 from reconciler.errors import ConfigError, ManifestError, ReconcileError
@@ -28,7 +28,7 @@ from reconciler.workflow.session import Session
 _IMAGE = "RayfineImage"
 
 
-def attribute(world: World, plan: Plan, session: Session, since: str) -> Header:
+def attribute(world: PlanInput, plan: Plan, session: Session, since: str) -> Header:
     """The head of the plan with whose change each one is since the merge base of a ref and HEAD.
 
     Raises `ConfigError` where the ref or the history is not there. A base whose own manifests have

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from reconciler.core.plan import Plan, ReadFailure
-from reconciler.core.planner import World, make_plan
+from reconciler.core.planner import PlanInput, make_plan
 from reconciler.core.resource import (
     KindTraits,
     LiveResource,
@@ -74,7 +74,7 @@ def plan_of(
     live_resources: Sequence[LiveResource] = (),
     failures: Sequence[ReadFailure] = (),
 ) -> Plan:
-    return make_plan(World("test", STACK, desired, live_resources, KINDS, failures))
+    return make_plan(PlanInput("test", STACK, desired, live_resources, KINDS, failures))
 
 
 def actions(plan: Plan) -> dict[str, str]:

@@ -11,7 +11,7 @@ from reconciler.core.guards import Approval, GuardRules, guard
 from reconciler.core.lineage import Lineage, Rights, Standing
 from reconciler.core.origins import Base, find_origins
 from reconciler.core.plan import Action, Plan
-from reconciler.core.planner import World, make_plan
+from reconciler.core.planner import PlanInput, make_plan
 from reconciler.core.resource import LiveResource, Mark, Resource, Written
 from reconciler.core.review_notes import Origin
 from tests.core.builders import KINDS, STACK, actions, live, resource
@@ -61,7 +61,7 @@ def plan(
     made: Lineage,
     approval: Approval = NOTHING,
 ) -> Plan:
-    whole = make_plan(World("test", STACK, desired, there, KINDS, lineage=made))
+    whole = make_plan(PlanInput("test", STACK, desired, there, KINDS, lineage=made))
     return guard(whole, GuardRules(), approval)
 
 

@@ -30,7 +30,7 @@ from reconciler.providers.runai.connection import Connection, Credentials
 from reconciler.providers.runai.system import Login, RunaiSystem
 from reconciler.sandbox import Behaviour, Endpoint, SandboxServer
 from reconciler.support.threads import ThreadExecutor
-from reconciler.workflow.apply import Crew, apply_plan
+from reconciler.workflow.apply import ApplyContext, apply_plan
 from reconciler.workflow.plan_request import PlanRequest
 from reconciler.workflow.session import Session, plan_session, read_config
 from reconciler.workflow.target_manifests import read_manifests
@@ -261,8 +261,10 @@ class Desk:
     ) -> tuple[Outcome, ...]:
         """Carry a plan out, and check law 10: one outcome for every pending change."""
         ledger = ledger or Ledger()
-        crew = Crew(session.providers, session.executor, ledger, stop or threading.Event())
-        outcomes = apply_plan(plan, crew)
+        context = ApplyContext(
+            session.providers, session.executor, ledger, stop or threading.Event()
+        )
+        outcomes = apply_plan(plan, context)
         expected = [change.address for change in plan.pending]
         assert [item.change.address for item in outcomes] == expected
         assert sorted(item.change.address for item in ledger.finishes) == sorted(expected)

@@ -14,7 +14,7 @@ from reconciler.errors import (
     ReconcileError,
 )
 from reconciler.support.threads import Result, ThreadExecutor
-from reconciler.workflow.apply import Crew, apply_plan
+from reconciler.workflow.apply import ApplyContext, apply_plan
 from tests.core.builders import live, plan_of, resource
 from tests.core.fake_provider import MemoryProvider
 
@@ -35,9 +35,11 @@ class Diary:
     def finished(self, outcome: Outcome) -> None:
         self.lines.append(f"{outcome.status.value} {outcome.change.address}")
 
-    def crew(self, providers: Mapping[str, MemoryProvider], parallelism: int = 1) -> Crew:
+    def context(
+        self, providers: Mapping[str, MemoryProvider], parallelism: int = 1
+    ) -> ApplyContext:
         stop = self.stop or threading.Event()
-        return Crew(providers, ThreadExecutor(parallelism), self, stop)
+        return ApplyContext(providers, ThreadExecutor(parallelism), self, stop)
 
 
 @pytest.fixture
@@ -46,8 +48,8 @@ def environments() -> MemoryProvider:
 
 
 def run(plan: Plan, *providers: MemoryProvider, parallelism: int = 1) -> dict[str, Outcome]:
-    crew = Diary().crew({item.traits.name: item for item in providers}, parallelism)
-    outcomes = apply_plan(plan, crew)
+    context = Diary().context({item.traits.name: item for item in providers}, parallelism)
+    outcomes = apply_plan(plan, context)
     assert [o.change for o in outcomes] == list(plan.pending)
     return {outcome.change.address: outcome for outcome in outcomes}
 
@@ -258,7 +260,7 @@ def test_what_ends_while_others_run_is_told_as_it_ended(environments: MemoryProv
             return iter(list(enumerate([task() for task in tasks])))
 
     diary = Breaking()
-    outcomes = apply_plan(plan, Crew({"RunaiEnvironment": environments}, Serial(), diary))
+    outcomes = apply_plan(plan, ApplyContext({"RunaiEnvironment": environments}, Serial(), diary))
     assert [outcome.status.value for outcome in outcomes] == [
         "written",
         "failed",
@@ -303,7 +305,7 @@ def test_an_interrupt_finishes_what_runs_and_records_the_rest(
     plan = plan_of(
         [resource(f"RunaiEnvironment.{name}") for name in "abc"], [live("RunaiEnvironment.old")]
     )
-    outcomes = apply_plan(plan, diary.crew({"RunaiEnvironment": environments}))
+    outcomes = apply_plan(plan, diary.context({"RunaiEnvironment": environments}))
     assert [outcome.status.value for outcome in outcomes] == [
         "applied",
         "not_attempted",

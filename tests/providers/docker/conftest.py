@@ -16,7 +16,7 @@ import pytest
 
 from reconciler.core.outcome import Outcome
 from reconciler.core.plan import Change, Plan
-from reconciler.core.planner import World, make_plan
+from reconciler.core.planner import PlanInput, make_plan
 from reconciler.core.resource import Resource, ResourceKey, Source
 from reconciler.providers.docker.image import TRAITS, ImageProvider, ImageSettings
 from reconciler.providers.docker.registry import Registries
@@ -24,7 +24,7 @@ from reconciler.providers.docker.registry_http import Connection
 from reconciler.rayfine.docker.engine import Engine
 from reconciler.rayfine.image.inputs import Surroundings
 from reconciler.support.threads import ThreadExecutor
-from reconciler.workflow.apply import Crew, apply_plan
+from reconciler.workflow.apply import ApplyContext, apply_plan
 from reconciler.workflow.read_live import add_usage, read_all
 
 KIND = TRAITS.name
@@ -87,7 +87,9 @@ class Bench:
         reading = read_all(resources, {KIND: provider}, ThreadExecutor(4))
         assert not reading.failures, reading.failures
         live = [item for item in reading.live if self.prefix in str((item.spec, item.raw))]
-        plan = make_plan(World("t", self.stack, reading.desired, tuple(live), {KIND: TRAITS}, ()))
+        plan = make_plan(
+            PlanInput("t", self.stack, reading.desired, tuple(live), {KIND: TRAITS}, ())
+        )
         return add_usage(plan, {KIND: provider}), provider
 
     def apply(self, *resources: Resource) -> tuple[Outcome, ...]:
@@ -95,7 +97,7 @@ class Bench:
         return self.carry_out(plan, provider)
 
     def carry_out(self, plan: Plan, provider: ImageProvider) -> tuple[Outcome, ...]:
-        return apply_plan(plan, Crew({KIND: provider}, ThreadExecutor(4), self.observer))
+        return apply_plan(plan, ApplyContext({KIND: provider}, ThreadExecutor(4), self.observer))
 
     def changes(self, *resources: Resource) -> dict[str, tuple[str, list[str], str | None]]:
         """By address, (action, names of changed fields, kind of refusal)."""
