@@ -1,6 +1,6 @@
 """Changes -> the same, each with those that its manifest states beside it. Pure.
 
-One manifest is one unit, which is carried out as a whole or not at all: see `reconciler.core.guards`.
+One manifest is one unit, which is carried out as a whole or not at all: see `guards`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
