@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, is_hypothesis_test, settings
 from xdist.scheduler import LoadFileScheduling
 
 import reconciler
@@ -79,7 +79,7 @@ def pytest_collection(session: pytest.Session) -> Iterator[None]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let what takes longest begin, and trace the quick tests only: it is two thirds on top.
+    """Let what takes longest begin, and trace no slow test and no property: it takes twice as long.
 
     Two tests of one id are refused: pytest-xdist would run one of them.
     """
@@ -87,7 +87,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if twice:
         raise pytest.UsageError(f"tests with the same id, of which only one would run: {twice}")
     slow = [item for item in items if item.get_closest_marker("slow")]
-    for item in slow:
+    properties = [item for item in items if is_hypothesis_test(getattr(item, "obj", None))]
+    for item in (*slow, *properties):
         item.add_marker("no_cover")
     docker = {item.path for item in items if item.get_closest_marker("docker")}
     first = {item.path for item in slow}

@@ -135,6 +135,7 @@ def test_annotations_hold_the_same(
     capsys.readouterr()
 
 
+@pytest.mark.no_cover
 def test_the_overlays_of_many_targets_are_checked_in_linear_time(root: Path) -> None:
     """What belongs to no target is looked for once, not once for each: that was quadratic."""
     names = [f"t{number}" for number in range(1_000)]

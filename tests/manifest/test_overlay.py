@@ -273,6 +273,7 @@ def _without_nulls(tree: Any) -> Any:
     return [_without_nulls(item) for item in tree] if isinstance(tree, list) else tree
 
 
+@pytest.mark.no_cover
 def test_many_overlays_that_patch_nothing_are_told_of_in_linear_time() -> None:
     """Similar names are looked for a few times: 3,000 looks at 3,000 names took minutes."""
     body = "metadata: {name: NAME}\nspec: {scope: project, scope_id: a, image: x:1}\n"

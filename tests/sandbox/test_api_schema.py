@@ -100,6 +100,7 @@ def test_merge_patch(value: Any, patch: Any, result: Any) -> None:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.no_cover
 def test_long_values_are_matched_in_linear_time(version: Any) -> None:
     schema = load_contract(version).specs["compute"]["properties"]["cpuMemoryRequest"]
     with pytest.raises(ApiError, match="pattern"):

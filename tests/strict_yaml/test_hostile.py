@@ -102,6 +102,7 @@ def slowness() -> float:
 
 @pytest.mark.no_cover  # tracing takes longer than what is traced
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+@pytest.mark.no_cover
 def test_hostile_text_is_decided_in_time(text: str) -> None:
     data = text.encode()
     assert len(data) <= MAX_BYTES
@@ -115,6 +116,7 @@ def test_hostile_text_is_decided_in_time(text: str) -> None:
     assert time.thread_time() - started < limit
 
 
+@pytest.mark.no_cover
 def test_hostile_text_is_decided_within_its_memory() -> None:
     """All of it in one process whose address space is limited."""
     program = (

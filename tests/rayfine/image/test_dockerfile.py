@@ -246,6 +246,7 @@ def test_anything_else_is_an_error_of_ours(text: str) -> None:
     ],
     ids=["here-documents", "arguments", "triggers", "patterns"],
 )
+@pytest.mark.no_cover
 def test_a_file_of_any_content_costs_linear_time(text: str, words: str) -> None:
     """Each took minutes, or hundreds of MB."""
     begin = time.process_time()
