@@ -122,7 +122,7 @@ class RayEngine(Engine):
                 import threading  # noqa: PLC0415
 
                 sys.path.insert(0, root)
-                runner = importlib.import_module(package + ".runner")
+                runner = importlib.import_module(package + ".env_runner")
                 lanes = importlib.import_module(package + ".lanes")
                 sys.path.remove(root)
                 jobs: Any = queue.SimpleQueue()
