@@ -1,8 +1,11 @@
-"""The map in CONTRIBUTING is that of the package, and the core imports nothing that has effects."""
+"""The map in CONTRIBUTING is that of the package; the core is pure; kinds name themselves."""
 
 import ast
 import re
+from collections.abc import Iterator, Mapping
+from fnmatch import fnmatch
 
+from reconciler.kinds.registry import KIND_TRAITS
 from tests.docs.pages import ROOT
 
 PURE = {
@@ -44,3 +47,42 @@ def test_the_core_imports_only_what_is_pure() -> None:
             elif isinstance(node, ast.ImportFrom):
                 found.add((node.module or "").partition(".")[0])
     assert found <= PURE
+
+
+SHOWN: Mapping[str, str] = {
+    "cli/commands/*.py": "--help, and what `init` writes, show what an address looks like",
+    "core/selection.py": "an error about an address shows what one looks like",
+    "mcp_server/*.py": "so do the descriptions for models",
+}
+"""Where a text that people or models read may hold the name of a kind, and why."""
+
+
+def test_only_the_kinds_name_a_kind() -> None:
+    named = re.compile(rf"\b({'|'.join(KIND_TRAITS)})\b")
+    address = re.compile(rf"({'|'.join(KIND_TRAITS)})\.?")
+    found = []
+    for path in PACKAGE.rglob("*.py"):
+        place = path.relative_to(PACKAGE).as_posix()
+        if path.parent.name == "kinds":
+            continue
+        shown = any(fnmatch(place, pattern) for pattern in SHOWN)
+        found += [
+            f"{place}: {text}"
+            for text in _texts(ast.parse(path.read_text(encoding="utf-8")))
+            if address.fullmatch(text) or (named.search(text) and not shown)
+        ]
+    assert found == []
+
+
+def _texts(tree: ast.AST) -> Iterator[str]:
+    """The literals of a module, without its documentation and what is shown as an example."""
+    documentation = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+    for node in ast.iter_child_nodes(tree):
+        is_text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        if (is_text and isinstance(tree, documentation)) or (
+            isinstance(node, ast.keyword) and node.arg == "examples"
+        ):
+            continue
+        if isinstance(node, ast.Constant) and isinstance(node.value, str | bytes):
+            yield node.value if isinstance(node.value, str) else node.value.decode("latin-1")
+        yield from _texts(node)

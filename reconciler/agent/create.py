@@ -14,6 +14,7 @@ from reconciler.agent.target import Workplace, made_with, open_direct, plan_of
 from reconciler.agent.writing import all_applied, carry_out, require_complete
 from reconciler.core.plan import Action, Change, Plan
 from reconciler.core.resource import LiveResource, Reference
+from reconciler.kinds.image import IMAGE
 from reconciler.render.explain import explain_change
 from reconciler.workflow.session import Session, plan_everything
 
@@ -31,7 +32,7 @@ _UNOWNED = (
 def create(place: Workplace, asked: Asked, consent: Consent) -> str:
     """Create what was asked for, or show what would be made."""
     if any(isinstance(value, Reference) for value in asked.environment.spec.values()):
-        what = "image: a reference to a RayfineImage needs its manifest, which direct mode has not"
+        what = f"image: a reference to a {IMAGE.name} needs its manifest, which direct mode has not"
         raise SpecError([Flaw(what, "write the name of an image, or use mode gitops")])
     with open_direct(place, asked.resources) as session:
         whole = plan_everything(session)

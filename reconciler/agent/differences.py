@@ -9,7 +9,7 @@ from typing import Any
 
 from reconciler.core.diff import FieldChange, diff_specs
 from reconciler.core.resource import Resource, ResourceKey, Secret, redact
-from reconciler.providers.systems import KIND_TRAITS
+from reconciler.kinds.registry import KIND_TRAITS
 from reconciler.render.escape import literal
 from reconciler.render.model_text import plain, quoted
 

@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from reconciler.agent import headings, messages
 from reconciler.agent.target import PARALLELISM, Workplace
 from reconciler.core.resource import LiveResource
+from reconciler.kinds.compute import COMPUTE
+from reconciler.kinds.environment import ENVIRONMENT
 from reconciler.providers.base import Provider
 from reconciler.providers.runai import RunaiSystem, open_runai
 from reconciler.render.model_text import NOTICE, one_line, quoted
@@ -49,8 +51,8 @@ def _readers(system: RunaiSystem, stack: str) -> dict[str, Callable[[], Rows]]:
         "Clusters": lambda: [(name, f"id {quoted(uid)}") for uid, name in clusters().items()],
         "Departments": lambda: members("department"),
         "Projects": lambda: members("project"),
-        "Environments": lambda: _assets(assets["RunaiEnvironment"], stack),
-        "Compute Assets": lambda: _assets(assets["RunaiCompute"], stack),
+        "Environments": lambda: _assets(assets[ENVIRONMENT.name], stack),
+        "Compute Assets": lambda: _assets(assets[COMPUTE.name], stack),
     }
 
 

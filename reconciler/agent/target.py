@@ -26,13 +26,13 @@ from reconciler.core.resource import Resource, ResourceKey, hash_id
 from reconciler.core.selection import Selection, apply_selection
 from reconciler.errors import ConfigError
 from reconciler.git.head import Provenance
+from reconciler.kinds.compute import COMPUTE
 from reconciler.providers.systems import describe_target, open_providers
 from reconciler.support.threads import ThreadExecutor
 from reconciler.workflow.plan_request import PlanRequest
 from reconciler.workflow.session import Session, finish_plan, provenance, read_config
 
 PARALLELISM = 10
-COMPUTE = "RunaiCompute"
 _FROM_VARIABLES = "environment"
 _CREDENTIALS = ("RUNAI_CLIENT_ID", "RUNAI_CLIENT_SECRET")
 _HOW = "RECONCILE_AGENT_DIRECTORY or configure(directory=...)"
@@ -232,9 +232,9 @@ def plan_of(whole: Plan, session: Session, place: Workplace, keys: Sequence[Reso
 def made_with(change: Change, environment: ResourceKey) -> bool:
     """Whether this is a live compute asset of ours that was made for this environment's id."""
     mark = change.live.mark if change.live is not None else None
-    if mark is None or change.key.kind != COMPUTE or change.deposed is not None:
+    if mark is None or change.key.kind != COMPUTE.name or change.deposed is not None:
         return False
-    return change.desired is None and mark.id_hash == hash_id(COMPUTE, environment.id)
+    return change.desired is None and mark.id_hash == hash_id(COMPUTE.name, environment.id)
 
 
 def _exactly(address: str) -> str:

@@ -11,11 +11,10 @@ from reconciler.cli.place import Globals
 from reconciler.config import Config, Target, find_config, resolve_target
 from reconciler.core.resource import Resource
 from reconciler.errors import ConfigError
+from reconciler.kinds.image import IMAGE
 from reconciler.rayfine.docker.engine import Engine
 from reconciler.workflow.session import read_config
 from reconciler.workflow.target_manifests import read_manifests
-
-KIND = "RayfineImage"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +44,15 @@ def choose_image(
     What has a `:` or a `/` is an image at once; the manifests are not read. Where it runs `here`,
     on this engine, it has to be there.
     """
-    stated = name.startswith(f"{KIND}.")
+    stated = name.startswith(f"{IMAGE.name}.")
     if not stated and (":" in name or "/" in name or not _has_config(place)):
         return Chosen(name, docker_host)
     config = read_config(place)
     chosen = resolve_target(config, target, os.environ)
-    images = [item for item in read_manifests(config, chosen) if item.key.kind == KIND]
-    found = next((item for item in images if item.key.id == name.removeprefix(f"{KIND}.")), None)
+    images = [item for item in read_manifests(config, chosen) if item.key.kind == IMAGE.name]
+    found = next(
+        (item for item in images if item.key.id == name.removeprefix(f"{IMAGE.name}.")), None
+    )
     if found is None:
         if stated:
             raise _unknown(name, images, config)

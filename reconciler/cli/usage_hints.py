@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import click
 
-from reconciler.providers.systems import KIND_TRAITS
+from reconciler.kinds.registry import KIND_TRAITS
 
 _OTHER_TOOLS = {
     **dict.fromkeys(("diff", "preview", "refresh", "status"), "that is: reconcile plan"),

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, ConfigDict, Field, SecretStr, StrictBool, m
 
 from reconciler.config.source import Source
 from reconciler.kinds.base import Strict, field_fault
+from reconciler.kinds.registry import RunaiKindName
 from reconciler.support.hosts import has_login, is_host, is_loopback
 
 Scope = Literal["tenant", "cluster", "department", "project"]
@@ -161,13 +162,10 @@ class RunaiSection(Section):
     allow_http: StrictBool = Field(
         default=False, description="Permit http:// to another host: credentials go unencrypted."
     )
-    server_defaults: Mapping[Literal["RunaiEnvironment", "RunaiCompute"], Mapping[str, Any]] = (
-        Field(
-            default_factory=dict,
-            description="By kind and field, values that this server fills in: they count as "
-            "absent.",
-            examples=[{"RunaiEnvironment": {"image_pull_policy": "IfNotPresent"}}],
-        )
+    server_defaults: Mapping[RunaiKindName, Mapping[str, Any]] = Field(
+        default_factory=dict,
+        description="By kind and field, values that this server fills in: they count as absent.",
+        examples=[{"RunaiEnvironment": {"image_pull_policy": "IfNotPresent"}}],
     )
 
     @model_validator(mode="after")

@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 from reconciler.core.review_notes import Edit
 from reconciler.errors import ManifestError
 from reconciler.git.repository import Repository
+from reconciler.kinds.registry import KIND_NAMED, KINDS
 from reconciler.strict_yaml import load
 
 _SEPARATOR = re.compile(rb"^(?:---|\.\.\.)(?=\s|$)", re.MULTILINE)
-_ENVIRONMENT, _COMPUTE = "RunaiEnvironment", "RunaiCompute"
 _NO_BLOB = re.compile(r"0+")
 _HASH = re.compile(r"[0-9a-f]{40,64}")
 _FIELDS = 4
@@ -274,15 +274,15 @@ def split_documents(data: bytes) -> list[Text]:
     return [text for text in texts if text.data.rstrip() not in (b"", b"---", b"...")]
 
 
-def image_paths(data: bytes) -> Iterator[tuple[str, str]]:
-    """(address, `path`) of each image in a YAML text; documents with faults are passed over."""
+def input_paths(data: bytes) -> Iterator[tuple[str, str]]:
+    """(address, path) of all that objects in a YAML text are made of, but of faulty documents."""
+    kinds = [kind for kind in KINDS if kind.files]
     for text in split_documents(data):
-        if b"RayfineImage" not in text.data:
-            continue
-        for address, (_, spec) in _sayings(text.data):
-            path = spec.get("path") if isinstance(spec, dict) else None
-            if address.startswith("RayfineImage.") and isinstance(path, str):
-                yield address, path
+        for kind in kinds:
+            if kind.traits.name.encode() in text.data:
+                for address, (_, spec) in _sayings(text.data):
+                    if address.startswith(f"{kind.traits.name}."):
+                        yield from ((address, path) for path in kind.inputs(spec))
 
 
 def _sayings(data: bytes) -> Iterator[tuple[str, Any]]:
@@ -298,11 +298,9 @@ def _sayings(data: bytes) -> Iterator[tuple[str, Any]]:
         if not isinstance(metadata, dict):
             continue
         kind, name = document.get("kind"), metadata.get("id") or metadata.get("name")
-        if kind == _ENVIRONMENT and isinstance(spec, dict) and spec.get("compute"):
-            place = [spec.get(key) for key in ("compute", "scope", "scope_id")]
-            yield f"{_COMPUTE}.{name}", (metadata, place)
-            spec = {key: value for key, value in spec.items() if key != "compute"}
-        yield f"{kind}.{name}", (metadata, spec)
+        known = KIND_NAMED.get(str(kind))
+        for implied, said in (known.implies(spec) if known else {kind: spec}).items():
+            yield f"{implied}.{name}", (metadata, said)
 
 
 def _at(edit: Edit | None, path: str, line: int = 0) -> Edit:

@@ -104,15 +104,30 @@ class Document:
 
 
 class Kind(ABC):
-    """One kind of manifest."""
+    """One kind of manifest, and what others have to know of it."""
 
     traits: KindTraits
     model: type[Strict]
     """The authoring model of `spec`."""
+    system: str
+    """The section of a target that names the system of its objects: `docker` or `runai`."""
+    words: str
+    """Its objects, as people call them."""
+    files: tuple[str, ...] = ()
+    """Fields of `spec` that name what an object is made of: paths relative to reconciler.yaml."""
 
     @abstractmethod
     def expand(self, document: Document, context: LoadContext) -> Sequence[Resource]:
         """The resources one document states: usually one. Raises `FieldError` for a bad field."""
+
+    def inputs(self, spec: Any) -> list[str]:
+        """The paths in `files` of a spec, which may have faults."""
+        found = [spec.get(name) for name in self.files] if isinstance(spec, Mapping) else []
+        return [path for path in found if isinstance(path, str)]
+
+    def implies(self, spec: Any) -> Mapping[str, Any]:
+        """By kind, what a spec as it is written, with faults perhaps, says of each object."""
+        return {self.traits.name: spec}
 
 
 class FieldError(Exception):

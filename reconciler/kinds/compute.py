@@ -133,6 +133,8 @@ class RunaiCompute(Kind):
 
     traits = COMPUTE
     model = RunaiComputeSpec
+    system = "runai"
+    words = "compute assets"
 
     def expand(self, document: Document, context: LoadContext) -> Sequence[Resource]:
         """One resource. Raises `FieldError` with everything that is wrong."""

@@ -28,7 +28,7 @@ from reconciler.kinds.base import (
 from reconciler.kinds.capabilities import Capabilities
 from reconciler.kinds.compute import COMPUTE, limit_faults
 from reconciler.kinds.connections import Connections, Tools, expand_connections
-from reconciler.kinds.image import reference_form, split_reference
+from reconciler.kinds.image import IMAGE, reference_form, split_reference
 from reconciler.kinds.limited_fields import Cores, Gpus, Memory
 from reconciler.kinds.probes import Probes, canonical_probes
 from reconciler.kinds.pull_policy import default_pull_policy
@@ -46,8 +46,6 @@ from reconciler.kinds.runai_asset import (
 from reconciler.kinds.variables import Variables, expand_variables
 
 ENVIRONMENT = KindTraits("RunaiEnvironment", ASSET_IMMUTABLE, ASSET_IDENTITY, 20)
-IMAGE_KIND = "RayfineImage"
-
 
 _TEXTS = ("args", "command", "working_dir", "supplemental_groups")
 _KEPT_AS_WRITTEN = (
@@ -69,7 +67,7 @@ class ImageReference(Strict):
 
     from_: str = Field(
         alias="from",
-        pattern=rf"^{IMAGE_KIND}\.{ID_PATTERN[1:]}",
+        pattern=rf"^{IMAGE.name}\.{ID_PATTERN[1:]}",
         description="Address of the image; it is built first and pinned to its content.",
         examples=["RayfineImage.affine"],
     )
@@ -97,14 +95,14 @@ def _read_image(value: Any) -> str | Reference:
 
 def _read_reference(value: Mapping[str, Any]) -> Reference:
     address = value.get("from")
-    fix = f"write {{from: {IMAGE_KIND}.ID}}"
+    fix = f"write {{from: {IMAGE.name}.ID}}"
     if set(value) != {"from"}:
         raise field_fault("a reference to an image has exactly one field, from", fix)
     if not isinstance(address, str):
         raise field_fault("the address of an image is text", fix, ("from",))
     kind, _, name = address.partition(".")
-    if kind != IMAGE_KIND or not name:
-        raise field_fault(f"{address!r} is not the address of a {IMAGE_KIND}", fix, ("from",))
+    if kind != IMAGE.name or not name:
+        raise field_fault(f"{address!r} is not the address of a {IMAGE.name}", fix, ("from",))
     return Reference(ResourceKey(kind, name))
 
 
@@ -184,6 +182,8 @@ class RunaiEnvironment(Kind):
 
     traits = ENVIRONMENT
     model = RunaiEnvironmentSpec
+    system = "runai"
+    words = "environment assets"
 
     def expand(self, document: Document, context: LoadContext) -> Sequence[Resource]:
         """The environment, and the compute asset it states. Raises `FieldError`."""
@@ -208,6 +208,14 @@ class RunaiEnvironment(Kind):
                 compute[name] = meta[name]
         part = asset_resource(COMPUTE.name, document, compute)
         return (replace(part, part_of=environment.key), environment)
+
+    def implies(self, spec: Any) -> Mapping[str, Any]:
+        """The compute asset beside it is what `compute`, `scope` and `scope_id` say."""
+        if not isinstance(spec, Mapping) or not spec.get("compute"):
+            return super().implies(spec)
+        own = {name: value for name, value in spec.items() if name != "compute"}
+        beside = [spec.get(name) for name in ("compute", "scope", "scope_id")]
+        return {COMPUTE.name: beside, ENVIRONMENT.name: own}
 
 
 def _canonical_environment(

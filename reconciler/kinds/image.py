@@ -19,6 +19,7 @@ from reconciler.kinds.base import Document, FieldError, Kind, LoadContext, Stric
 
 DEFAULT_BASE_IMAGE = "rayproject/ray:latest"
 DEFAULT_PLATFORM = "linux/amd64"
+IMAGE = KindTraits("RayfineImage", immutable=frozenset(), identity=("tag",), rank=0)
 OWN_LABEL_PREFIX = "io.reconciler."
 """Labels below it are the mark of ownership on an image."""
 WRITTEN_LABELS = tuple(
@@ -166,8 +167,11 @@ class RayfineImageSpec(Strict):
 class RayfineImage(Kind):
     """An image that is built from `environments/NAME/env.py`."""
 
-    traits = KindTraits("RayfineImage", immutable=frozenset(), identity=("tag",), rank=0)
+    traits = IMAGE
     model = RayfineImageSpec
+    system = "docker"
+    words = "images"
+    files = ("path",)
 
     def expand(self, document: Document, context: LoadContext) -> Sequence[Resource]:
         """One image. Raises `FieldError` where the context or a file in it is not there."""
@@ -182,7 +186,7 @@ class RayfineImage(Kind):
         spec: dict[str, Any] = {name: value for name, value in written.items() if value}
         metadata = document.metadata
         resource = Resource(
-            key=ResourceKey(self.traits.name, metadata.id or metadata.name),
+            key=ResourceKey(IMAGE.name, metadata.id or metadata.name),
             spec=spec,
             source=document.source,
             protect=metadata.protect,

@@ -1,5 +1,9 @@
 """Every kind of manifest, in the order of dependency. A new kind is one line here."""
 
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Literal
+
+from reconciler.core.resource import KindTraits, Resource
 from reconciler.kinds.base import Kind
 from reconciler.kinds.compute import RunaiCompute
 from reconciler.kinds.environment import RunaiEnvironment
@@ -7,3 +11,18 @@ from reconciler.kinds.image import RayfineImage
 
 KINDS: tuple[Kind, ...] = (RayfineImage(), RunaiCompute(), RunaiEnvironment())
 """An earlier kind never refers to a later one."""
+KIND_NAMED: dict[str, Kind] = {kind.traits.name: kind for kind in KINDS}
+KIND_TRAITS: dict[str, KindTraits] = {name: kind.traits for name, kind in KIND_NAMED.items()}
+RUNAI_KINDS = tuple(kind for kind in KINDS if kind.system == "runai")
+
+if TYPE_CHECKING:
+    KindName = str
+    RunaiKindName = str
+else:  # for models: what people write most comes first
+    KindName = Literal[tuple(kind.traits.name for kind in reversed(KINDS))]
+    RunaiKindName = Literal[tuple(kind.traits.name for kind in reversed(RUNAI_KINDS))]
+
+
+def made_of_files(resources: Iterable[Resource]) -> list[Resource]:
+    """Those whose objects are made of files beside the manifests."""
+    return [item for item in resources if KIND_NAMED[item.key.kind].files]

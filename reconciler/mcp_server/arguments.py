@@ -9,8 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from reconciler.errors import ReconcileError
 from reconciler.field_errors import explain
+from reconciler.kinds.registry import KIND_TRAITS, KindName
 
 Model = TypeVar("Model", bound=BaseModel)
+*_KINDS, _LAST_KIND = reversed(KIND_TRAITS)
 
 Address = Annotated[
     str,
@@ -59,7 +61,7 @@ class ListArguments(Arguments):
 
     kind: str | None = Field(
         default=None,
-        description="RunaiEnvironment, RunaiCompute or RayfineImage; leave it out for all kinds.",
+        description=f"{', '.join(_KINDS)} or {_LAST_KIND}; leave it out for all kinds.",
     )
     name_contains: str = Field(
         default="", max_length=300, description="Only objects whose name contains this text."
@@ -78,7 +80,7 @@ class Manifest(Arguments):
     """A manifest as it stands in a file; its `spec` is judged with the other manifests."""
 
     apiVersion: Literal["reconciler/v1"] = "reconciler/v1"  # noqa: N815  (its name in a manifest)
-    kind: Literal["RunaiEnvironment", "RunaiCompute", "RayfineImage"]
+    kind: KindName
     metadata: Metadata
     spec: dict[str, Any]
 

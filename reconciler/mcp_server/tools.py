@@ -8,6 +8,7 @@ from typing import Any
 from reconciler.core.outcome import Status
 from reconciler.core.selection import Selection
 from reconciler.errors import ReconcileError
+from reconciler.kinds.registry import KIND_TRAITS
 from reconciler.mcp_server.answers import (
     desired_answer,
     explanation_answer,
@@ -31,7 +32,6 @@ from reconciler.mcp_server.lookup import desired_and_live, no_such_address
 from reconciler.mcp_server.proposed import require_modest
 from reconciler.mcp_server.truncation import Part
 from reconciler.mcp_server.workspace import Workspace
-from reconciler.providers.systems import KIND_TRAITS
 
 INSTRUCTIONS = """\
 These tools compare manifests in Git (what should be) with live NVIDIA Run:ai environment assets, \

@@ -19,8 +19,6 @@ from reconciler.kinds.registry import KINDS
 from reconciler.providers.base import Progress, Provider, Providers
 from reconciler.providers.runai.naming import CREDENTIAL, ids_in
 
-_IMAGE = "RayfineImage"
-
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
@@ -120,11 +118,12 @@ def open_offline(
 ) -> Iterator[Providers]:
     """A provider for every kind, by kind in order of rank."""
     providers: dict[str, Provider] = {}
-    for traits in sorted((kind.traits for kind in KINDS), key=lambda traits: traits.rank):
-        if traits.name == _IMAGE:
-            providers[_IMAGE] = OfflineImages(traits, recorded, target, root)
-        else:
-            providers[traits.name] = OfflineProvider(traits, recorded)
+    for kind in sorted(KINDS, key=lambda kind: kind.traits.rank):
+        providers[kind.traits.name] = (
+            OfflineImages(kind.traits, recorded, target, root)
+            if kind.files
+            else OfflineProvider(kind.traits, recorded)
+        )
     yield providers
 
 

@@ -1,4 +1,4 @@
-"""Every provider, in the order of dependency. A new kind is one line in `_OPENERS`."""
+"""Every provider, in the order of dependency: one `open_*` for each system."""
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -8,12 +8,9 @@ from typing import NamedTuple
 
 from reconciler.config import Target
 from reconciler.config.proxies import Proxy
-from reconciler.core.resource import KindTraits, Resource
+from reconciler.core.resource import Resource
 from reconciler.git.head import Provenance
-from reconciler.kinds.registry import KINDS
 from reconciler.providers.base import Provider, Providers
-
-KIND_TRAITS: dict[str, KindTraits] = {kind.traits.name: kind.traits for kind in KINDS}
 
 
 @contextmanager

@@ -9,11 +9,11 @@ from typing import assert_never
 
 from reconciler.core.plan import Action, Change, Plan
 from reconciler.core.resource import Spec
+from reconciler.kinds.image import IMAGE
 from reconciler.render.escape import literal
 from reconciler.render.model_text import one_line
 
 _LONGEST = 200
-IMAGE = "RayfineImage"
 
 
 def effects(change: Change, plan: Plan) -> Iterator[str]:
@@ -21,7 +21,7 @@ def effects(change: Change, plan: Plan) -> Iterator[str]:
     if change.refusal is not None:
         yield "Nothing is done to it, as long as it is refused."
         yield f"To clear it: {one_line(change.refusal.fix)}."
-    elif change.key.kind == IMAGE:
+    elif change.key.kind == IMAGE.name:
         yield from _on_image(change, plan)
     else:
         yield from _on_asset(change, plan)

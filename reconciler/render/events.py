@@ -14,7 +14,7 @@ from typing import Any
 from reconciler.core.outcome import Outcome, Status
 from reconciler.core.plan import Action, Change, Plan
 from reconciler.errors import ConfigError, ManifestError, Problem, ReconcileError
-from reconciler.kinds.registry import KINDS
+from reconciler.kinds.registry import KIND_TRAITS
 from reconciler.render.escape import log_safe_json, printable
 from reconciler.render.progress import DOING, DONE
 from reconciler.render.summary import (
@@ -116,7 +116,7 @@ class EventStream:
             self._diagnostic("error", problem.message, problem.fix, {"range": _range(problem)})
         if problems:
             return
-        if error.where.partition(".")[0] in {kind.traits.name for kind in KINDS}:
+        if error.where.partition(".")[0] in KIND_TRAITS:
             self._diagnostic("error", error.what, error.fix, {"address": error.where})
         else:
             what = f"{error.where}: {error.what}" if error.where else error.what

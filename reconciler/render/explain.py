@@ -13,7 +13,8 @@ from reconciler.core.diff import FieldChange
 from reconciler.core.plan import Action, Change, Plan
 from reconciler.core.resource import SENSITIVE, Secret, Written, leaves, redact
 from reconciler.core.review_notes import Cause, Edit, Origin
-from reconciler.render.effects import IMAGE, effects
+from reconciler.kinds.image import IMAGE
+from reconciler.render.effects import effects
 from reconciler.render.escape import literal
 from reconciler.render.model_text import one_line
 
@@ -118,7 +119,7 @@ def _why(change: Change, plan: Plan) -> Iterator[str]:
             yield from _why_deleted(change, plan)
         case Action.ADOPT:
             same = "is" if not change.fields else "is not"
-            place = "its tag" if change.key.kind == IMAGE else "its name and scope"
+            place = "its tag" if change.key.kind == IMAGE.name else "its name and scope"
             yield f"{where} states it; {_object(change)} has {place}."
             yield f"That object bears no mark of this stack, and {same} what the manifest states."
         case Action.UNCHANGED:
@@ -140,7 +141,7 @@ def _sentence(text: str) -> str:
 
 
 def _why_deleted(change: Change, plan: Plan) -> Iterator[str]:
-    if change.deposed and change.key.kind == IMAGE:
+    if change.deposed and change.key.kind == IMAGE.name:
         yield f"{_object(change)} bears the mark of this address, but its tag is another one."
         return
     if change.deposed:

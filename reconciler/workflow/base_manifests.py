@@ -10,15 +10,14 @@ from reconciler import manifest
 from reconciler.config import Config, Target, parse_config, variables_for_manifests
 from reconciler.core.resource import LiveResource, Mark, Resource, hash_id, needs_secrecy
 from reconciler.errors import ManifestError
-from reconciler.git.history import SUFFIXES, image_paths
+from reconciler.git.history import SUFFIXES, input_paths
 from reconciler.git.repository import Repository, TreeFile
 from reconciler.kinds.base import LoadContext
+from reconciler.kinds.registry import KIND_NAMED
 from reconciler.providers.base import Providers
 from reconciler.providers.offline import open_offline
 from reconciler.rayfine.image.lockfile import LOCK_FILE
 from reconciler.workflow.read_live import resolve_all
-
-_IMAGE = "RayfineImage"
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ class Snapshot:
     def _contexts(self, files: Sequence[TreeFile]) -> Iterator[str]:
         for item in files:
             if item.path.endswith(SUFFIXES):
-                for _, path in image_paths(self.repository.read(item.blob)):
+                for _, path in input_paths(self.repository.read(item.blob)):
                     yield os.path.normpath(path)
 
     def _bind(
@@ -81,7 +80,8 @@ class Snapshot:
     ) -> tuple[Resource, ...]:
         with open_offline(self.target, root) as of_files:
             bound = {
-                kind: of_files[kind] if kind == _IMAGE else providers[kind] for kind in providers
+                kind: (of_files if KIND_NAMED[kind].files else providers)[kind]
+                for kind in providers
             }
             have = [item for item in resources if item.key.kind in bound]
             answer = resolve_all(have, bound)

@@ -40,9 +40,10 @@ from reconciler.git.identity import identify
 from reconciler.git.known import GitHistory
 from reconciler.git.process import find_top
 from reconciler.git.whole import has_hidden
+from reconciler.kinds.registry import KIND_TRAITS
 from reconciler.manifest.files import SUFFIXES
 from reconciler.providers.base import Providers
-from reconciler.providers.systems import KIND_TRAITS, describe_target, open_providers
+from reconciler.providers.systems import describe_target, open_providers
 from reconciler.support.threads import ThreadExecutor
 from reconciler.workflow.plan_request import ConfigLocation, PlanRequest
 from reconciler.workflow.read_live import add_names, add_usage, read_all

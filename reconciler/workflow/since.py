@@ -21,11 +21,10 @@ from reconciler.git.history import (
     read_steps,
 )
 from reconciler.git.repository import Repository, open_repository
+from reconciler.kinds.registry import KIND_NAMED, made_of_files
 from reconciler.rayfine.image.lockfile import LOCK_FILE
 from reconciler.workflow.base_manifests import Snapshot, stack_of
 from reconciler.workflow.session import Session
-
-_IMAGE = "RayfineImage"
 
 
 def attribute(world: PlanInput, plan: Plan, session: Session, since: str) -> Header:
@@ -103,7 +102,7 @@ class _Search:
         inputs = {
             key.address: frozenset(self._inputs(key, desired, base.desired))
             for key in keys
-            if key.kind == _IMAGE
+            if KIND_NAMED[key.kind].files
         }
         wanted = Wanted(
             frozenset(key.address for key in keys),
@@ -137,10 +136,9 @@ class _Search:
         if not base.startswith(commit):  # a branch or tag of that name
             return {}
         desired = {item.key.address: item for item in self._desired(plan)}
+        stated = [desired[address] for address in addresses if address in desired]
         inputs = {
-            address: frozenset(self._context(desired[address]))
-            for address in addresses
-            if address in desired and desired[address].key.kind == _IMAGE
+            item.key.address: frozenset(self._context(item)) for item in made_of_files(stated)
         }
         manifests = self._manifests()
         wanted = Wanted(

@@ -12,6 +12,8 @@ from reconciler.git.head import submodule_of
 from reconciler.git.process import find_top
 from reconciler.git.whole import require_whole
 from reconciler.kinds.base import LoadContext
+from reconciler.kinds.image import IMAGE
+from reconciler.kinds.registry import KIND_NAMED, KINDS, made_of_files
 
 
 def read_manifests(config: Config, target: Target) -> tuple[Resource, ...]:
@@ -86,7 +88,7 @@ def _stray_overlays(config: Config) -> list[Problem]:
 def _image_problems(
     config: Config, resources: Sequence[Resource], target: str | None
 ) -> Sequence[Problem]:
-    images = [item for item in resources if item.key.kind == "RayfineImage"]
+    images = made_of_files(resources)
     if not images:
         return ()
     from reconciler.providers.docker import around  # noqa: PLC0415  (heavy, only for images)
@@ -139,7 +141,7 @@ def stated_places(config: Config, target: str | None) -> list[Path]:
 
 def context_places(config: Config, resources: Sequence[Resource]) -> list[Path]:
     """What images are made of besides: their build contexts, and the lock of their bases."""
-    contexts = {str(item.spec["path"]) for item in resources if item.key.kind == "RayfineImage"}
+    contexts = {path for item in resources for path in KIND_NAMED[item.key.kind].inputs(item.spec)}
     if not contexts:
         return []
     from reconciler.rayfine.image.lockfile import LOCK_FILE  # noqa: PLC0415  (only for images)
@@ -192,13 +194,9 @@ def require_known_systems(resources: Sequence[Resource], target: Target, config:
 
 def _require_systems(resources: Sequence[Resource], target: Target, config: Config) -> None:
     """Refuse resources for a system that the target does not have."""
-    have = {"docker": target.docker is not None, "runai": target.runai is not None}
-    for system, kinds in (
-        ("docker", ("RayfineImage",)),
-        ("runai", ("RunaiCompute", "RunaiEnvironment")),
-    ):
-        strays = [item for item in resources if item.key.kind in kinds]
-        if strays and not have[system]:
+    for system in dict.fromkeys(kind.system for kind in KINDS):
+        strays = [item for item in resources if KIND_NAMED[item.key.kind].system == system]
+        if strays and getattr(target, system) is None:
             addresses = ", ".join(item.key.address for item in strays[:5])
             raise ConfigError(
                 f"target {target.name!r} has no `{system}`, which {addresses} needs",
@@ -213,9 +211,7 @@ def _require_pushed(resources: Sequence[Resource], target: Target, config: Confi
     if target.is_sandbox:
         return
     local = {
-        item.key
-        for item in resources
-        if item.key.kind == "RayfineImage" and not item.spec.get("push")
+        item.key for item in resources if item.key.kind == IMAGE.name and not item.spec.get("push")
     }
     problems = [
         Problem(

@@ -8,7 +8,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.git.history import Wanted, find_edits, image_paths, read_steps, split_documents
+from reconciler.git.history import Wanted, find_edits, input_paths, read_steps, split_documents
 from reconciler.git.refs import is_plain_ref
 from reconciler.git.repository import open_repository
 from tests.acceptance.git_project import git
@@ -105,8 +105,8 @@ def test_an_author_of_odd_bytes(repository: Path) -> None:
 
 def test_images_and_their_paths() -> None:
     text = b"kind: RayfineImage\nmetadata: {name: a}\nspec: {path: environments/a}\n---\nkind: ["
-    assert list(image_paths(text)) == [("RayfineImage.a", "environments/a")]
-    assert list(image_paths(b"spec: {path: x}\n# RayfineImage\n")) == []
+    assert list(input_paths(text)) == [("RayfineImage.a", "environments/a")]
+    assert list(input_paths(b"spec: {path: x}\n# RayfineImage\n")) == []
 
 
 @pytest.mark.parametrize("ref", ["main", "origin/main", "v1.2", "HEAD~3", "HEAD^", "a" * 40, "x^2"])

@@ -12,6 +12,7 @@ from reconciler.cli.options import target_option
 from reconciler.cli.place import Globals
 from reconciler.config import resolve_target
 from reconciler.errors import ConfigError
+from reconciler.kinds.image import IMAGE
 from reconciler.providers.docker.lock import (
     LockChange,
     base_references,
@@ -51,7 +52,7 @@ def command(ctx: click.Context, /, check: bool, target: str | None) -> ExitCode:
             where=config.path.name,
             fix="choose a target with a Docker engine: --target NAME",
         )
-    images = [item for item in read_stated(config, chosen.name) if item.key.kind == "RayfineImage"]
+    images = [item for item in read_stated(config, chosen.name) if item.key.kind == IMAGE.name]
     path = config.root / LOCK_FILE
     lock = read_lock(path)
     references = list(base_references(images, config.root, chosen.docker.base_image or ""))

@@ -15,7 +15,7 @@ from pathlib import Path
 from reconciler.core.diff import diff_specs
 from reconciler.core.ownership import desired_mark
 from reconciler.core.plan import Action, Change
-from reconciler.core.resource import KindTraits, LiveResource, Resource, ResourceKey, hash_id
+from reconciler.core.resource import LiveResource, Resource, ResourceKey, hash_id
 from reconciler.errors import (
     BuildError,
     ConflictError,
@@ -24,9 +24,10 @@ from reconciler.errors import (
     UnreachableError,
 )
 from reconciler.git.head import Provenance
+from reconciler.kinds.image import IMAGE
 from reconciler.providers.base import Progress, Provider
 from reconciler.providers.docker.desired import Desired, resolve_images
-from reconciler.providers.docker.local import KIND, LocalImage, LocalImages, Wanted
+from reconciler.providers.docker.local import LocalImage, LocalImages, Wanted
 from reconciler.providers.docker.published import Published, PublishedImage
 from reconciler.providers.docker.registry import Registries
 from reconciler.rayfine.docker.builder import Making, make_image
@@ -39,8 +40,6 @@ from reconciler.rayfine.docker.labels import (
     parse_labels,
 )
 from reconciler.rayfine.image.inputs import Surroundings
-
-TRAITS = KindTraits(KIND, immutable=frozenset(), identity=("tag",), rank=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +56,7 @@ class ImageSettings:
 class ImageProvider(Provider):
     """Reads, builds, tags, pushes and removes images."""
 
-    traits = TRAITS
+    traits = IMAGE
     system = SYSTEM
 
     def __init__(self, settings: ImageSettings, engine: Engine, registries: Registries) -> None:

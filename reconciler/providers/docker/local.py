@@ -22,10 +22,10 @@ from typing import NamedTuple
 
 from reconciler.core.resource import LiveResource, ResourceKey
 from reconciler.core.secrecy import conceal
+from reconciler.kinds.image import IMAGE
 from reconciler.rayfine.docker.engine import ImageSummary
 from reconciler.rayfine.docker.labels import ImageLabels, parse_labels
 
-KIND = "RayfineImage"
 LEFT_TO_RETENTION = "what is in the registry is left to its own retention rules: never deleted here"
 
 
@@ -147,7 +147,7 @@ class LocalImages:
         )
         spec = {name: value for name, value in labels.spec.items() if name != "tag"}
         return LiveResource(
-            kind=KIND,
+            kind=IMAGE.name,
             uid=image.id,
             name=holding.key.id,
             spec=conceal(spec),
@@ -171,7 +171,7 @@ class LocalImages:
             if reason is None and tag not in self._wanted_tags:
                 continue
             yield LiveResource(
-                kind=KIND,
+                kind=IMAGE.name,
                 uid=image.id,
                 name=tag,
                 spec={"tag": tag},
@@ -185,7 +185,7 @@ def _current(holding: _Holding) -> LiveResource:
     assert holding.current is not None
     image, labels = holding.current
     return LiveResource(
-        kind=KIND,
+        kind=IMAGE.name,
         uid=image.id,
         name=holding.key.id if holding.key else holding.tag,
         spec=conceal(labels.spec),

@@ -13,7 +13,8 @@ from typing import Any
 from reconciler.core.resource import LiveResource, Resource
 from reconciler.core.secrecy import conceal
 from reconciler.errors import ConflictError
-from reconciler.providers.docker.local import KIND, LEFT_TO_RETENTION
+from reconciler.kinds.image import IMAGE
+from reconciler.providers.docker.local import LEFT_TO_RETENTION
 from reconciler.providers.docker.registry import Manifest, Registries
 from reconciler.rayfine.docker.labels import DIGEST, ImageLabels, mark_fits, parse_labels
 from reconciler.rayfine.image.reference import ImageReference, parse_reference
@@ -49,7 +50,7 @@ class Published:
                     f"it bears the labels of {labels.tag} without being the image of its digest"
                 )
             return LiveResource(
-                KIND,
+                IMAGE.name,
                 at_tag.digest,
                 tag.text,
                 {"tag": tag.text},
@@ -58,7 +59,7 @@ class Published:
                 raw=raw,
             )
         return LiveResource(
-            kind=KIND,
+            kind=IMAGE.name,
             uid=at_tag.digest,
             name=labels.key.id if labels.key else tag.text,
             spec=conceal({**labels.spec, "push": True}),
@@ -99,7 +100,7 @@ class Published:
             return None
         spec = {name: value for name, value in labels.spec.items() if name != "tag"}
         return LiveResource(
-            kind=KIND,
+            kind=IMAGE.name,
             uid=manifest.digest,
             name=labels.key.id,
             spec=conceal({**spec, "push": True}),

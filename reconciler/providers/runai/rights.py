@@ -9,6 +9,7 @@ from functools import partial
 from typing import NamedTuple
 
 from reconciler.core.resource import Resource
+from reconciler.kinds.registry import KIND_NAMED
 from reconciler.providers.base import Provider
 from reconciler.providers.runai.organisation import UnitLists
 from reconciler.providers.runai.server import new_fields
@@ -30,11 +31,10 @@ def rights(
     units: UnitLists, providers: Sequence[Provider], resources: Sequence[Resource]
 ) -> Iterator[Right]:
     """The rights that a plan may need, in the order in which it needs them."""
-    words = {"RunaiEnvironment": "environment assets", "RunaiCompute": "compute assets"}
     for provider in reversed(providers):
-        name = words[provider.traits.name]
+        name = KIND_NAMED[provider.traits.name].words
         yield Right(f"view {name}", partial(_count, provider), "every plan", needed=True)
-    mine = [item for item in resources if item.key.kind in words]
+    mine = [item for item in resources if KIND_NAMED[item.key.kind].system == "runai"]
     scopes = {str(item.spec.get("scope")) for item in mine}
     if any("/" in str(item.spec.get("scope_id")) for item in mine) or any(map(_is_new, mine)):
         scopes.add("cluster")

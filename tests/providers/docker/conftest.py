@@ -18,7 +18,8 @@ from reconciler.core.outcome import Outcome
 from reconciler.core.plan import Change, Plan
 from reconciler.core.planner import PlanInput, make_plan
 from reconciler.core.resource import Resource, ResourceKey, Source
-from reconciler.providers.docker.image import TRAITS, ImageProvider, ImageSettings
+from reconciler.kinds.image import IMAGE
+from reconciler.providers.docker.image import ImageProvider, ImageSettings
 from reconciler.providers.docker.registry import Registries
 from reconciler.providers.docker.registry_http import Connection
 from reconciler.rayfine.docker.engine import Engine
@@ -27,7 +28,7 @@ from reconciler.support.threads import ThreadExecutor
 from reconciler.workflow.apply import ApplyContext, apply_plan
 from reconciler.workflow.read_live import add_usage, read_all
 
-KIND = TRAITS.name
+KIND = IMAGE.name
 DOCKERFILE = "FROM scratch\nCOPY . /app/\n"
 
 
@@ -88,7 +89,7 @@ class Bench:
         assert not reading.failures, reading.failures
         live = [item for item in reading.live if self.prefix in str((item.spec, item.raw))]
         plan = make_plan(
-            PlanInput("t", self.stack, reading.desired, tuple(live), {KIND: TRAITS}, ())
+            PlanInput("t", self.stack, reading.desired, tuple(live), {KIND: IMAGE}, ())
         )
         return add_usage(plan, {KIND: provider}), provider
 

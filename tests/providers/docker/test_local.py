@@ -8,7 +8,8 @@ from collections.abc import Mapping
 import pytest
 
 from reconciler.core.resource import LiveResource, Mark, ResourceKey, Written
-from reconciler.providers.docker.local import KIND, LocalImages, Wanted
+from reconciler.kinds.image import IMAGE
+from reconciler.providers.docker.local import LocalImages, Wanted
 from reconciler.rayfine.docker.engine import ImageSummary
 from reconciler.rayfine.docker.labels import (
     ADDRESS,
@@ -26,7 +27,7 @@ from reconciler.rayfine.docker.labels import (
 )
 from reconciler.rayfine.image.digest import source_tag
 
-KEY = ResourceKey(KIND, "env")
+KEY = ResourceKey(IMAGE.name, "env")
 
 
 def digest(letter: str) -> str:
@@ -136,7 +137,7 @@ def test_an_extra_name_of_ours_that_is_wanted_elsewhere_is_a_stranger() -> None:
     ours = image(1, "env:v1", "other:v1", source("a"), of=labels())
     wanted = {
         KEY: Wanted("env:v1", digest("a")),
-        ResourceKey(KIND, "o"): Wanted("other:v1", digest("b")),
+        ResourceKey(IMAGE.name, "o"): Wanted("other:v1", digest("b")),
     }
     items = live(ours, wanted=wanted)
     assert [item.name for item in items] == ["env", "other:v1"]
