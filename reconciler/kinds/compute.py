@@ -19,7 +19,6 @@ from reconciler.core.resource import KindTraits, Resource
 from reconciler.kinds.base import (
     Document,
     FieldError,
-    Kind,
     Limits,
     LoadContext,
     Strict,
@@ -44,6 +43,7 @@ from reconciler.kinds.quantity import (
 from reconciler.kinds.runai_asset import (
     ASSET_IDENTITY,
     ASSET_IMMUTABLE,
+    AssetKind,
     AssetSpec,
     Fault,
     asset_resource,
@@ -128,13 +128,15 @@ class RunaiComputeSpec(AssetSpec, ComputeFields):
     """A compute asset: what a workload that uses it asks for."""
 
 
-class RunaiCompute(Kind):
+class RunaiCompute(AssetKind):
     """Compute assets of a Run:ai control plane."""
 
     traits = COMPUTE
     model = RunaiComputeSpec
-    system = "runai"
     words = "compute assets"
+    endpoint = "/api/v1/asset/compute"
+    right = "compute resources"
+    lists_below = (2, 24)
 
     def expand(self, document: Document, context: LoadContext) -> Sequence[Resource]:
         """One resource. Raises `FieldError` with everything that is wrong."""

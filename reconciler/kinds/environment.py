@@ -20,7 +20,6 @@ from reconciler.kinds.base import (
     ID_PATTERN,
     Document,
     FieldError,
-    Kind,
     LoadContext,
     Strict,
     field_fault,
@@ -36,6 +35,7 @@ from reconciler.kinds.quantity import MEMORY_FORMAT, canonical_memory
 from reconciler.kinds.runai_asset import (
     ASSET_IDENTITY,
     ASSET_IMMUTABLE,
+    AssetKind,
     AssetSpec,
     Fault,
     Flag,
@@ -177,13 +177,15 @@ class RunaiEnvironmentSpec(AssetSpec):
     tty: Flag = Field(default=None, description="Allocate a terminal; needs stdin.")
 
 
-class RunaiEnvironment(Kind):
+class RunaiEnvironment(AssetKind):
     """Environment assets of a Run:ai control plane."""
 
     traits = ENVIRONMENT
     model = RunaiEnvironmentSpec
-    system = "runai"
     words = "environment assets"
+    endpoint = "/api/v1/asset/environment"
+    right = "environments"
+    lists_below = (2, 21)
 
     def expand(self, document: Document, context: LoadContext) -> Sequence[Resource]:
         """The environment, and the compute asset it states. Raises `FieldError`."""

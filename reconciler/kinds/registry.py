@@ -8,19 +8,20 @@ from reconciler.kinds.base import Kind
 from reconciler.kinds.compute import RunaiCompute
 from reconciler.kinds.environment import RunaiEnvironment
 from reconciler.kinds.image import RayfineImage
+from reconciler.kinds.runai_asset import AssetKind
 
 KINDS: tuple[Kind, ...] = (RayfineImage(), RunaiCompute(), RunaiEnvironment())
 """An earlier kind never refers to a later one."""
 KIND_NAMED: dict[str, Kind] = {kind.traits.name: kind for kind in KINDS}
 KIND_TRAITS: dict[str, KindTraits] = {name: kind.traits for name, kind in KIND_NAMED.items()}
-RUNAI_KINDS = tuple(kind for kind in KINDS if kind.system == "runai")
+ASSET_KINDS = tuple(kind for kind in KINDS if isinstance(kind, AssetKind))
 
 if TYPE_CHECKING:
     KindName = str
     RunaiKindName = str
 else:  # for models: what people write most comes first
     KindName = Literal[tuple(kind.traits.name for kind in reversed(KINDS))]
-    RunaiKindName = Literal[tuple(kind.traits.name for kind in reversed(RUNAI_KINDS))]
+    RunaiKindName = Literal[tuple(kind.traits.name for kind in reversed(ASSET_KINDS))]
 
 
 def made_of_files(resources: Iterable[Resource]) -> list[Resource]:

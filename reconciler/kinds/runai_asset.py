@@ -22,7 +22,7 @@ from pydantic import (
 
 from reconciler.core.ownership import holds_mark, text_limit
 from reconciler.core.resource import Mark, Resource, ResourceKey
-from reconciler.kinds.base import Document, Limits, LoadContext, Strict, field_fault
+from reconciler.kinds.base import Document, Kind, Limits, LoadContext, Strict, field_fault
 from reconciler.support.suggest import did_you_mean
 
 Fault = tuple[tuple[str | int, ...], str, str]
@@ -119,6 +119,18 @@ WorkloadTypesField = Annotated[
         | None,
     ),
 ]
+
+
+class AssetKind(Kind):
+    """A kind of asset. In the API it has `meta` and `spec`, and is in lists of `entries`."""
+
+    system = "runai"
+    endpoint: str
+    """The path of the list, and below it of each asset."""
+    right: str
+    """What an access rule calls what an account may view, create, edit and delete."""
+    lists_below: tuple[int, int]
+    """Since which version a list knows `includeDescendants`, which older servers may ignore."""
 
 
 class AssetSpec(Strict):

@@ -23,6 +23,7 @@ from reconciler.errors import (
     ProviderError,
     UnreachableError,
 )
+from reconciler.kinds.registry import ASSET_KINDS
 
 _SNIPPET = 200
 _LOOKED_AT = 8_000
@@ -204,15 +205,12 @@ def _what_was_said(error: Any) -> str:
 def _missing_right(call: Call) -> str:
     verbs = {"GET": "view", "POST": "create", "PUT": "edit", "DELETE": "delete"}
     verb = verbs.get(call.method, "use")
-    for part, things in (
-        ("environment", "environments"),
-        ("compute", "compute resources"),
-        ("credentials", "credentials"),
-        ("clusters", "clusters"),
-        ("projects", "projects"),
-        ("departments", "departments"),
+    others = ("credentials", "clusters", "projects", "departments")
+    for path, things in (
+        *((kind.endpoint, kind.right) for kind in ASSET_KINDS),
+        *((f"/{name}", name) for name in others),
     ):
-        if f"/{part}" in call.path:
+        if path in call.path:
             return f"the account probably lacks the right to {verb} {things} in this scope"
     return "the account probably lacks a right: ask an administrator for an access rule"
 

@@ -8,33 +8,14 @@ error and never "nothing there". What the server keeps as deleted is not there.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from reconciler.core.resource import KindTraits
 from reconciler.errors import ProviderError
-from reconciler.kinds.compute import COMPUTE
-from reconciler.kinds.environment import ENVIRONMENT
+from reconciler.kinds.runai_asset import AssetKind
 from reconciler.providers.runai.api_errors import NotFoundError, unexpected
-from reconciler.providers.runai.fields import COMPUTE_FIELDS, ENVIRONMENT_FIELDS, Field
 from reconciler.providers.runai.lists import is_deleted, whole_list
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-
-
-@dataclass(frozen=True, slots=True)
-class AssetKind:
-    """One kind of asset: `word` is its name in paths."""
-
-    traits: KindTraits
-    word: str
-    fields: Sequence[Field]
-
-
-KINDS = (
-    AssetKind(COMPUTE, "compute", COMPUTE_FIELDS),
-    AssetKind(ENVIRONMENT, "environment", ENVIRONMENT_FIELDS),
-)
 
 
 class AssetApi:
@@ -42,8 +23,8 @@ class AssetApi:
 
     def __init__(self, kind: AssetKind, login: Callable[[], Any]) -> None:
         self._login = login
-        self.word = kind.word
-        self.path = f"/api/v1/asset/{kind.word}"
+        self.kind = kind
+        self.path = kind.endpoint
 
     def list(self, **filters: Any) -> Sequence[Mapping[str, Any]]:
         """The assets that the filters leave (`name` may match in part); all without filters."""

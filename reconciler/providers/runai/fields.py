@@ -4,9 +4,11 @@ Each table row names a canonical field, its API field, and how to read (API -> c
 "as if absent") and write it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from reconciler.kinds.compute import COMPUTE
+from reconciler.kinds.environment import ENVIRONMENT
 from reconciler.providers.runai.nested import (
     read_connections,
     read_probes,
@@ -82,3 +84,8 @@ COMPUTE_FIELDS: Sequence[Field] = (
     _plain("large_shm_request", "largeShmRequest", read_true),
     Field("extended_resources", "extendedResources", read_resources, write_resources),
 )
+
+FIELDS: Mapping[str, Sequence[Field]] = {
+    COMPUTE.name: COMPUTE_FIELDS,
+    ENVIRONMENT.name: ENVIRONMENT_FIELDS,
+}

@@ -18,7 +18,7 @@ from reconciler.providers.runai.api_errors import RejectedError, unexpected
 from reconciler.providers.runai.asset_api import AssetApi
 from reconciler.providers.runai.mapping import SCOPE_IDS, AssetMapping, write_scope_id
 from reconciler.providers.runai.organisation import Unit, UnitLists
-from reconciler.providers.runai.server import LIST_BELOW, Server
+from reconciler.providers.runai.server import Server
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +91,7 @@ class AssetReader:
 
     def _below(self, cluster: Unit, options: Mapping[str, Any]) -> list[Entry]:
         """The assets of a cluster, and of every department and project in it."""
-        if self._server.has(LIST_BELOW[self._api.word]):
+        if self._server.has(self._api.kind.lists_below):
             try:
                 filters: dict[str, Any] = {"clusterId": cluster.id, "includeDescendants": True}
                 return list(self._api.list(**filters, **options))

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from reconciler.core.resource import Resource
 from reconciler.kinds.registry import KIND_NAMED
+from reconciler.kinds.runai_asset import AssetKind
 from reconciler.providers.base import Provider
 from reconciler.providers.runai.organisation import UnitLists
 from reconciler.providers.runai.server import new_fields
@@ -34,7 +35,7 @@ def rights(
     for provider in reversed(providers):
         name = KIND_NAMED[provider.traits.name].words
         yield Right(f"view {name}", partial(_count, provider), "every plan", needed=True)
-    mine = [item for item in resources if KIND_NAMED[item.key.kind].system == "runai"]
+    mine = [item for item in resources if isinstance(KIND_NAMED[item.key.kind], AssetKind)]
     scopes = {str(item.spec.get("scope")) for item in mine}
     if any("/" in str(item.spec.get("scope_id")) for item in mine) or any(map(_is_new, mine)):
         scopes.add("cluster")

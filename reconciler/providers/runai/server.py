@@ -26,9 +26,6 @@ VARIABLE_FIELDS: Mapping[str, Version] = {
 }
 """Since when an environment variable may have a field. No other field that we write is as new."""
 
-LIST_BELOW: Mapping[str, Version] = {"environment": (2, 21), "compute": (2, 24)}
-"""Since when a list of assets knows `includeDescendants`, which older servers may ignore."""
-
 
 class Server:
     """The version of one control plane. `login` gives the client; safe to use from threads."""

@@ -13,12 +13,15 @@ from reconciler.config import RunaiTarget, Target
 from reconciler.core.resource import Resource
 from reconciler.errors import ConfigError, ReconcileError, SandboxError, SeedError, UnreachableError
 from reconciler.git.head import Provenance
+from reconciler.kinds.registry import ASSET_KINDS
+from reconciler.kinds.runai_asset import AssetKind
 from reconciler.providers.base import Provider
-from reconciler.providers.runai.asset_api import KINDS, AssetApi, AssetKind
+from reconciler.providers.runai.asset_api import AssetApi
 from reconciler.providers.runai.assets import AssetProvider
 from reconciler.providers.runai.backoff import Patience
 from reconciler.providers.runai.confirm import Rules
 from reconciler.providers.runai.connection import Connection, Credentials
+from reconciler.providers.runai.fields import FIELDS
 from reconciler.providers.runai.mapping import AssetMapping
 from reconciler.providers.runai.organisation import UnitLists
 from reconciler.providers.runai.reading import AssetReader
@@ -47,7 +50,7 @@ class RunaiSystem:
         self._defaults = target.runai.server_defaults if target.runai else {}
         directory = ScopeDirectory(self._units, self._server)
         self.providers: tuple[Provider, ...] = tuple(
-            self._provider(kind, login, directory, target) for kind in KINDS
+            self._provider(kind, login, directory, target) for kind in ASSET_KINDS
         )
 
     def _provider(
@@ -57,7 +60,7 @@ class RunaiSystem:
         key = target.runai.mark_key if target.runai else None
         mapping = AssetMapping(
             name,
-            kind.fields,
+            FIELDS[name],
             self._defaults.get(name, {}),
             self._origin,
             key.get_secret_value().encode() if key else b"",

@@ -21,8 +21,9 @@ from reconciler.errors import (
     ProviderError,
     UnreachableError,
 )
+from reconciler.kinds.environment import RunaiEnvironment
 from reconciler.providers.runai.api_errors import Call, NotFoundError, RejectedError, from_transport
-from reconciler.providers.runai.asset_api import KINDS, AssetApi
+from reconciler.providers.runai.asset_api import AssetApi
 from reconciler.providers.runai.client import Client
 from reconciler.providers.runai.connection import Connection, Credentials
 from reconciler.providers.runai.organisation import UnitLists
@@ -36,7 +37,7 @@ BODY = {"meta": {"name": "a", "scope": "tenant"}, "spec": {"image": "busybox:1"}
 
 
 def environments(made: World) -> AssetApi:
-    return AssetApi(KINDS[1], made.login)
+    return AssetApi(RunaiEnvironment(), made.login)
 
 
 def logged_in(made: World) -> AssetApi:
@@ -52,7 +53,7 @@ def hurried(made: World, timeout: float, **settings: Any) -> AssetApi:
     made.call("GET", "/api/v1/clusters")  # past the proxy: it has a token from here on
     token = SecretStr(made.token[0])
     login = connect(made.proxy.base_url, made.endpoint, token=token, timeout=timeout, **settings)
-    return AssetApi(KINDS[1], login)
+    return AssetApi(RunaiEnvironment(), login)
 
 
 BUSY = [
@@ -338,7 +339,7 @@ def test_any_token_is_used(plain: World, token: str) -> None:
 def test_a_wrong_secret_is_an_access_error(plain: World) -> None:
     login = connect(plain.proxy.base_url, plain.endpoint, client_secret=SecretStr("canary-wrong"))
     with pytest.raises(AccessError) as caught:
-        AssetApi(KINDS[1], login).list()
+        AssetApi(RunaiEnvironment(), login).list()
     assert "client_secret" in caught.value.fix
     assert "canary" not in str(caught.value)
 
@@ -409,7 +410,7 @@ def test_a_token_is_renewed_before_its_end(tmp_path: Path) -> None:
     passed = 0.0
     with world(tmp_path, Behaviour(token_lifetime=10_000)) as made:
         clock = {"clock": lambda: time.monotonic() + passed}
-        api = AssetApi(KINDS[1], connect(made.proxy.base_url, made.endpoint, **clock))
+        api = AssetApi(RunaiEnvironment(), connect(made.proxy.base_url, made.endpoint, **clock))
         api.list()
         made.proxy.clear()
         lists = 0
@@ -424,14 +425,14 @@ def test_a_bearer_token_is_used_as_it_is(plain: World) -> None:
     plain.call("GET", "/api/v1/clusters")
     token = SecretStr(f" {plain.token[0]}\n")
     login = connect(plain.proxy.base_url, plain.endpoint, token=token)
-    assert AssetApi(KINDS[1], login).list()
+    assert AssetApi(RunaiEnvironment(), login).list()
     assert plain.proxy.count("POST") == 0
 
 
 def test_a_bearer_token_that_is_over(plain: World) -> None:
     login = connect(plain.proxy.base_url, plain.endpoint, token=SecretStr("canary"))
     with pytest.raises(AccessError) as caught:
-        AssetApi(KINDS[1], login).list()
+        AssetApi(RunaiEnvironment(), login).list()
     assert "token" in caught.value.fix
     assert "canary" not in str(caught.value)
     assert len(plain.proxy.seen) == 1
@@ -466,7 +467,7 @@ def test_an_answer_without_end_is_cut_off(plain: World, kind: Kind, tls: bool) -
         ca_bundle = CERTIFICATE if tls else None
         limits = {"timeout": 1.0, "longest_answer": 1, "read_attempts": 1}
         login = connect(proxy.base_url, plain.endpoint, **limits, ca_bundle=ca_bundle)
-        api = AssetApi(KINDS[1], login)
+        api = AssetApi(RunaiEnvironment(), login)
         api.list()
         for _ in range(2):
             proxy.rule = lambda *_: Fault(kind, seconds=0.05)
@@ -485,7 +486,7 @@ def test_nobody_waits_for_an_answer_once_asked_to_stop(plain: World, kind: Kind)
     login = connect(
         plain.proxy.base_url, plain.endpoint, timeout=60, stop=(stop := threading.Event())
     )
-    api = AssetApi(KINDS[1], login)
+    api = AssetApi(RunaiEnvironment(), login)
     api.list()
     plain.proxy.rule = lambda *_: Fault(kind, seconds=0.05 if kind is not Kind.HOLD else 30)
     ended: list[float] = []
@@ -509,7 +510,7 @@ def test_nobody_waits_for_an_answer_once_asked_to_stop(plain: World, kind: Kind)
 def test_a_busy_server_is_not_asked_again_once_asked_to_stop(plain: World) -> None:
     stop = threading.Event()
     login = connect(plain.proxy.base_url, plain.endpoint, longest_pause=60, stop=stop)
-    api = AssetApi(KINDS[1], login)
+    api = AssetApi(RunaiEnvironment(), login)
     api.list()
     plain.proxy.clear()
     stop.set()
@@ -522,7 +523,7 @@ def test_a_busy_server_is_not_asked_again_once_asked_to_stop(plain: World) -> No
 def test_nobody_listens(plain: World) -> None:
     login = connect("http://127.0.0.1:1", plain.endpoint, read_attempts=2)
     with pytest.raises(UnreachableError) as caught:
-        AssetApi(KINDS[1], login).list()
+        AssetApi(RunaiEnvironment(), login).list()
     assert "refused" in caught.value.what
     assert "object at 0x" not in str(caught.value)
     assert "host=" not in str(caught.value)
@@ -533,13 +534,13 @@ def test_a_certificate_of_one_s_own_needs_a_ca_bundle(plain: World) -> None:
     with FaultProxy(plain.endpoint.base_url, tls=True) as secure:
         login = connect(secure.base_url, plain.endpoint)
         with pytest.raises(UnreachableError) as caught:
-            AssetApi(KINDS[1], login).list()
+            AssetApi(RunaiEnvironment(), login).list()
         assert "no secure connection" in caught.value.what
         assert "self-signed certificate" in caught.value.what
         assert "ca_bundle" in caught.value.fix
         assert secure.seen == []
         login = connect(secure.base_url, plain.endpoint, ca_bundle=CERTIFICATE)
-        assert AssetApi(KINDS[1], login).list()
+        assert AssetApi(RunaiEnvironment(), login).list()
 
 
 def test_a_certificate_of_another_name_needs_another_address(plain: World) -> None:
@@ -547,7 +548,7 @@ def test_a_certificate_of_another_name_needs_another_address(plain: World) -> No
         url = secure.base_url.replace("127.0.0.1", "localhost")
         login = connect(url, plain.endpoint, ca_bundle=CERTIFICATE, read_attempts=1)
         with pytest.raises(UnreachableError, match="mismatch") as caught:
-            AssetApi(KINDS[1], login).list()
+            AssetApi(RunaiEnvironment(), login).list()
         assert "with a name that the server's certificate holds" in caught.value.fix
 
 
@@ -578,7 +579,7 @@ def test_what_is_wrong_with_a_certificate_leads_to_its_cure(said: str, fix: str)
 def test_a_port_without_tls(plain: World) -> None:
     login = connect(plain.endpoint.base_url.replace("http:", "https:"), plain.endpoint)
     with pytest.raises(UnreachableError) as caught:
-        AssetApi(KINDS[1], login).list()
+        AssetApi(RunaiEnvironment(), login).list()
     assert "there is no TLS on that port" in caught.value.fix
 
 
@@ -630,7 +631,7 @@ def test_nothing_secret_is_logged_and_no_handler_added(
     configuration = list(logging.getLogger("runai.configuration").handlers)
     with caplog.at_level(logging.DEBUG):
         login = connect(plain.proxy.base_url, plain.endpoint)
-        AssetApi(KINDS[1], login).list()
+        AssetApi(RunaiEnvironment(), login).list()
         client = login()
     text = caplog.text
     assert plain.endpoint.client_secret.get_secret_value() not in text

@@ -8,10 +8,12 @@ import pytest
 
 from reconciler.core.plan import Action, Change
 from reconciler.errors import ManifestError
-from reconciler.providers.runai.asset_api import KINDS
+from reconciler.kinds.registry import ASSET_KINDS
+from reconciler.kinds.runai_asset import AssetKind
+from reconciler.providers.runai.fields import FIELDS
 from reconciler.providers.runai.known_fields import Shape, shape_of
 from reconciler.providers.runai.login import WAYS
-from reconciler.providers.runai.server import LIST_BELOW, VARIABLE_FIELDS, parse_version
+from reconciler.providers.runai.server import VARIABLE_FIELDS, parse_version
 from reconciler.sandbox import Behaviour
 from reconciler.sandbox.api_schema import VERSIONS, Contract, load_contract
 from tests.providers.runai.test_versions import SEED, VALUES, asking
@@ -66,17 +68,18 @@ def names_in(schema: Mapping[str, Any], above: str = "") -> Iterator[str]:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.word)
-def test_the_table_of_fields_is_that_of_the_published_shapes(kind: Any, version: str) -> None:
-    published = set(names_in(load_contract(version).specs[kind.word]))
-    known = set(names_of(shape_of(kind.fields))) - READ_ONLY
+@pytest.mark.parametrize("kind", ASSET_KINDS, ids=lambda kind: kind.traits.name)
+def test_the_table_of_fields_is_that_of_the_published_shapes(kind: AssetKind, version: Any) -> None:
+    word = kind.endpoint.rpartition("/")[2]
+    published = set(names_in(load_contract(version).specs[word]))
+    known = set(names_of(shape_of(FIELDS[kind.traits.name]))) - READ_ONLY
     lacking = {
         name for name in known - published if name.rpartition(".")[0] not in known - published
     }
     expected = {
         f"environmentVariables.{API_NAMES[name]}"
         for name, since in VARIABLE_FIELDS.items()
-        if kind.word == "environment" and as_number(version) < since
+        if word == "environment" and as_number(version) < since
     }
     assert lacking == expected
 
@@ -85,9 +88,9 @@ def test_the_table_of_fields_is_that_of_the_published_shapes(kind: Any, version:
 def test_the_tables_of_lists_and_logins_are_those_of_the_published_shapes(version: Any) -> None:
     contract: Contract = load_contract(version)
     number = as_number(version)
-    for word, since in LIST_BELOW.items():
-        known = contract.paths[f"/api/v1/asset/{word}"]["get"]
-        assert ("includeDescendants" in known) == (number >= since)
+    for kind in ASSET_KINDS:
+        known = contract.paths[kind.endpoint]["get"]
+        assert ("includeDescendants" in known) == (number >= kind.lists_below)
         assert {"scope", "clusterId", "departmentId", "projectId", "name", "usageInfo"} <= set(
             known
         )
