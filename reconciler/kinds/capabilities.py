@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from reconciler.kinds.api_fields import TEXTS
 from reconciler.kinds.base import field_fault
 from reconciler.support.suggest import did_you_mean
 
@@ -68,5 +69,6 @@ Capabilities = Annotated[
         ]
     ]
     | None,
+    TEXTS,
     Field(description="POSIX capabilities to add.", examples=[["NET_ADMIN"]]),
 ]

@@ -5,7 +5,7 @@ notation, `extended_resources` a mapping from the resource to its quantity (or t
 `quantity` and `exclude`), zero GPU devices and `large_shm_request: false` left out.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Annotated, Any, Literal
 
@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 from reconciler.core.resource import KindTraits, Resource
+from reconciler.kinds.api_fields import TEXT, TRUE, canonical_values, named_list, read_memory, shape
 from reconciler.kinds.base import (
     Document,
     FieldError,
@@ -56,9 +57,7 @@ COMPUTE = KindTraits(
 )
 
 _CPU_FIELDS = ("cpu_core_request", "cpu_core_limit")
-_CPU_MEMORY_FIELDS = ("cpu_memory_request", "cpu_memory_limit")
-_MEMORY_FIELDS = (*_CPU_MEMORY_FIELDS, "gpu_memory_request", "gpu_memory_limit")
-_PORTION_FIELDS = ("gpu_portion_request", "gpu_portion_limit")
+_MEMORY_FIELDS = ("cpu_memory_request", "cpu_memory_limit")
 
 
 class Quantity(Strict):
@@ -76,6 +75,21 @@ def _to_quantity(value: Any) -> Any:
     return value if isinstance(value, dict) else {"quantity": value}
 
 
+def _read_resource(entry: Mapping[str, Any]) -> tuple[str, Any]:
+    quantity = read_memory(entry.get("quantity") or "")
+    return entry.get("resource") or "", _canonical(quantity, bool(entry.get("exclude")))
+
+
+def _write_resource(name: str, item: Any) -> dict[str, Any]:
+    return {"resource": name, **(item if isinstance(item, Mapping) else {"quantity": item})}
+
+
+def _canonical(quantity: str | None, exclude: bool) -> str | dict[str, Any]:
+    if not exclude:
+        return quantity or "0"
+    return {"quantity": quantity, "exclude": True} if quantity else {"exclude": True}
+
+
 ExtendedResources = Annotated[
     dict[
         Annotated[str, Field(min_length=1)],
@@ -85,6 +99,9 @@ ExtendedResources = Annotated[
     ]
     | None,
     ByName("resource"),
+    named_list(
+        "resource", _read_resource, _write_resource, shape("resource", "quantity", "exclude")
+    ),
     Field(
         description="Quantity by resource name.", examples=[{"hardware-vendor.example/foo": "2"}]
     ),
@@ -103,7 +120,7 @@ class ComputeFields(Strict):
     )
     cpu_memory_limit: Memory | None = Field(default=None, description="Memory to use at most.")
     gpu_devices_request: Gpus | None = Field(default=None, description="Whole GPU devices.")
-    gpu_request_type: Literal["portion", "memory"] | None = Field(
+    gpu_request_type: Annotated[Literal["portion", "memory"] | None, TEXT] = Field(
         default=None, description="Whether a part of a GPU is stated as portion or as memory."
     )
     gpu_portion_request: Portion | None = Field(
@@ -118,7 +135,7 @@ class ComputeFields(Strict):
     gpu_memory_limit: AnyMemory | None = Field(
         default=None, description="Memory of each GPU to use at most."
     )
-    large_shm_request: StrictBool | None = Field(
+    large_shm_request: Annotated[StrictBool | None, TRUE] = Field(
         default=None, description="Mount a large /dev/shm."
     )
     extended_resources: ExtendedResources = None
@@ -142,7 +159,12 @@ class RunaiCompute(AssetKind):
         """One resource. Raises `FieldError` with everything that is wrong."""
         faults: list[Fault] = []
         spec = expand_meta(document, context, faults)
-        spec.update(canonical_compute(document.spec))
+        spec.update(canonical_values(self.fields, document.spec))
+        if resources := document.spec.extended_resources:
+            spec["extended_resources"] = {
+                name: _canonical(item.quantity and canonical_memory(item.quantity), item.exclude)
+                for name, item in resources.items()
+            }
         check_description(document, context, secrets=False, faults=faults)
         faults += limit_faults(spec, context.limits, ("spec",))
         faults += _consistency_faults(spec)
@@ -151,41 +173,12 @@ class RunaiCompute(AssetKind):
         return (asset_resource(COMPUTE.name, document, spec),)
 
 
-def canonical_compute(fields: ComputeFields) -> dict[str, Any]:
-    """The fields of a compute spec in canonical form."""
-    spec: dict[str, Any] = {}
-    for name in (*_CPU_FIELDS, *_PORTION_FIELDS, "gpu_request_type"):
-        value = getattr(fields, name)
-        if value is not None:
-            spec[name] = int(value) if isinstance(value, float) and value.is_integer() else value
-    for name in _MEMORY_FIELDS:
-        value = getattr(fields, name)
-        if value is not None:
-            spec[name] = canonical_memory(value)
-    if fields.gpu_devices_request:
-        spec["gpu_devices_request"] = fields.gpu_devices_request
-    if fields.large_shm_request:
-        spec["large_shm_request"] = True
-    if fields.extended_resources:
-        spec["extended_resources"] = {
-            name: _canonical_quantity(item) for name, item in fields.extended_resources.items()
-        }
-    return spec
-
-
-def _canonical_quantity(item: Quantity) -> str | dict[str, Any]:
-    quantity = canonical_memory(item.quantity) if item.quantity is not None else None
-    if not item.exclude:
-        return quantity or "0"
-    return {"quantity": quantity, "exclude": True} if quantity else {"exclude": True}
-
-
 def limit_faults(spec: dict[str, Any], limits: Limits, at: tuple[str, ...]) -> list[Fault]:
     """What of a canonical compute spec exceeds the limits; requests and limits alike."""
     faults: list[Fault] = []
     for names, check in (
         (_CPU_FIELDS, cores_fault),
-        (_CPU_MEMORY_FIELDS, memory_fault),
+        (_MEMORY_FIELDS, memory_fault),
         (("gpu_devices_request",), gpus_fault),
     ):
         faults += [

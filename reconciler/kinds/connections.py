@@ -1,4 +1,4 @@
-"""Tools and connections of an environment asset: what a person writes -> canonical form.
+"""Tools and connections of an environment asset: as written -> canonical form <-> the API's.
 
 A connection exposes a port of the container for a tool that runs in it, or links to a tool outside
 of it. In canonical form it is a flat mapping under its name:
@@ -15,6 +15,14 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import AfterValidator, Field, StrictBool, StrictInt, model_validator
 
+from reconciler.kinds.api_fields import (
+    SHORTHAND,
+    as_mapping,
+    named_list,
+    present,
+    shape,
+    written,
+)
 from reconciler.kinds.base import Strict, field_fault
 from reconciler.kinds.named_lists import ByName
 from reconciler.kinds.runai_asset import Fault
@@ -51,6 +59,14 @@ _OTHER_NAMES: Mapping[str, Tool] = {
     "code-server": _VSCODE,
 }
 _WITHOUT_PORT = ("pycharm", "matlab", "custom", "chatbot-ui")
+
+
+_INFO = {
+    "ExternalUrl": ("externalUrlInfo", ("is_custom_url", "external_url")),
+    "NodePort": ("nodePortInfo", ("is_custom_port",)),
+    "ServingPort": ("servingPortInfo", ("protocol",)),
+}
+"""By type of connection, the API's object with what only that type has."""
 
 
 class Connection(Strict):
@@ -113,15 +129,11 @@ class Connection(Strict):
         if self.container_port is None:
             raise field_fault("a connection needs its port", "add container_port, such as 8888")
         kind = self.connection_type or "ExternalUrl"
-        for field, belongs_to in (
-            ("is_custom_url", "ExternalUrl"),
-            ("external_url", "ExternalUrl"),
-            ("is_custom_port", "NodePort"),
-            ("protocol", "ServingPort"),
-        ):
-            if getattr(self, field) and kind != belongs_to:
-                fix = f"remove it, or set connection_type: {belongs_to}"
-                raise field_fault(f"{field} has no meaning for {kind}", fix, (field,))
+        for belongs_to, (_, fields) in _INFO.items():
+            for field in fields:
+                if getattr(self, field) and kind != belongs_to:
+                    fix = f"remove it, or set connection_type: {belongs_to}"
+                    raise field_fault(f"{field} has no meaning for {kind}", fix, (field,))
 
 
 def _check_tool(word: str) -> str:
@@ -144,14 +156,55 @@ Tools = Annotated[
         Annotated[str, Field(json_schema_extra={"enum": list(TOOLS)}), AfterValidator(_check_tool)]
     ]
     | None,
+    SHORTHAND,
     Field(
         description="Tools in the image, each made a connection with its usual port.",
         examples=[["jupyter", "tensorboard"]],
     ),
 ]
+_INSIDE = ("tool_type", "connection_type", "container_port")
+_OUTSIDE = ("tool_type", "external_url")
+
+
+def _read(entry: Mapping[str, Any]) -> tuple[str, Any]:
+    inside = as_mapping(entry.get("internalToolInfo") or {})
+    outside = as_mapping(entry.get("externalToolInfo") or {})
+    canonical: dict[str, Any] = {}
+    if inside:
+        canonical.update(present(inside, *_INSIDE))
+        for info, fields in _INFO.values():
+            if found := inside.get(info):
+                canonical.update(present(as_mapping(found), *fields))
+    is_external = bool(entry.get("isExternal"))
+    if outside and not inside:
+        canonical.update(present(outside, *_OUTSIDE))
+    elif outside:  # both: nothing that a manifest could state, so it has to differ
+        canonical["external_tool"] = present(outside, *_OUTSIDE)
+    if is_external != (canonical.get("tool_type") in EXTERNAL_TOOLS):
+        canonical["is_external"] = is_external
+    return entry.get("name") or "", canonical
+
+
+def _write(name: str, connection: Mapping[str, Any]) -> dict[str, Any]:
+    if connection["tool_type"] in EXTERNAL_TOOLS:
+        outside = written(connection, *_OUTSIDE)
+        return {"name": name, "isExternal": True, "externalToolInfo": outside}
+    inside = written(connection, *_INSIDE)
+    if connection["connection_type"] in _INFO:  # an empty one is what the user interface sends
+        info, fields = _INFO[connection["connection_type"]]
+        inside[info] = written(connection, *fields)
+    return {"name": name, "isExternal": False, "internalToolInfo": inside}
+
+
+_SHAPE = shape(
+    *("name", "is_external"),
+    internal_tool_info=shape(*_INSIDE, **{info: shape(*fields) for info, fields in _INFO.values()}),
+    external_tool_info=shape(*_OUTSIDE),
+)
 Connections = Annotated[
     dict[Annotated[str, Field(min_length=1)], Connection] | None,
     ByName("name"),
+    named_list("name", _read, _write, _SHAPE),
     Field(
         description="Connections by name, beyond those that `tools` makes.",
         examples=[{"UI": {"tool_type": "custom", "container_port": 8080}}],
@@ -190,8 +243,5 @@ def _canonical(connection: Connection) -> dict[str, Any]:
         "connection_type": connection.connection_type or "ExternalUrl",
         "container_port": connection.container_port,
     }
-    for field in ("is_custom_url", "external_url", "is_custom_port", "protocol"):
-        value = getattr(connection, field)
-        if value:
-            canonical[field] = value
-    return canonical
+    stated = {field: getattr(connection, field) for _, fields in _INFO.values() for field in fields}
+    return {**canonical, **{field: value for field, value in stated.items() if value}}

@@ -16,6 +16,14 @@ from pydantic import Field, PlainValidator, StrictInt
 
 from reconciler.core.resource import KindTraits, Reference, Resource, ResourceKey, has_secrets
 from reconciler.core.secrecy import conceal_resource
+from reconciler.kinds.api_fields import (
+    NUMBER,
+    SHORTHAND,
+    TEXT,
+    Codec,
+    canonical_values,
+    read_unless,
+)
 from reconciler.kinds.base import (
     ID_PATTERN,
     Document,
@@ -29,7 +37,7 @@ from reconciler.kinds.compute import COMPUTE, limit_faults
 from reconciler.kinds.connections import Connections, Tools, expand_connections
 from reconciler.kinds.image import IMAGE, reference_form, split_reference
 from reconciler.kinds.limited_fields import Cores, Gpus, Memory
-from reconciler.kinds.probes import Probes, canonical_probes
+from reconciler.kinds.probes import PROBES, Probes, canonical_probes
 from reconciler.kinds.pull_policy import default_pull_policy
 from reconciler.kinds.quantity import MEMORY_FORMAT, canonical_memory
 from reconciler.kinds.runai_asset import (
@@ -37,6 +45,7 @@ from reconciler.kinds.runai_asset import (
     ASSET_IMMUTABLE,
     AssetKind,
     AssetSpec,
+    FalseFlag,
     Fault,
     Flag,
     asset_resource,
@@ -45,21 +54,9 @@ from reconciler.kinds.runai_asset import (
 )
 from reconciler.kinds.variables import Variables, expand_variables
 
+Text = Annotated[str | None, TEXT]
+Whole = Annotated[StrictInt | None, NUMBER]
 ENVIRONMENT = KindTraits("RunaiEnvironment", ASSET_IMMUTABLE, ASSET_IDENTITY, 20)
-
-_TEXTS = ("args", "command", "working_dir", "supplemental_groups")
-_KEPT_AS_WRITTEN = (
-    "allow_privilege_escalation",
-    "create_home_dir",
-    "read_only_root_filesystem",
-    "run_as_gid",
-    "run_as_non_root",
-    "run_as_uid",
-    "seccomp_profile_type",
-    "stdin",
-    "tty",
-)
-_FALSE_BY_DEFAULT = ("host_ipc", "host_network", "override_uid_gid_in_workspace")
 
 
 class ImageReference(Strict):
@@ -120,40 +117,40 @@ class RunaiEnvironmentSpec(AssetSpec):
     """An environment asset: image, variables, tools and security of a workload's container."""
 
     image: Annotated[
-        Any, PlainValidator(_read_image, json_schema_input_type=str | ImageReference)
+        Any, TEXT, PlainValidator(_read_image, json_schema_input_type=str | ImageReference)
     ] = Field(
         description="Image name, or {from: RayfineImage.ID} for one of this repository.",
         examples=["nvcr.io/nvidia/pytorch:24.01-py3", {"from": "RayfineImage.affine"}],
     )
-    image_pull_policy: Literal["Always", "Never", "IfNotPresent"] | None = Field(
+    image_pull_policy: Annotated[Literal["Always", "Never", "IfNotPresent"] | None, TEXT] = Field(
         default=None, description="Always for a latest tag, otherwise IfNotPresent, by default."
     )
     environment_variables: Variables = None
-    compute: ComputeShorthand | None = Field(
+    compute: Annotated[ComputeShorthand | None, SHORTHAND] = Field(
         default=None, description="Makes a compute asset of the same name and scope beside it."
     )
     tools: Tools = None
     connections: Connections = None
-    command: str | None = Field(default=None, description="Entry point.", examples=["python"])
-    args: str | None = Field(
+    command: Text = Field(default=None, description="Entry point.", examples=["python"])
+    args: Text = Field(
         default=None, description="Arguments of the command.", examples=["-x my-script.py"]
     )
-    working_dir: str | None = Field(
+    working_dir: Text = Field(
         default=None, description="Working directory.", examples=["/home/myfolder"]
     )
-    uid_gid_source: Literal["fromTheImage", "fromIdpToken", "custom"] | None = Field(
-        default=None, description="Where user and group come from; the image by default."
-    )
-    run_as_uid: StrictInt | None = Field(
+    uid_gid_source: Annotated[
+        Literal["fromTheImage", "fromIdpToken", "custom"] | None, Codec(read_unless("fromTheImage"))
+    ] = Field(default=None, description="Where user and group come from; the image by default.")
+    run_as_uid: Whole = Field(
         default=None, description="User id, with uid_gid_source: custom.", examples=[500]
     )
-    run_as_gid: StrictInt | None = Field(
+    run_as_gid: Whole = Field(
         default=None, description="Group id, with uid_gid_source: custom.", examples=[30]
     )
-    supplemental_groups: str | None = Field(
+    supplemental_groups: Text = Field(
         default=None, description="More group ids, separated by commas.", examples=["2,3,5,8"]
     )
-    override_uid_gid_in_workspace: Flag = Field(
+    override_uid_gid_in_workspace: FalseFlag = Field(
         default=None, description="Let a workspace state its own uid and gid."
     )
     allow_privilege_escalation: Flag = Field(
@@ -161,18 +158,20 @@ class RunaiEnvironmentSpec(AssetSpec):
     )
     capabilities: Capabilities = None
     create_home_dir: Flag = Field(default=None, description="Make a home directory.")
-    host_ipc: Flag = Field(default=None, description="Use the host's IPC; false by default.")
-    host_network: Flag = Field(
+    host_ipc: FalseFlag = Field(default=None, description="Use the host's IPC; false by default.")
+    host_network: FalseFlag = Field(
         default=None, description="Use the host's network; false by default."
     )
-    probes: Probes | None = Field(default=None, description="Checks of the container's health.")
+    probes: Annotated[Probes | None, PROBES] = Field(
+        default=None, description="Checks of the container's health."
+    )
     read_only_root_filesystem: Flag = Field(
         default=None, description="Mount the root file system read-only."
     )
     run_as_non_root: Flag = Field(default=None, description="Refuse to run as root.")
-    seccomp_profile_type: Literal["RuntimeDefault", "Unconfined", "Localhost"] | None = Field(
-        default=None, description="Seccomp profile; Run:ai does not support Localhost yet."
-    )
+    seccomp_profile_type: Annotated[
+        Literal["RuntimeDefault", "Unconfined", "Localhost"] | None, TEXT
+    ] = Field(default=None, description="Seccomp profile; Run:ai does not support Localhost yet.")
     stdin: Flag = Field(default=None, description="Keep standard input open.")
     tty: Flag = Field(default=None, description="Allocate a terminal; needs stdin.")
 
@@ -191,7 +190,7 @@ class RunaiEnvironment(AssetKind):
         """The environment, and the compute asset it states. Raises `FieldError`."""
         faults: list[Fault] = []
         meta = expand_meta(document, context, faults)
-        spec = {**meta, **_canonical_environment(document.spec, context, faults)}
+        spec = {**meta, **self._canonical(document.spec, context, faults)}
         check_description(
             document, context, has_secrets(spec.get("environment_variables", {})), faults
         )
@@ -211,6 +210,22 @@ class RunaiEnvironment(AssetKind):
         part = asset_resource(COMPUTE.name, document, compute)
         return (replace(part, part_of=environment.key), environment)
 
+    def _canonical(
+        self, stated: RunaiEnvironmentSpec, context: LoadContext, faults: list[Fault]
+    ) -> dict[str, Any]:
+        spec = {**canonical_values(self.fields, stated), "image": stated.image}
+        if stated.image_pull_policy == default_pull_policy(stated.image):
+            spec.pop("image_pull_policy", None)
+        if variables := stated.environment_variables:
+            spec["environment_variables"] = expand_variables(variables, context, faults)
+        if stated.tools or stated.connections:
+            spec["connections"] = expand_connections(stated.tools, stated.connections, faults)
+        if stated.probes is not None and (probes := canonical_probes(stated.probes)):
+            spec["probes"] = probes
+        if stated.tty and not stated.stdin:
+            faults.append((("spec", "tty"), "tty needs stdin", "add stdin: true"))
+        return spec
+
     def implies(self, spec: Any) -> Mapping[str, Any]:
         """The compute asset beside it is what `compute`, `scope` and `scope_id` say."""
         if not isinstance(spec, Mapping) or not spec.get("compute"):
@@ -218,37 +233,6 @@ class RunaiEnvironment(AssetKind):
         own = {name: value for name, value in spec.items() if name != "compute"}
         beside = [spec.get(name) for name in ("compute", "scope", "scope_id")]
         return {COMPUTE.name: beside, ENVIRONMENT.name: own}
-
-
-def _canonical_environment(
-    fields: RunaiEnvironmentSpec, context: LoadContext, faults: list[Fault]
-) -> dict[str, Any]:
-    spec: dict[str, Any] = {"image": fields.image}
-    given = fields.model_fields_set
-    for name in given.intersection(_KEPT_AS_WRITTEN):
-        spec[name] = getattr(fields, name)
-    for name in given.intersection(_TEXTS):
-        spec[name] = (getattr(fields, name) or "").strip()
-    for name in given.intersection(_FALSE_BY_DEFAULT):
-        spec[name] = getattr(fields, name) or None
-    policy = fields.image_pull_policy
-    if policy is not None and policy != default_pull_policy(fields.image):
-        spec["image_pull_policy"] = policy
-    if fields.uid_gid_source != "fromTheImage":
-        spec["uid_gid_source"] = fields.uid_gid_source
-    if fields.capabilities:
-        spec["capabilities"] = sorted(set(fields.capabilities))
-    if fields.environment_variables:
-        spec["environment_variables"] = expand_variables(
-            fields.environment_variables, context, faults
-        )
-    if fields.tools or fields.connections:
-        spec["connections"] = expand_connections(fields.tools, fields.connections, faults)
-    if fields.probes is not None:
-        spec["probes"] = canonical_probes(fields.probes)
-    if fields.tty and not fields.stdin:
-        faults.append((("spec", "tty"), "tty needs stdin", "add stdin: true"))
-    return {name: value for name, value in spec.items() if value not in (None, "", {})}
 
 
 def _expand_compute(

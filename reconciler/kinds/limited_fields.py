@@ -17,6 +17,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from reconciler.kinds.api_fields import COUNT, MEMORY, NUMBER
 from reconciler.kinds.base import Limits, field_fault
 from reconciler.kinds.quantity import (
     LEAST_MEMORY,
@@ -129,6 +130,7 @@ def check_quantity(value: Any) -> Any:
 _FINITE = Field(ge=0, allow_inf_nan=False)
 Cores = Annotated[
     StrictFloat,
+    NUMBER,
     _FINITE,
     BeforeValidator(_read_cores),
     AfterValidator(_within_cores),
@@ -136,8 +138,11 @@ Cores = Annotated[
 ]
 AnyMemory = Annotated[
     str,
+    MEMORY,
     BeforeValidator(_check_memory, json_schema_input_type=Annotated[str, Field(pattern=PATTERN)]),
 ]
 Memory = Annotated[AnyMemory, AfterValidator(_within_memory)]
-Gpus = Annotated[StrictInt, Field(ge=0), BeforeValidator(_check_gpus), AfterValidator(_within_gpus)]
-Portion = Annotated[StrictFloat, Field(ge=0, le=1, allow_inf_nan=False)]
+Gpus = Annotated[
+    StrictInt, COUNT, Field(ge=0), BeforeValidator(_check_gpus), AfterValidator(_within_gpus)
+]
+Portion = Annotated[StrictFloat, NUMBER, Field(ge=0, le=1, allow_inf_nan=False)]

@@ -1,9 +1,11 @@
-"""The readiness probe of an environment asset: what a person writes -> canonical form."""
+"""The readiness probe of an environment asset: as written -> canonical form <-> the API's."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, StrictInt
 
+from reconciler.kinds.api_fields import Codec, api_name, as_mapping, read_number, shape, written
 from reconciler.kinds.base import Strict
 
 Positive = Annotated[StrictInt, Field(ge=1)]
@@ -51,16 +53,51 @@ class Probes(Strict):
     readiness: Probe | None = Field(default=None, description="Whether it accepts traffic.")
 
 
+_HTTP_DEFAULTS = {"path": "/", "scheme": "HTTP"}
+_HTTP_FIELDS = tuple(HttpGet.model_fields)
+_TIMES = tuple(name for name in Probe.model_fields if name != "handler")
+
+
 def canonical_probes(probes: Probes) -> dict[str, Any]:
     """The probes with defaults (path `/`, scheme HTTP) left out."""
     if probes.readiness is None:
         return {}
     readiness = probes.readiness.model_dump(exclude_none=True)
-    request = readiness["handler"]["http_get"]
-    if request.get("path") in ("", "/"):
-        del request["path"]
-    if request.get("scheme") == "HTTP":
-        del request["scheme"]
-    if not request:
-        del readiness["handler"]
-    return {"readiness": readiness} if readiness else {}
+    request = _without_defaults(readiness.pop("handler")["http_get"])
+    return _canonical(readiness, request) or {}
+
+
+def _without_defaults(request: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: request[name]
+        for name in _HTTP_FIELDS
+        if request.get(name) not in (None, "", _HTTP_DEFAULTS.get(name))
+    }
+
+
+def _canonical(readiness: dict[str, Any], request: dict[str, Any]) -> dict[str, Any] | None:
+    if request:
+        readiness["handler"] = {"http_get": request}
+    return {"readiness": readiness} if readiness else None
+
+
+def _read(value: Any) -> dict[str, Any] | None:
+    probe = as_mapping(as_mapping(value).get("readiness") or {})
+    found = {name: probe.get(api_name(name)) for name in _TIMES}
+    readiness = {name: read_number(item) for name, item in found.items() if item is not None}
+    request = as_mapping(as_mapping(probe.get("handler") or {}).get("httpGet") or {})
+    return _canonical(readiness, _without_defaults(request))
+
+
+def _write(probes: Mapping[str, Any]) -> dict[str, Any]:
+    readiness = probes["readiness"]
+    request = readiness.get("handler", {}).get("http_get", {})
+    handler = {"httpGet": dict(request) or {"path": "/"}}
+    return {"readiness": {**written(readiness, *_TIMES), "handler": handler}}
+
+
+PROBES = Codec(
+    _read,
+    _write,
+    shape(readiness=shape(*_TIMES, handler=shape(http_get=shape(*_HTTP_FIELDS)))),
+)

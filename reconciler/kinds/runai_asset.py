@@ -7,7 +7,7 @@ every other fault, and on expansion, so that no caller can forget them.
 """
 
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -22,6 +22,7 @@ from pydantic import (
 
 from reconciler.core.ownership import holds_mark, text_limit
 from reconciler.core.resource import Mark, Resource, ResourceKey
+from reconciler.kinds.api_fields import TRUE, ApiField, api_fields
 from reconciler.kinds.base import Document, Kind, Limits, LoadContext, Strict, field_fault
 from reconciler.support.suggest import did_you_mean
 
@@ -132,6 +133,11 @@ class AssetKind(Kind):
     lists_below: tuple[int, int]
     """Since which version a list knows `includeDescendants`, which older servers may ignore."""
 
+    @cached_property
+    def fields(self) -> tuple[ApiField, ...]:
+        """What the API has in `spec`."""
+        return api_fields(self.model, AssetSpec)
+
 
 class AssetSpec(Strict):
     """The fields that environment and compute assets share."""
@@ -165,6 +171,8 @@ class AssetSpec(Strict):
 
 Flag = Annotated[StrictBool | None, WithJsonSchema({"type": "boolean"})]
 """true or false; absent leaves it to the server's default."""
+FalseFlag = Annotated[Flag, TRUE]
+"""The same where that is documented as false."""
 
 
 def resource_id(document: Document) -> str:

@@ -1,4 +1,4 @@
-"""Environment variables of an environment asset: what a person writes -> canonical form.
+"""Environment variables of an environment asset: as written -> canonical form <-> the API's.
 
 A variable is plain text, or a mapping that names one source of its value. `{env: NAME}` takes the
 value from a variable of the reconciler's own environment, only where `env_allow` permits it; such
@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, StrictBool, model_validator
 
 from reconciler.core.resource import Secret
+from reconciler.kinds.api_fields import as_mapping, named_list, present, shape, written
 from reconciler.kinds.base import LoadContext, Strict, field_fault
 from reconciler.kinds.named_lists import ByName
 from reconciler.kinds.runai_asset import Fault
@@ -113,6 +114,54 @@ def _check_name(name: str) -> str:
     return name
 
 
+def _read_entry(entry: Mapping[str, Any]) -> tuple[str, Any]:
+    name, value = entry.get("name") or "", entry.get("value") or ""
+    if len(entry) == 2 and value:
+        return name, value
+    canonical: dict[str, Any] = {"value": value} if value else {}
+    if source := entry.get("credential"):
+        canonical["credential"] = present(as_mapping(source), "asset_id", "key")
+    if source := entry.get("secret"):  # up to 2.19; no manifest can state it, so it has to differ
+        canonical["secret"] = present(as_mapping(source), "name", "key")
+    if source := entry.get("configMap"):
+        canonical["config_map"] = present(as_mapping(source), "name", "key")
+    if (source := entry.get("podFieldRef")) and (path := as_mapping(source).get("path")):
+        canonical["pod_field"] = path
+    if entry.get("exclude"):
+        canonical["exclude"] = True
+    if (text := entry.get("description")) and (text := text.strip()):
+        canonical["description"] = text
+    canonical = {key: item for key, item in canonical.items() if item != {}}
+    return name, value if canonical.keys() <= {"value"} else canonical
+
+
+def _write_entry(name: str, variable: Any) -> dict[str, Any]:
+    if not isinstance(variable, Mapping):
+        return {"name": name, "value": variable}
+    entry: dict[str, Any] = {"name": name}
+    if source := variable.get("credential"):
+        entry["credential"] = written(source, "asset_id", "key")
+    elif source := variable.get("config_map"):
+        entry["configMap"] = dict(source)
+    elif path := variable.get("pod_field"):
+        entry["podFieldRef"] = {"path": path}
+    elif "value" in variable or not variable.get("exclude"):
+        entry["value"] = variable.get("value", "")
+    return {**entry, **written(variable, "exclude", "description")}
+
+
+VARIABLES = named_list(
+    "name",
+    _read_entry,
+    _write_entry,
+    shape(
+        *("name", "value", "exclude", "description"),
+        credential=shape("asset_id", "key"),
+        secret=shape("name", "key"),
+        config_map=shape("name", "key"),
+        pod_field_ref=shape("path"),
+    ),
+)
 Variables = Annotated[
     dict[
         Annotated[str, Field(min_length=1), BeforeValidator(_check_name)],
@@ -122,6 +171,7 @@ Variables = Annotated[
     ]
     | None,
     ByName("name"),
+    VARIABLES,
     Field(
         description="By name. A value is text, or a mapping with credential, config_map, "
         "pod_field or env, and optionally exclude and description.",
@@ -152,15 +202,9 @@ def _canonical(
     if value:
         canonical["value"] = value
     if variable.credential is not None:
-        canonical["credential"] = {
-            "name": variable.credential.name,
-            "key": variable.credential.key,
-        }
+        canonical["credential"] = variable.credential.model_dump()
     if variable.config_map is not None:
-        canonical["config_map"] = {
-            "name": variable.config_map.name,
-            "key": variable.config_map.key,
-        }
+        canonical["config_map"] = variable.config_map.model_dump()
     if variable.pod_field is not None:
         canonical["pod_field"] = variable.pod_field
     if variable.exclude:

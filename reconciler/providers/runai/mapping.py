@@ -1,6 +1,6 @@
 """Assets: an entry of the API -> `LiveResource`, and a resource -> the body of a request. Pure.
 
-Both kinds share `meta`; their `spec` goes through the tables of `fields`. Reading runs for every
+All kinds share `meta`; their `spec` goes through the codecs of their fields. Reading runs for every
 asset of a control plane, so it works on plain dicts. What a scope id is called, and that a
 project's is a number, is known here alone.
 """
@@ -14,9 +14,9 @@ from reconciler.core.ownership import Holder, read_mark, write_mark
 from reconciler.core.resource import LiveResource, Mark, Secret, Spec, reveal
 from reconciler.core.secrecy import conceal
 from reconciler.git.head import Provenance
+from reconciler.kinds.api_fields import ApiField, Shape, shape_of
 from reconciler.kinds.pull_policy import default_pull_policy
-from reconciler.providers.runai.fields import Field
-from reconciler.providers.runai.known_fields import Shape, keep_unknown, shape_of, unknown_fields
+from reconciler.providers.runai.known_fields import keep_unknown, unknown_fields
 
 SCOPE_IDS = {"cluster": "clusterId", "department": "departmentId", "project": "projectId"}
 """API field of `meta` that holds the id of a scope."""
@@ -35,13 +35,13 @@ class AssetMapping:
     """
 
     kind: str
-    fields: Sequence[Field]
+    fields: Sequence[ApiField]
     defaults: Mapping[str, Any] = field(default_factory=dict)
     origin: Callable[[], Provenance] = Provenance
     mark_key: bytes = field(default=b"", repr=False)
     shape: Shape = field(init=False)
-    by_api_name: Mapping[str, Field] = field(init=False)
-    by_name: Mapping[str, Field] = field(init=False)
+    by_api_name: Mapping[str, ApiField] = field(init=False)
+    by_name: Mapping[str, ApiField] = field(init=False)
 
     def __post_init__(self) -> None:
         """Index the fields once."""
@@ -99,7 +99,7 @@ class AssetMapping:
         for api_name, value in raw.items():
             if value is None or (row := rows.get(api_name)) is None:
                 continue
-            result = row.read(value)
+            result = row.codec.read(value)
             if result is not None:
                 spec[row.name] = result
         policy = spec.get("image_pull_policy")
@@ -156,7 +156,7 @@ class AssetMapping:
 
     def _write_spec(self, spec: Spec, raw: Mapping[str, Any]) -> dict[str, Any]:
         body = {
-            self.by_name[name].api_name: self.by_name[name].write(reveal(value))
+            self.by_name[name].api_name: self.by_name[name].codec.write(reveal(value))
             for name, value in spec.items()
             if name not in _IN_META
         }

@@ -21,7 +21,6 @@ from reconciler.providers.runai.assets import AssetProvider
 from reconciler.providers.runai.backoff import Patience
 from reconciler.providers.runai.confirm import Rules
 from reconciler.providers.runai.connection import Connection, Credentials
-from reconciler.providers.runai.fields import FIELDS
 from reconciler.providers.runai.mapping import AssetMapping
 from reconciler.providers.runai.organisation import UnitLists
 from reconciler.providers.runai.reading import AssetReader
@@ -60,7 +59,7 @@ class RunaiSystem:
         key = target.runai.mark_key if target.runai else None
         mapping = AssetMapping(
             name,
-            FIELDS[name],
+            kind.fields,
             self._defaults.get(name, {}),
             self._origin,
             key.get_secret_value().encode() if key else b"",

@@ -8,10 +8,9 @@ import pytest
 
 from reconciler.core.plan import Action, Change
 from reconciler.errors import ManifestError
+from reconciler.kinds.api_fields import Shape, shape_of
 from reconciler.kinds.registry import ASSET_KINDS
 from reconciler.kinds.runai_asset import AssetKind
-from reconciler.providers.runai.fields import FIELDS
-from reconciler.providers.runai.known_fields import Shape, shape_of
 from reconciler.providers.runai.login import WAYS
 from reconciler.providers.runai.server import VARIABLE_FIELDS, parse_version
 from reconciler.sandbox import Behaviour
@@ -72,7 +71,7 @@ def names_in(schema: Mapping[str, Any], above: str = "") -> Iterator[str]:
 def test_the_table_of_fields_is_that_of_the_published_shapes(kind: AssetKind, version: Any) -> None:
     word = kind.endpoint.rpartition("/")[2]
     published = set(names_in(load_contract(version).specs[word]))
-    known = set(names_of(shape_of(FIELDS[kind.traits.name]))) - READ_ONLY
+    known = set(names_of(shape_of(kind.fields))) - READ_ONLY
     lacking = {
         name for name in known - published if name.rpartition(".")[0] not in known - published
     }

@@ -22,10 +22,9 @@ from reconciler.core.resource import (
     Source,
     hash_id,
 )
-from reconciler.kinds.compute import COMPUTE
-from reconciler.kinds.environment import ENVIRONMENT
+from reconciler.kinds.compute import COMPUTE, RunaiCompute
+from reconciler.kinds.environment import ENVIRONMENT, RunaiEnvironment
 from reconciler.providers.runai.assets import AssetProvider
-from reconciler.providers.runai.fields import COMPUTE_FIELDS, ENVIRONMENT_FIELDS
 from reconciler.providers.runai.mapping import AssetMapping
 from reconciler.sandbox import Behaviour
 from reconciler.sandbox.switches import Absent
@@ -33,8 +32,8 @@ from tests.kinds.expanding import compute, environment
 from tests.providers.runai.specs import COMPUTES, ENVIRONMENTS
 from tests.providers.runai.worlds import STACK, World, wanted, world
 
-MAPPING = AssetMapping(ENVIRONMENT.name, ENVIRONMENT_FIELDS)
-COMPUTE_MAPPING = AssetMapping(COMPUTE.name, COMPUTE_FIELDS)
+MAPPING = AssetMapping(ENVIRONMENT.name, RunaiEnvironment().fields)
+COMPUTE_MAPPING = AssetMapping(COMPUTE.name, RunaiCompute().fields)
 MARK = Mark(STACK, hash_id("RunaiEnvironment", "train"))
 
 
@@ -278,7 +277,7 @@ def test_an_update_without_unknown_fields_is_what_a_create_sends(raw: dict[str, 
 def test_defaults_of_a_server_count_as_absent() -> None:
     mapping = AssetMapping(
         ENVIRONMENT.name,
-        ENVIRONMENT_FIELDS,
+        MAPPING.fields,
         {
             "create_home_dir": True,
             "probes.readiness.period_seconds": 10,

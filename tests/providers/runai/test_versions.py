@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from reconciler.core.plan import Action, Change
 from reconciler.core.resource import Resource
 from reconciler.errors import AccessError, ManifestError, ProviderError, UnreachableError
-from reconciler.providers.runai.nested import read_variables
+from reconciler.kinds.variables import VARIABLES
 from reconciler.providers.runai.server import VARIABLE_FIELDS, parse_version
 from reconciler.providers.runai.system import RunaiSystem
 from reconciler.sandbox import Behaviour
@@ -333,9 +333,9 @@ def test_no_text_is_a_crash(text: str) -> None:
 def test_a_secret_of_an_old_server_is_read_for_what_it_is() -> None:
     """Up to 2.19; taken for a variable without a value, it would equal an empty one."""
     entry = {"name": "A", "secret": {"name": "db", "key": "PASSWORD"}}
-    assert read_variables([entry]) == {"A": {"secret": {"name": "db", "key": "PASSWORD"}}}
+    assert VARIABLES.read([entry]) == {"A": {"secret": {"name": "db", "key": "PASSWORD"}}}
     nothing = {"name": "A", "value": "x", "secret": {"name": "", "key": ""}}
-    assert read_variables([nothing]) == {"A": "x"}
+    assert VARIABLES.read([nothing]) == {"A": "x"}
 
 
 def test_a_secret_of_an_old_server_is_replaced_and_kept(made: World) -> None:
