@@ -28,14 +28,13 @@ ROOT = Path(__file__).parents[1]
 DOCUMENTS = ROOT / "tests" / "contracts" / "runai.json"
 CONTRACT = ROOT / "reconciler" / "sandbox" / "contract.json"
 ASSETS, UNITS = "/api/v1/asset", "/api/v1/org-unit"
+KINDS: Mapping[str, str] = {kind: f"{ASSETS}/{kind}" for kind in ("environment", "compute")}
+"""The paths of the kinds of assets that the sandbox keeps: all it has to know of one."""
 SERVED: Mapping[str, tuple[str, ...]] = {
     "/api/v1/token": ("post",),
     "/api/v2/token": ("post",),
-    **{f"{ASSETS}/{kind}": ("get", "post") for kind in ("environment", "compute")},
-    **{
-        f"{ASSETS}/{kind}/{{AssetId}}": ("get", "put", "delete")
-        for kind in ("environment", "compute")
-    },
+    **dict.fromkeys(KINDS.values(), ("get", "post")),
+    **{f"{path}/{{AssetId}}": ("get", "put", "delete") for path in KINDS.values()},
     **{
         f"{ASSETS}/credentials{kind}": ("get",)
         for kind in (
@@ -214,7 +213,7 @@ def flatten(document: Mapping[str, Any]) -> dict[str, Any]:
         content = paths[path][method]["requestBody"]["content"]["application/json"]
         return _flat(document, _merged(document, content["schema"])["properties"][part])
 
-    asset = ASSETS + "/environment"
+    asset = KINDS["environment"]  # `meta` is the same of all
     return {
         "paths": {
             path: {
@@ -232,9 +231,7 @@ def flatten(document: Mapping[str, Any]) -> dict[str, Any]:
         "creation": body(asset, "post", "meta"),
         "update": body(asset + "/{AssetId}", "put", "meta"),
         "meta": _flat(document, schemas["AssetMeta"]),
-        "specs": {
-            kind: body(f"{ASSETS}/{kind}", "post", "spec") for kind in ("environment", "compute")
-        },
+        "specs": {kind: body(path, "post", "spec") for kind, path in KINDS.items()},
         "units": {
             kind: {name: {} for name in _merged(document, schemas[kind])["properties"]}
             for kind in ("Project", "Department")

@@ -10,10 +10,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
 
 from reconciler.sandbox.answers import dump
 from reconciler.sandbox.api_schema import Contract
+from reconciler.sandbox.asset_rules import fill_described
 from reconciler.sandbox.json_types import fill, render
 from reconciler.sandbox.switches import Behaviour
 
@@ -29,8 +29,8 @@ def make_renderer(behaviour: Behaviour, contract: Contract, kind: str) -> Callab
     @lru_cache(maxsize=_REMEMBERED)
     def answer(body: str) -> str:
         asset = json.loads(body)
-        if behaviour.fill_defaults and kind == "environment":
-            _fill_described(asset["spec"])
+        if behaviour.fill_defaults:
+            fill_described(kind, asset["spec"])
         for name, schema in schemas.items():
             if behaviour.fill_defaults:
                 fill(schema, asset[name])
@@ -38,19 +38,3 @@ def make_renderer(behaviour: Behaviour, contract: Contract, kind: str) -> Callab
         return dump(asset)
 
     return answer
-
-
-def _fill_described(spec: dict[str, Any]) -> None:
-    """Add the defaults of an environment's spec that only the contract's descriptions state."""
-    if "image" in spec:
-        spec.setdefault("imagePullPolicy", _pull_policy(spec["image"]))
-    spec.setdefault("supplementalGroups", "")
-    spec.setdefault("connections", [])
-
-
-def _pull_policy(image: str) -> str:
-    """`Always` for the tag latest, else `IfNotPresent`; no tag and no digest means latest."""
-    if "@" in image:
-        return "IfNotPresent"
-    _, _, tag = image.rpartition("/")[2].partition(":")
-    return "Always" if tag in ("", "latest") else "IfNotPresent"
