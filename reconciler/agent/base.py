@@ -14,8 +14,8 @@ from reconciler.agent.settings import AgentSettings
 from reconciler.config import Config
 from reconciler.core.resource import Resource, ResourceKey
 from reconciler.errors import ConfigError, ManifestError
-from reconciler.git.branch import TreeEntry, list_tree, read_tree
-from reconciler.git.checkout import Checkout, find_commit, open_checkout
+from reconciler.git.branch import list_tree
+from reconciler.git.repository import Repository, TreeEntry, open_repository
 from reconciler.kinds.base import LoadContext
 from reconciler.manifest import ManifestFile, load_files
 from reconciler.manifest.files import SUFFIXES
@@ -31,7 +31,7 @@ class Base:
     """
 
     config: Config
-    checkout: Checkout
+    repository: Repository
     commit: str
     files: tuple[ManifestFile, ...]
     resources: tuple[Resource, ...]
@@ -79,37 +79,38 @@ class Base:
 
 def read_base(config: Config, settings: AgentSettings) -> Base:
     """The manifests of the base that the settings name. Raises `ConfigError`, `ManifestError`."""
-    checkout = open_checkout(config.root)
-    return read_commit(config, checkout, find_commit(checkout, settings.base))
+    fix = "mode gitops commits to a branch: clone the repository, or use mode direct"
+    repository = open_repository(config.root, fix=fix)
+    return read_commit(config, repository, repository.commit(settings.base))
 
 
-def read_commit(config: Config, checkout: Checkout, commit: str) -> Base:
+def read_commit(config: Config, repository: Repository, commit: str) -> Base:
     """The manifests of a commit or a tree.
 
     Raises `ManifestError`, and `ConfigError` for links and submodules among them.
     """
-    stated = _entries(checkout, commit, _relative(config, config.manifests))
-    patches = _entries(checkout, commit, _relative(config, config.overlays))
-    files = _read_files(checkout, stated)
+    stated = _entries(repository, commit, _relative(config, config.manifests))
+    patches = _entries(repository, commit, _relative(config, config.overlays))
+    files = _read_files(repository, stated)
     return Base(
         config,
-        checkout,
+        repository,
         commit,
         files,
         _load(config, files),
-        _read_files(checkout, patches),
-        frozenset(item.path.removeprefix(checkout.prefix).lower() for item in stated),
+        _read_files(repository, patches),
+        frozenset(item.path.removeprefix(repository.prefix).lower() for item in stated),
     )
 
 
-def _entries(checkout: Checkout, commit: str, directory: str) -> list[TreeEntry]:
+def _entries(repository: Repository, commit: str, directory: str) -> list[TreeEntry]:
     """What is below a directory, hidden things left out, as the loader does.
 
     Raises `ConfigError` if anything else than files and directories is on the way or there.
     """
-    top = f"{checkout.prefix}{directory}"
+    top = f"{repository.prefix}{directory}"
     found = []
-    for entry in list_tree(checkout, commit, top):
+    for entry in list_tree(repository, commit, top):
         below = entry.path.removeprefix(f"{top}/")
         if below != entry.path:
             if any(part.startswith(".") for part in below.split("/")):
@@ -133,13 +134,16 @@ _FIXES = {
 }
 
 
-def _read_files(checkout: Checkout, entries: Sequence[TreeEntry]) -> tuple[ManifestFile, ...]:
+def _read_files(repository: Repository, entries: Sequence[TreeEntry]) -> tuple[ManifestFile, ...]:
     """The YAML files among these entries."""
-    wanted = [entry for entry in entries if entry.path.endswith(SUFFIXES)]
-    files = read_tree(checkout, wanted)
-    return tuple(
-        sorted(ManifestFile(item.path.removeprefix(checkout.prefix), item.data) for item in files)
-    )
+    wanted = [item for item in entries if item.sort == "file" and item.path.endswith(SUFFIXES)]
+    with repository.reader() as read:
+        return tuple(
+            sorted(
+                ManifestFile(item.path.removeprefix(repository.prefix), read(item.blob))
+                for item in wanted
+            )
+        )
 
 
 def _relative(config: Config, directory: Path) -> str:

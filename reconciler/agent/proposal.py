@@ -107,23 +107,23 @@ def draft_removal(base: Base, address: str) -> Draft:
 def commit_draft(draft: Draft, settings: AgentSettings) -> Proposal:
     """Make the branch of a draft that changes something. Raises `ConfigError`."""
     base = draft.base
-    path = f"{base.checkout.prefix}{draft.file}"
+    path = f"{base.repository.prefix}{draft.file}"
     subject = f"{draft.verb.capitalize()} {draft.key.address}"
     listed = "".join(f"- {address}\n" for address in draft.addresses)
     why = "Proposed by the agent functions, for review. Resources that differ:"
     body = f"{subject}\n\n{why}\n{listed}"
     new = NewCommit(base.commit, {path: draft.data}, body, settings.author)
-    tree = write_tree(base.checkout, new)
+    tree = write_tree(base.repository, new)
     _require_as_meant(draft, tree)
     branch = _branch_name(draft, tree)
-    commit, existed = make_branch(base.checkout, branch, new)
-    steps = review_steps(base.checkout, branch, settings.base)
+    commit, existed = make_branch(base.repository, branch, new)
+    steps = review_steps(base.repository, branch, settings.base)
     return Proposal(branch, commit, base.commit, draft.file, draft.addresses, tuple(steps), existed)
 
 
 def _require_as_meant(draft: Draft, tree: str) -> None:
     """Load the manifests from what was written: they have to state what the draft says."""
-    written = read_commit(draft.base.config, draft.base.checkout, tree)
+    written = read_commit(draft.base.config, draft.base.repository, tree)
     strays = _differing(draft.resources, written.resources)
     if strays:
         raise ReconcileError(

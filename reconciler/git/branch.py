@@ -7,36 +7,12 @@ Paths and contents go to git on standard input, so that no text of a user can be
 
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from reconciler.errors import ConfigError
-from reconciler.git.checkout import Checkout, git
-
-_SORTS = {"040000": "directory", "120000": "symbolic link", "160000": "submodule"}
-
-
-@dataclass(frozen=True, slots=True)
-class TreeEntry:
-    """What a commit has at a path, which is relative to the repository's root."""
-
-    path: str
-    mode: str
-    blob: str
-
-    @property
-    def sort(self) -> str:
-        """A file, a directory, a symbolic link or a submodule."""
-        return _SORTS.get(self.mode, "file")
-
-
-@dataclass(frozen=True, slots=True)
-class TreeFile:
-    """A regular file of a commit; `path` is relative to the repository's root."""
-
-    path: str
-    mode: str
-    data: bytes
+from reconciler.git.process import GitError, split_rows
+from reconciler.git.repository import Repository, TreeEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,132 +25,104 @@ class NewCommit:
     author: str | None = None
 
 
-def list_tree(checkout: Checkout, commit: str, directory: str) -> list[TreeEntry]:
-    """What is below a directory (relative to the repository's root) of a commit or tree.
+def list_tree(repository: Repository, commit: str, directory: str) -> list[TreeEntry]:
+    """What is below a directory (relative to the repository's top) of a commit or tree.
 
     The directory itself and those that lead to it come first, as far as they are there: any of
     them may be something else, such as a link. Directories below it are entries, too.
     """
     parts = directory.split("/")
-    rows = [
-        git(checkout.directory, "ls-tree", "-z", "--full-tree", commit, "--", "/".join(path))
-        for path in (parts[:count] for count in range(1, len(parts) + 1))
-    ]
-    words = ("ls-tree", "-r", "-t", "-z", "--full-tree", commit, "--", f"{directory}/")
-    rows.append(git(checkout.directory, *words))
-    found = {}
-    for row in b"".join(rows).decode(errors="surrogateescape").split("\0")[:-1]:
-        head, _, path = row.partition("\t")
-        mode, _, blob = head.split(" ")
-        found[path] = TreeEntry(path, mode, blob)
-    return list(found.values())
+    found = []
+    for count in range(1, len(parts) + 1):
+        found += repository.entries(commit, ["/".join(parts[:count])])
+    found += repository.entries(commit, [f"{directory}/"], "-r", "-t")
+    return list({item.path: item for item in found}.values())
 
 
-def read_tree(checkout: Checkout, entries: Sequence[TreeEntry]) -> list[TreeFile]:
-    """The regular files among these entries, with their contents."""
-    files = [entry for entry in entries if entry.sort == "file"]
-    contents = _read_blobs(checkout, [entry.blob for entry in files])
-    return [
-        TreeFile(entry.path, entry.mode, data) for entry, data in zip(files, contents, strict=True)
-    ]
-
-
-def make_branch(checkout: Checkout, name: str, new: NewCommit) -> tuple[str, bool]:
+def make_branch(repository: Repository, name: str, new: NewCommit) -> tuple[str, bool]:
     """Create a branch with one new commit; its hash, and whether it was there already.
 
     A branch of this name with this very tree and parent is taken for what it is: an earlier call
     whose answer was lost. Raises `ConfigError` for any other branch of the name.
     """
-    tree = write_tree(checkout, new)
-    found = _existing(checkout, name)
+    tree = write_tree(repository, new)
+    found = _existing(repository, name)
     if found:
-        shown = ("--no-show-signature", "--format=%T %P")  # log.showSignature would add lines
-        same = git(checkout.directory, "log", "-1", *shown, found, "--")
+        same = repository.run("log", "-1", "--format=%T %P", found, "--")
         if same.decode().strip() == f"{tree} {new.base}":
             return found, True
         raise ConfigError(f"the branch {name} exists and holds something else", fix="delete it")
-    _require_room(checkout, name)
-    identity = _identity(new.author)
-    commit = git(
-        checkout.directory,
-        *("commit-tree", "--no-gpg-sign", tree, "-p", new.base, "-F", "-"),
-        given=new.message.encode(),
-        environ=identity,
-        fix="say who commits: git config user.name and user.email, or the setting author",
-    )
+    _require_room(repository, name)
+    words = ("commit-tree", "--no-gpg-sign", tree, "-p", new.base, "-F", "-")
+    try:
+        commit = repository.run(*words, given=new.message.encode(), environ=_identity(new.author))
+    except GitError as error:
+        fix = "say who commits: git config user.name and user.email, or the setting author"
+        raise ConfigError(error.what, where=error.where, fix=fix) from error
     digest = commit.decode().strip()
-    words = ("update-ref", "-m", "reconcile: propose", f"refs/heads/{name}", digest)
-    git(checkout.directory, *words, "0" * len(digest))  # create it: it must not exist
+    update = ("update-ref", "-m", "reconcile: propose", f"refs/heads/{name}", digest)
+    repository.run(*update, "0" * len(digest))  # create it: it must not exist
     return digest, False
 
 
-def wants_signatures(checkout: Checkout) -> bool:
+def wants_signatures(repository: Repository) -> bool:
     """Whether the configuration asks for signed commits, which those made here never are."""
     words = ("config", "--type=bool", "--default=false", "--get", "commit.gpgSign")
-    return git(checkout.directory, *words).strip() == b"true"
+    return repository.run(*words).strip() == b"true"
 
 
-def is_signed(checkout: Checkout, branch: str) -> bool:
+def is_signed(repository: Repository, branch: str) -> bool:
     """Whether somebody has signed the last commit of a branch; whose key it was is not asked."""
-    commit = _existing(checkout, branch)
+    commit = _existing(repository, branch)
     if not commit:
         return False
-    headers = git(checkout.directory, "cat-file", "commit", commit).partition(b"\n\n")[0]
+    headers = repository.run("cat-file", "commit", commit).partition(b"\n\n")[0]
     return any(line.startswith(b"gpgsig") for line in headers.splitlines())
 
 
-def _require_room(checkout: Checkout, name: str) -> None:
+def _require_room(repository: Repository, name: str) -> None:
     """Git keeps branches like files: `a` and `a/b` cannot both be there."""
     parts = name.split("/")
     above = [f"refs/heads/{'/'.join(parts[:count])}" for count in range(1, len(parts))]
     words = ("for-each-ref", "--format=%(refname)", *above, f"refs/heads/{name}/")
-    for ref in git(checkout.directory, *words).decode(errors="replace").splitlines():
+    for ref in repository.run(*words).decode(errors="replace").splitlines():
         if ref in above or ref.startswith(f"refs/heads/{name}/"):
             other = ref.removeprefix("refs/heads/")
             raise ConfigError(
                 f"the branch {other} is in the way of {name}: Git cannot have both",
-                where=str(checkout.directory),
+                where=str(repository.top),
                 fix=f"rename it: git branch -m {other} OTHER-NAME",
             )
 
 
-def write_tree(checkout: Checkout, new: NewCommit) -> str:
+def write_tree(repository: Repository, new: NewCommit) -> str:
     """Write the tree of a commit and return its hash; no branch leads to it yet.
 
     Raises `ConfigError` if it would differ from the base in anything but the regular files named.
     """
     with tempfile.TemporaryDirectory(prefix="reconcile-index-") as place:
         environ = {"GIT_INDEX_FILE": os.path.join(place, "index")}  # noqa: PTH118  (text is wanted)
-        git(checkout.directory, "read-tree", new.base, environ=environ)
-        modes = _modes(checkout, environ)
+        repository.run("read-tree", new.base, environ=environ)
+        modes = {item.path: item.mode for item in repository.files(new.base, list(new.files))}
         rows = b""
         for path, data in sorted(new.files.items()):
             raw = path.encode(errors="surrogateescape")
             if data is None:
                 rows += b"0 " + b"0" * len(new.base) + b"\t" + raw + b"\0"
                 continue
-            blob = git(checkout.directory, "hash-object", "-w", "--stdin", given=data)
+            blob = repository.run("hash-object", "-w", "--stdin", given=data)
             mode = modes.get(path, "100644").encode()
             rows += mode + b" " + blob.strip() + b"\t" + raw + b"\0"
-        git(checkout.directory, "update-index", "-z", "--index-info", given=rows, environ=environ)
-        tree = git(checkout.directory, "write-tree", environ=environ).decode().strip()
-    _require_only(checkout, new, tree)
+        repository.run("update-index", "-z", "--index-info", given=rows, environ=environ)
+        tree = repository.run("write-tree", environ=environ).decode().strip()
+    _require_only(repository, new, tree)
     return tree
 
 
-def _modes(checkout: Checkout, environ: Mapping[str, str]) -> dict[str, str]:
-    listed = git(checkout.directory, "ls-files", "-s", "-z", "--full-name", environ=environ)
-    found = {}
-    for row in listed.decode(errors="surrogateescape").split("\0"):
-        head, _, path = row.partition("\t")
-        found[path] = head.split(" ")[0]
-    return found
-
-
-def _require_only(checkout: Checkout, new: NewCommit, tree: str) -> None:
+def _require_only(repository: Repository, new: NewCommit, tree: str) -> None:
     """What the commit would change is asked of git itself, and not of what was meant."""
     words = ("diff-tree", "-r", "-z", "--no-renames", "--ignore-submodules=none", new.base, tree)
-    fields = git(checkout.directory, *words).decode(errors="surrogateescape").split("\0")[:-1]
+    fields = split_rows(repository.run(*words))
     for head, path in zip(fields[::2], fields[1::2], strict=True):
         modes = set(head.removeprefix(":").split(" ")[:2]) - {"000000"}
         if path not in new.files or not all(mode.startswith("100") for mode in modes):
@@ -185,32 +133,8 @@ def _require_only(checkout: Checkout, new: NewCommit, tree: str) -> None:
             )
 
 
-def _existing(checkout: Checkout, name: str) -> str:
-    try:
-        found = git(
-            checkout.directory,
-            "rev-parse",
-            "--verify",
-            "--quiet",
-            f"refs/heads/{name}^{{commit}}",
-        )
-    except ConfigError:
-        return ""
-    return found.decode().strip()
-
-
-def _read_blobs(checkout: Checkout, blobs: Sequence[str]) -> list[bytes]:
-    if not blobs:
-        return []
-    asked = "".join(f"{blob}\n" for blob in blobs).encode()
-    answer = git(checkout.directory, "cat-file", "--batch", given=asked)
-    found, position = [], 0
-    for _ in blobs:
-        end = answer.index(b"\n", position)
-        size = int(answer[position:end].split(b" ")[2])
-        found.append(answer[end + 1 : end + 1 + size])
-        position = end + 1 + size + 1
-    return found
+def _existing(repository: Repository, name: str) -> str | None:
+    return repository.ask("rev-parse", "--verify", "--quiet", f"refs/heads/{name}^{{commit}}")
 
 
 def _identity(author: str | None) -> dict[str, str]:

@@ -5,21 +5,22 @@ an option, no hook is run, nobody is asked for a password, and credentials in an
 nowhere.
 """
 
-import os
 import re
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from reconciler.errors import ConfigError
 from reconciler.git.head import without_credentials
-from reconciler.git.process import without_hook
-from reconciler.git.refs import is_plain_ref
-from reconciler.git.repository import Repository
+from reconciler.git.process import GitError, run_at
+from reconciler.git.repository import Repository, is_plain_ref, open_repository
 
 _SCHEMES = ("https", "http", "ssh", "git", "file")
+_PLAIN = {"GIT_ALLOW_PROTOCOL": ":".join(_SCHEMES)}
+_SECONDS = 600.0
+"""What a clone may take."""
 _URL = re.compile(r"[a-z+]+://[^\s'\"]+")
 _HELPER = re.compile(r"[A-Za-z0-9+.-]*::")
 _SCP = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9_.-]*@)?[A-Za-z0-9][A-Za-z0-9.-]*:(?![/\\]{2})[^-].*")
@@ -31,7 +32,7 @@ def cloned(address: str, ref: str) -> Iterator[Path]:
     place = check_address(address)
     if not is_plain_ref(ref):
         raise ConfigError(f"{ref!r} is no ref", where="--ref", fix="name a branch, tag or hash")
-    with without_hook(), tempfile.TemporaryDirectory(prefix="reconcile-clone-") as directory:
+    with tempfile.TemporaryDirectory(prefix="reconcile-clone-") as directory:
         _clone(place, ref, Path(directory) / "repository", shown=without_credentials(address))
         yield Path(directory) / "repository"
 
@@ -56,42 +57,26 @@ def check_address(address: str) -> str:
     raise ConfigError(f"there is no repository {shown!r}", where="--repo", fix=fix)
 
 
-def _environment() -> dict[str, str]:
-    """No hooks, no questions, plain transports; beside what the caller configures in variables."""
-    count = os.environ.get("GIT_CONFIG_COUNT", "")
-    number = int(count) if count.isascii() and count.isdecimal() else 0
-    return {
-        "GIT_ALLOW_PROTOCOL": ":".join(_SCHEMES),
-        "GIT_CONFIG_COUNT": str(number + 1),
-        f"GIT_CONFIG_KEY_{number}": "core.hooksPath",
-        f"GIT_CONFIG_VALUE_{number}": os.devnull,
-        "GIT_OPTIONAL_LOCKS": "0",
-        "GIT_TERMINAL_PROMPT": "0",
-    }
-
-
 def _clone(address: str, ref: str, target: Path, *, shown: str) -> None:
-    import git  # noqa: PLC0415  (heavy)
+    def run(place: Path, *words: str) -> None:
+        try:
+            run_at(place, *words, environ=_PLAIN, seconds=_SECONDS)
+        except ConfigError as error:
+            access = "check the address, and that git has access to it without asking"
+            raise ConfigError(
+                f"it cannot be cloned: {_without_secrets(error.what, address, shown)}",
+                where=f"--repo {shown}",
+                fix=access if isinstance(error, GitError) else error.fix,
+            ) from None  # what git said, and so the credentials, stands in the cause
 
-    environment = _environment()
-    try:
-        repo = git.Repo.clone_from(address, target, env=environment, no_checkout=True)
-    except git.GitCommandError as error:
-        raise ConfigError(
-            f"it cannot be cloned: {_reason(error.stderr, address, shown)}",
-            where=f"--repo {shown}",
-            fix="check the address, and that git has access to it without asking",
-        ) from None  # what git was called with, and so the credentials, stands in the cause
-    with closing(repo):
-        repo.git.update_environment(**environment)
-        repository = Repository(repo, Path(os.path.realpath(target)), target)
-        commit = _find(repository, ref, shown)
-        repository.run("checkout", "--quiet", "--detach", commit)
+    run(target.parent, "clone", "--quiet", "--no-checkout", "--", address, str(target))
+    if ref.startswith("refs/"):
+        run(target, "fetch", "--quiet", "--no-tags", "origin", ref)
+    run(target, "checkout", "--quiet", "--detach", _find(open_repository(target), ref, shown))
 
 
 def _find(repository: Repository, ref: str, shown: str) -> str:
     if ref.startswith("refs/"):
-        repository.run("fetch", "--quiet", "--no-tags", "origin", ref)
         return repository.commit("FETCH_HEAD")
     named = (f"refs/remotes/origin/{ref}", f"refs/tags/{ref}")
     found = [commit for name in named if (commit := _commit(repository, name))]
@@ -113,14 +98,11 @@ def _commit(repository: Repository, name: str) -> str | None:
     return repository.ask("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
 
 
-def _reason(stderr: object, address: str, shown: str) -> str:
-    """The last thing git said, without the credentials of the address."""
-    text = str(stderr or "").replace(address, shown)
-    text = _URL.sub(lambda found: without_credentials(found[0]), text)
+def _without_secrets(text: str, address: str, shown: str) -> str:
+    """What git said, without the credentials of the address."""
+    text = _URL.sub(lambda found: without_credentials(found[0]), text.replace(address, shown))
     secrets = urlsplit(address) if "://" in address else None
     for secret in (secrets.password, secrets.username) if secrets else ():
         if secret:
             text = text.replace(secret, "***")
-    lines = [line for line in text.strip().strip("'").splitlines() if line.strip()]
-    said = [line for line in lines if line.lstrip().startswith(("fatal:", "error:"))]
-    return (said or lines or ["git gave no reason"])[0].strip()
+    return text

@@ -1,21 +1,14 @@
 """A directory -> the commit that is checked out there, and what differs from it. Never writes."""
 
-import logging
 import os
-import subprocess
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
 from reconciler.core.resource import UNWRITTEN, Written
-from reconciler.git.process import SAFE, find_top, git_environment
-
-log = logging.getLogger(__name__)
-NOT_TRUSTED = "dubious ownership"
-"""In what git says of a repository that belongs to another user: see its `safe.directory`."""
+from reconciler.git.process import GitError, ask_git, find_top, read_git, split_rows
 
 
 def head_commit(directory: Path) -> str | None:
@@ -31,8 +24,8 @@ def is_submodule(top: Path) -> bool:
     """Whether the repository around this one has it as a submodule; True if git cannot say."""
     if find_top(top.parent) is None:
         return False
-    ran = run_git(top.parent, "ls-files", "--stage", "-z", "--", str(top))
-    return ran is None or ran.returncode != 0 or ran.stdout.startswith("160000 ")
+    found = ask_git(top.parent, "ls-files", "--stage", "-z", "--", str(top))
+    return found is None or found.startswith(f"{_SUBMODULE} ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +78,13 @@ def read_state(
     names = sorted({submodule_of(place, top) or place for place in inside})
     if not names:
         return State(head_commit(directory) or "", dirty=bool(outside))
-    ran = run_git(directory, *(_MODES if modes else ()), *_STATUS, "--", *names)
-    if ran is None:
-        return State()
-    if ran.returncode:  # what is not known to be committed is not
+    try:
+        output = read_git(directory, *(_MODES if modes else ()), *_STATUS, "--", *names)
+    except GitError:  # what is not known to be committed is not
         return State(head_commit(directory) or "", dirty=True)
-    rows = ran.stdout.split("\0")[:-1]
+    if output is None:
+        return State()
+    rows = split_rows(output)
     heads = [row.removeprefix("# branch.oid ") for row in rows if row.startswith("# branch.oid ")]
     changed = [row for row in rows if not row.startswith("# ")]
     gone = tuple(path for row in changed for path in _gone(row, top, complete, suffixes))
@@ -137,29 +131,18 @@ def _overlap(one: str, other: str) -> bool:
     return os.path.commonpath((one, other)) in (one, other)
 
 
-def is_dirty(
-    directory: Path,
-    paths: Sequence[Path],
-    complete: Sequence[Path] = (),
-    suffixes: tuple[str, ...] = (),
-) -> bool:
-    """Whether the disk differs from HEAD: see `read_state`."""
-    return read_state(directory, paths, complete, suffixes).dirty
-
-
 def _has_unknown(directory: Path, places: Collection[str], top: str) -> bool:
     """Whether one of these places lies in a clone that is no submodule: it is in no commit."""
     modules = {module for place in places if (module := submodule_of(place, top))}
-    return any(ask_git(directory, "ls-files", "-z", "--", module) is None for module in modules)
+    return any(not ask_git(directory, "ls-files", "-z", "--", module) for module in modules)
 
 
 def _has_ignored(directories: Sequence[Path], suffixes: tuple[str, ...]) -> bool:
     words = ("ls-files", "--others", "--ignored", "--exclude-standard", "-z")
     places = [os.path.realpath(directory) for directory in directories if directory.is_dir()]
-    found = [run_git(Path(place), *words, "--", place) for place in places]
-    names = [name for ran in found if ran for name in ran.stdout.split("\0")]
-    return any(ran.returncode for ran in found if ran) or any(
-        name.endswith(suffixes) for name in names
+    found = [ask_git(Path(place), *words, "--", place) for place in places]
+    return any(
+        text is None or any(name.endswith(suffixes) for name in text.split("\0")) for text in found
     )
 
 
@@ -191,52 +174,3 @@ def without_credentials(address: str) -> str:
     parts = urlsplit(address)
     host = parts.netloc.rpartition("@")[2]
     return urlunsplit((parts.scheme, host, parts.path, "", ""))
-
-
-@cache
-def _tell_once(directory: Path, why: str, fix: str) -> None:
-    log.warning(
-        "git does not read the repository in %s, because %s; so its commit is not known, and "
-        "nothing that a repository has written is changed. %s",
-        directory,
-        why,
-        fix,
-    )
-
-
-def ask_git(directory: Path, *words: str) -> str | None:
-    """What a reading git command prints; None if that is nothing, or it fails."""
-    ran = run_git(directory, *words)
-    return ran.stdout.strip() or None if ran and not ran.returncode else None
-
-
-def run_git(
-    directory: Path, *words: str, given: str | None = None
-) -> subprocess.CompletedProcess[str] | None:
-    """What git did; None where there is no git or repository, or it is somebody else's."""
-    top = find_top(directory)
-    if top is None:
-        return None
-    command = ["git", *SAFE, *words]
-    try:
-        ran = subprocess.run(  # noqa: S603  (fixed words; paths come after --)
-            command,
-            cwd=top,
-            env=git_environment(),
-            input=given,
-            capture_output=True,
-            text=True,
-            errors="surrogateescape",
-            timeout=10,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return subprocess.CompletedProcess(command, returncode=-1, stdout="", stderr="")
-    except OSError as error:
-        _tell_once(top, f"it cannot be run ({error.strerror})", "Install git.")
-        return None
-    if NOT_TRUSTED in ran.stderr:
-        trust = "If you trust it: git config --global --add safe.directory DIR"
-        _tell_once(top, "its directory is somebody else's", trust)
-        return None
-    return ran

@@ -6,12 +6,13 @@ differs are parsed, so that a thousand commits on files of a hundred documents t
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from reconciler.core.review_notes import Edit
 from reconciler.errors import ManifestError
+from reconciler.git.process import split_rows
 from reconciler.git.repository import Repository
 from reconciler.kinds.registry import KIND_NAMED, KINDS
 from reconciler.strict_yaml import load
@@ -20,6 +21,7 @@ _SEPARATOR = re.compile(rb"^(?:---|\.\.\.)(?=\s|$)", re.MULTILINE)
 _NO_BLOB = re.compile(r"0+")
 _HASH = re.compile(r"[0-9a-f]{40,64}")
 _FIELDS = 4
+_RAW = ("--raw", "-z", "--no-abbrev", "--no-renames", "--no-ext-diff")
 SUFFIXES = (".yaml", ".yml")
 
 
@@ -77,11 +79,12 @@ class Text(NamedTuple):
 
 def find_edits(repository: Repository, steps: Iterator[Step], wanted: Wanted) -> Edits:
     """Go back from the newest step until every address is accounted for."""
-    search = _Search(repository, wanted)
-    for age, step in enumerate(steps):
-        search.look(age, step)
-        if search.complete:
-            break
+    with repository.reader() as read:
+        search = _Search(repository, wanted, read)
+        for age, step in enumerate(steps):
+            search.look(age, step)
+            if search.complete:
+                break
     return search.edits
 
 
@@ -90,32 +93,18 @@ def read_steps(repository: Repository, base: str, paths: Sequence[str]) -> Itera
     uncommitted = tuple(_uncommitted(repository, paths))
     if uncommitted:
         yield Step(None, uncommitted)
-    output = repository.run(
-        "-c",
-        "i18n.logOutputEncoding=UTF-8",
-        "log",
-        "--format=%H%x00%an%x00%aI%x00%s",
-        "--no-show-signature",
-        "--no-ext-diff",
-        "--no-color",
-        "--topo-order",
-        "--raw",
-        "--no-abbrev",
-        "--no-renames",
-        "-c",
-        "-z",
-        f"{base}..HEAD",
-        "--",
-        *paths,
-    )
-    yield from _steps(output.decode("utf-8", "surrogateescape").split("\0"))
+    words = ("log", "--format=%H%x00%an%x00%aI%x00%s", "--no-color", "--topo-order", *_RAW, "-c")
+    yield from _steps(split_rows(repository.run(*words, f"{base}..HEAD", "--", *paths)))
 
 
 def read_difference(repository: Repository, base: str, paths: Sequence[str]) -> Iterator[Step]:
     """All that HEAD has otherwise than a commit, as one step."""
-    words = ("diff", "--raw", "--no-abbrev", "--no-renames", "--no-ext-diff", "-z", base, "HEAD")
-    tokens = repository.run(*words, "--", *paths).decode("utf-8", "surrogateescape").split("\0")
-    yield Step(Edit(base, "", "", ""), tuple(map(_raw_file, tokens[:-1:2], tokens[1::2])))
+    yield Step(Edit(base, "", "", ""), tuple(_difference(repository, paths, base, "HEAD")))
+
+
+def _difference(repository: Repository, paths: Sequence[str], *commits: str) -> Iterator[FileEdit]:
+    tokens = split_rows(repository.run("diff", *_RAW, *commits, "--", *paths))
+    return map(_raw_file, tokens[::2], tokens[1::2])
 
 
 def _steps(tokens: Sequence[str]) -> Iterator[Step]:
@@ -149,25 +138,22 @@ def _raw_file(token: str, path: str) -> FileEdit:
 
 def _uncommitted(repository: Repository, paths: Sequence[str]) -> Iterator[FileEdit]:
     """Files of the work tree that differ from HEAD, with their path in place of a blob."""
-    output = repository.run(
-        "diff", "--raw", "--no-abbrev", "--no-renames", "--no-ext-diff", "-z", "HEAD", "--", *paths
-    )
-    tokens = output.decode("utf-8", "surrogateescape").split("\0")
-    for item in map(_raw_file, tokens[:-1:2], tokens[1::2]):
+    for item in _difference(repository, paths, "HEAD"):
         there = (repository.top / item.path).is_file()
         yield FileEdit(item.path, item.before, item.path if there else None)
-    others = repository.run(
-        "ls-files", "--others", "--exclude-standard", "--full-name", "-z", "--", *paths
-    )
-    for path in filter(None, others.decode("utf-8", "surrogateescape").split("\0")):
+    words = ("ls-files", "--others", "--exclude-standard", "--full-name", "-z", "--", *paths)
+    for path in split_rows(repository.run(*words)):
         yield FileEdit(path, (None,), path)
 
 
 class _Search:
     """Which addresses are accounted for so far."""
 
-    def __init__(self, repository: Repository, wanted: Wanted) -> None:
+    def __init__(
+        self, repository: Repository, wanted: Wanted, read: Callable[[str], bytes]
+    ) -> None:
         self._repository = repository
+        self._read_blob = read
         self._wanted = wanted
         self._open = set(wanted.addresses)
         self._inputs = {
@@ -252,7 +238,7 @@ class _Search:
         if not committed:
             return split_documents((self._repository.top / blob).read_bytes())
         if blob not in self._texts:
-            self._texts[blob] = split_documents(self._repository.read(blob))
+            self._texts[blob] = split_documents(self._read_blob(blob))
         return self._texts[blob]
 
     def _read(self, data: bytes) -> dict[str, Any]:

@@ -18,8 +18,8 @@ from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from reconciler.core.resource import ORIGIN_LENGTH, base32
-from reconciler.git.head import ask_git, origin_url
-from reconciler.git.process import find_top
+from reconciler.git.head import origin_url
+from reconciler.git.process import ask_git, find_top
 
 _SCP = re.compile(r"(?:[^@/:]+@)?(?P<host>\[[^\]]+\]|[^/:@]+):(?P<path>.*)")
 _PORTS = {"https": ":443", "http": ":80", "ssh": ":22", "git": ":9418"}

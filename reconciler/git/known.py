@@ -11,8 +11,8 @@ from pathlib import Path
 from reconciler.core.lineage import Standing
 from reconciler.core.resource import ORIGIN_LENGTH
 from reconciler.core.review_notes import Edit
-from reconciler.git.head import ask_git, run_git
 from reconciler.git.identity import MANIFESTS, origin_names, own_name, sibling_names
+from reconciler.git.process import ask_git
 
 _ORIGIN, _DIRECTORY = slice(ORIGIN_LENGTH), slice(ORIGIN_LENGTH, None)
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
@@ -23,9 +23,7 @@ def read_edit(directory: Path, commit: str) -> Edit | None:
     if not _COMMIT.fullmatch(commit):
         return None
     shape = "--format=%H%x00%an%x00%aI%x00%s"
-    found = ask_git(
-        directory, "log", "-1", "--no-show-signature", "--no-color", shape, commit, "--"
-    )
+    found = ask_git(directory, "log", "-1", shape, commit, "--")
     if found is None or not found.startswith(commit):
         return None
     full, author, when, subject = found.split("\0", 3)
@@ -91,11 +89,11 @@ class GitHistory:
 
     def _resolved(self) -> Mapping[str, str]:
         """The full hash of each commit that is here; a name that may mean two things is not."""
-        asked = "".join(f"{name}^{{commit}}\n" for name in self._commits)
-        ran = run_git(self._directory, "cat-file", "--batch-check", given=asked)
-        if ran is None or ran.returncode or not self._head:
+        asked = "".join(f"{name}^{{commit}}\n" for name in self._commits).encode()
+        found = ask_git(self._directory, "cat-file", "--batch-check", given=asked)
+        if not found or not self._head:
             return {}
-        rows = (row.split(" ") for row in ran.stdout.splitlines())
+        rows = (row.split(" ") for row in found.splitlines())
         pairs = zip(self._commits, rows, strict=True)
         return {
             name: row[0]
@@ -105,11 +103,9 @@ class GitHistory:
 
     def _outside(self, commits: Collection[str]) -> frozenset[str]:
         """Those that HEAD does not contain; all of them if git cannot tell."""
-        asked = "".join(f"{commit}\n" for commit in (*commits, f"^{self._head}"))
-        ran = run_git(self._directory, "rev-list", "--stdin", given=asked) if commits else None
-        if ran is None or ran.returncode:
-            return frozenset(commits)
-        return frozenset(ran.stdout.split())
+        asked = "".join(f"{commit}\n" for commit in (*commits, f"^{self._head}")).encode()
+        found = ask_git(self._directory, "rev-list", "--stdin", given=asked) if commits else None
+        return frozenset(commits if found is None else found.split())
 
     def _is_shallow(self) -> bool:
         return ask_git(self._directory, "rev-parse", "--is-shallow-repository") == "true"

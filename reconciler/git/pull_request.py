@@ -4,25 +4,25 @@ import re
 from urllib.parse import quote
 
 from reconciler.git.branch import is_signed, wants_signatures
-from reconciler.git.checkout import Checkout, current_branch
 from reconciler.git.head import origin_url
+from reconciler.git.repository import Repository
 
 _ADDRESS = re.compile(
     r"(?:https?://|ssh://)?(?:[^@/\s]+@)?(?P<host>[\w.-]+)(?::\d+)?[:/](?P<path>[\w./-]+?)(?:\.git)?/?"
 )
 
 
-def review_steps(checkout: Checkout, branch: str, base: str) -> list[str]:
+def review_steps(repository: Repository, branch: str, base: str) -> list[str]:
     """Commands and an address to open, in order. `base` is what the branch started from."""
-    steps = _push_and_open(checkout, branch, base)
-    if wants_signatures(checkout) and not is_signed(checkout, branch):
+    steps = _push_and_open(repository, branch, base)
+    if wants_signatures(repository) and not is_signed(repository, branch):
         sign = f"git switch {branch} && git commit --amend --no-edit -S"
         return [f"{sign}  (commit.gpgsign is set, and this commit is not signed)", *steps]
     return steps
 
 
-def _push_and_open(checkout: Checkout, branch: str, base: str) -> list[str]:
-    origin = origin_url(checkout.directory)
+def _push_and_open(repository: Repository, branch: str, base: str) -> list[str]:
+    origin = origin_url(repository.top)
     if origin is None:
         return [
             f"git push REMOTE {branch}  (this repository has no remote named origin)",
@@ -32,7 +32,7 @@ def _push_and_open(checkout: Checkout, branch: str, base: str) -> list[str]:
     found = _ADDRESS.fullmatch(origin)
     if found is None or "." not in found["host"]:
         return [push, f"open a pull request for {branch} where the repository is hosted"]
-    target = base.removeprefix("origin/") if base != "HEAD" else current_branch(checkout)
+    target = base.removeprefix("origin/") if base != "HEAD" else repository.current_branch()
     site = f"https://{found['host']}/{found['path']}"
     name, onto = quote(branch, safe=""), quote(target, safe="")
     if "gitlab" in found["host"]:

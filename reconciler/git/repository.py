@@ -1,48 +1,66 @@
-"""A Git repository, read through GitPython: refs, ancestry, and files as a commit has them.
+"""A directory -> the repository around it: its commits by name, and files as a commit has them.
 
-Nothing is ever written. No text of a user becomes an option: a ref that starts with `-` is refused,
-and paths are literal and come after `--`. GitPython costs 0.15 s to import, so that it is entered
-here alone, and only by commands that compare with another commit.
+No text of a user becomes an option: a ref that starts with `-` is refused, and paths are literal
+and come after `--`. Only `run` can write, and only `reconciler.git.branch` lets it.
 """
 
 import os
+import re
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import NamedTuple
 
 from reconciler.errors import ConfigError
-from reconciler.git import checkout
-from reconciler.git.head import NOT_TRUSTED, is_submodule
-from reconciler.git.process import PLAIN_READING, SAFE, find_top, without_hook
-from reconciler.git.refs import is_plain_ref, require_one
+from reconciler.git.head import is_submodule
+from reconciler.git.process import READING, ask_git, find_top, run_git, split_rows, without_hook
 
-if TYPE_CHECKING:
-    import git
-
-_LINK = "120000"
 _SHA1 = 40
 """Digits of a hash, unless a repository was made with `--object-format=sha256`."""
+_SORTS = {"040000": "directory", "120000": "symbolic link", "160000": "submodule"}
+_PLACES = ("refs/", "refs/tags/", "refs/heads/", "refs/remotes/")
+"""Where git looks for a name, in this order. It takes the first of several refs that one name may
+mean, a tag before a branch, and says so on standard error alone."""
+_HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_ABBREVIATED = re.compile(r"[0-9a-f]{4,63}")
+_ODD = re.compile(r"[\s\x00-\x1f\x7f~^:?*\[\\]")
+_SUFFIX = re.compile(r"[~^][0-9~^]*$")
 
 
-class TreeFile(NamedTuple):
-    """One file of a commit: its path from the repository's top, Git mode and blob."""
+class TreeEntry(NamedTuple):
+    """What a commit has at a path, which is relative to the repository's top."""
 
     path: str
     mode: str
     blob: str
 
+    @property
+    def sort(self) -> str:
+        """A file, a directory, a symbolic link or a submodule."""
+        return _SORTS.get(self.mode, "file")
 
+
+@dataclass(frozen=True, slots=True)
 class Repository:
-    """The repository around a directory. Methods raise `ConfigError` in words for people."""
+    """The repository around a directory. Methods raise `ConfigError` in words for people.
 
-    def __init__(self, repo: "git.Repo", top: Path, directory: Path) -> None:
-        self._repo = repo
-        inside = os.path.relpath(os.path.realpath(directory), top)
-        self.top = top
-        self.prefix = "" if inside == "." else PurePosixPath(inside).as_posix() + "/"
-        """The directory inside of the repository, with a closing slash; empty for its top."""
+    `prefix` is the directory inside of it, with a closing slash; empty for its top.
+    """
+
+    top: Path
+    prefix: str
+
+    def run(
+        self, *words: str, given: bytes = b"", environ: Mapping[str, str] | None = None
+    ) -> bytes:
+        """What a git command prints."""
+        return run_git(self.top, *words, given=given, environ=environ)
+
+    def ask(self, *words: str) -> str | None:
+        """The one line that a command prints; None if it fails, as such commands do for "no"."""
+        return ask_git(self.top, *words)
 
     def require_outermost(self) -> None:
         """Refuse a submodule: which repository that is, a branch of the outer one decides."""
@@ -61,14 +79,34 @@ class Repository:
         """
         found = None
         if is_plain_ref(ref):
-            require_one(ref, self.run)
+            self._require_one(ref)
             found = self.ask("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")
         if not found:
             raise ConfigError(
                 f"there is no commit {ref!r} in this repository",
+                where=str(self.top),
                 fix=self._deepen(ref) if self.is_shallow else "fetch it first, or correct the name",
             )
         return found
+
+    def _require_one(self, ref: str) -> None:
+        """Refuse a name that may be several refs, or a ref and a hash."""
+        name = _SUFFIX.sub("", ref)
+        if name.startswith("refs/") or _HASH.fullmatch(name):
+            return
+        places = [f"{place}{name}" for place in _PLACES] + [f"refs/remotes/{name}/HEAD"]
+        listed = self.run("for-each-ref", "--format=%(refname)", *places).decode(errors="replace")
+        found = [place for place in places if place in listed.splitlines()]
+        if len(found) > 1 or (found and _ABBREVIATED.fullmatch(name)):
+            others = found if len(found) > 1 else [*found, "a hash"]
+            raise ConfigError(
+                f"{ref!r} may be {' or '.join(others)}",
+                fix=f"write which one, such as {found[-1]}, or a full hash",
+            )
+
+    def current_branch(self) -> str:
+        """The name of the branch that is checked out; empty if none is."""
+        return self.ask("symbolic-ref", "--quiet", "--short", "HEAD") or ""
 
     def merge_base(self, ref: str) -> str:
         """The commit from which HEAD and a ref went different ways."""
@@ -92,9 +130,8 @@ class Repository:
 
     def _cut_off(self, base: str) -> bool:
         """Whether the history between the base and HEAD ends where the clone was cut off."""
-        common = self.ask("rev-parse", "--git-common-dir") or ".git"
-        shallow = Path(self.top / common / "shallow")
-        cut = set(shallow.read_text(encoding="ascii").split()) if shallow.is_file() else set()
+        shallow = self.top / os.fsdecode(self.run("rev-parse", "--git-path", "shallow")).strip()
+        cut = set(shallow.read_text(encoding="ascii").split())
         return bool(cut & set(self.run("rev-list", f"{base}..HEAD").decode().split()))
 
     @staticmethod
@@ -105,34 +142,55 @@ class Repository:
             "or git fetch --unshallow (actions/checkout: fetch-depth: 0)"
         )
 
-    def files(self, commit: str, paths: Sequence[str]) -> list[TreeFile]:
-        """The files of a commit at or below these paths; submodules are left out."""
-        output = self.run("ls-tree", "-r", "-z", "--full-tree", commit, "--", *paths)
+    def entries(self, commit: str, paths: Sequence[str], *options: str) -> list[TreeEntry]:
+        """What `git ls-tree` with these options lists of a commit or tree."""
+        words = ("ls-tree", *options, "-z", "--full-tree", commit, "--", *paths)
         found = []
-        for entry in filter(None, output.split(b"\0")):
-            head, _, name = entry.partition(b"\t")
-            mode, kind, blob = head.decode().split()
-            if kind == "blob":
-                found.append(TreeFile(os.fsdecode(name), mode, blob))
+        for row in split_rows(self.run(*words)):
+            head, _, path = row.partition("\t")
+            mode, _, blob = head.split(" ")
+            found.append(TreeEntry(path, mode, blob))
         return found
+
+    def files(self, commit: str, paths: Sequence[str]) -> list[TreeEntry]:
+        """The files and links of a commit at or below these paths; submodules are left out."""
+        found = self.entries(commit, paths, "-r")
+        return [item for item in found if item.sort != "submodule"]
 
     def changed(self, commit: str, paths: Sequence[str]) -> list[str]:
         """The files and submodules, at or below these paths, that HEAD and a commit differ in."""
         words = ("diff-tree", "-r", "-z", "--name-only", "--no-renames", commit, "HEAD")
-        found = self.run(*words, "--", *paths)
-        return [os.fsdecode(name) for name in found.split(b"\0") if name]
-
-    def read(self, blob: str) -> bytes:
-        """The content of a blob."""
-        if len(blob) == _SHA1:  # GitPython knows no other, and keeps one process for all of them
-            with suppress(ValueError):  # not there: git has the words for it
-                return bytes(self._repo.odb.stream(bytes.fromhex(blob)).read())
-        return self.run("cat-file", "blob", blob)
+        return split_rows(self.run(*words, "--", *paths))
 
     def read_at(self, commit: str, path: str) -> bytes | None:
         """The content of a plain file of a commit; None if there is none."""
         found = [item for item in self.files(commit, [path]) if item.path == path]
-        return self.read(found[0].blob) if found and found[0].mode != _LINK else None
+        is_file = found and found[0].sort == "file"
+        return self.run("cat-file", "blob", found[0].blob) if is_file else None
+
+    @contextmanager
+    def reader(self) -> Iterator[Callable[[str], bytes]]:
+        """A function that reads blobs by their hashes: thousands, without a process for each.
+
+        GitPython keeps one for all, which costs 0.15 s to import. It has no time limit, but it
+        looks on this disk alone: what a partial clone has to fetch is asked for in the usual way.
+        """
+        import git  # noqa: PLC0415  (heavy)
+
+        batch = git.Git(self.top)
+        batch.update_environment(**READING, GIT_NO_LAZY_FETCH="1")  # since git 2.45
+
+        def read(blob: str) -> bytes:
+            if len(blob) == _SHA1:  # GitPython knows no other
+                with suppress(ValueError):  # not there: git has the words for it
+                    return bytes(batch.get_object_data(blob)[3])
+            return self.run("cat-file", "blob", blob)
+
+        with without_hook():
+            try:
+                yield read
+            finally:
+                batch.clear_cache()
 
     def export(self, commit: str, paths: Sequence[str], target: Path) -> None:
         """Write these files of a commit below a directory, as a checkout does it.
@@ -151,85 +209,38 @@ class Repository:
         )
         with tempfile.TemporaryDirectory(prefix="reconcile-index-") as place:
             environ = {
-                "GIT_DIR": str(self._repo.git_dir),
+                "GIT_DIR": os.fsdecode(self.run("rev-parse", "--absolute-git-dir")).strip("\n"),
                 "GIT_WORK_TREE": str(target),
                 "GIT_INDEX_FILE": os.path.join(place, "index"),  # noqa: PTH118  (text is wanted)
             }
-            words = ("update-index", "-z", "--index-info")
-            checkout.git(self.top, *words, given=rows, environ=environ)
+            self.run("update-index", "-z", "--index-info", given=rows, environ=environ)
             names = b"".join(os.fsencode(item.path) + b"\0" for item in files)
-            write = ("checkout-index", "--force", "-z", "--stdin")
-            checkout.git(self.top, *write, given=names, environ=environ)
+            self.run("checkout-index", "--force", "-z", "--stdin", given=names, environ=environ)
 
-    def _attributes(self, commit: str, files: Sequence[TreeFile]) -> list[TreeFile]:
+    def _attributes(self, commit: str, files: Sequence[TreeEntry]) -> list[TreeEntry]:
         """Every `.gitattributes` of a commit that is about one of these files."""
         above = {parent for item in files for parent in PurePosixPath(item.path).parents}
         return self.files(commit, [str(place / ".gitattributes") for place in sorted(above)])
 
-    def run(self, *words: str) -> bytes:
-        """What a reading git command prints. Raises `ConfigError` with what it says."""
-        import git  # noqa: PLC0415  (heavy)
 
-        try:
-            answer: Any = self._repo.git.execute(
-                ["git", *SAFE, *words],
-                stdout_as_string=False,
-                strip_newline_in_stdout=False,
-                with_extended_output=False,
-            )
-        except git.GitCommandError as error:
-            if NOT_TRUSTED in str(error.stderr):
-                raise ConfigError(
-                    "git does not read this repository, because its directory is somebody else's",
-                    where=str(self.top),
-                    fix=f"if you trust it: git config --global --add safe.directory {self.top}",
-                ) from error
-            raise ConfigError(
-                f"git {words[0]} failed: {_last_line(error.stderr)}", where=str(self.top)
-            ) from error
-        return bytes(answer)
+def open_repository(directory: Path, *, fix: str = "run it in a clone") -> Repository:
+    """The repository around a directory. Raises `ConfigError`, with this way out if there is none.
 
-    def ask(self, *words: str) -> str | None:
-        """The one line that a command prints; None if it fails, as such commands do for "no"."""
-        try:
-            return self.run(*words).decode("utf-8", "replace").strip() or None
-        except ConfigError:
-            return None
-
-
-@contextmanager
-def open_repository(directory: Path) -> Iterator[Repository]:
-    """The repository around a directory, closed with the block. Raises `ConfigError`."""
-    with without_hook(), _opened(directory) as repository:
-        yield repository
-
-
-@contextmanager
-def _opened(directory: Path) -> Iterator[Repository]:
-    import git  # noqa: PLC0415  (heavy)
-
+    So does a repository that git cannot read, or that belongs to another user.
+    """
     top = find_top(directory)
-    try:
-        repo = None if top is None else git.Repo(top, expand_vars=False)
-    except (git.InvalidGitRepositoryError, git.NoSuchPathError):
-        repo = None
-    if top is None or repo is None:
-        raise ConfigError(
-            "this is no Git repository", where=str(directory), fix="run it in a clone"
-        )
-    try:
-        repo.git.update_environment(GIT_TERMINAL_PROMPT="0", **PLAIN_READING)
-        repository = Repository(repo, top, directory)
-        repository.run("rev-parse", "--git-dir")  # says where git trusts the directory's owner not
-        yield repository
-    finally:
-        repo.close()
+    if top is None:
+        raise ConfigError("this is no Git repository", where=str(directory), fix=fix)
+    run_git(top, "rev-parse", "--git-dir")
+    inside = PurePosixPath(os.path.relpath(os.path.realpath(directory), top)).as_posix()
+    return Repository(top, "" if inside == "." else f"{inside}/")
+
+
+def is_plain_ref(text: str) -> bool:
+    """Whether a text can be a ref, a hash or one of their ancestors, and no option or range."""
+    name = _SUFFIX.sub("", text)
+    return bool(name) and not name.startswith("-") and ".." not in name and not _ODD.search(name)
 
 
 def _is_safe(path: str) -> bool:
     return not any(part in ("", ".", "..") or part.lower() == ".git" for part in path.split("/"))
-
-
-def _last_line(text: object) -> str:
-    lines = str(text or "").strip().strip("'").splitlines()
-    return lines[-1].strip() if lines else "no reason was given"

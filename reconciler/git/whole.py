@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from reconciler.errors import ConfigError
-from reconciler.git.head import run_git
-from reconciler.git.process import find_top
+from reconciler.git.process import find_top, read_git, split_rows
 
 _SUBMODULE = "160000"
 
@@ -109,16 +108,8 @@ def _nearest(place: str) -> Path:
 @lru_cache(maxsize=32)
 def _entries(top: str, names: tuple[str, ...], stamp: object) -> tuple[_Entry, ...]:  # noqa: ARG001
     """What needs a look, of these places. The stamp makes the answer that of the index now."""
-    ran = run_git(Path(top), "ls-files", "-v", "-z", "--stage", "--", *names)
-    if ran is None or "not a git repository" in ran.stderr:
-        return ()
-    if ran.returncode:
-        raise ConfigError(
-            f"git cannot tell what is checked out: {ran.stderr.strip() or 'it gave no answer'}",
-            where=top,
-            fix="mend the repository: git status says more",
-        )
-    rows = [row.partition("\t") for row in ran.stdout.split("\0")[:-1]]
+    output = read_git(Path(top), "ls-files", "-v", "-z", "--stage", "--", *names)
+    rows = [row.partition("\t") for row in split_rows(output or b"")]
     folded = {path: _folded(path) for _, _, path in rows}  # in a merge, a path has several rows
     counts = Counter(folded.values())
     found = []

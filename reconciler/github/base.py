@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from reconciler.errors import ConfigError
-from reconciler.git.head import ask_git
+from reconciler.git.process import ask_git
 from reconciler.github.runner import Runner
 
 _MOST_COMMITS = 50

@@ -11,7 +11,7 @@ from reconciler.config import Config, Target, parse_config, variables_for_manife
 from reconciler.core.resource import LiveResource, Mark, Resource, hash_id, needs_secrecy
 from reconciler.errors import ManifestError
 from reconciler.git.history import SUFFIXES, input_paths
-from reconciler.git.repository import Repository, TreeFile
+from reconciler.git.repository import Repository, TreeEntry
 from reconciler.kinds.base import LoadContext
 from reconciler.kinds.registry import KIND_NAMED
 from reconciler.providers.base import Providers
@@ -69,11 +69,12 @@ class Snapshot:
         resources = manifest.load(config.manifests, context, overlays=patches)
         return self._bind(resources, providers, root), config
 
-    def _contexts(self, files: Sequence[TreeFile]) -> Iterator[str]:
-        for item in files:
-            if item.path.endswith(SUFFIXES):
-                for _, path in input_paths(self.repository.read(item.blob)):
-                    yield os.path.normpath(path)
+    def _contexts(self, files: Sequence[TreeEntry]) -> Iterator[str]:
+        with self.repository.reader() as read:
+            for item in files:
+                if item.path.endswith(SUFFIXES):
+                    for _, path in input_paths(read(item.blob)):
+                        yield os.path.normpath(path)
 
     def _bind(
         self, resources: Sequence[Resource], providers: Providers, root: Path

@@ -69,10 +69,10 @@ def _live_side(
     if against.since is None:
         return Recorded(), "nothing"
     try:
-        with open_repository(config.root) as repository:
-            commit = repository.merge_base(against.since)
-            snapshot = Snapshot(repository, commit, config, target)
-            live = _stated_at(snapshot, trusted=options.config_from is not None)
+        repository = open_repository(config.root)
+        commit = repository.merge_base(against.since)
+        snapshot = Snapshot(repository, commit, config, target)
+        live = _stated_at(snapshot, trusted=options.config_from is not None)
     except ConfigError:
         if not against.lenient:
             raise

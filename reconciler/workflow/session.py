@@ -250,12 +250,11 @@ def header_for(whole: Plan, chosen: Plan, session: Session, options: PlanRequest
 
 
 def _trailers(root: Path, messages: Path | None) -> tuple[Trailer, ...]:
-    from reconciler.git.messages import read_messages  # noqa: PLC0415  (only if asked for)
-    from reconciler.git.repository import open_repository  # noqa: PLC0415
-    from reconciler.git.trailers import read_trailers  # noqa: PLC0415
+    from reconciler.git.repository import open_repository  # noqa: PLC0415  (only if asked for)
+    from reconciler.git.trailers import read_messages, read_trailers  # noqa: PLC0415
 
-    with open_repository(root) as repository:
-        found = read_trailers(repository)
+    repository = open_repository(root)
+    found = read_trailers(repository)
     others = read_messages(messages) if messages else ()
     known = {trailer.commit for trailer in found}
     return (*found, *(trailer for trailer in others if trailer.commit not in known))

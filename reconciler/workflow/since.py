@@ -37,28 +37,26 @@ def attribute(world: PlanInput, plan: Plan, session: Session, since: str) -> Hea
     if plan.failures:  # whoever is named would be blamed for what nobody could look at
         note = "changes are not attributed, because this plan is incomplete"
         return replace(session.header, review=replace(review, note=note))
-    with open_repository(session.config.root) as repository:
-        commit = repository.merge_base(since)
-        environ = None if session.header.offline else os.environ
-        snapshot = Snapshot(repository, commit, session.config, session.target, environ)
-        try:
-            desired, config = snapshot.load(session.providers)
-        except ReconcileError as error:
-            what = str(error).splitlines()[0]
-            faulty = isinstance(error, ManifestError | ConfigError)  # else a system has failed
-            why = f"{commit[:7]} has errors: {what}" if faulty else what
-            note = f"changes are not attributed, because {why}"
-            return replace(session.header, review=replace(review, note=note))
-        stack = stack_of(None if review.config_from else config, session.target)
-        base_plan = make_plan(replace(world, desired=desired, stack=stack))
-        base = Base({item.key: item for item in desired}, base_plan, world.lineage)
-        origins = find_origins(plan, base)
-        search = _Search(repository, commit, session, config)
-        edits = search.edits(plan, origins, base)
-        pending = _find_pending(
-            search, plan, written_from(plan, origins, world.live, world.lineage)
-        )
-        origins |= dict.fromkeys(pending, Origin.PENDING)
+    repository = open_repository(session.config.root)
+    commit = repository.merge_base(since)
+    environ = None if session.header.offline else os.environ
+    snapshot = Snapshot(repository, commit, session.config, session.target, environ)
+    try:
+        desired, config = snapshot.load(session.providers)
+    except ReconcileError as error:
+        what = str(error).splitlines()[0]
+        faulty = isinstance(error, ManifestError | ConfigError)  # else a system has failed
+        why = f"{commit[:7]} has errors: {what}" if faulty else what
+        note = f"changes are not attributed, because {why}"
+        return replace(session.header, review=replace(review, note=note))
+    stack = stack_of(None if review.config_from else config, session.target)
+    base_plan = make_plan(replace(world, desired=desired, stack=stack))
+    base = Base({item.key: item for item in desired}, base_plan, world.lineage)
+    origins = find_origins(plan, base)
+    search = _Search(repository, commit, session, config)
+    edits = search.edits(plan, origins, base)
+    pending = _find_pending(search, plan, written_from(plan, origins, world.live, world.lineage))
+    origins |= dict.fromkeys(pending, Origin.PENDING)
     edits |= {address: edit for address, edit in pending.items() if edit}
     review = replace(review, causes=to_causes(plan.changes, origins, edits))
     return replace(session.header, review=review)

@@ -31,10 +31,8 @@ def config_from(work: Config, ref: str | None) -> Iterator[tuple[Config, tuple[s
     if ref is None:
         yield work, ()
         return
-    with (
-        open_repository(work.root) as repository,
-        TemporaryDirectory(prefix="reconcile-config-") as directory,
-    ):
+    repository = open_repository(work.root)
+    with TemporaryDirectory(prefix="reconcile-config-") as directory:
         trusted = _read(work, ref, repository)
         files = _Files(ref, repository)
         sections = {

@@ -310,11 +310,11 @@ def test_a_repository_of_somebody_else(
     monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
     ran = branch.reconcile("plan")
     assert " · commit " not in ran.out
-    assert caplog.text.count("its directory is somebody else's") == 1
+    assert caplog.text.count("it belongs to another user") == 1
     assert "safe.directory" in caplog.text
     ran = branch.reconcile("plan", "--since=main")
     assert ran.code == 1
-    assert "its directory is somebody else's" in ran.err
+    assert "it belongs to another user" in ran.err
     assert f"git config --global --add safe.directory {branch.directory}" in ran.err
 
 

@@ -267,7 +267,7 @@ def test_a_name_never_becomes_a_path_or_an_option(repo: Repo, name: str) -> None
 def test_a_base_that_is_no_commit_is_refused(repo: Repo) -> None:
     for base in ("no-such", "--all", "HEAD:infra", "main..HEAD"):
         with using(base=base):
-            assert "is no commit of this repository" in really(SPEC)
+            assert f"there is no commit {base!r} in this repository" in really(SPEC)
     assert repo.branches() == ["main"]
 
 
@@ -306,7 +306,7 @@ def test_outside_of_a_repository_it_says_so(site: Site, monkeypatch: pytest.Monk
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(site.directory.parent))
     with site.calls(mode="gitops"):
         said = really(SPEC)
-    assert "it is in no Git repository" in said
+    assert "this is no Git repository" in said
 
 
 def test_variables_of_a_hook_lead_to_no_other_repository(
@@ -560,7 +560,7 @@ def test_a_repository_of_another_user_is_named_with_what_helps(
     monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
     said = really(SPEC)
     assert title(said) == "❌ Proposal Failed"
-    assert "dubious ownership" in said
+    assert "it belongs to another user" in said
     assert f"git config --global --add safe.directory {repo.root}" in said
 
 

@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 
 from reconciler.git import process
-from reconciler.git.checkout import find_commit, open_checkout
 from reconciler.git.clone import cloned
-from reconciler.git.head import head_commit, is_dirty, origin_url
+from reconciler.git.head import head_commit, origin_url, read_state
 from reconciler.git.process import find_top
 from reconciler.git.repository import open_repository
 from tests.acceptance.git_project import git
@@ -49,11 +48,12 @@ def test_what_is_asked_is_asked_of_the_outer_repository(top: Path, ran: Path, be
     git(top, "remote", "add", "origin", "https://example.com/own")
     assert head_commit(root) == head
     assert origin_url(root) == "https://example.com/own"
-    assert not is_dirty(root, [root / "reconciler.yaml"], [root / "manifests"], (".yaml",))
+    places = ([root / "reconciler.yaml"], [root / "manifests"], (".yaml",))
+    assert not read_state(root, *places).dirty
     (root / "manifests" / "new.yaml").write_text("b: 1\n")
-    assert is_dirty(root, [root / "reconciler.yaml"], [root / "manifests"], (".yaml",))
-    assert find_commit(open_checkout(root), "HEAD") == head
-    assert open_checkout(root).prefix == "infra/"
+    assert read_state(root, *places).dirty
+    assert open_repository(root).commit("HEAD") == head
+    assert open_repository(root).prefix == "infra/"
     assert not ran.exists()
 
 
@@ -75,11 +75,11 @@ def test_variables_of_a_hook_are_not_followed(
 
 
 def assert_read(top: Path, head: str = "") -> None:
-    with open_repository(top / "infra") as repository:
-        found = repository.commit("HEAD")
-        assert found == (head or git(top, "rev-parse", "HEAD"))
-        assert repository.prefix == "infra/"
-        assert repository.read_at(found, "infra/reconciler.yaml") == b"a: 1\n"
+    repository = open_repository(top / "infra")
+    found = repository.commit("HEAD")
+    assert found == (head or git(top, "rev-parse", "HEAD"))
+    assert repository.prefix == "infra/"
+    assert repository.read_at(found, "infra/reconciler.yaml") == b"a: 1\n"
 
 
 def test_variables_of_a_hook_lead_nowhere_else(
@@ -94,9 +94,12 @@ def test_variables_of_a_hook_lead_nowhere_else(
         monkeypatch.setenv(name, value)
     before = dict(os.environ)
     assert head_commit(top) == head
-    with open_repository(top / "infra") as repository:
-        assert repository.commit("HEAD") == head
-        assert repository.read_at(head, "infra/reconciler.yaml") is not None
+    repository = open_repository(top / "infra")
+    assert repository.commit("HEAD") == head
+    assert repository.read_at(head, "infra/reconciler.yaml") is not None
+    (item,) = repository.files(head, ["infra"])
+    with repository.reader() as read:
+        assert read(item.blob) == b"a: 1\n"
     with cloned(str(top), "HEAD") as clone:
         assert (clone / "infra" / "reconciler.yaml").is_file()
     assert dict(os.environ) == before

@@ -89,22 +89,22 @@ def test_an_export_is_what_a_checkout_is(
     (clone / ".gitattributes").write_text("*.bat -text\n")
     git(clone, "rm", "--quiet", "-r", "--cached", "context")
     before = git(clone, "ls-files", "--stage")
-    with open_repository(clone) as repository:
-        repository.export("HEAD", ["context"], tmp_path / "out")
+    repository = open_repository(clone)
+    repository.export("HEAD", ["context"], tmp_path / "out")
     assert tree(tmp_path / "out") == wanted
     assert git(clone, "ls-files", "--stage") == before
 
 
 def test_nothing_to_export(project: Path, tmp_path: Path) -> None:
-    with open_repository(project) as repository:
-        repository.export("HEAD", ["missing"], tmp_path / "out")
+    repository = open_repository(project)
+    repository.export("HEAD", ["missing"], tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
 def test_a_sparse_checkout_exports_all_of_a_commit(project: Path, tmp_path: Path) -> None:
     git(project, "sparse-checkout", "set", "--cone", "beside")
-    with open_repository(project) as repository:
-        repository.export("HEAD", ["context"], tmp_path / "out")
+    repository = open_repository(project)
+    repository.export("HEAD", ["context"], tmp_path / "out")
     assert "context/run.bat" in tree(tmp_path / "out")
     assert not (project / "context").exists()
 
@@ -115,11 +115,13 @@ def test_a_blob_is_read_or_named(tmp_path: Path, sort: str) -> None:
     (tmp_path / "a").write_bytes(b"one\n")
     git(tmp_path, "add", "a")
     git(tmp_path, "-c", "user.name=A", "-c", "user.email=a@b", "commit", "-q", "-m", "one")
-    with open_repository(tmp_path) as repository:
-        commit = repository.commit("HEAD")
-        assert repository.read_at(commit, "a") == b"one\n"
-        assert repository.read_at(commit, "b") is None
-        (item,) = repository.files(commit, ["a"])
-        (tmp_path / ".git/objects" / item.blob[:2] / item.blob[2:]).unlink()
-        with pytest.raises(ConfigError, match="failed"):
-            repository.read(item.blob)
+    repository = open_repository(tmp_path)
+    commit = repository.commit("HEAD")
+    assert repository.read_at(commit, "a") == b"one\n"
+    assert repository.read_at(commit, "b") is None
+    (item,) = repository.files(commit, ["a"])
+    with repository.reader() as read:
+        assert read(item.blob) == read(item.blob) == b"one\n"
+    (tmp_path / ".git/objects" / item.blob[:2] / item.blob[2:]).unlink()
+    with repository.reader() as read, pytest.raises(ConfigError, match="cat-file failed"):
+        read(item.blob)

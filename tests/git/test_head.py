@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.git.head import State, is_dirty, is_submodule, read_state
+from reconciler.git.head import State, is_submodule, read_state
 from tests.acceptance.git_project import git
 
 
@@ -41,15 +41,15 @@ def manifests(top: Path) -> Path:
 
 
 def test_a_submodule_at_its_commit_is_clean_and_any_other_is_not(top: Path) -> None:
-    assert not is_dirty(top, [manifests(top)])
+    assert not read_state(top, [manifests(top)]).dirty
     (manifests(top) / "new.yaml").write_text("b: 1\n")
-    assert is_dirty(top, [manifests(top)])
-    assert is_dirty(top, [top / "parts"])
+    assert read_state(top, [manifests(top)]).dirty
+    assert read_state(top, [top / "parts"]).dirty
     commit(top / "parts")  # a commit of its own, which the outer one does not have
-    assert is_dirty(top, [manifests(top)])
-    assert not is_dirty(top, [top / "stated", top / "reconciler.yaml", top / "missing"])
+    assert read_state(top, [manifests(top)]).dirty
+    assert not read_state(top, [top / "stated", top / "reconciler.yaml", top / "missing"]).dirty
     commit(top)
-    assert not is_dirty(top, [manifests(top)])
+    assert not read_state(top, [manifests(top)]).dirty
 
 
 def test_a_submodule_is_known_whatever_lies_beside_it(top: Path) -> None:
@@ -69,44 +69,44 @@ def test_what_a_submodule_ignores_is_found_in_it(top: Path) -> None:
     commit(top / "parts")
     commit(top)
     (manifests(top) / "x.pyc").write_text("")
-    assert not is_dirty(top, [], [manifests(top)], (".yaml",))
+    assert not read_state(top, [], [manifests(top)], (".yaml",)).dirty
     (manifests(top) / "made.yaml").write_text("b: 1\n")
-    assert not is_dirty(top, [manifests(top)])
-    assert is_dirty(top, [], [top / "missing", manifests(top)], (".yaml",))
+    assert not read_state(top, [manifests(top)]).dirty
+    assert read_state(top, [], [top / "missing", manifests(top)], (".yaml",)).dirty
 
 
 def test_a_clone_that_is_ignored_is_in_no_commit(top: Path) -> None:
     (top / ".gitignore").write_text("clone/\n")
     commit(top)
     begin(top / "clone", "manifests/a.yaml")
-    assert is_dirty(top, [top / "clone" / "manifests"])
+    assert read_state(top, [top / "clone" / "manifests"]).dirty
 
 
 def test_what_git_cannot_say_is_not_known_to_be_committed(top: Path) -> None:
-    assert not is_dirty(top, [top / "stated"])
+    assert not read_state(top, [top / "stated"]).dirty
     (top / ".git" / "index").write_text("no index")
-    assert is_dirty(top, [top / "stated"])
+    assert read_state(top, [top / "stated"]).dirty
 
 
 def test_links_are_followed(top: Path, tmp_path: Path) -> None:
     (top / "manifests").symlink_to("stated")
-    assert is_dirty(top, [top / "manifests"])  # the link itself is not committed
+    assert read_state(top, [top / "manifests"]).dirty  # the link itself is not committed
     commit(top)
-    assert not is_dirty(top, [top / "manifests"])
+    assert not read_state(top, [top / "manifests"]).dirty
     (top / "stated" / "b.yaml").write_text("a: 2\n")
-    assert is_dirty(top, [top / "manifests"])
+    assert read_state(top, [top / "manifests"]).dirty
     commit(top)
     (tmp_path / "above").symlink_to("top")
-    assert not is_dirty(tmp_path / "above", [tmp_path / "above" / "manifests"])
+    assert not read_state(tmp_path / "above", [tmp_path / "above" / "manifests"]).dirty
     (top / "outside").symlink_to(tmp_path / "parts")
     commit(top)
-    assert is_dirty(top, [top / "outside"])
+    assert read_state(top, [top / "outside"]).dirty
 
 
 def test_outside_of_a_repository_nothing_is_known(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("a: 1\n")
-    assert not is_dirty(tmp_path, [tmp_path / "a.yaml"])
-    assert not is_dirty(tmp_path, [], [tmp_path], (".yaml",))
+    assert not read_state(tmp_path, [tmp_path / "a.yaml"]).dirty
+    assert not read_state(tmp_path, [], [tmp_path], (".yaml",)).dirty
 
 
 def test_head_and_what_was_removed(tmp_path: Path) -> None:
@@ -201,5 +201,5 @@ def test_without_git_nothing_is_known_and_that_is_said(
     monkeypatch.setenv("PATH", str(top))
     assert read_state(top, [], [top]) == State()
     assert read_state(top, [], [top / "stated"]) == State()
-    assert caplog.text.count("it cannot be run") == 1
-    assert "Install git" in caplog.text
+    assert caplog.text.count("git cannot be run") == 1
+    assert "install git" in caplog.text

@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.git.history import Wanted, find_edits, input_paths, read_steps, split_documents
-from reconciler.git.refs import is_plain_ref
-from reconciler.git.repository import open_repository
+from reconciler.git.repository import is_plain_ref, open_repository
 from tests.acceptance.git_project import git
 
 DOCUMENT = """\
@@ -41,8 +40,8 @@ def save(directory: Path, name: str, text: str, subject: str, *words: str) -> st
 
 
 def edit_of(directory: Path, wanted: Wanted = WANTED) -> tuple[str, str, int] | None:
-    with open_repository(directory) as found:
-        edits = find_edits(found, read_steps(found, "base", ["manifests"]), wanted)
+    found = open_repository(directory)
+    edits = find_edits(found, read_steps(found, "base", ["manifests"]), wanted)
     item = edits.by_address.get("RunaiEnvironment.a")
     return (item.edit.commit, item.edit.file, item.edit.line) if item else None
 
@@ -97,8 +96,8 @@ def test_an_author_of_odd_bytes(repository: Path) -> None:
     subprocess.run(
         ["git", "fast-import", "--quiet", "--force"], cwd=repository, input=tree, check=True
     )
-    with open_repository(repository) as found:
-        edits = find_edits(found, read_steps(found, "base", ["manifests"]), WANTED)
+    found = open_repository(repository)
+    edits = find_edits(found, read_steps(found, "base", ["manifests"]), WANTED)
     edit = edits.by_address["RunaiEnvironment.a"].edit
     assert edit.author.isprintable()
 

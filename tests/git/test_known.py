@@ -52,8 +52,8 @@ def test_parents_that_are_only_claimed_do_not_count(top: Path, by: str) -> None:
         git(top, "replace", "--graft", head, parent, side)
     assert git(top, "merge-base", "--is-ancestor", side, "HEAD") == "", "git itself believes it"
     assert standings(top, "side") == ["outside"]
-    with open_repository(top) as repository:
-        assert repository.merge_base("side") == git(top, "rev-parse", "HEAD~2")
+    repository = open_repository(top)
+    assert repository.merge_base("side") == git(top, "rev-parse", "HEAD~2")
 
 
 def test_a_branch_that_is_named_like_a_commit_is_none(top: Path) -> None:

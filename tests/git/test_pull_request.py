@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.git.checkout import open_checkout
 from reconciler.git.pull_request import review_steps
+from reconciler.git.repository import open_repository
 
 BRANCH = "reconcile/create-a-1"
 NAME = "reconcile%2Fcreate-a-1"
@@ -16,7 +16,7 @@ def steps(place: Path, origin: str | None, base: str = "HEAD") -> list[str]:
     subprocess.run(["git", "init", "--quiet", "--initial-branch=main", place], check=True)
     if origin is not None:
         subprocess.run(["git", "remote", "add", "origin", origin], cwd=place, check=True)
-    return review_steps(open_checkout(place), BRANCH, base)
+    return review_steps(open_repository(place), BRANCH, base)
 
 
 @pytest.mark.parametrize(
@@ -59,6 +59,6 @@ def test_no_remote_is_said(tmp_path: Path) -> None:
 def test_where_commits_are_to_be_signed_people_sign_this_one(tmp_path: Path) -> None:
     assert len(steps(tmp_path, "git@git.example.com:acme/infra.git")) == 2
     subprocess.run(["git", "config", "commit.gpgsign", "yes"], cwd=tmp_path, check=True)
-    sign, push, _ = review_steps(open_checkout(tmp_path), BRANCH, "HEAD")
+    sign, push, _ = review_steps(open_repository(tmp_path), BRANCH, "HEAD")
     assert sign.startswith(f"git switch {BRANCH} && git commit --amend --no-edit -S  (")
     assert push == f"git push -u origin {BRANCH}"

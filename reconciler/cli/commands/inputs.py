@@ -84,10 +84,10 @@ def command(
 
 
 def _look(config: Config, target: str, since: str, inputs: Sequence[str]) -> _Range:
-    with open_repository(config.root) as repository:
-        paths = [*inputs, *_attributes(inputs)]
-        changed = repository.changed(repository.merge_base(since), paths)
-        return _Range(since, tuple(changed), _is_new(repository, config, target, since))
+    repository = open_repository(config.root)
+    paths = [*inputs, *_attributes(inputs)]
+    changed = repository.changed(repository.merge_base(since), paths)
+    return _Range(since, tuple(changed), _is_new(repository, config, target, since))
 
 
 def _attributes(inputs: Sequence[str]) -> Iterator[str]:
