@@ -1,9 +1,9 @@
 """Pages of Markdown for GitHub: what `reconcile` wrote, below the line that says what it is of."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 from reconciler.errors import ConfigError
-from reconciler.github.origin import origin
 from reconciler.github.runner import Runner
 from reconciler.github.site import Site
 
@@ -20,15 +20,34 @@ def body(runner: Runner, site: Site, path: Path, above: str = "") -> str:
     return _below_marker(text, f"{above}{said}{origin(runner)}\n")
 
 
+def origin(runner: Runner) -> str:
+    """One line: the commit as people know it, the run, its artifact, and the time.
+
+    A pull request's run has GitHub's test merge checked out, a commit that is in nobody's clone. So
+    the last commit of the branch is named, and what that was merged into.
+    """
+    commit = runner.head or runner.sha
+    place = f"{runner.server}/{runner.repository}/commit/{commit}"
+    words = f"Commit [`{commit[:7]}`]({place})"
+    if runner.head and runner.base_branch:
+        words += f" merged into `{runner.base_branch.replace('`', '')}`"
+    parts = [words, f"[run]({runner.run_url})"]
+    if page := runner.get("RECONCILE_PAGE_URL"):
+        parts.append(f"[the plan as a page]({page})")
+    if artifact := runner.get("RECONCILE_ARTIFACT_URL"):
+        parts.append(f"[artifact with `plan.html` and `plan.json`]({artifact})")
+    return " · ".join([*parts, f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"])
+
+
 def told(site: Site, what: str, text: str, headline: str) -> str:
     """What a command said, under a headline."""
-    return f"### reconcile {what}: {title(site)}: {headline}\n\n{fenced(text)}\n"
+    return f"{heading(site, what, headline)}{fenced(text)}\n"
 
 
-def title(site: Site) -> str:
-    """The target, and where its reconciler.yaml is."""
+def heading(site: Site, what: str, headline: str) -> str:
+    """The headline of a command, with the target and where its reconciler.yaml is."""
     place = f" in {code(site.directory)}" if site.directory else ""
-    return f"{code(site.target)}{place}"
+    return f"### reconcile {what}: {code(site.target)}{place}: {headline}\n\n"
 
 
 def code(text: str) -> str:

@@ -9,8 +9,7 @@ from reconciler.github.api import GitHub
 from reconciler.github.applying import PAGE_FILE as APPLIED_PAGE
 from reconciler.github.findings import caused_here, read_plan
 from reconciler.github.neighbours import neighbours, touches
-from reconciler.github.origin import origin
-from reconciler.github.page import body, title, told
+from reconciler.github.page import body, heading, origin, told
 from reconciler.github.reviewed import PLAN_FILE, Push, merged_pull_requests
 from reconciler.github.runner import Runner, annotate
 from reconciler.github.site import Site
@@ -43,7 +42,7 @@ def comment(runner: Runner) -> int:
         said = told(site, "plan", "the job failed before its plan", "there is no plan")
         text = f"{said}\n{origin(runner)}\n"
     else:
-        text = f"### reconcile plan: {title(site)}: nothing is changed here\n\n{origin(runner)}\n"
+        text = f"{heading(site, 'plan', 'nothing is changed here')}{origin(runner)}\n"
     done = write_comment(github, number, mark, text, first=changes)
     annotate("notice", f"{done} the comment of target {site}")
     return 0
@@ -64,7 +63,7 @@ def outcome(runner: Runner) -> int:
     without any pull request `reviewed` has warned.
     """
     site, github = Site.of(runner), GitHub.of(runner)
-    nothing = f"### reconcile apply: {title(site)}: nothing was applied\n\n"
+    nothing = heading(site, "apply", "nothing was applied")
     given = Path(runner.get("RECONCILE_BODY") or os.devnull)
     if (given / APPLIED_PAGE).exists():
         text = body(runner, site, given / APPLIED_PAGE)

@@ -21,8 +21,7 @@ from reconciler.github.decide import (
     was_shown,
 )
 from reconciler.github.findings import is_refused_here, plan_outputs, read_outputs, read_plan
-from reconciler.github.origin import origin
-from reconciler.github.page import told
+from reconciler.github.page import origin, told
 from reconciler.github.reviewed import (
     MESSAGES_FILE,
     PLAN_FILE,
