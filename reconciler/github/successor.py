@@ -36,21 +36,21 @@ def find_successor(github: GitHub, runner: Runner, inputs: Collection[str]) -> s
         return ""
     if name.startswith("tags/"):  # it was moved: what it meant before is no longer asked for
         return newest[-1]
-    newer = _Newer(github, runner.sha, newest[-1])
-    if not newer.holds_ours:
+    pages = list(github.each(f"compare/{runner.sha}...{newest[-1]}?per_page=100", "."))
+    if pages[0]["status"] not in ("ahead", "identical"):
         raise ReconcileError(
             f"{name.removeprefix('heads/')} does not hold {runner.sha[:7]} any more: "
             f"it was rewritten, to {newest[-1][:7]}",
             fix="nothing was applied: push a commit, or start the workflow, to plan what is there",
         )
-    if not newer.touches(inputs):
+    if not _touches(pages[0], inputs):  # the first has all files
         return ""
     own = github.get(f"actions/runs/{runner.need('GITHUB_RUN_ID')}")
-    for commit in islice(_with_run(github, own, newer.commits), _MOST_COMPARED):
+    commits = [str(item["sha"]) for page in pages for item in page["commits"]]
+    for commit in islice(_with_run(github, own, commits), _MOST_COMPARED):
         if commit == newest[-1]:
             return commit
-        page = github.get(f"compare/{runner.sha}...{commit}?per_page=1")  # the first has all files
-        if _touches(page, inputs):
+        if _touches(github.get(f"compare/{runner.sha}...{commit}?per_page=1"), inputs):
             return commit
     return ""
 
@@ -79,21 +79,8 @@ def _targets_of(github: GitHub, name: str) -> list[str]:
     return passed
 
 
-class _Newer:
-    """What lies between our commit and a newer one."""
-
-    def __init__(self, github: GitHub, ours: str, newer: str) -> None:
-        pages = list(github.each(f"compare/{ours}...{newer}?per_page=100", "."))
-        self.holds_ours = pages[0]["status"] in ("ahead", "identical")
-        self.commits = [str(item["sha"]) for page in pages for item in page["commits"]]
-        self._first = pages[0]
-
-    def touches(self, inputs: Collection[str]) -> bool:
-        """Whether anything that a plan is made of differs; also where that cannot be seen."""
-        return _touches(self._first, inputs)
-
-
 def _touches(page: Any, inputs: Collection[str]) -> bool:
+    """Whether anything that a plan is made of differs; also where that cannot be seen."""
     files = page.get("files") or []
     if not inputs or len(files) >= _MOST_FILES:
         return True
