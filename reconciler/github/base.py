@@ -1,15 +1,12 @@
 """What a change is compared with: the commit before it, and the commits that it has brought."""
 
-import json
 from pathlib import Path
 
-from reconciler.errors import ConfigError
 from reconciler.git.process import ask_git
 from reconciler.github.runner import Runner
 
 _MOST_COMMITS = 50
 """Commits of one push whose pull requests are asked for."""
-_BRANCHES = "RECONCILE_TRUSTED_BRANCHES"
 
 
 def base_commit(runner: Runner) -> str:
@@ -19,9 +16,8 @@ def base_commit(runner: Runner) -> str:
     base's tip. The event's own `base.sha` may be behind that, so that what others have merged since
     would count as this branch's, and old targets and guards would hold.
     """
-    place = Path(runner.get("RECONCILE_DIRECTORY", "."))
     words = ("rev-list", "--parents", "--max-count=1", "HEAD", "--")
-    commits = (ask_git(place, *words) or "").split() if runner.head else []
+    commits = (ask_git(Path(runner.directory), *words) or "").split() if runner.head else []
     if len(commits) == 3 and (commits[0], commits[2]) == (runner.sha, runner.head):
         return commits[1]
     return runner.base
@@ -33,26 +29,7 @@ def pushed_commits(runner: Runner) -> list[str]:
     Only the first parents: a merge stands for all that it has merged.
     """
     words = ("rev-list", "--first-parent", f"--max-count={_MOST_COMMITS}", runner.sha)
-    place, before = Path(runner.get("RECONCILE_DIRECTORY", ".")), runner.base
+    place, before = Path(runner.directory), runner.base
     contains = before and ask_git(place, "merge-base", before, runner.sha) == before
     found = ask_git(place, *words, f"^{before}", "--") if contains else None
     return found.split() if found else [runner.sha]
-
-
-def named_branches(runner: Runner) -> list[str]:
-    """The branches besides the default one that may say where credentials go.
-
-    Raises `ConfigError` for an input that is no list.
-    """
-    text = runner.get(_BRANCHES, "[]")
-    try:
-        named = json.loads(text)
-    except ValueError:
-        named = None
-    if not isinstance(named, list) or not all(isinstance(name, str) for name in named):
-        raise ConfigError(
-            f"{text!r} is no JSON list of branches",
-            where="trusted-branches",
-            fix='write it as ["main", "release"]',
-        )
-    return named

@@ -36,7 +36,7 @@ def run_reconcile(runner: Runner, arguments: Sequence[str]) -> tuple[int, str]:
     """
     python = runner.get("RECONCILE_PYTHON")  # -P: nothing is imported from the directory
     program = [python, "-P", "-m", "reconciler"] if python else ["reconcile"]
-    command = [*program, "-C", runner.get("RECONCILE_DIRECTORY", "."), *arguments]
+    command = [*program, "-C", runner.directory, *arguments]
     with untrusted_log(), _Signals().handled() as started:
         try:
             child = subprocess.Popen(  # noqa: S603  (a list: no shell, no input as an option)

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from reconciler.errors import ConfigError
-from reconciler.github.base import base_commit, named_branches
+from reconciler.github.base import base_commit
 from reconciler.github.command import run_reconcile
 from reconciler.github.runner import Runner, temporary
 from reconciler.github.site import Site
@@ -62,7 +62,7 @@ def offline_because(runner: Runner) -> str:
     if runner.is_outside:
         return "GitHub gives no secrets to pull requests of forks and of Dependabot"
     branch = runner.base_branch
-    if branch and branch in (runner.default_branch, *named_branches(runner)):
+    if branch and branch in (runner.default_branch, *_named_branches(runner)):
         return ""
     return (
         f"this is for {branch}: credentials go only where the default branch says, or a branch "
@@ -92,9 +92,28 @@ def may_comment(runner: Runner) -> bool:
     return runner.pull_request is not None and not runner.is_outside
 
 
+def _named_branches(runner: Runner) -> list[str]:
+    """The branches besides the default one that may say where credentials go.
+
+    Raises `ConfigError` for an input that is no list.
+    """
+    text = runner.get("RECONCILE_TRUSTED_BRANCHES", "[]")
+    try:
+        named = json.loads(text)
+    except ValueError:
+        named = None
+    if not isinstance(named, list) or not all(isinstance(name, str) for name in named):
+        raise ConfigError(
+            f"{text!r} is no JSON list of branches",
+            where="trusted-branches",
+            fix='write it as ["main", "release"]',
+        )
+    return named
+
+
 def _require_known_branch(runner: Runner) -> None:
     """A run of another branch could turn the check of a pull request green, and apply it."""
-    branches = [f"refs/heads/{name}" for name in (runner.default_branch, *named_branches(runner))]
+    branches = [f"refs/heads/{name}" for name in (runner.default_branch, *_named_branches(runner))]
     if runner.get("GITHUB_REF") not in branches:
         raise ConfigError(
             f"it was started for {runner.get('GITHUB_REF')}",

@@ -60,6 +60,11 @@ class Runner:
         return self.need("GITHUB_REPOSITORY")
 
     @property
+    def directory(self) -> str:
+        """The directory of reconciler.yaml, as the step names it."""
+        return self.get("RECONCILE_DIRECTORY", ".")
+
+    @property
     def event_name(self) -> str:
         """`pull_request`, `push`, `merge_group`, `schedule`, ..."""
         return self.get("GITHUB_EVENT_NAME")

@@ -22,7 +22,7 @@ class Site:
     @classmethod
     def of(cls, runner: Runner) -> "Site":
         """The one that the inputs of the step name. Raises `ConfigError` if there is no target."""
-        given = runner.get("RECONCILE_DIRECTORY", ".")
+        given = runner.directory
         if posixpath.isabs(given):
             root = os.path.realpath(runner.get("GITHUB_WORKSPACE", "."))
             given = os.path.relpath(os.path.realpath(given), root)
