@@ -4,13 +4,12 @@ from pathlib import Path
 
 from reconciler.errors import ReconcileError, StalePlanError
 from reconciler.github.api import GitHub
-from reconciler.github.command import run_reconcile
 from reconciler.github.environment import require_protected
 from reconciler.github.findings import read_plan
 from reconciler.github.page import told
 from reconciler.github.runner import Runner, annotate, temporary
 from reconciler.github.site import Site
-from reconciler.github.steps import NOTES, OUTPUTS, allowances, forward, show_annotations
+from reconciler.github.steps import allowances, run_telling
 from reconciler.github.successor import find_successor
 
 PAGE_FILE = "applied.md"
@@ -63,7 +62,7 @@ def _apply(runner: Runner, site: Site, page: Path) -> int:
     saved = runner.get("RECONCILE_PLAN")  # tells what moved, where the digest alone could not
     inputs = read_plan(Path(saved)).get("reconciler", {}).get("inputs", []) if saved else []
     newer = find_successor(github, runner, inputs)
-    runner.output(superseded="true" if newer else "false")
+    runner.output(superseded=bool(newer))
     if newer:
         raise StalePlanError(
             f"{runner.sha[:7]} is superseded by {newer[:7]}, whose run plans all of it: nothing is "
@@ -71,12 +70,7 @@ def _apply(runner: Runner, site: Site, page: Path) -> int:
         )
     arguments = ["apply", *([saved] if saved else []), "--target", site.target, "--apply"]
     arguments += ["--expect-digest", digest, *allowances(Path(saved).parent if saved else None)]
-    notes, told_by = (page.parent.with_name(f"{site.slug}-{name}") for name in (NOTES, OUTPUTS))
-    arguments += ["-o", "text", "-o", f"markdown={page}"]
-    arguments += ["-o", f"annotations={notes}", "-o", f"outputs={told_by}"]
-    code, text = run_reconcile(runner, arguments)
-    show_annotations(notes)
-    forward(runner, told_by)
+    code, text = run_telling(runner, [*arguments, "-o", "text", "-o", f"markdown={page}"])
     if not page.exists() or _APPLIED not in page.read_text(encoding="utf-8").partition("\n")[0]:
         page.write_text(told(site, "apply", text, "nothing was applied"), encoding="utf-8")
     return code

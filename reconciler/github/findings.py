@@ -29,22 +29,22 @@ def read_outputs(path: Path) -> dict[str, str]:
     return {name: value for name, _, value in _OUTPUT.findall(text)}
 
 
-def plan_outputs(found: Mapping[str, Any]) -> dict[str, str]:
+def plan_outputs(found: Mapping[str, Any]) -> dict[str, str | bool]:
     """`changes`, counts and `digest`; a plan that could not be made has none of them."""
     own = found.get("reconciler", {})
     counts = own.get("summary") or {}
     wanted = ("import", "add", "change", "destroy", "blocked", "conflict")
     return {
-        "complete": _truth(found.get("complete")),
-        "errored": _truth(not found or found.get("errored")),
-        "changes": _truth(any(counts.get(name) for name in wanted)),
-        "caused": _truth(not found or found.get("errored") or caused_here(found)),
-        "drift": _truth(has_drift(found)),
+        "complete": bool(found.get("complete")),
+        "errored": bool(not found or found.get("errored")),
+        "changes": any(counts.get(name) for name in wanted),
+        "caused": bool(not found or found.get("errored") or caused_here(found)),
+        "drift": has_drift(found),
         "adds": str(counts.get("add", 0)),
         "updates": str(counts.get("change", 0)),
         "deletes": str(counts.get("destroy", 0)),
         "refused": str(counts.get("blocked", 0) + counts.get("conflict", 0)),
-        "applyable": _truth(found.get("applyable")),
+        "applyable": bool(found.get("applyable")),
         "digest": str(own.get("digest", "")),
     }
 
@@ -73,7 +73,3 @@ def _own(found: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 def _may_be_ours(own: Mapping[str, Any]) -> bool:
     return own["cause"] is None or own["cause"]["origin"] not in _NOT_HERE
-
-
-def _truth(value: object) -> str:
-    return "true" if value else "false"

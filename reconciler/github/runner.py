@@ -157,14 +157,15 @@ class Runner:
         """The page of this run."""
         return f"{self.server}/{self.repository}/actions/runs/{self.get('GITHUB_RUN_ID', '0')}"
 
-    def output(self, **values: str) -> None:
+    def output(self, **values: str | bool) -> None:
         """Set outputs of the step; each between delimiters that no value can know."""
         path = self.get("GITHUB_OUTPUT")
         if not path:
             return
         for name, value in values.items():
             end = f"end_{secrets.token_hex(16)}"
-            append(Path(path), f"{name.replace('_', '-')}<<{end}\n{value}\n{end}\n")
+            text = str(value).lower() if isinstance(value, bool) else value
+            append(Path(path), f"{name.replace('_', '-')}<<{end}\n{text}\n{end}\n")
 
     def summarise(self, text: str) -> None:
         """Add to the step's summary, as far as there is room."""

@@ -5,8 +5,9 @@ No input is ever part of a shell command: all arrive as variables and leave as a
 
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from reconciler.github.base import base_commit
@@ -32,8 +33,7 @@ from reconciler.github.runner import Runner, annotate, temporary
 from reconciler.github.site import Site
 
 PAGE_FILE = "plan.md"
-NOTES = "annotations.txt"
-OUTPUTS = "outputs.txt"
+_VALIDATE = ("validate", "-o", "text")
 
 
 def check(runner: Runner) -> int:
@@ -42,23 +42,23 @@ def check(runner: Runner) -> int:
     What is invalid has a page, too: a comment would else go on showing an earlier commit's plan.
     """
     site = Site.of(runner)
-    runner.output(comment=_truth(may_comment(runner)), apply=_truth(applies(runner)))
+    runner.output(comment=may_comment(runner), apply=applies(runner))
     runner.output(environment=site.environment, plan_environment=f"{site.environment}-plan")
-    code, text = _validate(runner)
+    code, text = _run_annotated(runner, _VALIDATE)
     if code:
         place = _place(runner, site)
         _no_plan(runner, site, place, text)
-        runner.output(plan=Mode.NONE, errored="true", caused="true", run_url=runner.run_url)
+        runner.output(plan=Mode.NONE, errored=True, caused=True, run_url=runner.run_url)
         runner.output(failure_reason="the manifests or reconciler.yaml are invalid")
         return code
     decision = decide(runner, site)
-    runner.output(plan=decision.mode, shown=_truth(was_shown(runner, site)))
+    runner.output(plan=decision.mode, shown=was_shown(runner, site))
     match decision.mode:
         case Mode.LIVE:
             return 0
         case Mode.NONE:
             annotate("notice", decision.why)
-            runner.output(caused="false")
+            runner.output(caused=False)
             return 0
         case Mode.OFFLINE:
             return _plan(runner, site, decision)
@@ -74,40 +74,26 @@ def plan(runner: Runner) -> int:
 
 def validate(runner: Runner) -> int:
     """`reconcile validate`, with its errors on the lines of the files."""
-    code, _ = _validate(runner)
+    code, _ = _run_annotated(runner, _VALIDATE)
     return code
-
-
-def _validate(runner: Runner) -> tuple[int, str]:
-    place = temporary(runner)
-    place.mkdir(parents=True, exist_ok=True)
-    notes = place / NOTES
-    notes.unlink(missing_ok=True)
-    code, text = run_reconcile(runner, ["validate", "-o", "text", "-o", f"annotations={notes}"])
-    show_annotations(notes)
-    return code, text
 
 
 def _plan(runner: Runner, site: Site, decision: Decision) -> int:
     """Plan; write the files, the summary and the outputs."""
     place = _place(runner, site)
     saved, page = place / PLAN_FILE, place / PAGE_FILE
-    notes, told_by = (place.with_name(f"{site.slug}-{name}") for name in (NOTES, OUTPUTS))
-    for path in (saved, page, notes, told_by):
+    for path in (saved, page):
         path.unlink(missing_ok=True)
     runner.summarise(f"{origin(runner)}\n")
     html = page.with_suffix(".html")
     arguments = ["plan", "--target", site.target, "-o", "text", "-o", "summary"]
     arguments += ["-o", f"markdown={page}", "-o", f"html={html}"]
-    arguments += ["-o", f"annotations={notes}", "-o", f"outputs={told_by}"]
     if decision.mode is Mode.OFFLINE:
         annotate("warning", f"planned offline: {decision.why}")
         arguments += ["--offline", "-o", f"json={saved}"]
     else:
         arguments += ["--out", str(saved), *allowances(place)]
-    code, text = run_reconcile(runner, [*arguments, *_comparisons(runner, site, decision)])
-    show_annotations(notes)
-    forward(runner, told_by)
+    code, text = run_telling(runner, [*arguments, *_comparisons(runner, site, decision)])
     if not page.exists():  # no plan was made
         _no_plan(runner, site, place, text)
     found = read_plan(saved)
@@ -132,12 +118,26 @@ def _blamed(runner: Runner, code: int, found: Mapping[str, Any]) -> int:
     return code
 
 
-def forward(runner: Runner, path: Path) -> None:
-    """Pass on what the command says in words."""
-    told_by = read_outputs(path)
-    path.unlink(missing_ok=True)
+def run_telling(runner: Runner, arguments: Sequence[str]) -> tuple[int, str]:
+    """Run `reconcile`, show its annotations, and pass on what it says in words as outputs."""
+    with TemporaryDirectory(prefix="reconcile-") as place:
+        path = Path(place) / "outputs.txt"
+        ran = _run_annotated(runner, [*arguments, "-o", f"outputs={path}"])
+        words = read_outputs(path)
     names = ("summary", "restricted", "failure-reason")
-    runner.output(run_url=runner.run_url, **{name: told_by.get(name, "") for name in names})
+    runner.output(run_url=runner.run_url, **{name: words.get(name, "") for name in names})
+    return ran
+
+
+def _run_annotated(runner: Runner, arguments: Sequence[str]) -> tuple[int, str]:
+    """Hand commands to the runner that `reconcile` has written and escaped itself."""
+    with TemporaryDirectory(prefix="reconcile-") as place:
+        path = Path(place) / "annotations.txt"
+        ran = run_reconcile(runner, [*arguments, "-o", f"annotations={path}"])
+        if path.exists():
+            sys.stdout.write(path.read_text(encoding="utf-8"))
+            sys.stdout.flush()
+    return ran
 
 
 def allowances(place: Path | None) -> list[str]:
@@ -145,14 +145,6 @@ def allowances(place: Path | None) -> list[str]:
     messages = place / MESSAGES_FILE if place else None
     more = ["--messages", str(messages)] if messages and messages.exists() else []
     return ["--allow-from-commit", *more]
-
-
-def show_annotations(path: Path) -> None:
-    """Hand commands to the runner that `reconcile` has written and escaped itself."""
-    if path.exists():
-        sys.stdout.write(path.read_text(encoding="utf-8"))
-        sys.stdout.flush()
-        path.unlink()
 
 
 def artifact(runner: Runner, site: Site) -> str:
@@ -187,7 +179,3 @@ def _comparisons(runner: Runner, site: Site, decision: Decision) -> list[str]:
     for path in showed if runner.event_name == "push" else []:
         found += ["--reviewed", str(path), "--if-comparable"]
     return found
-
-
-def _truth(value: bool) -> str:
-    return "true" if value else "false"
