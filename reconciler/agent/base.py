@@ -14,7 +14,6 @@ from reconciler.agent.settings import AgentSettings
 from reconciler.config import Config
 from reconciler.core.resource import Resource, ResourceKey
 from reconciler.errors import ConfigError, ManifestError
-from reconciler.git.branch import list_tree
 from reconciler.git.repository import Repository, TreeEntry, open_repository
 from reconciler.kinds.base import LoadContext
 from reconciler.manifest import ManifestFile, load_files
@@ -110,7 +109,7 @@ def _entries(repository: Repository, commit: str, directory: str) -> list[TreeEn
     """
     top = f"{repository.prefix}{directory}"
     found = []
-    for entry in list_tree(repository, commit, top):
+    for entry in repository.tree(commit, top):
         below = entry.path.removeprefix(f"{top}/")
         if below != entry.path:
             if any(part.startswith(".") for part in below.split("/")):

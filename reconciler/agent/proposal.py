@@ -18,8 +18,7 @@ from reconciler.agent.settings import AgentSettings
 from reconciler.config import Config
 from reconciler.core.resource import Resource, ResourceKey
 from reconciler.errors import ConfigError, ReconcileError
-from reconciler.git.branch import NewCommit, make_branch, write_tree
-from reconciler.git.pull_request import review_steps
+from reconciler.git.branch import NewCommit, make_branch, review_steps, write_tree
 from reconciler.manifest import remove_document, replace_document, write_document
 
 

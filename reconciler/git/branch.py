@@ -1,18 +1,25 @@
-"""Files of a commit, and a new branch with one commit on top: by Git's own objects alone.
+"""A new branch with one commit on top, by Git's own objects alone, and how it is reviewed.
 
 Neither the work tree, nor the index, nor any existing branch is touched: blobs are written, a tree
-is made from an index of its own in a temporary directory, and a branch is created, never moved.
-Paths and contents go to git on standard input, so that no text of a user can become an option.
+is made from an index of its own in a temporary directory, and a branch is created, never moved or
+pushed. Paths and contents go to git on standard input: no text of a user can become an option.
 """
 
 import os
+import re
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from reconciler.errors import ConfigError
+from reconciler.git.head import origin_url
 from reconciler.git.process import GitError, split_rows
-from reconciler.git.repository import Repository, TreeEntry
+from reconciler.git.repository import Repository
+
+_ADDRESS = re.compile(
+    r"(?:https?://|ssh://)?(?:[^@/\s]+@)?(?P<host>[\w.-]+)(?::\d+)?[:/](?P<path>[\w./-]+?)(?:\.git)?/?"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,20 +30,6 @@ class NewCommit:
     files: Mapping[str, bytes | None]
     message: str
     author: str | None = None
-
-
-def list_tree(repository: Repository, commit: str, directory: str) -> list[TreeEntry]:
-    """What is below a directory (relative to the repository's top) of a commit or tree.
-
-    The directory itself and those that lead to it come first, as far as they are there: any of
-    them may be something else, such as a link. Directories below it are entries, too.
-    """
-    parts = directory.split("/")
-    found = []
-    for count in range(1, len(parts) + 1):
-        found += repository.entries(commit, ["/".join(parts[:count])])
-    found += repository.entries(commit, [f"{directory}/"], "-r", "-t")
-    return list({item.path: item for item in found}.values())
 
 
 def make_branch(repository: Repository, name: str, new: NewCommit) -> tuple[str, bool]:
@@ -63,21 +56,6 @@ def make_branch(repository: Repository, name: str, new: NewCommit) -> tuple[str,
     update = ("update-ref", "-m", "reconcile: propose", f"refs/heads/{name}", digest)
     repository.run(*update, "0" * len(digest))  # create it: it must not exist
     return digest, False
-
-
-def wants_signatures(repository: Repository) -> bool:
-    """Whether the configuration asks for signed commits, which those made here never are."""
-    words = ("config", "--type=bool", "--default=false", "--get", "commit.gpgSign")
-    return repository.run(*words).strip() == b"true"
-
-
-def is_signed(repository: Repository, branch: str) -> bool:
-    """Whether somebody has signed the last commit of a branch; whose key it was is not asked."""
-    commit = _existing(repository, branch)
-    if not commit:
-        return False
-    headers = repository.run("cat-file", "commit", commit).partition(b"\n\n")[0]
-    return any(line.startswith(b"gpgsig") for line in headers.splitlines())
 
 
 def _require_room(repository: Repository, name: str) -> None:
@@ -147,3 +125,50 @@ def _identity(author: str | None) -> dict[str, str]:
         "GIT_COMMITTER_NAME": name,
         "GIT_COMMITTER_EMAIL": mail,
     }
+
+
+def review_steps(repository: Repository, branch: str, base: str) -> list[str]:
+    """Commands and an address to open, in order. `base` is what the branch started from."""
+    steps = _push_and_open(repository, branch, base)
+    if _wants_signatures(repository) and not _is_signed(repository, branch):
+        sign = f"git switch {branch} && git commit --amend --no-edit -S"
+        return [f"{sign}  (commit.gpgsign is set, and this commit is not signed)", *steps]
+    return steps
+
+
+def _wants_signatures(repository: Repository) -> bool:
+    """Whether the configuration asks for signed commits, which those made here never are."""
+    words = ("config", "--type=bool", "--default=false", "--get", "commit.gpgSign")
+    return repository.run(*words).strip() == b"true"
+
+
+def _is_signed(repository: Repository, branch: str) -> bool:
+    """Whether somebody has signed the last commit of a branch; whose key it was is not asked."""
+    commit = _existing(repository, branch)
+    if not commit:
+        return False
+    headers = repository.run("cat-file", "commit", commit).partition(b"\n\n")[0]
+    return any(line.startswith(b"gpgsig") for line in headers.splitlines())
+
+
+def _push_and_open(repository: Repository, branch: str, base: str) -> list[str]:
+    origin = origin_url(repository.top)
+    if origin is None:
+        return [
+            f"git push REMOTE {branch}  (this repository has no remote named origin)",
+            "open a pull request for that branch where the repository is hosted",
+        ]
+    push = f"git push -u origin {branch}"
+    found = _ADDRESS.fullmatch(origin)
+    if found is None or "." not in found["host"]:
+        return [push, f"open a pull request for {branch} where the repository is hosted"]
+    target = base.removeprefix("origin/") if base != "HEAD" else repository.current_branch()
+    site = f"https://{found['host']}/{found['path']}"
+    name, onto = quote(branch, safe=""), quote(target, safe="")
+    if "gitlab" in found["host"]:
+        return [
+            push,
+            f"open {site}/-/merge_requests/new?merge_request%5Bsource_branch%5D={name}",
+        ]
+    compare = f"{onto}...{name}" if onto else name
+    return [push, f"open {site}/compare/{compare}?expand=1  (or: gh pr create --head {branch})"]

@@ -152,6 +152,19 @@ class Repository:
             found.append(TreeEntry(path, mode, blob))
         return found
 
+    def tree(self, commit: str, directory: str) -> list[TreeEntry]:
+        """What is below a directory (relative to the repository's top) of a commit or tree.
+
+        The directory itself and those that lead to it come first, as far as they are there: any of
+        them may be something else, such as a link. Directories below it are entries, too.
+        """
+        parts = directory.split("/")
+        found = []
+        for count in range(1, len(parts) + 1):
+            found += self.entries(commit, ["/".join(parts[:count])])
+        found += self.entries(commit, [f"{directory}/"], "-r", "-t")
+        return list({item.path: item for item in found}.values())
+
     def files(self, commit: str, paths: Sequence[str]) -> list[TreeEntry]:
         """The files and links of a commit at or below these paths; submodules are left out."""
         found = self.entries(commit, paths, "-r")

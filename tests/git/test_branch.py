@@ -9,9 +9,7 @@ import pytest
 from reconciler.errors import ConfigError
 from reconciler.git.branch import (
     NewCommit,
-    list_tree,
     make_branch,
-    wants_signatures,
     write_tree,
 )
 from reconciler.git.repository import Repository, open_repository
@@ -44,7 +42,7 @@ def test_a_commit_is_listed_with_links_and_odd_names_and_its_files_are_read(
     repository: Repository,
 ) -> None:
     base = repository.commit("HEAD")
-    entries = list_tree(repository, base, "infra/manifests")
+    entries = repository.tree(base, "infra/manifests")
     assert repository.prefix == "infra/"
     assert [(item.path, item.sort) for item in entries] == [
         ("infra", "directory"),
@@ -64,7 +62,7 @@ def test_a_commit_is_listed_with_links_and_odd_names_and_its_files_are_read(
         "infra/manifests/sub dir/ü.yaml": b"b: 2\n",
     }
     assert found["infra/manifests/run.yaml"].mode == "100755"
-    assert [item.path for item in list_tree(repository, base, "infra/nothing")] == ["infra"]
+    assert [item.path for item in repository.tree(base, "infra/nothing")] == ["infra"]
     assert repository.current_branch() == "main"
 
 
@@ -73,7 +71,7 @@ def test_a_link_on_the_way_is_listed_and_not_followed(repository: Repository) ->
     git(repository.top, "add", "--all")
     git(repository.top, "commit", "--quiet", "--message", "Link")
     for directory in ("infra/there", "infra/there/sub dir"):
-        found = list_tree(repository, repository.commit("HEAD"), directory)
+        found = repository.tree(repository.commit("HEAD"), directory)
         assert [(item.path, item.sort) for item in found] == [
             ("infra", "directory"),
             ("infra/there", "symbolic link"),
@@ -163,7 +161,7 @@ def test_a_path_with_a_newline_is_one_path(repository: Repository) -> None:
     name = "infra/manifests/two\nlines\t.yaml"
     new = NewCommit(repository.commit("HEAD"), {name: b"x: 1\n"}, "Do it\n")
     commit, _ = make_branch(repository, "reconcile/z", new)
-    assert name in {item.path for item in list_tree(repository, commit, "infra/manifests")}
+    assert name in {item.path for item in repository.tree(commit, "infra/manifests")}
 
 
 def test_git_that_is_not_there_is_said(
@@ -213,10 +211,8 @@ def test_a_branch_that_is_in_the_way_of_a_name_is_said(repository: Repository) -
 
 
 def test_a_commit_is_not_signed_whatever_the_configuration_says(repository: Repository) -> None:
-    assert not wants_signatures(repository)
     git(repository.top, "config", "commit.gpgSign", "true")
     git(repository.top, "config", "gpg.program", "false")
-    assert wants_signatures(repository)
     new = NewCommit(repository.commit("HEAD"), {"infra/x.yaml": b"x: 1\n"}, "Do it\n")
     commit, _ = make_branch(repository, "reconcile/x", new)
     assert "gpgsig" not in git(repository.top, "cat-file", "commit", commit)

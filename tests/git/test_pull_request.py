@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.git.pull_request import review_steps
+from reconciler.git.branch import review_steps
 from reconciler.git.repository import open_repository
 
 BRANCH = "reconcile/create-a-1"
