@@ -1,10 +1,15 @@
-"""The command of the action that applies: what was approved, where somebody could refuse."""
+"""The command of the action that applies: what was approved, where somebody could refuse.
+
+A job that names an environment that does not exist makes one, without any protection; and some of
+GitHub's price plans have no required reviewers for private repositories.
+https://docs.github.com/en/actions/reference/workflows-and-actions/deployments-and-environments
+"""
 
 from pathlib import Path
+from urllib.parse import quote
 
 from reconciler.errors import ReconcileError, StalePlanError
 from reconciler.github.api import GitHub
-from reconciler.github.environment import require_protected
 from reconciler.github.findings import read_plan
 from reconciler.github.page import told
 from reconciler.github.runner import Runner, annotate, temporary
@@ -26,6 +31,12 @@ _RERUN = "Choose `Re-run all jobs`: it plans what is left, to be approved anew"
 _FAILED_ONLY = (
     ". `Re-run failed jobs` repeats the approved plan of an earlier attempt, which may only be "
     "applied as it was approved"
+)
+_BY_ITSELF = ("wait_timer", "branch_policy")
+"""Rules that need nobody; behind any other is a person or an App."""
+_PROTECT = (
+    "require reviewers in the environment's settings, or set the variable "
+    "RECONCILE_ALLOW_UNPROTECTED to true, so that what is merged is applied without any approval"
 )
 
 
@@ -74,3 +85,33 @@ def _apply(runner: Runner, site: Site, page: Path) -> int:
     if not page.exists() or _APPLIED not in page.read_text(encoding="utf-8").partition("\n")[0]:
         page.write_text(told(site, "apply", text, "nothing was applied"), encoding="utf-8")
     return code
+
+
+def require_protected(github: GitHub, runner: Runner) -> None:
+    """Refuse to apply for an environment without any rule; warn of one that nobody approves.
+
+    What is not seen here: whether administrators may bypass the rules, and who has approved.
+    """
+    if runner.get("RECONCILE_ALLOW_UNPROTECTED") == "true":
+        return
+    name = runner.get("RECONCILE_ENVIRONMENT")
+    if not name:
+        raise ReconcileError(
+            "nothing was applied: no environment is named that would have to be approved",
+            fix="pass the job's `environment:` as the input environment, or allow-unprotected",
+        )
+    try:
+        found = github.get(f"environments/{quote(name, safe='')}")
+    except ReconcileError as error:
+        raise ReconcileError(
+            f"nothing was applied: nobody can tell whether the environment is protected: {error}",
+            where=name,
+            fix=f"give the job `actions: read`, and {_PROTECT}",
+        ) from error
+    rules = [str(rule["type"]) for rule in found.get("protection_rules") or []]
+    if not rules and not found.get("deployment_branch_policy"):
+        raise ReconcileError(
+            "nothing was applied: the environment has no protection", where=name, fix=_PROTECT
+        )
+    if all(rule in _BY_ITSELF for rule in rules):
+        annotate("warning", f"nobody has to approve: environment {name} has no required reviewers")

@@ -7,7 +7,7 @@ import pytest
 
 from reconciler.errors import ReconcileError
 from reconciler.github.api import GitHub
-from reconciler.github.environment import require_protected
+from reconciler.github.applying import require_protected
 from reconciler.github.runner import Runner
 from tests.workflows.fake_github import APPROVED, FakeGitHub
 from tests.workflows.stage import Stage
