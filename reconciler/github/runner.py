@@ -54,6 +54,13 @@ class Runner:
             raise ConfigError(f"{name} is not set", fix="pass it to the step under `env:`")
         return found
 
+    def _said(self, *names: str) -> Any:
+        """What the event says there, a name for each level; None if it says nothing."""
+        found: Any = self.event
+        for name in names:
+            found = found.get(name) if isinstance(found, Mapping) else None
+        return found
+
     @property
     def repository(self) -> str:
         """OWNER/NAME."""
@@ -72,7 +79,7 @@ class Runner:
     @property
     def pull_request(self) -> int | None:
         """The number of the pull request that the run is for."""
-        number = self.event.get("pull_request", {}).get("number")
+        number = self._said("pull_request", "number")
         return number if isinstance(number, int) else None
 
     @property
@@ -89,9 +96,8 @@ class Runner:
         """
         if "pull_request" not in self.event:
             return False
-        head = (self.event["pull_request"].get("head") or {}).get("repo") or {}  # none: deleted
-        ours = head.get("full_name") == self.repository
-        return not ours or self.get("GITHUB_ACTOR") == "dependabot[bot]"
+        head = self._said("pull_request", "head", "repo", "full_name")  # none: it was deleted
+        return head != self.repository or self.get("GITHUB_ACTOR") == "dependabot[bot]"
 
     @property
     def attempt(self) -> int:
@@ -101,18 +107,14 @@ class Runner:
     @property
     def base_branch(self) -> str:
         """The branch that the change is for; empty where there is none."""
-        found = (
-            self.event.get("pull_request", {}).get("base", {}).get("ref")
-            or self.event.get("merge_group", {}).get("base_ref")
-            or ""
-        )
-        return str(found).removeprefix("refs/heads/")
+        found = self._said("pull_request", "base", "ref") or self._said("merge_group", "base_ref")
+        return str(found or "").removeprefix("refs/heads/")
 
     @property
     def queued(self) -> int | None:
         """The number of the pull request that a merge queue tries, as its branch is called."""
-        ref = str(self.event.get("merge_group", {}).get("head_ref") or "")
-        found = re.search(r"/pr-(\d+)-[0-9a-f]+$", ref)
+        ref = self._said("merge_group", "head_ref")
+        found = re.search(r"/pr-(\d+)-[0-9a-f]+$", str(ref))
         return int(found[1]) if found else None
 
     @property
@@ -123,15 +125,15 @@ class Runner:
     @property
     def default_branch(self) -> str:
         """The repository's default branch."""
-        return str(self.event.get("repository", {}).get("default_branch") or "")
+        return str(self._said("repository", "default_branch") or "")
 
     @property
     def base(self) -> str:
         """The base commit as the event states it; empty where there is none."""
         found = (
-            self.event.get("pull_request", {}).get("base", {}).get("sha")
-            or self.event.get("merge_group", {}).get("base_sha")
-            or self.event.get("before")
+            self._said("pull_request", "base", "sha")
+            or self._said("merge_group", "base_sha")
+            or self._said("before")
             or (self.sha if self.event_name in _OF_NO_CHANGE else "")  # all is drift, or unapplied
         )
         return str(found) if _is_commit(found) else ""
@@ -144,7 +146,7 @@ class Runner:
     @property
     def head(self) -> str:
         """The last commit of the pull request's branch; empty where there is none."""
-        found = self.event.get("pull_request", {}).get("head", {}).get("sha")
+        found = self._said("pull_request", "head", "sha")
         return str(found) if _is_commit(found) else ""
 
     @property
