@@ -7,7 +7,7 @@ differs are parsed, so that a thousand commits on files of a hundred documents t
 
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from reconciler.core.review_notes import Edit
@@ -290,9 +290,7 @@ def _sayings(data: bytes) -> Iterator[tuple[str, Any]]:
 
 
 def _at(edit: Edit | None, path: str, line: int = 0) -> Edit:
-    if edit is None:
-        return Edit("", "", "", "", _clean(path), line)
-    return Edit(edit.commit, edit.author, edit.when, edit.subject, _clean(path), line)
+    return replace(edit or Edit("", "", "", ""), file=_clean(path), line=line)
 
 
 def _first_difference(old: Text | None, new: Text) -> int:
