@@ -131,8 +131,8 @@ def run_at(
             check=False,
         )
     except OSError as error:
-        why = f"git cannot be run: {error.strerror or error}"
-        raise NoGitError(why, where=str(place), fix="install git") from error
+        what = f"git cannot be run: {error}"
+        raise NoGitError(what, where=str(place), fix="install git") from error
     except subprocess.TimeoutExpired as error:
         raise ConfigError(
             f"git {_name(words)} did not end within {seconds:g} s",
@@ -153,8 +153,8 @@ def _error(place: Path, name: str, said: str) -> ConfigError:
     owner = re.search(r"dubious ownership in repository at '(.*)'", said)
     if owner is not None:
         trust = f"git config --global --add safe.directory {shlex.quote(owner[1])}"
-        why = "git does not read this repository, because it belongs to another user"
-        return NoGitError(why, where=str(place), fix=f"if you trust it: {trust}")
+        what = "git does not read this repository, because it belongs to another user"
+        return NoGitError(what, where=str(place), fix=f"if you trust it: {trust}")
     lines = said.splitlines()
     first = [line for line in lines if line.startswith(("fatal:", "error:"))] or lines[-1:]
     what = f"git {name} failed: {first[0] if first else 'it gave no reason'}"

@@ -8,7 +8,7 @@ import os
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -191,12 +191,14 @@ class Repository:
         import git  # noqa: PLC0415  (heavy)
 
         batch = git.Git(self.top)
-        batch.update_environment(**READING, GIT_NO_LAZY_FETCH="1")  # since git 2.45
+        batch.update_environment(**READING, GIT_NO_LAZY_FETCH="1")  # since git 2.39.4
 
         def read(blob: str) -> bytes:
             if len(blob) == _SHA1:  # GitPython knows no other
-                with suppress(ValueError):  # not there: git has the words for it
+                try:
                     return bytes(batch.get_object_data(blob)[3])
+                except (ValueError, OSError):  # not here: git fetches it, or has the words for it
+                    batch.clear_cache()
             return self.run("cat-file", "blob", blob)
 
         with without_hook():

@@ -109,6 +109,19 @@ def test_a_sparse_checkout_exports_all_of_a_commit(project: Path, tmp_path: Path
     assert not (project / "context").exists()
 
 
+def test_a_partial_clone_fetches_what_is_read(project: Path, tmp_path: Path) -> None:
+    git(project, "config", "uploadpack.allowFilter", "true")
+    git(tmp_path, "clone", "--quiet", "--no-checkout", "--filter=blob:none", project.as_uri(), "in")
+    repository = open_repository(tmp_path / "in")
+    (item,) = repository.files("HEAD", ["context/run.sh"])
+    with repository.reader() as read:
+        assert read(item.blob) == read(item.blob) == b"one\ntwo\n"
+    (item,) = repository.files("HEAD", ["context/raw.bin"])
+    (tmp_path / "project").rename(tmp_path / "away")
+    with repository.reader() as read, pytest.raises(ConfigError, match="cat-file failed"):
+        read(item.blob)
+
+
 @pytest.mark.parametrize("sort", ["sha1", "sha256"])
 def test_a_blob_is_read_or_named(tmp_path: Path, sort: str) -> None:
     git(tmp_path, "init", "-q", f"--object-format={sort}", ".")
