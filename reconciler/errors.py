@@ -2,6 +2,7 @@
 
     ReconcileError                  says what, where and what to do next
     |-- ConfigError                 reconciler.yaml or the command line
+    |   `-- UnknownAddressError     nothing, or more than one thing, is called so
     |-- ManifestError               all problems of all manifests, reported together
     |-- ProviderError               a live system answered badly or not at all
     |   |-- UnreachableError        no connection, no answer in time, TLS
@@ -71,6 +72,15 @@ class ConfigError(ReconcileError):
     """
 
     problems: "tuple[Problem, ...]" = ()
+
+
+class UnknownAddressError(ConfigError):
+    """No address, or more than one, is meant by a word; `known` are all that there are."""
+
+    def __init__(self, what: str, word: str, known: Sequence[str], *, fix: str) -> None:
+        super().__init__(what, fix=fix)
+        self.word = word
+        self.known = tuple(known)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -150,7 +160,12 @@ class NotConvergedError(ProviderError):
 
 
 class StalePlanError(ReconcileError):
-    """What was reviewed is no longer what would be done."""
+    """What was reviewed is no longer what would be done.
+
+    `names` are the addresses that its lines may name.
+    """
+
+    names: frozenset[str] = frozenset()
 
 
 class BuildError(ReconcileError):

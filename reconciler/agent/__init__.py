@@ -15,11 +15,12 @@ apply as `reconcile apply`. What comes from live objects is quoted and escaped: 
 For servers that offer the same to models:
 
 - `AgentSettings`, `configure`, `using`, `current`: how the functions find what they work on.
-- `explain_address(plan, address, session) -> Explanation`: why a change, in words.
+- `open_session(request)` and `plan_for(session, request) -> Planned`: a target, and a plan on it. A
+  `PlanRequest` of a `Directory` says which, and with `since` and `config_from` what to compare it
+  with and whose configuration to trust.
+- `explain_address(planned, address, session) -> Explanation`: why a change, in words.
 - `propose_manifest(...)`, `propose_removal(...) -> Proposal`: a manifest on a new branch; or in
   steps, to show it first: `read_base`, `draft_manifest` or `draft_removal`, `commit_draft`.
-- `reconciler.workflow.opening.open_session` and `reconciler.workflow.session.plan_session`: a
-  target, and a plan on it.
 - `reconciler.render.model_text`: data -> text that is safe to hand to a model.
 """
 
@@ -42,12 +43,20 @@ from reconciler.agent.proposal import (
     propose_removal,
 )
 from reconciler.agent.settings import AgentSettings, configure, current, using
+from reconciler.agent.target import Directory
+from reconciler.core.planned import Planned
 from reconciler.workflow.explaining import explain_address, find_change
+from reconciler.workflow.opening import open_session
+from reconciler.workflow.plan_request import PlanRequest
+from reconciler.workflow.planning import plan_for
 
 __all__ = [
     "AgentSettings",
     "Base",
+    "Directory",
     "Draft",
+    "PlanRequest",
+    "Planned",
     "Proposal",
     "commit_draft",
     "configure",
@@ -56,6 +65,8 @@ __all__ = [
     "draft_removal",
     "explain_address",
     "find_change",
+    "open_session",
+    "plan_for",
     "propose_manifest",
     "propose_removal",
     "read_base",

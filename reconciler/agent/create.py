@@ -16,7 +16,8 @@ from reconciler.core.plan import Action, Change, Plan
 from reconciler.core.resource import LiveResource, Reference
 from reconciler.kinds.image import IMAGE
 from reconciler.render.explain import explain_change
-from reconciler.workflow.session import Session, plan_everything
+from reconciler.workflow.planning import compare, read_world
+from reconciler.workflow.session import Session
 
 _OWN = "This function does not change what exists: delete it first, or choose another name."
 _IN_GIT = (
@@ -35,8 +36,9 @@ def create(place: Workplace, asked: Asked, consent: Consent) -> str:
         what = f"image: a reference to a {IMAGE.name} needs its manifest, which direct mode has not"
         raise SpecError([Flaw(what, "write the name of an image, or use mode gitops")])
     with open_direct(place, asked.resources) as session:
-        whole = plan_everything(session)
-        plan = plan_of(whole, session, place, [resource.key for resource in asked.resources])
+        world = read_world(session)
+        whole = compare(world)
+        plan = plan_of(session, world, whole, [resource.key for resource in asked.resources])
         require_complete(plan)
         environment = _environment(plan, asked)
         obstacle = _obstacle(plan, environment)

@@ -22,7 +22,8 @@ from reconciler.core.planner import PlanInput
 from reconciler.core.resource import LiveResource, Resource, ResourceKey, Source
 from reconciler.errors import ConflictError, ReconcileError
 from reconciler.render.model_text import quoted
-from reconciler.workflow.session import Session, compare, read_world
+from reconciler.workflow.planning import compare, read_world
+from reconciler.workflow.session import Session
 
 _PLACE = ("name", "scope", "scope_id")
 
@@ -76,7 +77,7 @@ def _delete_one(
     owner = live.mark.stack if live.mark is not None else None
     if refused := _not_ours(live, there, place):
         return refused
-    plan = _plan_own(live, there, session, place) if owner else _plan_unowned(live, place)
+    plan = _plan_own(live, there, session) if owner else _plan_unowned(live, place)
     change = _change_of(live, plan)
     if change.refusal is not None:
         return headings.failure(headings.REFUSED, change.refusal.reason, change.refusal.fix)
@@ -117,7 +118,7 @@ def _delete_unowned(live: LiveResource, plan: Plan, session: Session, place: Wor
         marked = next((item for item in there.live if item.uid == live.uid), None)
         if marked is None:  # others were faster
             return messages.deleted(live, place.link)
-        return _carry_out(live, _plan_own(marked, there, session, place), session, place)
+        return _carry_out(live, _plan_own(marked, there, session), session, place)
     except ReconcileError as error:
         what = f"it was marked as stack {place.stack}'s, but not deleted: {error.what}"
         fix = f"{error.fix}; then call this function again"
@@ -173,12 +174,12 @@ def _of_another_repository(live: LiveResource, why: str) -> str:
     )
 
 
-def _plan_own(live: LiveResource, there: PlanInput, session: Session, place: Workplace) -> Plan:
+def _plan_own(live: LiveResource, there: PlanInput, session: Session) -> Plan:
     """The plan that deletes an asset of ours, and the compute asset that was made with it."""
     whole = compare(there)
     change = _change_of(live, whole)
     keys = [change.key, *(item.key for item in whole.changes if _goes_with(item, change))]
-    return plan_of(whole, session, place, keys)
+    return plan_of(session, there, whole, keys)
 
 
 def _goes_with(item: Change, environment: Change) -> bool:

@@ -22,6 +22,7 @@ from reconciler.core.guards import Approval
 from reconciler.core.header import Header
 from reconciler.core.lineage import Lineage
 from reconciler.core.plan import Change, Plan, select
+from reconciler.core.planner import PlanInput
 from reconciler.core.resource import Resource, ResourceKey, hash_id
 from reconciler.core.selection import Selection, apply_selection
 from reconciler.errors import ConfigError
@@ -30,7 +31,8 @@ from reconciler.kinds.compute import COMPUTE
 from reconciler.providers.systems import describe_target, open_providers
 from reconciler.support.threads import ThreadExecutor
 from reconciler.workflow.plan_request import PlanRequest
-from reconciler.workflow.session import Session, finish_plan, provenance, read_config
+from reconciler.workflow.planning import judge
+from reconciler.workflow.session import Session, provenance, read_config
 
 PARALLELISM = 10
 _FROM_VARIABLES = "environment"
@@ -215,18 +217,18 @@ def open_direct(place: Workplace, resources: Sequence[Resource] = ()) -> Iterato
         )
 
 
-def plan_of(whole: Plan, session: Session, place: Workplace, keys: Sequence[ResourceKey]) -> Plan:
+def plan_of(session: Session, world: PlanInput, whole: Plan, keys: Sequence[ResourceKey]) -> Plan:
     """The part of a plan of everything that is about these keys, each of which is meant by name."""
     addresses = [key.address for key in keys]
     asked = PlanRequest(
-        Directory(place.config.root),
-        place.target.name,
+        Directory(session.config.root),
+        session.target.name,
         Selection(tuple(_exactly(address) for address in addresses)),
         Approval(addresses=frozenset(addresses)),
     )
     chosen = apply_selection(whole, asked.selection)
     meant = select(chosen, (change for change in chosen.changes if change.key in keys))
-    return finish_plan(whole, meant, session, asked)
+    return judge(session, asked, world, whole, meant).plan
 
 
 def made_with(change: Change, environment: ResourceKey) -> bool:

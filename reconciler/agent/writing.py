@@ -4,33 +4,14 @@ Before anything is sent, the plan is compared with what the function meant: it m
 of any other object, whatever the control plane answered.
 """
 
-import logging
 from collections.abc import Collection
 
 from reconciler.core.outcome import Outcome, Status
-from reconciler.core.plan import Change, Plan
+from reconciler.core.plan import Plan
 from reconciler.core.resource import ResourceKey
 from reconciler.errors import ReconcileError
-from reconciler.workflow.apply import ApplyContext, apply_plan
+from reconciler.workflow.apply import ApplyContext, LogObserver, apply_plan
 from reconciler.workflow.session import Session
-
-_log = logging.getLogger(__name__)
-
-
-class _Quiet:
-    """An observer that only logs: the answer of a function is its one message."""
-
-    def started(self, change: Change) -> None:
-        """See `Observer`."""
-        _log.debug("%s: %s", change.address, change.action.value)
-
-    def progressed(self, change: Change, line: str) -> None:
-        """See `Observer`."""
-        _log.debug("%s: %s", change.address, line)
-
-    def finished(self, outcome: Outcome) -> None:
-        """See `Observer`."""
-        _log.debug("%s: %s", outcome.change.address, outcome.status.value)
 
 
 def carry_out(plan: Plan, session: Session, meant: Collection[ResourceKey]) -> tuple[Outcome, ...]:
@@ -43,7 +24,7 @@ def carry_out(plan: Plan, session: Session, meant: Collection[ResourceKey]) -> t
             fix="this is a defect: please report it",
         )
     return apply_plan(
-        plan, ApplyContext(session.providers, session.executor, _Quiet(), session.stop)
+        plan, ApplyContext(session.providers, session.executor, LogObserver(), session.stop)
     )
 
 

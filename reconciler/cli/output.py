@@ -17,7 +17,8 @@ from reconciler.cli.plan_options import PlanOptions
 from reconciler.cli.stdout import lose_output, show, style_of
 from reconciler.core.header import Header
 from reconciler.core.outcome import Outcome, Status
-from reconciler.core.plan import Plan
+from reconciler.core.plan import Plan, is_digest
+from reconciler.core.planned import Planned
 from reconciler.errors import ReconcileError
 from reconciler.render.style import Style
 from reconciler.render.text import render_plan
@@ -34,19 +35,17 @@ def render(plan: Plan, header: Header, form: str, style: Style) -> str:
     return render_plan(plan, header, style)
 
 
-def emit(plan: Plan, header: Header, options: PlanOptions) -> None:
+def emit(planned: Planned, options: PlanOptions) -> None:
     """Print or write every output that was asked for.
 
     Raises `ReconcileError`, after all of them, where a page has no room for every destroy.
     """
     if options.events is not None:
-        options.events.plan(plan)
-    write_outputs(plan, header, options.outputs, options.place)
+        options.events.plan(planned.plan)
+    write_outputs(planned.plan, planned.header, options.outputs, options.place)
 
 
-def emit_result(
-    plan: Plan, header: Header, outcomes: Sequence[Outcome], options: PlanOptions
-) -> None:
+def emit_result(planned: Planned, outcomes: Sequence[Outcome], options: PlanOptions) -> None:
     """Write what became of the plan. What cannot be written is said: the writes are done."""
     pages = [output for output in options.outputs if output.format in PAGE_FORMATS]
     if not pages:
@@ -55,7 +54,7 @@ def emit_result(
     from reconciler.render.outcomes import Result  # noqa: PLC0415
 
     try:
-        write_result(Result(plan, header, outcomes), pages, options.place)
+        write_result(Result(planned.plan, planned.header, outcomes), pages, options.place)
     except (ReconcileError, OSError) as error:
         options.place.warn(f"what became of the changes could not be written: {error}")
 
@@ -76,9 +75,10 @@ def write_outputs(plan: Plan, header: Header, outputs: Sequence[Output], place: 
         write_pages(plan, header, pages, place)
 
 
-def save(plan: Plan, header: Header, options: PlanOptions, path: Path) -> None:
+def save(planned: Planned, options: PlanOptions, path: Path) -> None:
     """Write a plan file and say how to use it."""
-    write_whole(path, render(plan, header, "json", Style()), PRIVATE)
+    plan = planned.plan
+    write_whole(path, render(plan, planned.header, "json", Style()), PRIVATE)
     if not plan.pending:
         click.echo(f"Saved the plan to {path}.", err=True)
         return
@@ -95,10 +95,10 @@ def _repeated(options: PlanOptions) -> Iterator[str]:
         yield f"--allow-deletes={options.approval.deletes}"
 
 
-def emit_first(plan: Plan, header: Header, options: PlanOptions) -> None:
+def emit_first(planned: Planned, options: PlanOptions) -> None:
     """The same before an apply, which does not begin where the plan could not be written."""
     try:
-        emit(plan, header, options)
+        emit(planned, options)
         sys.stdout.flush()
     except OSError as error:
         lose_output()
@@ -119,6 +119,26 @@ def plan_exit_code(plan: Plan, *, detailed: bool) -> ExitCode:
     if plan.pending and detailed:
         codes.append(ExitCode.CHANGES)
     return strongest(codes)
+
+
+def review_exit_code(planned: Planned, reviewed: Sequence[str]) -> ExitCode:
+    """3 if something was approved and nothing is left of it to do, which is said; else 0."""
+    if planned.plan.pending or planned.plan.refused or not planned.header.review.differs:
+        return ExitCode.OK
+    if not is_digest(reviewed[0]) and not any(_was_pending(name) for name in reviewed):
+        return ExitCode.OK
+    click.echo(
+        "Error: changes were approved, and there is nothing to do now: somebody else applied or "
+        "undid them, or this plan is of other manifests.",
+        err=True,
+    )
+    return ExitCode.STALE
+
+
+def _was_pending(name: str) -> bool:
+    from reconciler.planfile.reader import read_plan_file  # noqa: PLC0415  (only if asked for)
+
+    return bool(read_plan_file(Path(name)).plan.pending)
 
 
 def apply_exit_code(plan: Plan, outcomes: Sequence[Outcome]) -> ExitCode:

@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 
 from reconciler.core.plan import Action, Change, Plan, ReadFailure, Refusal, RefusalKind
 from reconciler.core.resource import UNKNOWN, ResourceKey, hash_id
-from reconciler.errors import ConfigError
+from reconciler.errors import UnknownAddressError
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +46,14 @@ class Selection:
 
 
 def apply_selection(plan: Plan, selection: Selection) -> Plan:
-    """The plan restricted to the selection. Raises `ConfigError` for a pattern without a match."""
+    """The plan restricted to the selection. Raises `UnknownAddressError`."""
     for pattern in (*selection.only, *selection.exclude):
         _require_match(pattern, plan)
     return narrow(plan, selection)
 
 
 def chosen_addresses(plan: Plan, selection: Selection) -> frozenset[str]:
-    """The addresses that the patterns choose by themselves. Raises `ConfigError` as above."""
+    """The addresses that the patterns choose by themselves. Raises `UnknownAddressError`."""
     for pattern in (*selection.only, *selection.exclude):
         _require_match(pattern, plan)
     return frozenset(change.address for change in plan.changes if _chosen(change, selection))
@@ -135,8 +135,9 @@ def _is_address(pattern: str, chosen: Sequence[Change]) -> bool:
 
 
 def called(plan: Plan, word: str) -> list[Change]:
-    """The changes that a whole address, an id or a name means; raises `ConfigError` for several.
+    """The changes that a whole address, an id or a name means.
 
+    Raises `UnknownAddressError` if those are of several addresses.
     What only belongs to another one of them, such as the compute asset that an environment makes
     beside itself, is meant with that.
     """
@@ -147,10 +148,19 @@ def called(plan: Plan, word: str) -> list[Change]:
     meant = [change for change in found if change.key not in needed]
     addresses = list(dict.fromkeys(change.key.address for change in meant))
     if len(addresses) > 1:
-        raise ConfigError(
-            f"{word!r} means {len(addresses)} addresses", fix=f"name one: {', '.join(addresses)}"
+        raise UnknownAddressError(
+            f"{word!r} means {len(addresses)} addresses",
+            word,
+            known_addresses(plan),
+            fix=f"name one: {', '.join(addresses)}",
         )
     return meant
+
+
+def known_addresses(plan: Plan) -> list[str]:
+    """Every address of a plan, with those of what could not be read."""
+    unread = [address for failure in plan.failures for address in failure.addresses]
+    return [*(change.key.address for change in plan.changes), *unread]
 
 
 def _is_called(change: Change, word: str) -> bool:
@@ -179,16 +189,18 @@ def _is_glob(pattern: str) -> bool:
 
 
 def _require_match(pattern: str, plan: Plan) -> None:
-    addresses = [change.key.address for change in plan.changes]
-    unread = [address for failure in plan.failures for address in failure.addresses]
     if any(_matches(change, pattern) for change in plan.changes):
         called(plan, pattern)
         return
+    unread = (address for failure in plan.failures for address in failure.addresses)
     if any(_fits(address, pattern) for address in unread):
         return
-    close = close_addresses(pattern, [*addresses, *unread])
-    raise ConfigError(
+    known = known_addresses(plan)
+    close = close_addresses(pattern, known)
+    raise UnknownAddressError(
         f"no address matches {pattern!r}",
+        pattern,
+        known,
         fix=f"did you mean {', '.join(close)}?"
         if close
         else "an address is KIND.ID, such as RunaiEnvironment.ml-training-env; quote globs",

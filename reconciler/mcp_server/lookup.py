@@ -1,6 +1,6 @@
 """An address or pattern that a client gave -> what it means, or those that may have been meant."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -8,7 +8,7 @@ from typing import Any
 
 from reconciler.core.plan import Plan
 from reconciler.core.resource import LiveResource, Resource, hash_id
-from reconciler.core.selection import Selection, chosen_addresses
+from reconciler.core.selection import known_addresses
 from reconciler.errors import ConfigError, ReconcileError
 from reconciler.render.model_text import quoted, sentence
 from reconciler.strict_yaml import MAX_BYTES
@@ -53,15 +53,6 @@ def desired_and_live(
     return desired, live
 
 
-def require_known(plan: Plan, patterns: Sequence[str]) -> None:
-    """Raise `ConfigError` for a pattern that no address of the plan fits."""
-    for pattern in patterns:
-        try:
-            chosen_addresses(plan, Selection((pattern,)))
-        except ConfigError as error:
-            raise no_such_address(pattern, _addresses(plan), error.what) from error
-
-
 def require_planned(plan: Plan, address: str) -> None:
     """Raise `ReconcileError` for an address that the plan lacks, and say if it is not known."""
     if address in {each for item in plan.changes for each in (item.address, item.key.address)}:
@@ -74,12 +65,7 @@ def require_planned(plan: Plan, address: str) -> None:
                 where=failure.system,
                 fix=failure.fix,
             )
-    raise no_such_address(address, _addresses(plan))
-
-
-def _addresses(plan: Plan) -> set[str]:
-    unread = {address for failure in plan.failures for address in failure.addresses}
-    return {change.address for change in plan.changes} | unread
+    raise no_such_address(address, known_addresses(plan))
 
 
 def no_such_address(given: str, known: Collection[str], what: str = "") -> ConfigError:
@@ -87,7 +73,7 @@ def no_such_address(given: str, known: Collection[str], what: str = "") -> Confi
 
     `what` says it in other words.
     """
-    close = get_close_matches(given, sorted(known), n=3)
+    close = get_close_matches(given, sorted(set(known)), n=3)
     return ConfigError(
         what or f"no manifest and no live object has the address {given!r}",
         where="address",

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from reconciler.core.outcome import Status
-from reconciler.core.selection import Selection
 from reconciler.errors import ReconcileError
 from reconciler.kinds.registry import KIND_TRAITS
 from reconciler.mcp_server.answers import (
@@ -86,7 +85,7 @@ def _validate(workspace: Workspace, _given: NoArguments) -> Answer:
 
 def _planner(*, applicable: bool) -> Callable[[Workspace, PlanArguments], Answer]:
     def plan(workspace: Workspace, given: PlanArguments) -> Answer:
-        shown = workspace.plan(Selection(tuple(given.only), tuple(given.exclude)))
+        shown = workspace.plan(given.only, given.exclude, None)
         uri = plan_uri(shown.plan.digest())
         answer = plan_answer(shown.plan, applicable=applicable)
         return Answer(answer, uri, failed=bool(shown.plan.failures))
@@ -95,7 +94,7 @@ def _planner(*, applicable: bool) -> Callable[[Workspace, PlanArguments], Answer
 
 
 def _explain(workspace: Workspace, given: AddressArguments) -> Answer:
-    return Answer(explanation_answer(*workspace.explain(given.address)))
+    return Answer(explanation_answer(*workspace.explain(given.address, None)))
 
 
 def _get(workspace: Workspace, given: AddressArguments) -> Answer:

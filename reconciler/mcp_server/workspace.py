@@ -23,37 +23,29 @@ from reconciler.agent import (
     propose_removal,
 )
 from reconciler.agent.settings import make_settings
-from reconciler.core.guards import Approval
 from reconciler.core.outcome import Outcome
 from reconciler.core.plan import Change, Plan
+from reconciler.core.planned import Planned
 from reconciler.core.resource import Resource
-from reconciler.core.selection import Selection, narrow
-from reconciler.errors import ManifestError, ReconcileError, StalePlanError
-from reconciler.mcp_server.lookup import Objects, document_of, require_known, require_planned
+from reconciler.core.selection import Selection
+from reconciler.errors import ManifestError, ReconcileError, StalePlanError, UnknownAddressError
+from reconciler.mcp_server.lookup import Objects, document_of, no_such_address, require_planned
 from reconciler.mcp_server.naming import delimited
 from reconciler.planfile.reader import SavedPlan
-from reconciler.planfile.staleness import Present, require_same
 from reconciler.planfile.writer import render_json
 from reconciler.render.explain import Explanation
 from reconciler.render.model_text import sentence
-from reconciler.workflow.apply import ApplyContext, apply_plan
-from reconciler.workflow.opening import open_session
-from reconciler.workflow.plan_request import ConfigLocation, PlanRequest
-from reconciler.workflow.session import (
-    Session,
-    finish_plan,
-    plan_everything,
-    plan_session,
-    read_config,
-    read_world,
-)
+from reconciler.workflow.apply import ApplyContext, LogObserver, apply_plan
+from reconciler.workflow.opening import open_config, open_session
+from reconciler.workflow.plan_request import PlanRequest
+from reconciler.workflow.planning import plan_for, read_world
+from reconciler.workflow.session import read_config
 from reconciler.workflow.target_manifests import check_everything, read_every_target
 
 log = logging.getLogger(__name__)
 
 KEPT = 32
 """Plans, and whole answers, that stay readable as resources: the newest of each."""
-EVERYTHING = Selection()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +62,14 @@ class Shown:
 
 
 class Workspace:
-    """One project and target. Its methods may be called from several threads."""
+    """One project and target. Its methods may be called from several threads.
 
-    def __init__(self, place: ConfigLocation, target: str | None, parallelism: int) -> None:
-        self._place = place
-        self._target = target
-        self._parallelism = parallelism
+    `asked` is what whoever starts the server asks for in every plan: the project, the target, the
+    ref of a trusted configuration. A model is no person: its patterns select, and approve nothing.
+    """
+
+    def __init__(self, asked: PlanRequest) -> None:
+        self._asked = replace(asked, selection=Selection(approves=False))
         self._shown: OrderedDict[str, Shown] = OrderedDict()
         self._answers: OrderedDict[str, str] = OrderedDict()
         self._lock = threading.Lock()
@@ -85,12 +79,12 @@ class Workspace:
 
     def validate(self) -> Sequence[Resource]:
         """Every resource of the manifests, read without network, credentials or variables."""
-        found, _ = check_everything(read_config(self._place))
+        found, _ = check_everything(read_config(self._asked.place))
         return found
 
     def manifest(self, address: str) -> Any:
         """The document that states an address now; None if there is none."""
-        config = read_config(self._place)
+        config = read_config(self._asked.place)
         try:
             found, _ = read_every_target(config)
         except ManifestError:  # a proposal is made from a commit: the work tree may be half done
@@ -98,39 +92,41 @@ class Workspace:
         stated = next((item for item in found if item.key.address == address), None)
         return None if stated is None else document_of(config.root, stated)
 
-    def plan(self, selection: Selection) -> Shown:
+    def plan(self, only: Sequence[str], exclude: Sequence[str], since: str | None) -> Shown:
         """Make a plan and keep it under its digest."""
-        request = self._request(selection)
+        selection = Selection(tuple(only), tuple(exclude), approves=False)
+        request = replace(self._asked, selection=selection, since=since)
         with open_session(request) as session:
-            whole = plan_everything(session)
-            require_known(whole, (*selection.only, *selection.exclude))
-            chosen = narrow(whole, selection)
-            return self._keep(finish_plan(whole, chosen, session, request), session, selection)
+            try:
+                return self._keep(plan_for(session, request))
+            except UnknownAddressError as error:
+                raise no_such_address(error.word, error.known, error.what) from error
 
-    def explain(self, address: str) -> tuple[Explanation, Change, Plan]:
+    def explain(self, address: str, since: str | None) -> tuple[Explanation, Change, Plan]:
         """Why one address would change. Raises `ReconcileError` for one that there is not."""
-        request = self._request(EVERYTHING)
+        request = replace(self._asked, since=since)
         with open_session(request) as session:
-            plan = plan_session(session, request)
+            planned = plan_for(session, request)
+            plan = planned.plan
             require_planned(plan, address)
-            return explain_address(plan, address, session), find_change(plan, address), plan
+            return explain_address(planned, address, session), find_change(plan, address), plan
 
     def propose(self, manifest: Mapping[str, Any]) -> Proposal:
         """Commit one manifest to a new branch. Raises `ReconcileError`; no branch is made then."""
-        with self._proposing:
-            return propose_manifest(read_config(self._place), manifest, self._proposals())
+        with self._proposing, open_config(self._asked) as trusted:
+            return propose_manifest(trusted.config, manifest, self._proposals())
 
     def propose_removal(self, address: str) -> Proposal:
         """Commit the removal of one manifest to a new branch. Raises `ReconcileError`."""
-        with self._proposing:
-            return propose_removal(read_config(self._place), address, self._proposals())
+        with self._proposing, open_config(self._asked) as trusted:
+            return propose_removal(trusted.config, address, self._proposals())
 
     def _proposals(self) -> AgentSettings:
-        return make_settings({"mode": "gitops", "directory": self._place.directory})
+        return make_settings({"mode": "gitops", "directory": self._asked.place.directory})
 
     def objects(self) -> Objects:
         """The manifests' and the live side. Raises `ReconcileError` if a system cannot be read."""
-        with open_session(self._request(EVERYTHING)) as session:
+        with open_session(self._asked) as session:
             world = read_world(session)
             for failure in world.failures:
                 raise ReconcileError(failure.reason, where=failure.system, fix=failure.fix)
@@ -172,10 +168,11 @@ class Workspace:
         was written then.
         """
         shown = self.shown(digest)
-        request = self._request(shown.saved.selection if shown else EVERYTHING)
-        with self._applying, open_session(request) as session:
-            whole = plan_everything(session)
-            fresh = finish_plan(whole, narrow(whole, request.selection), session, request)
+        with self._applying, open_session(self._asked) as session:
+            try:
+                fresh = plan_for(session, self._asked, shown.saved if shown else None).plan
+            except StalePlanError as error:
+                raise _moved(error, digest) from error
             if fresh.failures:
                 failure = fresh.failures[0]
                 raise ReconcileError(
@@ -184,8 +181,11 @@ class Workspace:
                     where=failure.system,
                     fix=failure.fix or "call plan again when it can be read",
                 )
-            _require_same(digest, shown, fresh, session.header.description)
-            context = ApplyContext(session.providers, session.executor, _Quiet(), self._stop)
+            if shown is None and fresh.digest() != digest:
+                raise _never_shown(fresh, digest)
+            context = ApplyContext(
+                session.providers, session.executor, LogObserver(logging.INFO), self._stop
+            )
             return fresh, apply_plan(fresh, context)
 
     def close(self) -> None:
@@ -194,10 +194,12 @@ class Workspace:
         with self._applying:
             log.debug("no write is under way")
 
-    def _keep(self, plan: Plan, session: Session, selection: Selection) -> Shown:
-        document = render_json(plan, session.header, datetime.now(UTC), __version__)
-        head = session.header
-        saved = SavedPlan(plan, head.description, head.commit, __version__, selection)
+    def _keep(self, planned: Planned) -> Shown:
+        plan, head = planned.plan, planned.header
+        document = render_json(plan, head, datetime.now(UTC), __version__)
+        saved = SavedPlan(
+            plan, head.description, head.commit, __version__, head.selection, head.review
+        )
         shown = Shown(saved, document)
         with self._lock:
             self._shown[plan.digest()] = shown
@@ -206,44 +208,22 @@ class Workspace:
                 self._shown.popitem(last=False)
         return shown
 
-    def _request(self, selection: Selection) -> PlanRequest:
-        # A model is no person: its patterns select, and approve nothing.
-        selected = replace(selection, approves=False)
-        return PlanRequest(self._place, self._target, selected, parallelism=self._parallelism)
+
+def _moved(error: StalePlanError, digest: str) -> StalePlanError:
+    """The same, for a model: each name that others gave is delimited."""
+    _, *moved = error.what.splitlines()
+    return StalePlanError(
+        "nothing was applied: the plan is no longer what was reviewed: "
+        + "; ".join(delimited(line.strip(), error.names) for line in moved),
+        where=digest,
+        fix="call plan again, have its result reviewed, and use the new digest",
+    )
 
 
-def _require_same(digest: str, shown: Shown | None, fresh: Plan, description: str) -> None:
-    """Raise `StalePlanError` unless this is the plan of that digest."""
-    if shown is None:
-        if fresh.digest() == digest:
-            return
-        raise StalePlanError(
-            "nothing was applied: this server has shown no plan of that digest, and a fresh "
-            f"plan of everything, with {len(fresh.pending)} changes to make, has another",
-            where=digest,
-            fix="call plan, have its result reviewed, and use the digest that it returns",
-        )
-    try:
-        require_same(shown.saved, Present(fresh, description, __version__), Approval())
-    except StalePlanError as error:
-        _, *moved = error.what.splitlines()
-        names = {item.address for plan in (shown.plan, fresh) for item in plan.changes}
-        raise StalePlanError(
-            "nothing was applied: the plan is no longer what was reviewed: "
-            + "; ".join(delimited(line.strip(), names) for line in moved),
-            where=digest,
-            fix="call plan again, have its result reviewed, and use the new digest",
-        ) from error
-
-
-class _Quiet:
-    """An observer that writes to the log alone: standard output belongs to the protocol."""
-
-    def started(self, change: Change) -> None:
-        log.info("%s: %s", change.address, change.action)
-
-    def progressed(self, change: Change, line: str) -> None:
-        log.debug("%s: %s", change.address, line)
-
-    def finished(self, outcome: Outcome) -> None:
-        log.info("%s: %s", outcome.change.address, outcome.status)
+def _never_shown(fresh: Plan, digest: str) -> StalePlanError:
+    return StalePlanError(
+        "nothing was applied: this server has shown no plan of that digest, and a fresh "
+        f"plan of everything, with {len(fresh.pending)} changes to make, has another",
+        where=digest,
+        fix="call plan, have its result reviewed, and use the digest that it returns",
+    )

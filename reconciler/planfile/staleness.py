@@ -62,11 +62,14 @@ def require_same(saved: SavedPlan, present: Present, approval: Approval) -> None
     lines += _loosened(saved, present.plan, approval)
     if lines:
         listing = "\n".join(f"  {line}" for line in lines)
-        raise StalePlanError(
+        error = StalePlanError(
             f"the saved plan is stale; nothing was changed{_nothing_left(saved, present)}\n"
             f"{listing}",
             fix="make and review a new plan: reconcile plan --out FILE",
         )
+        changes = (*saved.plan.changes, *present.plan.changes)
+        error.names = frozenset(change.address for change in changes)
+        raise error
 
 
 def require_digest(expected: str, whole: Plan, chosen: Plan) -> None:

@@ -43,6 +43,25 @@ class Observer(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class LogObserver:
+    """Tells the log alone: for whoever answers with one message at the end."""
+
+    level: int = logging.DEBUG
+
+    def started(self, change: Change) -> None:
+        """See `Observer`."""
+        log.log(self.level, "%s: %s", change.address, change.action.value)
+
+    def progressed(self, change: Change, line: str) -> None:
+        """See `Observer`."""
+        log.debug("%s: %s", change.address, line)
+
+    def finished(self, outcome: Outcome) -> None:
+        """See `Observer`."""
+        log.log(self.level, "%s: %s", outcome.change.address, outcome.status.value)
+
+
+@dataclass(frozen=True, slots=True)
 class ApplyContext:
     """Who carries a plan out. Once `stop` is set no further write begins.
 

@@ -3,66 +3,107 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from reconciler import __version__
-from reconciler.core.header import Header
 from reconciler.core.plan import Action, Plan, is_digest
-from reconciler.core.selection import chosen_addresses, narrow
-from reconciler.errors import ConfigError
+from reconciler.core.planned import Planned
+from reconciler.core.selection import chosen_addresses, exact_addresses
+from reconciler.errors import ConfigError, ReconcileError, StalePlanError
 from reconciler.planfile.reader import SavedPlan, read_plan_file
 from reconciler.planfile.staleness import Present, news_since, require_same
 from reconciler.workflow.plan_request import PlanRequest
-from reconciler.workflow.session import Session, approval_for, finish_plan
+
+Request = TypeVar("Request", bound=PlanRequest)
 
 
-def plan_approved(
-    whole: Plan, saved: SavedPlan, session: Session, options: PlanRequest, *, trusted: bool
-) -> Plan:
-    """The fresh plan of what was approved and is chosen now. Raises `StalePlanError`.
+def read_approved(path: Path) -> SavedPlan:
+    """A saved plan to be applied. Raises `ReconcileError` for one that was made offline."""
+    saved = read_plan_file(path)
+    if saved.offline:
+        raise ReconcileError(
+            "this plan was made offline: nobody has looked at what is live",
+            where=str(path),
+            fix="make a plan without --offline",
+        )
+    return saved
 
-    What the saved plan was restricted to holds without being repeated; the options choose from it.
-    `trusted`: the file itself is the approval, so that deletions named when it was saved are
-    approved. Beside a digest it is not, since that covers the changes and not how they were chosen.
-    A plan that is incomplete is compared with nothing: what was not read has not moved.
+
+def for_saved(request: Request, saved: SavedPlan) -> Request:
+    """A saved plan brings its target along, and what of other histories it may change.
+
+    Deletions that were named when it was saved are approved by its being applied. Beside a digest
+    they are not: that covers the changes, and not how they were chosen.
     """
-    selection = options.selection
-    approved = narrow(whole, saved.selection)
-    chosen = chosen_addresses(saved.plan, selection) if selection.given else None
-    given = _as_saved(saved, options) if trusted else options
-    plan = finish_plan(whole, narrow(approved, selection), session, given)
+    if request.target not in (None, saved.plan.target):
+        raise StalePlanError(
+            "the saved plan is stale; nothing was changed\n  target: approved "
+            f"{saved.plan.target}, now {request.target} (the target changed)",
+            fix="leave --target out, or make a plan for that target",
+        )
+    accepted = saved.plan.accepted
+    prefix = "take-over "
+    names = (word.removeprefix(prefix) for word in accepted if word.startswith(prefix))
+    approval = replace(
+        request.approval,
+        rollback=request.approval.rollback or "rollback" in accepted,
+        taken_over=request.approval.taken_over.union(names),
+    )
+    if request.expect_digest is None:
+        approval = replace(approval, deletions=exact_addresses(saved.plan, saved.selection))
+    return replace(request, target=saved.plan.target, approval=approval)
+
+
+def require_unmoved(planned: Planned, saved: SavedPlan, request: PlanRequest) -> Planned:
+    """The plan with whose change each one is, as the saved plan says, which is the same.
+
+    Raises `StalePlanError`. A plan that is incomplete is compared with nothing: what was not read
+    has not moved.
+    """
+    plan, selection = planned.plan, request.selection
     if plan.failures:
-        return plan
-    present = Present(plan, session.header.description, __version__, chosen)
-    approval, _ = approval_for(whole, plan, session, given)
-    require_same(saved, present, approval)
-    return plan
+        return planned
+    chosen = chosen_addresses(saved.plan, selection) if selection.given else None
+    present = Present(plan, planned.header.description, __version__, chosen)
+    require_same(saved, present, planned.approval)
+    going = {change.address for change in plan.changes}
+    causes = {name: cause for name, cause in saved.review.causes.items() if name in going}
+    return planned.with_review(since=saved.review.since, causes=causes, note=saved.review.note)
 
 
-def _as_saved(saved: SavedPlan, options: PlanRequest) -> PlanRequest:
-    """Deletions that were named when the plan was saved are approved by its being applied."""
-    only = (*saved.selection.only, *options.selection.only)
-    return replace(options, selection=replace(options.selection, only=only))
+def compare_with(request: PlanRequest, planned: Planned) -> Planned:
+    """The plan with what is new since a review: of a saved plan's file, or its digest.
+
+    Where the reviewed plan is anybody's data, a useless one stops nothing: a warning, and the
+    header, say then why nothing was compared.
+    """
+    try:
+        return _compare_with(request.reviewed, planned)
+    except ReconcileError as error:
+        if not request.if_comparable:
+            raise
+        why = f"{error.where}: {error.what}" if error.where else error.what
+        request.place.warn(f"nothing was compared: {why}")
+        return planned.with_review(uncompared=why)
 
 
-def compare_with(reviewed: Sequence[str], plan: Plan, header: Header) -> Header:
-    """The header with what is new since a review: of a saved plan's file, or its digest.
+def _compare_with(reviewed: Sequence[str], planned: Planned) -> Planned:
+    """As `compare_with`.
 
     Of several plans, each of which showed a part, what one of them showed was reviewed. An
     incomplete plan is compared with nothing: what was not read is neither new nor gone.
     """
-    review = header.review
+    plan = planned.plan
     if plan.failures:
-        why = "this plan is incomplete"
-        return replace(header, review=replace(review, uncompared=why))
+        return planned.with_review(uncompared="this plan is incomplete")
     if is_digest(reviewed[0]):
         differs = reviewed[0] != plan.digest()
-        return replace(header, review=replace(review, reviewed=reviewed[0], differs=differs))
+        return planned.with_review(reviewed=reviewed[0], differs=differs)
     saved = [_comparable(name, plan) for name in reviewed]
-    news = _common_news(saved, plan, header)
+    news = _common_news(saved, plan, planned.header.description)
     digest = saved[0].plan.digest()
     differs = bool(news) if len(saved) > 1 else digest != plan.digest()
-    review = replace(review, reviewed=digest, differs=differs, compared=True, news=news)
-    return replace(header, review=review)
+    return planned.with_review(reviewed=digest, differs=differs, compared=True, news=news)
 
 
 def _comparable(name: str, plan: Plan) -> SavedPlan:
@@ -77,9 +118,9 @@ def _comparable(name: str, plan: Plan) -> SavedPlan:
     return saved
 
 
-def _common_news(saved: Sequence[SavedPlan], plan: Plan, header: Header) -> dict[str, str]:
+def _common_news(saved: Sequence[SavedPlan], plan: Plan, description: str) -> dict[str, str]:
     """What no review has shown of that which is to be done, and what any has shown besides."""
-    each = [news_since(one, Present(plan, header.description, __version__)) for one in saved]
+    each = [news_since(one, Present(plan, description, __version__)) for one in saved]
     going = {change.address for change in plan.changes if change.action is not Action.UNCHANGED}
     merged = {address: words for news in reversed(each) for address, words in news.items()}
     return {

@@ -1,6 +1,7 @@
 """An address on an open session -> its explanation, or the names that may have been meant."""
 
 from reconciler.core.plan import Change, Plan
+from reconciler.core.planned import Planned
 from reconciler.core.selection import called, close_addresses
 from reconciler.errors import ConfigError, ReconcileError
 from reconciler.git.known import read_edit
@@ -8,21 +9,21 @@ from reconciler.render.explain import Explanation, explain_change
 from reconciler.workflow.session import Session
 
 
-def explain_address(plan: Plan, address: str, session: Session) -> Explanation:
+def explain_address(planned: Planned, address: str, session: Session) -> Explanation:
     """Explain the change of one address of a plan of the session (made without a selection).
 
     Asks the control plane what uses the live object: one read. Raises `ConfigError` with close
     names for an address that the plan does not have, `ProviderError` if a system does not answer.
     """
-    change = find_change(plan, address)
+    change = find_change(planned.plan, address)
     used_by = change.used_by
     if change.live is not None and not used_by:
         provider = session.providers[change.key.kind]
         used_by = provider.usage([change.live]).get(change.live.uid, ())
     mark = change.live.mark if change.live is not None else None
     applied = read_edit(session.config.root, mark.written.commit) if mark is not None else None
-    cause = session.header.review.causes.get(change.address)
-    return explain_change(change, plan, used_by, cause, applied)
+    cause = planned.header.review.causes.get(change.address)
+    return explain_change(change, planned.plan, used_by, cause, applied)
 
 
 def find_change(plan: Plan, address: str) -> Change:

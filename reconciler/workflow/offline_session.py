@@ -2,12 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reconciler.config import Config, Target, offline_target
 from reconciler.core.header import Header
-from reconciler.core.plan import Plan
 from reconciler.core.resource import LiveResource
 from reconciler.core.review_notes import Review
 from reconciler.errors import ConfigError, ReconcileError
@@ -16,65 +14,53 @@ from reconciler.planfile.reader import read_plan_file
 from reconciler.providers.offline import Recorded, open_offline
 from reconciler.support.threads import ThreadExecutor
 from reconciler.workflow.base_manifests import Snapshot, as_live, stack_of
-from reconciler.workflow.opening import checkout
+from reconciler.workflow.opening import open_config
 from reconciler.workflow.plan_request import PlanRequest
-from reconciler.workflow.session import Session, read_config, short_commit
+from reconciler.workflow.session import Session, short_commit
 from reconciler.workflow.target_manifests import inputs_of, read_stated, require_known_systems
-from reconciler.workflow.trusted_config import config_from
 
 
 @contextmanager
-def open_offline_session(options: PlanRequest, against: "Against") -> Iterator[Session]:
-    """A session that reads files alone: no network, no credentials, no variable of the target."""
-    with (
-        checkout(options) as place,
-        config_from(read_config(place), options.config_from) as (config, overridden),
-    ):
-        target = offline_target(config, options.target)
+def open_offline_session(request: PlanRequest, recorded: Path | None) -> Iterator[Session]:
+    """A session that reads files alone: no network, no credentials, no variable of the target.
+
+    What counts as live: the live side of `recorded`, a JSON plan, or the manifests of the base that
+    the request compares with, or nothing.
+    """
+    with open_config(request) as (config, overridden, _):
+        target = offline_target(config, request.target)
         resources = read_stated(config, target.name)
         require_known_systems(resources, target, config)
-        recorded, words = _live_side(options, against, target, config)
+        live, words = _live_side(request, recorded, target, config)
         header = Header(
             target.name,
             f"offline, compared with {words}",
             short_commit(config.root),
-            Review(config_from=options.config_from or "", overridden=overridden),
+            Review(config_from=request.config_from or "", overridden=overridden),
             offline=True,
-            selection=options.selection,
+            selection=request.selection,
             inputs=inputs_of(config, target.name, resources),
         )
-        with open_offline(target, config.root, recorded) as providers:
-            executor = ThreadExecutor(options.parallelism)
+        with open_offline(target, config.root, live) as providers:
+            executor = ThreadExecutor(request.parallelism)
             yield Session(config, target, resources, providers, executor, header)
 
 
-@dataclass(frozen=True, slots=True)
-class Against:
-    """What counts as live: the live side of a JSON plan, the manifests of a base, or nothing.
-
-    `lenient`: nothing, too, where the base is not there.
-    """
-
-    live: Path | None = None
-    since: str | None = None
-    lenient: bool = False
-
-
 def _live_side(
-    options: PlanRequest, against: Against, target: Target, config: Config
+    request: PlanRequest, recorded: Path | None, target: Target, config: Config
 ) -> tuple[Recorded, str]:
     """What is live, and its name."""
-    if against.live is not None:
-        return Recorded(_recorded(against.live, target, config)), against.live.name
-    if against.since is None:
+    if recorded is not None:
+        return Recorded(_recorded(recorded, target, config)), recorded.name
+    if request.since is None:
         return Recorded(), "nothing"
     try:
         repository = open_repository(config.root)
-        commit = repository.merge_base(against.since)
+        commit = repository.merge_base(request.since)
         snapshot = Snapshot(repository, commit, config, target)
-        live = _stated_at(snapshot, trusted=options.config_from is not None)
+        live = _stated_at(snapshot, trusted=request.config_from is not None)
     except ConfigError:
-        if not against.lenient:
+        if not request.if_comparable:
             raise
         live = None  # attribution says why
     if live is None:
@@ -91,15 +77,6 @@ def _stated_at(base: Snapshot, *, trusted: bool) -> tuple[LiveResource, ...] | N
             return None
     stack = stack_of(None if trusted else config, base.target)
     return as_live(stated, stack, base.commit)
-
-
-def without_allowances(plan: Plan) -> Plan:
-    """The plan with nothing for a commit to allow: no plan that is applied has its digest."""
-    changes = (
-        replace(change, refusal=change.refusal and replace(change.refusal, allow=""))
-        for change in plan.changes
-    )
-    return replace(plan, changes=tuple(changes))
 
 
 def _recorded(path: Path, target: Target, config: Config) -> tuple[LiveResource, ...]:

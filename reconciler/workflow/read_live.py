@@ -66,8 +66,11 @@ def read_all(resources: Sequence[Resource], providers: Providers, executor: Exec
     )
 
 
-def add_usage(plan: Plan, providers: Providers) -> Plan:
-    """The plan with `used_by` filled in for every live object that is to be destroyed."""
+def look_up_users(plan: Plan, providers: Providers) -> Plan:
+    """The plan with `used_by` filled in for every live object that is to be destroyed.
+
+    A second read, of the chosen changes alone: a guard judges by it.
+    """
     used: dict[str, tuple[str, ...]] = {}
     for kind, provider in providers.items():
         doomed = [

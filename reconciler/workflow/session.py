@@ -1,7 +1,6 @@
-"""Configuration, manifests, providers and the plan they add up to: the wiring of a command.
+"""Configuration, manifests and providers -> an open target, for every front door.
 
-What the command line, the agent functions and the servers for models have in common:
-`opening.open_session` opens a target, `plan_session` plans on it. Nothing here prints; what a
+`opening.open_session` opens one, `planning.plan_for` plans on it. Nothing here prints; what a
 person should know besides is told to the `ConfigLocation`.
 """
 
@@ -9,10 +8,9 @@ import os
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from reconciler import manifest
 from reconciler.config import (
     Config,
     Target,
@@ -22,22 +20,15 @@ from reconciler.config import (
     read_config_file,
     resolve_target,
 )
-from reconciler.core.commit_approvals import Trailer, allow
-from reconciler.core.guards import Approval, guard
+from reconciler.core.commit_approvals import Trailer
 from reconciler.core.header import Header
 from reconciler.core.lineage import Lineage
-from reconciler.core.name_order import order_names, require_distinct
 from reconciler.core.ownership import COMMIT_DIGITS
-from reconciler.core.plan import Plan
-from reconciler.core.planner import PlanInput, make_plan
-from reconciler.core.renames import hint_renames
-from reconciler.core.resource import LiveResource, Resource, Written
+from reconciler.core.resource import Resource, Written
 from reconciler.core.review_notes import Review
-from reconciler.core.selection import apply_selection, exact_addresses
 from reconciler.errors import ConfigError, ManifestError, Problem, problems_of
 from reconciler.git.head import Provenance, State, head_commit, read_state
 from reconciler.git.identity import identify
-from reconciler.git.known import GitHistory
 from reconciler.git.process import find_top
 from reconciler.git.whole import has_hidden
 from reconciler.kinds.registry import KIND_TRAITS
@@ -46,17 +37,16 @@ from reconciler.providers.base import Providers
 from reconciler.providers.systems import describe_target, open_providers
 from reconciler.support.threads import ThreadExecutor
 from reconciler.workflow.plan_request import ConfigLocation, PlanRequest
-from reconciler.workflow.read_live import add_names, add_usage, read_all
 from reconciler.workflow.target_manifests import (
     check_everything,
     context_places,
     inputs_of,
     read_manifests,
-    read_overlays,
     read_stated,
     require_known_systems,
     stated_places,
 )
+from reconciler.workflow.trusted_config import TrustedConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,55 +96,44 @@ def _other_problems(config: Config) -> Sequence[Problem]:
     return ()
 
 
-@dataclass(frozen=True, slots=True)
-class TrustedSources:
-    """What a command line trusts beside the work tree: see `--config-from`, `--allow-from-commit`.
-
-    `overridden` names the parts of the configuration that the work tree states differently.
-    `messages` is a file with those of other commits.
-    """
-
-    config_from: str = ""
-    overridden: tuple[str, ...] = ()
-    trailers: bool = False
-    messages: Path | None = None
-
-
 @contextmanager
-def open_target(
-    config: Config, options: PlanRequest, trust: TrustedSources = TrustedSources()
-) -> Iterator[Session]:
+def open_target(trusted: TrustedConfig, request: PlanRequest) -> Iterator[Session]:
     """Open a target of this configuration; its connections end with the block."""
+    config = trusted.config
     try:
-        target = resolve_target(config, options.target, os.environ)
+        target = resolve_target(config, request.target, os.environ)
     except ConfigError as error:
-        if not (more := _problems_of_target(config, options.target)):
+        if not (more := _problems_of_target(config, request.target)):
             raise
         raise problem_error([*problems_of(error), *more]) from error
     resources = read_manifests(config, target)
     require_known_systems(resources, target, config)
-    executor = ThreadExecutor(options.parallelism)
+    executor = ThreadExecutor(request.parallelism)
     state = _state(config, target.name, resources)
     origin = provenance(config, "" if state.dirty else state.commit)
     lineage = Lineage(
         origin.written,
-        rollback=options.approval.rollback,
-        taken_over=options.approval.taken_over,
+        rollback=request.approval.rollback,
+        taken_over=request.approval.taken_over,
         gone=state.gone,
     )
-    review = Review(dirty=state.dirty, config_from=trust.config_from, overridden=trust.overridden)
+    review = Review(
+        dirty=state.dirty,
+        config_from=request.config_from or "",
+        overridden=trusted.overridden,
+    )
     described = describe_target(target, config.root)
     header = Header(
         target.name,
         described,
         state.commit[:7],
         review,
-        selection=options.selection,
+        selection=request.selection,
         inputs=inputs_of(config, target.name, resources),
     )
     stop = threading.Event()
     with open_providers(
-        target, config.root, options.parallelism, lambda: origin, stop
+        target, config.root, request.parallelism, lambda: origin, stop
     ) as providers:
         yield Session(
             config,
@@ -163,7 +142,7 @@ def open_target(
             providers,
             executor,
             header,
-            _trailers(config.root, trust.messages) if trust.trailers else (),
+            _trailers(config.root, request.messages) if request.allow_from_commit else (),
             lineage,
             state.commit,
             stop,
@@ -178,75 +157,6 @@ def _problems_of_target(config: Config, name: str | None) -> Sequence[Problem]:
     except (ManifestError, ConfigError) as error:
         return problems_of(error)
     return ()
-
-
-def plan_session(session: Session, options: PlanRequest) -> Plan:
-    """Read the live side and make the guarded plan of what was selected."""
-    whole = plan_everything(session)
-    return finish_plan(whole, apply_selection(whole, options.selection), session, options)
-
-
-def plan_everything(session: Session) -> Plan:
-    """Read the live side and compare: every address, and nothing judged yet."""
-    return compare(read_world(session))
-
-
-def compare(world: PlanInput) -> Plan:
-    """The plan of everything that was read."""
-    return hint_renames(order_names(make_plan(world), KIND_TRAITS), KIND_TRAITS)
-
-
-def read_world(session: Session) -> PlanInput:
-    """Read the live side, with the manifests bound to it."""
-    try:
-        reading = read_all(session.resources, session.providers, session.executor)
-    except ManifestError as error:
-        overlays = read_overlays(session.config, session.target.name)
-        raise manifest.locate(error, session.config.root, overlays) from error
-    require_distinct(reading.desired, KIND_TRAITS)
-    return PlanInput(
-        target=session.target.name,
-        stack=session.target.stack,
-        desired=reading.desired,
-        live=reading.live,
-        kinds=KIND_TRAITS,
-        failures=reading.failures,
-        lineage=_with_history(session, reading.live),
-    )
-
-
-def _with_history(session: Session, live: Sequence[LiveResource]) -> Lineage:
-    """The lineage with what Git knows of every commit that a mark names, once it is asked."""
-    marks = [item.mark for item in live if item.mark is not None]
-    commits = {mark.written.commit for mark in marks if mark.written.commit}
-    config = session.config
-    history = GitHistory(config.root, session.commit, commits, _manifests_of(config))
-    return replace(session.lineage, history=history)
-
-
-def finish_plan(whole: Plan, chosen: Plan, session: Session, options: PlanRequest) -> Plan:
-    """What was chosen of the whole plan, with users and names, guarded with what was approved."""
-    approval, _ = approval_for(whole, chosen, session, options)
-    told = add_names(add_usage(chosen, session.providers), session.providers)
-    return guard(told, session.config.guards, approval)
-
-
-def approval_for(
-    whole: Plan, chosen: Plan, session: Session, options: PlanRequest
-) -> tuple[Approval, tuple[str, ...]]:
-    """What was approved, by options and trailers, and a line about each trailer.
-
-    Deletions named by `--only` are approved, too.
-    """
-    given = replace(options.approval, deletions=exact_addresses(whole, options.selection))
-    digests = dict.fromkeys((chosen.digest(), whole.digest())) if session.trailers else {}
-    return allow(session.trailers, digests, given)
-
-
-def header_for(whole: Plan, chosen: Plan, session: Session, options: PlanRequest) -> Header:
-    """The head of this plan, with what trailers of commits say."""
-    _, lines = approval_for(whole, chosen, session, options)
-    return replace(session.header, review=replace(session.header.review, allowances=lines))
 
 
 def _trailers(root: Path, messages: Path | None) -> tuple[Trailer, ...]:
@@ -272,12 +182,12 @@ def _state(config: Config, target: str, resources: Sequence[Resource]) -> State:
 
 def provenance(config: Config, commit: str = "") -> Provenance:
     """What is written on live objects of where they came from; no commit has what is not in it."""
-    identity = identify(config.root, _manifests_of(config))
+    identity = identify(config.root, manifests_of(config))
     written = Written(identity.name, commit[:COMMIT_DIGITS])
     return Provenance(identity.source, commit, written, identity.place)
 
 
-def _manifests_of(config: Config) -> str:
+def manifests_of(config: Config) -> str:
     return config.manifests.relative_to(config.root).as_posix()
 
 

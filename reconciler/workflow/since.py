@@ -5,10 +5,10 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from reconciler.config import Config
-from reconciler.core.header import Header
 from reconciler.core.origins import Base, find_origins, to_causes, written_from
 from reconciler.core.plan import Plan
-from reconciler.core.planner import PlanInput, make_plan
+from reconciler.core.planned import Planned
+from reconciler.core.planner import make_plan
 from reconciler.core.resource import Resource, ResourceKey
 from reconciler.core.review_notes import Edit, Origin
 from reconciler.errors import ConfigError, ManifestError, ReconcileError
@@ -24,19 +24,36 @@ from reconciler.git.repository import Repository, open_repository
 from reconciler.kinds.registry import KIND_NAMED, made_of_files
 from reconciler.rayfine.image.lockfile import LOCK_FILE
 from reconciler.workflow.base_manifests import Snapshot, stack_of
+from reconciler.workflow.plan_request import PlanRequest
 from reconciler.workflow.session import Session
 
 
-def attribute(world: PlanInput, plan: Plan, session: Session, since: str) -> Header:
-    """The head of the plan with whose change each one is since the merge base of a ref and HEAD.
+def attribute(session: Session, request: PlanRequest, planned: Planned) -> Planned:
+    """The plan with whose change each one is since the merge base of `request.since` and HEAD.
 
-    Raises `ConfigError` where the ref or the history is not there. A base whose own manifests have
-    faults cannot be compared with, nor can an incomplete plan: then a note says so.
+    Raises `ConfigError` where the ref or the history is not there, unless `if_comparable` is set. A
+    base whose own manifests have faults cannot be compared with, nor can an incomplete plan: then
+    a note says so.
     """
-    review = replace(session.header.review, since=since)
-    if plan.failures:  # whoever is named would be blamed for what nobody could look at
-        note = "changes are not attributed, because this plan is incomplete"
-        return replace(session.header, review=replace(review, note=note))
+    since = request.since or ""
+    if planned.plan.failures:  # whoever is named would be blamed for what nobody could look at
+        return _unattributed(planned, since, "this plan is incomplete")
+    try:
+        return _attribute(session, since, planned)
+    except ConfigError as error:
+        if not request.if_comparable:
+            raise
+        request.place.warn(f"changes are not attributed: {error.what}")
+        return _unattributed(planned, since, error.what)
+
+
+def _unattributed(planned: Planned, since: str, why: str) -> Planned:
+    note = f"changes are not attributed, because {why}"
+    return planned.with_review(since=since, note=note)
+
+
+def _attribute(session: Session, since: str, planned: Planned) -> Planned:
+    world, plan = planned.world, planned.plan
     repository = open_repository(session.config.root)
     commit = repository.merge_base(since)
     environ = None if session.header.offline else os.environ
@@ -47,9 +64,9 @@ def attribute(world: PlanInput, plan: Plan, session: Session, since: str) -> Hea
         what = str(error).splitlines()[0]
         faulty = isinstance(error, ManifestError | ConfigError)  # else a system has failed
         why = f"{commit[:7]} has errors: {what}" if faulty else what
-        note = f"changes are not attributed, because {why}"
-        return replace(session.header, review=replace(review, note=note))
-    stack = stack_of(None if review.config_from else config, session.target)
+        return _unattributed(planned, since, why)
+    trusted = planned.header.review.config_from
+    stack = stack_of(None if trusted else config, session.target)
     base_plan = make_plan(replace(world, desired=desired, stack=stack))
     base = Base({item.key: item for item in desired}, base_plan, world.lineage)
     origins = find_origins(plan, base)
@@ -58,8 +75,7 @@ def attribute(world: PlanInput, plan: Plan, session: Session, since: str) -> Hea
     pending = _find_pending(search, plan, written_from(plan, origins, world.live, world.lineage))
     origins |= dict.fromkeys(pending, Origin.PENDING)
     edits |= {address: edit for address, edit in pending.items() if edit}
-    review = replace(review, causes=to_causes(plan.changes, origins, edits))
-    return replace(session.header, review=review)
+    return planned.with_review(since=since, causes=to_causes(plan.changes, origins, edits))
 
 
 def _find_pending(

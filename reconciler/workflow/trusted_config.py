@@ -12,24 +12,37 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 from reconciler.config import Config, parse_config
 from reconciler.config.file import TargetSection
 from reconciler.config.source import Source, SourceError, read_plain_file, take
 from reconciler.errors import ConfigError
 from reconciler.git.repository import Repository, open_repository
+from reconciler.kinds.base import Limits
 from reconciler.support.directory import stated_directory
 
 
-@contextmanager
-def config_from(work: Config, ref: str | None) -> Iterator[tuple[Config, tuple[str, ...]]]:
+class TrustedConfig(NamedTuple):
     """The configuration to use, and the names of what the work tree states differently.
 
-    Without a ref it is the work tree's. Certificates of the ref are kept in files until the block
-    ends. Raises `ConfigError` if the ref has no such file: then nothing there can be trusted.
+    `limits` are those of the ref: they hold for what nobody reviews.
+    """
+
+    config: Config
+    overridden: tuple[str, ...]
+    limits: Limits
+
+
+@contextmanager
+def config_from(work: Config, ref: str | None) -> Iterator[TrustedConfig]:
+    """The configuration with what counts of a ref; without one, the work tree's.
+
+    Certificates of the ref are kept in files until the block ends. Raises `ConfigError` if the ref
+    has no such file: then nothing there can be trusted.
     """
     if ref is None:
-        yield work, ()
+        yield TrustedConfig(work, (), work.limits)
         return
     repository = open_repository(work.root)
     with TemporaryDirectory(prefix="reconcile-config-") as directory:
@@ -48,7 +61,7 @@ def config_from(work: Config, ref: str | None) -> Iterator[tuple[Config, tuple[s
             manifests=work.manifests,
             limits=work.limits,
         )
-        yield merged, tuple(_differences(work, trusted))
+        yield TrustedConfig(merged, tuple(_differences(work, trusted)), trusted.limits)
 
 
 def _read(work: Config, ref: str, repository: Repository) -> Config:

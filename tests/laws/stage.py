@@ -32,7 +32,8 @@ from reconciler.sandbox import Behaviour, Endpoint, SandboxServer
 from reconciler.support.threads import ThreadExecutor
 from reconciler.workflow.apply import ApplyContext, apply_plan
 from reconciler.workflow.plan_request import PlanRequest
-from reconciler.workflow.session import Session, plan_session, read_config
+from reconciler.workflow.planning import plan_for
+from reconciler.workflow.session import Session, read_config
 from reconciler.workflow.target_manifests import read_manifests
 
 STACK = "ml-platform"
@@ -250,7 +251,7 @@ class Desk:
         place = Globals(self.directory, None, colour=False)
         approval, selection = Approval(**approved), Selection(tuple(only))
         options = PlanRequest(place, None, selection, approval, self.parallelism)
-        return plan_session(session, options)
+        return plan_for(session, options).plan
 
     def apply(
         self,

@@ -25,7 +25,8 @@ from reconciler.core.outcome import Status
 from reconciler.core.plan import Action, Plan
 from reconciler.core.repair import plan_repair
 from reconciler.core.resource import hash_id
-from reconciler.workflow.session import Session, compare, read_world
+from reconciler.workflow.planning import compare, read_world
+from reconciler.workflow.session import Session
 from tests.acceptance.live_side import create_live
 from tests.acceptance.project import environment
 from tests.faults.proxy import Fault, FaultProxy, Kind

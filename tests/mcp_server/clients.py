@@ -15,6 +15,7 @@ from mcp.client.stdio import StdioServerParameters
 from reconciler.cli.place import Globals
 from reconciler.mcp_server.server import make_server
 from reconciler.mcp_server.workspace import Workspace
+from reconciler.workflow.plan_request import PlanRequest
 
 T = TypeVar("T")
 
@@ -50,12 +51,17 @@ async def read_plan(client: Client, uri: str) -> dict[str, Any]:
 
 
 def in_process(
-    directory: Path, use: Callable[[Client], Awaitable[T]], *, allow_writes: bool = False
+    directory: Path,
+    use: Callable[[Client], Awaitable[T]],
+    *,
+    allow_writes: bool = False,
+    config_from: str | None = None,
 ) -> T:
     """Use a client of a server in this process."""
+    place = Globals(directory, None, None)
 
     async def run() -> T:
-        workspace = Workspace(Globals(directory, None, None), None, 4)
+        workspace = Workspace(PlanRequest(place, parallelism=4, config_from=config_from))
         async with Client(make_server(workspace, allow_writes=allow_writes)) as client:
             return await use(client)
 

@@ -6,7 +6,7 @@ import pytest
 from reconciler.core.resource import Named, Reference, Resource, Spec
 from reconciler.errors import ManifestError, Problem, ProviderError, UnreachableError
 from reconciler.support.threads import ThreadExecutor
-from reconciler.workflow.read_live import add_names, add_usage, link, read_all
+from reconciler.workflow.read_live import add_names, link, look_up_users, read_all
 from tests.core.builders import key, live, plan_of, resource
 from tests.core.fake_provider import MemoryProvider
 
@@ -90,14 +90,14 @@ def test_all_problems_of_all_kinds_come_in_one_report() -> None:
 def test_usage_is_asked_once_and_only_if_something_is_destroyed() -> None:
     provider = MemoryProvider()
     calm = plan_of([resource("RunaiEnvironment.a")])
-    assert add_usage(calm, {"RunaiEnvironment": provider}) is calm
+    assert look_up_users(calm, {"RunaiEnvironment": provider}) is calm
     assert provider.calls == []
     doomed = plan_of(
         [resource("RunaiEnvironment.a")],
         [live("RunaiEnvironment.b"), live("RunaiEnvironment.c")],
     )
     provider.users = {"uid-b": ("workspace w",)}
-    found = add_usage(doomed, {"RunaiEnvironment": provider})
+    found = look_up_users(doomed, {"RunaiEnvironment": provider})
     assert provider.calls == ["usage of 2"]
     assert [change.used_by for change in found.changes] == [(), ("workspace w",), ()]
 
@@ -109,7 +109,7 @@ def test_usage_that_cannot_be_read_is_an_error() -> None:
 
     doomed = plan_of([], [live("RunaiEnvironment.b")])
     with pytest.raises(ProviderError):
-        add_usage(doomed, {"RunaiEnvironment": Broken()})
+        look_up_users(doomed, {"RunaiEnvironment": Broken()})
 
 
 class Naming(MemoryProvider):

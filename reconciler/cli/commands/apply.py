@@ -16,22 +16,13 @@ from reconciler.cli.output import (
     plan_exit_code,
 )
 from reconciler.cli.plan_options import PlanOptions
-from reconciler.cli.reviewed import with_causes
 from reconciler.cli.usage_hints import may_be_address
-from reconciler.core.header import Header
 from reconciler.core.plan import Plan
-from reconciler.core.selection import apply_selection
-from reconciler.errors import ReconcileError, StalePlanError
-from reconciler.planfile.reader import SavedPlan, read_plan_file
-from reconciler.planfile.staleness import require_digest
-from reconciler.workflow.approved import plan_approved
+from reconciler.core.planned import Planned
+from reconciler.workflow.approved import for_saved, read_approved
 from reconciler.workflow.opening import open_session
-from reconciler.workflow.session import (
-    Session,
-    finish_plan,
-    header_for,
-    plan_everything,
-)
+from reconciler.workflow.planning import plan_for
+from reconciler.workflow.session import Session
 
 
 @click.command(
@@ -71,38 +62,23 @@ def command(
     if plan_file is not None and may_be_address(str(plan_file)) and not plan_file.exists():
         words = f"reconcile apply --only {plan_file}"
         raise click.UsageError(f"{plan_file} is no file; an address goes with --only: {words}")
-    saved = read_plan_file(plan_file) if plan_file else None
-    if saved is not None and saved.offline:
-        raise ReconcileError(
-            "this plan was made offline: nobody has looked at what is live",
-            where=str(plan_file),
-            fix="make a plan without --offline",
-        )
-    with open_session(_with_target(options, saved)) as session:
-        whole = plan_everything(session)
-        if saved is not None:
-            trusted = expect_digest is None
-            plan = plan_approved(whole, saved, session, options, trusted=trusted)
-        else:
-            chosen = apply_selection(whole, options.selection)
-            plan = finish_plan(whole, chosen, session, options)
-        if expect_digest is not None and not plan.failures:
-            require_digest(expect_digest, whole, plan)
-        header = header_for(whole, plan, session, options)
-        header = with_causes(header, saved, plan) if saved is not None else header
-        return finish(plan, header, session, options, really)
+    options = replace(options, expect_digest=expect_digest)
+    saved = read_approved(plan_file) if plan_file else None
+    if saved is not None:
+        options = for_saved(options, saved)
+    with open_session(options) as session:
+        return finish(plan_for(session, options, saved), session, options, really)
 
 
-def finish(
-    plan: Plan, header: Header, session: Session, options: PlanOptions, really: bool
-) -> ExitCode:
+def finish(planned: Planned, session: Session, options: PlanOptions, really: bool) -> ExitCode:
     """Print the plan and carry it out, unless that was not asked for or the plan is incomplete."""
+    plan = planned.plan
     if not really or plan.failures:
-        emit(plan, header, options)
+        emit(planned, options)
         return _dry_run(plan, options) if not really else _refuse()
-    emit_first(plan, header, _without_printed_annotations(options))
+    emit_first(planned, _without_printed_annotations(options))
     outcomes = carry_out(plan, session, options)
-    emit_result(plan, header, outcomes, options)
+    emit_result(planned, outcomes, options)
     return apply_exit_code(plan, outcomes)
 
 
@@ -131,24 +107,3 @@ def _require_one_target(options: PlanOptions) -> None:
         raise click.UsageError(
             "apply takes one target at a time: run it once for each, in the order that you want"
         )
-
-
-def _with_target(options: PlanOptions, saved: SavedPlan | None) -> PlanOptions:
-    """A saved plan brings its target along, and what of other histories it may change."""
-    if saved is None:
-        return options
-    if options.target not in (None, saved.plan.target):
-        raise StalePlanError(
-            "the saved plan is stale; nothing was changed\n  target: approved "
-            f"{saved.plan.target}, now {options.target} (the target changed)",
-            fix="leave --target out, or make a plan for that target",
-        )
-    accepted = saved.plan.accepted
-    prefix = "take-over "
-    names = (word.removeprefix(prefix) for word in accepted if word.startswith(prefix))
-    approval = replace(
-        options.approval,
-        rollback=options.approval.rollback or "rollback" in accepted,
-        taken_over=options.approval.taken_over.union(names),
-    )
-    return replace(options, target=saved.plan.target, approval=approval)

@@ -11,7 +11,7 @@ from reconciler.render.explain import explanation_document, explanation_text
 from reconciler.workflow.explaining import explain_address
 from reconciler.workflow.opening import open_session
 from reconciler.workflow.plan_request import PlanRequest
-from reconciler.workflow.session import plan_session
+from reconciler.workflow.planning import plan_for
 
 
 @click.command(
@@ -40,10 +40,10 @@ def command(place: Globals, address: str, form: str, target: str | None) -> None
     """
     request = PlanRequest(place, target)
     with open_session(request) as session:
-        plan = plan_session(session, request)
-        for failure in plan.failures:
+        planned = plan_for(session, request)
+        for failure in planned.plan.failures:
             place.warn(f"the {failure.system} could not be read: {failure.reason}")
-        explained = explain_address(plan, address, session)
+        explained = explain_address(planned, address, session)
     if form == "json":
         show(json.dumps(explanation_document(explained), indent=2, ensure_ascii=False) + "\n")
         return

@@ -11,6 +11,7 @@ from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.options import target_option
 from reconciler.cli.place import Globals
 from reconciler.errors import ConfigError, ReconcileError
+from reconciler.workflow.plan_request import PlanRequest
 from reconciler.workflow.session import read_config
 
 TOKEN = "RECONCILE_MCP_TOKEN"  # noqa: S105  (the name of a variable)
@@ -69,7 +70,7 @@ def command(place: Globals, /, port: int | None, token_env: str | None, **given:
     from reconciler.mcp_server.server import make_server, serve_stdio  # noqa: PLC0415  (SDK)
     from reconciler.mcp_server.workspace import Workspace  # noqa: PLC0415
 
-    workspace = Workspace(place, given["target"], given["parallelism"])
+    workspace = Workspace(PlanRequest(place, given["target"], parallelism=given["parallelism"]))
     server = make_server(workspace, allow_writes=given["allow_writes"])
     try:
         if port is None:

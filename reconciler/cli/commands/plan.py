@@ -9,23 +9,14 @@ import click
 
 from reconciler.cli.exit_codes import ExitCode, strongest
 from reconciler.cli.options import plan_options, selection_options
-from reconciler.cli.output import emit, plan_exit_code, save
+from reconciler.cli.output import emit, plan_exit_code, review_exit_code, save
 from reconciler.cli.plan_options import PlanOptions
-from reconciler.cli.reviewed import attribute_if_possible, compare_if_possible, review_exit_code
 from reconciler.cli.targets import for_each_target
 from reconciler.core.plan import Action, Plan, is_digest
-from reconciler.core.selection import apply_selection
 from reconciler.render.escape import printable
-from reconciler.workflow.approved import compare_with
 from reconciler.workflow.opening import open_session
-from reconciler.workflow.session import (
-    Session,
-    compare,
-    finish_plan,
-    header_for,
-    read_world,
-)
-from reconciler.workflow.since import attribute
+from reconciler.workflow.planning import plan_for
+from reconciler.workflow.session import Session
 
 _FAILING = tuple(action.value for action in Action if action is not Action.UNCHANGED)
 
@@ -50,12 +41,9 @@ class ActionsType(click.ParamType[frozenset[Action]]):
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """What `plan` takes beyond the options that it shares with `apply`."""
+    """What `plan` takes beyond what a plan is asked for with."""
 
     out: Path | None
-    since: str | None
-    reviewed: tuple[str, ...]
-    if_comparable: bool
     offline: bool
     live: Path | None
     fail_on: frozenset[Action]
@@ -121,7 +109,13 @@ class _Wanted:
 )
 @selection_options
 @plan_options
-def command(options: PlanOptions, **given: Any) -> ExitCode:
+def command(
+    options: PlanOptions,
+    since: str | None,
+    reviewed: tuple[str, ...],
+    if_comparable: bool,
+    **given: Any,
+) -> ExitCode:
     """Show what apply would change on a target. Sends no write.
 
     Reads the manifests and the live systems and prints the difference. Exit code 0; with
@@ -133,14 +127,15 @@ def command(options: PlanOptions, **given: Any) -> ExitCode:
     wanted = _Wanted(**given)
     if wanted.live is not None and not wanted.offline:
         raise click.UsageError("--live goes with --offline")
-    if len(wanted.reviewed) > 1 and any(map(is_digest, wanted.reviewed)):
+    if len(reviewed) > 1 and any(map(is_digest, reviewed)):
         raise click.UsageError("several plans that were reviewed are named by their files")
-    if wanted.if_comparable and not wanted.reviewed and wanted.since is None:
+    if if_comparable and not reviewed and since is None:
         raise click.UsageError("--if-comparable goes with --since or --reviewed")
     if wanted.out is not None and wanted.offline:
         raise click.UsageError(
             "an offline plan cannot be applied, so it is not saved: write it with -o json=FILE"
         )
+    options = replace(options, since=since, reviewed=reviewed, if_comparable=if_comparable)
     return for_each_target(
         options, wanted.out, lambda one, out: _plan(one, replace(wanted, out=out))
     )
@@ -148,38 +143,24 @@ def command(options: PlanOptions, **given: Any) -> ExitCode:
 
 def _plan(options: PlanOptions, wanted: _Wanted) -> ExitCode:
     with _open(options, wanted) as session:
-        world = read_world(session)
-        whole = compare(world)
-        plan = finish_plan(whole, apply_selection(whole, options.selection), session, options)
-        if wanted.offline:
-            from reconciler.workflow.offline_session import without_allowances  # noqa: PLC0415  (rarely)
-
-            plan = without_allowances(plan)
-        header = header_for(whole, plan, session, options)
-        if wanted.since is not None:
-            blame = attribute_if_possible if wanted.if_comparable else attribute
-            header = blame(world, plan, replace(session, header=header), wanted.since)
+        planned = plan_for(session, options)
         codes = [
-            plan_exit_code(plan, detailed=options.detailed_exitcode),
-            _failing(plan, wanted.fail_on),
+            plan_exit_code(planned.plan, detailed=options.detailed_exitcode),
+            _failing(planned.plan, wanted.fail_on),
+            review_exit_code(planned, options.reviewed),
         ]
-        if wanted.reviewed:
-            against = compare_if_possible if wanted.if_comparable else compare_with
-            header = against(wanted.reviewed, plan, header)
-            codes.append(review_exit_code(wanted.reviewed, plan, header))
         if wanted.out is not None:
-            save(plan, header, options, wanted.out)
-        emit(plan, header, options)
+            save(planned, options, wanted.out)
+        emit(planned, options)
     return strongest(codes)
 
 
 def _open(options: PlanOptions, wanted: _Wanted) -> AbstractContextManager[Session]:
     if not wanted.offline:
         return open_session(options)
-    from reconciler.workflow.offline_session import Against, open_offline_session  # noqa: PLC0415  (rarely)
+    from reconciler.workflow.offline_session import open_offline_session  # noqa: PLC0415  (rarely)
 
-    against = Against(wanted.live, wanted.since, lenient=wanted.if_comparable)
-    return open_offline_session(options, against)
+    return open_offline_session(options, wanted.live)
 
 
 def _failing(plan: Plan, actions: frozenset[Action]) -> ExitCode:

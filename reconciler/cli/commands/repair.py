@@ -8,7 +8,7 @@ from reconciler.cli.options import complete_address, plan_options
 from reconciler.cli.plan_options import PlanOptions
 from reconciler.core.repair import plan_repair
 from reconciler.workflow.opening import open_session
-from reconciler.workflow.session import compare, finish_plan, header_for, read_world
+from reconciler.workflow.planning import compare, judge, read_world
 
 
 @click.command(
@@ -31,5 +31,4 @@ def command(options: PlanOptions, address: str, keep: str, really: bool) -> Exit
         world = read_world(session)
         whole = compare(world)
         chosen = whole if whole.failures else plan_repair(whole, address, keep, world.lineage)
-        plan = finish_plan(whole, chosen, session, options)
-        return finish(plan, header_for(whole, plan, session, options), session, options, really)
+        return finish(judge(session, options, world, whole, chosen), session, options, really)

@@ -26,7 +26,7 @@ from reconciler.rayfine.docker.engine import Engine
 from reconciler.rayfine.image.inputs import Surroundings
 from reconciler.support.threads import ThreadExecutor
 from reconciler.workflow.apply import ApplyContext, apply_plan
-from reconciler.workflow.read_live import add_usage, read_all
+from reconciler.workflow.read_live import look_up_users, read_all
 
 KIND = IMAGE.name
 DOCKERFILE = "FROM scratch\nCOPY . /app/\n"
@@ -91,7 +91,7 @@ class Bench:
         plan = make_plan(
             PlanInput("t", self.stack, reading.desired, tuple(live), {KIND: IMAGE}, ())
         )
-        return add_usage(plan, {KIND: provider}), provider
+        return look_up_users(plan, {KIND: provider}), provider
 
     def apply(self, *resources: Resource) -> tuple[Outcome, ...]:
         plan, provider = self.plan(*resources)
