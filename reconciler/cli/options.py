@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from reconciler.config import Config
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+CONFIG_FROM = "Take targets, stack, env_allow and guards from this ref's reconciler.yaml"
 
 
 class DigestType(click.ParamType[str]):
@@ -236,8 +237,7 @@ def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
     @click.option(
         "--config-from",
         metavar="REF",
-        help="Take targets, stack, env_allow and guards from this ref's reconciler.yaml: in a "
-        "pull request's run, the base branch.",
+        help=f"{CONFIG_FROM}: in a pull request's run, the base branch.",
     )
     @click.option(
         "--repo",

@@ -7,6 +7,7 @@ No secret value enters.
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from reconciler.agent import Proposal
@@ -14,6 +15,7 @@ from reconciler.core.outcome import Outcome, Status
 from reconciler.core.plan import Action, Change, Plan
 from reconciler.core.plan_values import names_in
 from reconciler.core.resource import LiveResource, Resource, Spec, redact
+from reconciler.core.review_notes import Cause, Review
 from reconciler.mcp_server.naming import delimited
 from reconciler.mcp_server.truncation import Exact, Part
 from reconciler.render.explain import Explanation, explanation_document
@@ -49,7 +51,7 @@ def _texts(value: Any) -> Iterator[str]:
             yield from _texts(item)
 
 
-def plan_answer(plan: Plan, *, applicable: bool) -> dict[str, Any]:
+def plan_answer(plan: Plan, review: Review, *, applicable: bool) -> dict[str, Any]:
     """The summary of a plan: counts, digest, and its changes with the destroys first."""
     wanted = [change for change in plan.changes if change.action is not Action.UNCHANGED]
     wanted.sort(key=lambda change: not change.destroys)
@@ -59,8 +61,20 @@ def plan_answer(plan: Plan, *, applicable: bool) -> dict[str, Any]:
         "target": plan.target,
         "stack": plan.stack,
         "unchanged": len(plan.changes) - len(wanted),
-        "changes": Part([change_answer(change, plan) for change in wanted], MOST_CHANGES),
+        "changes": Part(
+            [
+                change_answer(change, plan) | _cause(review.causes.get(change.address))
+                for change in wanted
+            ],
+            MOST_CHANGES,
+        ),
     }
+    if review.note:
+        answer["not_attributed"] = review.note
+    if review.config_from:
+        answer["configuration_of"] = review.config_from
+    if review.overridden:
+        answer["overridden"] = list(review.overridden)
     if plan.restricted:
         answer["restricted"] = restriction(plan)
     if plan.failures:
@@ -116,6 +130,18 @@ def change_answer(change: Change, plan: Plan) -> dict[str, Any]:
             "fix": delimited(change.refusal.fix, names),
         }
     return answer
+
+
+def _cause(cause: Cause | None) -> dict[str, Any]:
+    """Whose change it is, where that was asked: the side that moved, by whom, in which commit."""
+    if cause is None:
+        return {}
+    found: dict[str, Any] = {"origin": cause.origin.value}
+    if cause.edit is not None:
+        found |= {name: text for name, text in asdict(cause.edit).items() if text}
+    if cause.changed_by or cause.changed_at:
+        found["live_change"] = {"by": cause.changed_by, "at": cause.changed_at}
+    return {"cause": found}
 
 
 def _named_by(change: Change, plan: Plan, used_by: Iterable[str] = ()) -> set[str]:

@@ -24,6 +24,15 @@ Address = Annotated[
     ),
 ]
 Pattern = Annotated[str, Field(min_length=1, max_length=300)]
+Since = Annotated[
+    str | None,
+    Field(
+        min_length=1,
+        max_length=300,
+        description="A Git ref, such as origin/main: say whose change each one is, this branch's "
+        "since it left that ref, or drift. Leave it out if nobody asked.",
+    ),
+]
 
 
 class Arguments(BaseModel):
@@ -48,12 +57,19 @@ class PlanArguments(Arguments):
     exclude: list[Pattern] = Field(
         default=[], max_length=100, description="Leave these addresses out. Globs are allowed."
     )
+    since: Since = None
 
 
 class AddressArguments(Arguments):
     """One object."""
 
     address: Address
+
+
+class ExplainArguments(AddressArguments):
+    """One object, and what to compare it with in Git."""
+
+    since: Since = None
 
 
 class ListArguments(Arguments):

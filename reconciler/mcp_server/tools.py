@@ -22,6 +22,7 @@ from reconciler.mcp_server.arguments import (
     AddressArguments,
     ApplyArguments,
     Arguments,
+    ExplainArguments,
     ListArguments,
     ManifestArguments,
     NoArguments,
@@ -85,16 +86,16 @@ def _validate(workspace: Workspace, _given: NoArguments) -> Answer:
 
 def _planner(*, applicable: bool) -> Callable[[Workspace, PlanArguments], Answer]:
     def plan(workspace: Workspace, given: PlanArguments) -> Answer:
-        shown = workspace.plan(given.only, given.exclude, None)
+        shown = workspace.plan(given.only, given.exclude, given.since)
         uri = plan_uri(shown.plan.digest())
-        answer = plan_answer(shown.plan, applicable=applicable)
+        answer = plan_answer(shown.plan, shown.saved.review, applicable=applicable)
         return Answer(answer, uri, failed=bool(shown.plan.failures))
 
     return plan
 
 
-def _explain(workspace: Workspace, given: AddressArguments) -> Answer:
-    return Answer(explanation_answer(*workspace.explain(given.address, None)))
+def _explain(workspace: Workspace, given: ExplainArguments) -> Answer:
+    return Answer(explanation_answer(*workspace.explain(given.address, given.since)))
 
 
 def _get(workspace: Workspace, given: AddressArguments) -> Answer:
@@ -173,7 +174,8 @@ def tools(*, allow_writes: bool) -> tuple[Tool, ...]:
             "Plan",
             "Compare the manifests with the live systems and return what would change: a summary, "
             "the plan's digest, and the changes (destroys first; at most 20). Changes nothing. "
-            "The resource it links to is the whole plan as JSON.",
+            "The resource it links to is the whole plan as JSON. With since it says whose change "
+            "each one is.",
             PlanArguments,
             _planner(applicable=allow_writes),
         ),
@@ -182,7 +184,7 @@ def tools(*, allow_writes: bool) -> tuple[Tool, ...]:
             "Explain one change",
             "Say why one address would change: the reason, field by field what is live and what "
             "the manifest states, what uses the object, what applying would do. Changes nothing.",
-            AddressArguments,
+            ExplainArguments,
             _explain,
         ),
         Tool(

@@ -4,7 +4,7 @@ import os
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from reconciler.config import Config
+from reconciler.config import Config, variables_for_manifests
 from reconciler.core.origins import Base, find_origins, to_causes, written_from
 from reconciler.core.plan import Plan
 from reconciler.core.planned import Planned
@@ -56,7 +56,7 @@ def _attribute(session: Session, since: str, planned: Planned) -> Planned:
     world, plan = planned.world, planned.plan
     repository = open_repository(session.config.root)
     commit = repository.merge_base(since)
-    environ = None if session.header.offline else os.environ
+    environ = None if session.header.offline else _environ(session)
     snapshot = Snapshot(repository, commit, session.config, session.target, environ)
     try:
         desired, config = snapshot.load(session.providers)
@@ -76,6 +76,16 @@ def _attribute(session: Session, since: str, planned: Planned) -> Planned:
     origins |= dict.fromkeys(pending, Origin.PENDING)
     edits |= {address: edit for address, edit in pending.items() if edit}
     return planned.with_review(since=since, causes=to_causes(plan.changes, origins, edits))
+
+
+def _environ(session: Session) -> Mapping[str, str]:
+    """The variables that a base may read: its own `env_allow` allows none that a trusted one lacks.
+
+    Any commit of the branch may be the base, and a model may be who names it.
+    """
+    if session.header.review.config_from:
+        return variables_for_manifests(session.config, os.environ)
+    return os.environ
 
 
 def _find_pending(

@@ -13,6 +13,7 @@ from jsonschema import Draft202012Validator
 from reconciler.core.header import Header
 from reconciler.core.outcome import Outcome, Status
 from reconciler.core.plan import Action, Plan
+from reconciler.core.review_notes import Review
 from reconciler.mcp_server.answers import plan_answer
 from reconciler.planfile.reader import read_plan_file
 from reconciler.planfile.writer import plan_document, render_json
@@ -105,7 +106,7 @@ def test_counts_agree(plan: Plan) -> None:
     assert summary["reconciler"]["refused"] == counts["blocked"] + counts["conflict"]
     assert summary["reconciler"]["complete"] is document["complete"]
 
-    answer = plan_answer(plan, applicable=False)
+    answer = plan_answer(plan, Review(), applicable=False)
     assert line in answer["summary"]
     assert answer["unchanged"] == counts["unchanged"]
 
@@ -144,7 +145,7 @@ def assert_there_is_no_plan(plan: Plan, document: dict[str, Any]) -> None:
     numbers = ("changes", "imports", "adds", "updates", "deletes", "unchanged", "refused")
     assert {outputs[name] for name in numbers} == {""}
     assert {event["type"] for event in events_of(plan)} == {"diagnostic"}
-    assert plan_answer(plan, applicable=False)["summary"] == line
+    assert plan_answer(plan, Review(), applicable=False)["summary"] == line
 
 
 UNREAD = "The Docker engine"

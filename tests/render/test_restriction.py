@@ -40,7 +40,9 @@ FORMS: dict[str, Callable[[Plan, Header], str]] = {
     "annotations": lambda plan, header: render_annotations(plan_annotations(plan, header)),
     "outputs": lambda plan, header: render_outputs(plan_outputs(plan, header)),
     "events": events,
-    "agents": lambda plan, _header: json.dumps(plan_answer(plan, applicable=True), default=str),
+    "agents": lambda plan, header: json.dumps(
+        plan_answer(plan, header.review, applicable=True), default=str
+    ),
 }
 
 

@@ -8,11 +8,11 @@ from typing import Any, NoReturn
 import click
 
 from reconciler.cli.exit_codes import ExitCode
-from reconciler.cli.options import target_option
+from reconciler.cli.options import CONFIG_FROM, target_option
 from reconciler.cli.place import Globals
 from reconciler.errors import ConfigError, ReconcileError
+from reconciler.workflow.opening import open_config
 from reconciler.workflow.plan_request import PlanRequest
-from reconciler.workflow.session import read_config
 
 TOKEN = "RECONCILE_MCP_TOKEN"  # noqa: S105  (the name of a variable)
 SHORTEST_TOKEN = 16
@@ -27,6 +27,7 @@ SHORTEST_TOKEN = 16
     "Examples:\n\n\b\n"
     "  reconcile mcp                              # for a client that starts it\n"
     "  reconcile -C infra mcp --target staging\n"
+    "  reconcile mcp --config-from origin/main    # a checkout that others can edit\n"
     "  reconcile mcp --http 8765                  # prints the URL and a new token\n"
     "  reconcile mcp --http 8765 --token-env RECONCILE_MCP_TOKEN --allow-writes"
 )
@@ -54,9 +55,17 @@ SHORTEST_TOKEN = 16
     metavar="N",
     help="Requests at the same time.",
 )
+@click.option("--config-from", metavar="REF", help=f"{CONFIG_FROM}, at every call.")
 @target_option
 @click.pass_obj
-def command(place: Globals, /, port: int | None, token_env: str | None, **given: Any) -> ExitCode:
+def command(
+    place: Globals,
+    /,
+    port: int | None,
+    token_env: str | None,
+    allow_writes: bool,
+    **given: Any,
+) -> ExitCode:
     """Serve the project to models by the Model Context Protocol. Read-only by default.
 
     Needs the extra `mcp`: pip install 'reconciler[mcp]'. Texts from live objects go to the client
@@ -65,13 +74,15 @@ def command(place: Globals, /, port: int | None, token_env: str | None, **given:
     _require_sdk()
     if token_env is not None and port is None:
         raise click.UsageError("--token-env is for --http")
-    read_config(place)
+    asked = PlanRequest(place, **given)
+    with open_config(asked):
+        pass  # what is wrong with it is said before a client comes
     gc.enable()  # a server is long-lived; see `main`
     from reconciler.mcp_server.server import make_server, serve_stdio  # noqa: PLC0415  (SDK)
     from reconciler.mcp_server.workspace import Workspace  # noqa: PLC0415
 
-    workspace = Workspace(PlanRequest(place, given["target"], parallelism=given["parallelism"]))
-    server = make_server(workspace, allow_writes=given["allow_writes"])
+    workspace = Workspace(asked)
+    server = make_server(workspace, allow_writes=allow_writes)
     try:
         if port is None:
             serve_stdio(server, lambda: _end(workspace))
