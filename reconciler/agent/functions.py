@@ -12,7 +12,7 @@ from reconciler.agent.gitops import propose_creation, propose_deletion
 from reconciler.agent.info import describe
 from reconciler.agent.request import SOURCE, Flaw, SpecError, read_request
 from reconciler.agent.settings import current
-from reconciler.agent.target import find_workplace, read_settings_config
+from reconciler.agent.target import open_settings_config, open_workplace
 from reconciler.errors import ManifestError, Problem, ReconcileError
 from reconciler.kinds.base import LoadContext
 from reconciler.providers.runai.sdk import missing_part
@@ -77,18 +77,18 @@ def _create(env_spec: object, dry_run: object, confirmed: object) -> str:
     settings = current()
     consent = consent_to_create(dry_run, confirmed, dry_run_default=settings.dry_run_default)
     if settings.mode == "gitops":
-        config = read_settings_config(settings)
-        limits = settings.limits(config.limits)
-        context = LoadContext(config.root, config.stack, limits, config.env_allow, None)
-        asked = read_request(env_spec, context)
-        return _answer(
-            headings.NOT_PROPOSED, lambda: propose_creation(asked, config, settings, consent)
-        )
-    place = find_workplace(settings)
-    limits = settings.limits(place.config.limits)
-    context = LoadContext(place.config.root, place.stack, limits, (), {})
-    asked = read_request(env_spec, context, GUIDE_WORKLOAD_TYPES)
-    return _absent_sdk() or create(place, asked, consent)
+        with open_settings_config(settings) as (config, _, _):
+            limits = settings.limits(config.limits)
+            context = LoadContext(config.root, config.stack, limits, config.env_allow, None)
+            asked = read_request(env_spec, context)
+            return _answer(
+                headings.NOT_PROPOSED, lambda: propose_creation(asked, config, settings, consent)
+            )
+    with open_workplace(settings) as place:
+        limits = settings.limits(place.config.limits)
+        context = LoadContext(place.config.root, place.stack, limits, (), {})
+        asked = read_request(env_spec, context, GUIDE_WORKLOAD_TYPES)
+        return _absent_sdk() or create(place, asked, consent)
 
 
 def _delete(name: object, confirmed: object) -> str:
@@ -96,19 +96,20 @@ def _delete(name: object, confirmed: object) -> str:
     consent = consent_to_delete(confirmed)
     wanted = _name(name)
     if settings.mode == "gitops":
-        config = read_settings_config(settings)
-        return _answer(
-            headings.NOT_PROPOSED, lambda: propose_deletion(wanted, config, settings, consent)
-        )
-    place = find_workplace(settings)
-    return _absent_sdk() or delete(place, wanted, consent)
+        with open_settings_config(settings) as (config, _, _):
+            return _answer(
+                headings.NOT_PROPOSED, lambda: propose_deletion(wanted, config, settings, consent)
+            )
+    with open_workplace(settings) as place:
+        return _absent_sdk() or delete(place, wanted, consent)
 
 
 def _describe(message: object) -> str:
     if not isinstance(message, str):
         what = f"input_message has to be text, not {type(message).__name__}"
         raise SpecError([Flaw(what, "for example 'show projects'")])
-    return _absent_sdk() or describe(find_workplace(current()), message)
+    with open_workplace(current()) as place:
+        return _absent_sdk() or describe(place, message)
 
 
 def _name(name: object) -> str:

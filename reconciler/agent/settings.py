@@ -27,6 +27,7 @@ VARIABLES = {
     "RECONCILE_AGENT_MODE": "mode",
     "RECONCILE_AGENT_STACK": "stack",
     "RECONCILE_AGENT_BASE": "base",
+    "RECONCILE_AGENT_CONFIG_FROM": "config_from",
 }
 """Environment variable -> the setting that it states."""
 
@@ -49,6 +50,13 @@ class AgentSettings(Strict):
         description="Target of reconciler.yaml; its default_target, unless that is a sandbox, "
         "which has to be named.",
         examples=["production"],
+    )
+    config_from: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Take targets, stack, env_allow and guards from this ref's reconciler.yaml; in "
+        "direct mode the limits, too.",
+        examples=["origin/main"],
     )
     stack: str | None = Field(
         default=None,

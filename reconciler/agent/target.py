@@ -33,6 +33,7 @@ from reconciler.support.threads import ThreadExecutor
 from reconciler.workflow.plan_request import PlanRequest
 from reconciler.workflow.planning import judge
 from reconciler.workflow.session import Session, provenance, read_config
+from reconciler.workflow.trusted_config import TrustedConfig, config_from
 
 PARALLELISM = 10
 _FROM_VARIABLES = "environment"
@@ -82,27 +83,35 @@ class Workplace:
         return f"{runai.base_url}/assets/environments"
 
 
-def find_workplace(settings: AgentSettings, environ: Mapping[str, str] | None = None) -> Workplace:
-    """The target that the settings lead to. Raises `ConfigError` that says what to set."""
-    environ = os.environ if environ is None else environ
-    config = read_settings_config(settings, environ)
-    if settings.target is None:
-        _require_no_sandbox(config)
-    target = replace(resolve_target(config, settings.target, environ), docker=None)
-    if target.runai is None:
-        raise ConfigError(
-            f"target {target.name} has no `runai`, which the agent functions need",
-            where=config.path.name,
-            fix="choose another target: configure(target=...) or RECONCILE_AGENT_TARGET",
-        )
-    return Workplace(settings, config, target, _own_stack(settings, config, target))
+@contextmanager
+def open_workplace(settings: AgentSettings) -> Iterator[Workplace]:
+    """The target that the settings lead to. Raises `ConfigError` that says what to set.
+
+    Nobody reviews what direct mode makes: the limits, too, are those of a trusted ref.
+    """
+    with open_settings_config(settings) as (found, _, limits):
+        config = replace(found, limits=limits)
+        if settings.target is None:
+            _require_no_sandbox(config)
+        target = replace(resolve_target(config, settings.target, os.environ), docker=None)
+        if target.runai is None:
+            raise ConfigError(
+                f"target {target.name} has no `runai`, which the agent functions need",
+                where=config.path.name,
+                fix="choose another target: configure(target=...) or RECONCILE_AGENT_TARGET",
+            )
+        yield Workplace(settings, config, target, _own_stack(settings, config, target))
 
 
-def read_settings_config(
-    settings: AgentSettings, environ: Mapping[str, str] | None = None
-) -> Config:
+@contextmanager
+def open_settings_config(settings: AgentSettings) -> Iterator[TrustedConfig]:
+    """The configuration that counts: see `_read`, and `AgentSettings.config_from`."""
+    with config_from(_read(settings, os.environ), settings.config_from) as trusted:
+        yield trusted
+
+
+def _read(settings: AgentSettings, environ: Mapping[str, str]) -> Config:
     """The configuration of the directory, else of the variables. Raises `ConfigError`."""
-    environ = os.environ if environ is None else environ
     if settings.directory is not None:
         return _read_stated(settings.directory.absolute())
     directory = Path.cwd()

@@ -34,6 +34,7 @@ class AgentFunctionConfig(FunctionBaseConfig):
     mode: Mode | None = Field(default=None, description="direct: apply at once. gitops: a branch.")
     directory: Path | None = Field(default=None, description="Directory with reconciler.yaml.")
     target: str | None = Field(default=None, description="Target of reconciler.yaml.")
+    config_from: str | None = Field(default=None, description="Ref whose configuration counts.")
     stack: str | None = Field(default=None, description="Stack of what is made in direct mode.")
     base: str | None = Field(default=None, description="gitops: the commit to start from.")
     author: str | None = Field(default=None, description="gitops: author of the commit.")
