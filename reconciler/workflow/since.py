@@ -10,7 +10,7 @@ from reconciler.core.plan import Plan
 from reconciler.core.planned import Planned
 from reconciler.core.planner import make_plan
 from reconciler.core.resource import Resource, ResourceKey
-from reconciler.core.review_notes import Edit, Origin
+from reconciler.core.review_notes import Cause, Edit, Origin
 from reconciler.errors import ConfigError, ManifestError, ReconcileError
 from reconciler.git.history import (
     Edits,
@@ -35,24 +35,21 @@ def attribute(session: Session, request: PlanRequest, planned: Planned) -> Plann
     base whose own manifests have faults cannot be compared with, nor can an incomplete plan: then
     a note says so.
     """
-    since = request.since or ""
-    if planned.plan.failures:  # whoever is named would be blamed for what nobody could look at
-        return _unattributed(planned, since, "this plan is incomplete")
-    try:
-        return _attribute(session, since, planned)
-    except ConfigError as error:
-        if not request.if_comparable:
-            raise
-        request.place.warn(f"changes are not attributed: {error.what}")
-        return _unattributed(planned, since, error.what)
+    causes, why = dict[str, Cause](), "this plan is incomplete"
+    if not planned.plan.failures:  # else whoever is named is blamed for what nobody could look at
+        try:
+            causes, why = _find_causes(session, request.since or "", planned)
+        except ConfigError as error:
+            if not request.if_comparable:
+                raise
+            request.place.warn(f"changes are not attributed: {error.what}")
+            why = error.what
+    note = f"changes are not attributed, because {why}" if why else ""
+    return planned.with_review(since=request.since, causes=causes, note=note)
 
 
-def _unattributed(planned: Planned, since: str, why: str) -> Planned:
-    note = f"changes are not attributed, because {why}"
-    return planned.with_review(since=since, note=note)
-
-
-def _attribute(session: Session, since: str, planned: Planned) -> Planned:
+def _find_causes(session: Session, since: str, planned: Planned) -> tuple[dict[str, Cause], str]:
+    """The cause of each change, by address; or why there are none."""
     world, plan = planned.world, planned.plan
     repository = open_repository(session.config.root)
     commit = repository.merge_base(since)
@@ -63,8 +60,7 @@ def _attribute(session: Session, since: str, planned: Planned) -> Planned:
     except ReconcileError as error:
         what = str(error).splitlines()[0]
         faulty = isinstance(error, ManifestError | ConfigError)  # else a system has failed
-        why = f"{commit[:7]} has errors: {what}" if faulty else what
-        return _unattributed(planned, since, why)
+        return {}, f"{commit[:7]} has errors: {what}" if faulty else what
     trusted = planned.header.review.config_from
     stack = stack_of(None if trusted else config, session.target)
     base_plan = make_plan(replace(world, desired=desired, stack=stack))
@@ -75,7 +71,7 @@ def _attribute(session: Session, since: str, planned: Planned) -> Planned:
     pending = _find_pending(search, plan, written_from(plan, origins, world.live, world.lineage))
     origins |= dict.fromkeys(pending, Origin.PENDING)
     edits |= {address: edit for address, edit in pending.items() if edit}
-    return planned.with_review(since=since, causes=to_causes(plan.changes, origins, edits))
+    return to_causes(plan.changes, origins, edits), ""
 
 
 def _environ(session: Session) -> Mapping[str, str]:
