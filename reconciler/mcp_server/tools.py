@@ -88,7 +88,7 @@ def _planner(*, applicable: bool) -> Callable[[Workspace, PlanArguments], Answer
     def plan(workspace: Workspace, given: PlanArguments) -> Answer:
         shown = workspace.plan(given.only, given.exclude, given.since)
         uri = plan_uri(shown.plan.digest())
-        answer = plan_answer(shown.plan, shown.saved.review, applicable=applicable)
+        answer = plan_answer(shown.plan, shown.saved.header.review, applicable=applicable)
         return Answer(answer, uri, failed=bool(shown.plan.failures))
 
     return plan

@@ -195,12 +195,9 @@ class Workspace:
             log.debug("no write is under way")
 
     def _keep(self, planned: Planned) -> Shown:
-        plan, head = planned.plan, planned.header
-        document = render_json(plan, head, datetime.now(UTC), __version__)
-        saved = SavedPlan(
-            plan, head.description, head.commit, __version__, head.selection, head.review
-        )
-        shown = Shown(saved, document)
+        plan, header = planned.plan, planned.header
+        document = render_json(plan, header, datetime.now(UTC), __version__)
+        shown = Shown(SavedPlan(plan, header, __version__), document)
         with self._lock:
             self._shown[plan.digest()] = shown
             self._shown.move_to_end(plan.digest())

@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from reconciler.core.diff import FieldChange
+from reconciler.core.header import Header
 from reconciler.core.plan import (
     DOCUMENT_DIGEST,
     PLAN_FORMAT,
@@ -69,12 +70,8 @@ class SavedPlan:
     """A plan read from a file: to be shown, and to compare a fresh plan with."""
 
     plan: Plan
-    description: str
-    commit: str
+    header: Header
     version: str = ""
-    selection: Selection = field(default_factory=Selection)
-    review: Review = field(default_factory=Review)
-    offline: bool = False
     document: Mapping[str, Any] = field(default_factory=dict, repr=False)
     """All that the file says, to be written again."""
 
@@ -105,16 +102,15 @@ def read_plan_file(path: Path) -> SavedPlan:
         plan = _plan(document, own)
     except _UnfitError as error:
         raise _no_plan(path, str(error)) from error
-    return SavedPlan(
-        plan,
+    header = Header(
+        plan.target,
         own["target_description"],
         own["commit"] or "",
-        own["version"],
-        _selection(own),
         _review(document, own["review"]),
-        own["offline"],
-        document,
+        offline=own["offline"],
+        selection=_selection(own),
     )
+    return SavedPlan(plan, header, own["version"], document)
 
 
 def _parse(data: bytes) -> Any:

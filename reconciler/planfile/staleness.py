@@ -141,7 +141,7 @@ def _side(name: str, appeared: str, old: str, new: str) -> str:
 
 def _place_lines(saved: SavedPlan, present: Present) -> Iterator[str]:
     plan = present.plan
-    old, new = (saved.plan.target, saved.description), (plan.target, present.description)
+    old, new = (saved.plan.target, saved.header.description), (plan.target, present.description)
     if old != new:
         yield f"target: approved {_target(*old)}, now {_target(*new)} (the target changed)"
     if saved.plan.stack != plan.stack:

@@ -20,7 +20,7 @@ Request = TypeVar("Request", bound=PlanRequest)
 def read_approved(path: Path) -> SavedPlan:
     """A saved plan to be applied. Raises `ReconcileError` for one that was made offline."""
     saved = read_plan_file(path)
-    if saved.offline:
+    if saved.header.offline:
         raise ReconcileError(
             "this plan was made offline: nobody has looked at what is live",
             where=str(path),
@@ -50,7 +50,7 @@ def for_saved(request: Request, saved: SavedPlan) -> Request:
         taken_over=request.approval.taken_over.union(names),
     )
     if request.expect_digest is None:
-        approval = replace(approval, deletions=exact_addresses(saved.plan, saved.selection))
+        approval = replace(approval, deletions=exact_addresses(saved.plan, saved.header.selection))
     return replace(request, target=saved.plan.target, approval=approval)
 
 
@@ -67,8 +67,9 @@ def require_unmoved(planned: Planned, saved: SavedPlan, request: PlanRequest) ->
     present = Present(plan, planned.header.description, __version__, chosen)
     require_same(saved, present, planned.approval)
     going = {change.address for change in plan.changes}
-    causes = {name: cause for name, cause in saved.review.causes.items() if name in going}
-    return planned.with_review(since=saved.review.since, causes=causes, note=saved.review.note)
+    review = saved.header.review
+    causes = {name: cause for name, cause in review.causes.items() if name in going}
+    return planned.with_review(since=review.since, causes=causes, note=review.note)
 
 
 def compare_with(request: PlanRequest, planned: Planned) -> Planned:

@@ -44,7 +44,7 @@ def plan_for(session: Session, request: PlanRequest, saved: "SavedPlan | None" =
         chosen = apply_selection(whole, request.selection)
     else:
         chosen_addresses(saved.plan, request.selection)  # an address that it lacks is an error
-        chosen = narrow(narrow(whole, saved.selection), request.selection)
+        chosen = narrow(narrow(whole, saved.header.selection), request.selection)
     planned = judge(session, request, world, whole, chosen)
     if saved is not None:
         from reconciler.workflow.approved import require_unmoved  # noqa: PLC0415  (if asked for)

@@ -69,7 +69,7 @@ def test_a_saved_plan_prints_the_same(case: Path, tmp_path: Path) -> None:
     file = tmp_path / "plan.json"
     file.write_text((case / "plan.json").read_text())
     saved = read_plan_file(file)
-    header = Header(saved.plan.target, saved.description, saved.commit)
+    header = Header(saved.plan.target, saved.header.description, saved.header.commit)
     assert render_plan(saved.plan, header, Style()) == (case / "plan.txt").read_text()
     require_same(saved, Present(load(case), HEADER.description, "0.0.1"), Approval())
     again = json.loads(render_json(saved.plan, header, MADE_AT, "0.0.0"))

@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.header import Header
 from reconciler.core.plan import PlanRow, digest_document, digest_rows
 from reconciler.errors import ReconcileError
 from reconciler.planfile.reader import SavedPlan, read_plan_file
@@ -87,8 +86,7 @@ def _paths(value: Any, path: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
 
 def show_all(saved: SavedPlan) -> None:
     """In every form, as the bytes that would be written."""
-    plan = saved.plan
-    header = Header(plan.target, saved.description, saved.commit, saved.review)
+    plan, header = saved.plan, saved.header
     texts = [
         render_plan(plan, header, Style()),
         render_markdown(plan, header, 65_536).text,
@@ -117,7 +115,7 @@ def test_every_value_replaced(case: str, tmp_path: Path) -> None:
             continue
         shown += 1
         show_all(saved)
-        news_since(saved, Present(whole.plan, whole.description, "0.0.0"))
+        news_since(saved, Present(whole.plan, whole.header.description, "0.0.0"))
     assert shown > 50
 
 

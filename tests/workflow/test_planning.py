@@ -104,7 +104,7 @@ def test_a_saved_plan_is_compared_and_its_names_come_with_the_error(
 ) -> None:
     session, request = open_with(provider), asked()
     planned = plan_for(session, request)
-    saved = SavedPlan(planned.plan, "in memory", "")
+    saved = SavedPlan(planned.plan, planned.header)
     with pytest.raises(StalePlanError, match="the tool changed"):
         plan_for(session, request, saved)
     provider.objects = []

@@ -9,7 +9,6 @@ from reconciler.cli.formats import Output, OutputType, checked
 from reconciler.cli.output import write_outputs
 from reconciler.cli.place import Globals
 from reconciler.cli.stdout import show
-from reconciler.core.header import Header
 from reconciler.planfile.reader import read_plan_file
 from reconciler.render.escape import json_line
 
@@ -38,13 +37,5 @@ def command(place: Globals, plan_file: Path, outputs: tuple[Output, ...]) -> Non
         if output.format == "json":  # as it was saved, with its time and version
             text = f"{json_line(saved.document)}\n"
             write_whole(output.path, text) if output.path else show(text)
-    header = Header(
-        saved.plan.target,
-        saved.description,
-        saved.commit,
-        saved.review,
-        offline=saved.offline,
-        selection=saved.selection,
-    )
     rest = [output for output in wanted if output.format != "json"]
-    write_outputs(saved.plan, header, rest, place)
+    write_outputs(saved.plan, saved.header, rest, place)
