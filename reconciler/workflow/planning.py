@@ -21,7 +21,7 @@ from reconciler.core.resource import LiveResource
 from reconciler.core.selection import apply_selection, chosen_addresses, exact_addresses, narrow
 from reconciler.errors import ManifestError
 from reconciler.git.known import GitHistory
-from reconciler.providers.systems import KIND_TRAITS
+from reconciler.kinds.registry import KIND_TRAITS
 from reconciler.workflow.plan_request import PlanRequest
 from reconciler.workflow.read_live import add_names, look_up_users, read_all
 from reconciler.workflow.session import Session, manifests_of

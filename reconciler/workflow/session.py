@@ -31,7 +31,6 @@ from reconciler.git.head import Provenance, State, head_commit, read_state
 from reconciler.git.identity import identify
 from reconciler.git.process import find_top
 from reconciler.git.whole import has_hidden
-from reconciler.kinds.registry import KIND_TRAITS
 from reconciler.manifest.files import SUFFIXES
 from reconciler.providers.base import Providers
 from reconciler.providers.systems import describe_target, open_providers
