@@ -50,7 +50,7 @@ prepared: venv
 	@$(PHASE) "Workflow files" scripts/check-workflows
 	@$(PHASE) "NeMo Agent Toolkit" scripts/bootstrap-python --toolkit
 	@$(PHASE) "Policy tools" scripts/bootstrap-python --policy
-	@$(MAKE) --no-print-directory static
+	@$(MAKE) --no-print-directory docs static
 
 wheel-test: ## Build the wheel and run the quick tests against it, installed (PYTHON names the Python)
 	@$(PHASE) "Registry" scripts/ensure-registry
@@ -64,6 +64,10 @@ static: venv # Format, lint, types, layers
 	@$(PHASE) "Shell scripts" scripts/check-shell
 	@$(PHASE) "Types" $(BIN)/mypy --explicit-package-bases reconciler tests benchmarks
 	@$(PHASE) "Layers" $(BIN)/lint-imports
+
+docs: venv ## Build the documentation's site in .cache/site; a warning is an error
+	@$(PHASE) "Documentation" $(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --fresh-env \
+	  --conf-dir docs . .cache/site
 
 laws: venv ## Run the long versions of the laws and the fuzzer (an hour; see docs/testing.md)
 	@$(PHASE) "NeMo Agent Toolkit" scripts/bootstrap-python --toolkit
@@ -98,4 +102,4 @@ clean: ## Remove .venv and caches, stop an engine of ours; images and containers
 venv: # Not a file: the script looks by itself whether anything has changed
 	@scripts/bootstrap-python
 
-.PHONY: help demo test check images prepared wheel-test static laws mutation bench lock format clean venv
+.PHONY: help demo test check images prepared wheel-test static docs laws mutation bench lock format clean venv
