@@ -52,11 +52,11 @@ prepared: venv
 	@$(PHASE) "Policy tools" scripts/bootstrap-python --policy
 	@$(MAKE) --no-print-directory docs static
 
-wheel-test: ## Build the wheel and run the quick tests against it, installed (PYTHON names the Python)
+wheel-test: ## Build the wheel and run the quick tests against it, installed (PYTHON names the Python, FILE another file)
 	@$(PHASE) "Registry" scripts/ensure-registry
 	@$(PHASE) "SSH server" scripts/ensure-sshd
 	@$(PHASE) "Workflow tools" scripts/ensure-workflow-tools
-	@$(PHASE) "Tests of the wheel" scripts/test-wheel $(PYTEST_ARGS)
+	@$(PHASE) "Tests of the wheel" scripts/test-wheel $(if $(FILE),--file $(FILE)) $(PYTEST_ARGS)
 
 static: venv # Format, lint, types, layers
 	@$(PHASE) "Format" $(BIN)/ruff format --check .

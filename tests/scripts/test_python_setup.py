@@ -10,7 +10,7 @@ import pytest
 from tests.scripts.conftest import Scripts
 
 CANDIDATES = ("python3.11", "python3", "python3.12", "python3.13", "python3.14")
-LOCKS = ("runtime", "dev", "ray-base", "toolkit", "policy")
+LOCKS = ("runtime", "dev", "ray-base", "toolkit", "policy", "release")
 
 
 @pytest.fixture
