@@ -51,7 +51,8 @@ def test_a_tag_is_built_once_with_its_notes_and_its_bill_of_materials(tagged: St
         assert "reconciler-0.1.0/tests/workflows/test_release.py" in packed.getnames()
     assert (about / "notes.md").read_text(encoding="utf-8").startswith("To be 0.1.0")
     bill = json.loads((about / "sbom.cdx.json").read_text(encoding="utf-8"))
-    assert bill["metadata"]["component"]["name"] == "reconciler"
+    described = bill["metadata"]["component"]
+    assert (described["name"], described["version"]) == ("reconciler", "0.1.0")
     locked = (ROOT / "requirements/runtime.txt").read_text(encoding="utf-8")
     pins = re.findall(r"^([\w.-]+)==([\w.]+)", locked, re.MULTILINE)
     assert sorted((item["name"], item["version"]) for item in bill["components"]) == sorted(pins)
