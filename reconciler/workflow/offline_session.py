@@ -14,44 +14,42 @@ from reconciler.planfile.reader import read_plan_file
 from reconciler.providers.offline import Recorded, open_offline
 from reconciler.support.threads import ThreadExecutor
 from reconciler.workflow.base_manifests import Snapshot, as_live, stack_of
-from reconciler.workflow.opening import open_config
 from reconciler.workflow.plan_request import PlanRequest
 from reconciler.workflow.session import Session, short_commit
 from reconciler.workflow.target_manifests import inputs_of, read_stated, require_known_systems
+from reconciler.workflow.trusted_config import TrustedConfig
 
 
 @contextmanager
-def open_offline_session(request: PlanRequest, recorded: Path | None) -> Iterator[Session]:
+def open_offline_target(trusted: TrustedConfig, request: PlanRequest) -> Iterator[Session]:
     """A session that reads files alone: no network, no credentials, no variable of the target.
 
-    What counts as live: the live side of `recorded`, a JSON plan, or the manifests of the base that
-    the request compares with, or nothing.
+    What counts as live: the live side of `request.live`, or the manifests of the base that the
+    request compares with, or nothing.
     """
-    with open_config(request) as (config, overridden, _):
-        target = offline_target(config, request.target)
-        resources = read_stated(config, target.name)
-        require_known_systems(resources, target, config)
-        live, words = _live_side(request, recorded, target, config)
-        header = Header(
-            target.name,
-            f"offline, compared with {words}",
-            short_commit(config.root),
-            Review(config_from=request.config_from or "", overridden=overridden),
-            offline=True,
-            selection=request.selection,
-            inputs=inputs_of(config, target.name, resources),
-        )
-        with open_offline(target, config.root, live) as providers:
-            executor = ThreadExecutor(request.parallelism)
-            yield Session(config, target, resources, providers, executor, header)
+    config = trusted.config
+    target = offline_target(config, request.target)
+    resources = read_stated(config, target.name)
+    require_known_systems(resources, target, config)
+    live, words = _live_side(request, target, config)
+    header = Header(
+        target.name,
+        f"offline, compared with {words}",
+        short_commit(config.root),
+        Review(config_from=request.config_from or "", overridden=trusted.overridden),
+        offline=True,
+        selection=request.selection,
+        inputs=inputs_of(config, target.name, resources),
+    )
+    with open_offline(target, config.root, live) as providers:
+        executor = ThreadExecutor(request.parallelism)
+        yield Session(config, target, resources, providers, executor, header)
 
 
-def _live_side(
-    request: PlanRequest, recorded: Path | None, target: Target, config: Config
-) -> tuple[Recorded, str]:
+def _live_side(request: PlanRequest, target: Target, config: Config) -> tuple[Recorded, str]:
     """What is live, and its name."""
-    if recorded is not None:
-        return Recorded(_recorded(recorded, target, config)), recorded.name
+    if request.live is not None:
+        return Recorded(_recorded(request.live, target, config)), request.live.name
     if request.since is None:
         return Recorded(), "nothing"
     try:

@@ -16,8 +16,15 @@ from reconciler.workflow.trusted_config import TrustedConfig, config_from
 @contextmanager
 def open_session(request: PlanRequest) -> Iterator[Session]:
     """Open the target that was asked for; its connections end with the block."""
-    with open_config(request) as trusted, open_target(trusted, request) as session:
-        yield session
+    with open_config(request) as trusted:
+        if request.offline:
+            from reconciler.workflow import offline_session  # noqa: PLC0415  (rarely)
+
+            opened = offline_session.open_offline_target(trusted, request)
+        else:
+            opened = open_target(trusted, request)
+        with opened as session:
+            yield session
 
 
 @contextmanager

@@ -33,7 +33,8 @@ class PlanRequest:
     `parallelism` is the most requests at a time. `config_from` is a ref whose targets, stack and
     guards count. `allow_from_commit` and `messages` let trailers of commits approve. `repo` and
     `ref` name a repository in place of the directory. `expect_digest` is that of the only plan that
-    will do. `since` is a ref: whose change is it, this branch's since then? `reviewed` are files of
+    will do. With `offline`, files alone are read, and the live side of the JSON plan `live` counts.
+    `since` is a ref: whose change is it, this branch's since then? `reviewed` are files of
     earlier plans, or the digest of one: what is new? With `if_comparable`, where neither can be
     told, a warning says so.
     """
@@ -52,3 +53,5 @@ class PlanRequest:
     since: str | None = None
     reviewed: tuple[str, ...] = ()
     if_comparable: bool = False
+    offline: bool = False
+    live: Path | None = None

@@ -1,7 +1,6 @@
 """`reconcile plan`."""
 
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,6 @@ from reconciler.core.plan import Action, Plan, is_digest
 from reconciler.render.escape import printable
 from reconciler.workflow.opening import open_session
 from reconciler.workflow.planning import plan_for
-from reconciler.workflow.session import Session
 
 _FAILING = tuple(action.value for action in Action if action is not Action.UNCHANGED)
 
@@ -37,16 +35,6 @@ class ActionsType(click.ParamType[frozenset[Action]]):
             if name not in _FAILING:
                 self.fail(f"{name!r} is not one of {', '.join(_FAILING)}", param, ctx)
         return frozenset(Action(name) for name in names)
-
-
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    """What `plan` takes beyond what a plan is asked for with."""
-
-    out: Path | None
-    offline: bool
-    live: Path | None
-    fail_on: frozenset[Action]
 
 
 @click.command(
@@ -110,11 +98,7 @@ class _Wanted:
 @selection_options
 @plan_options
 def command(
-    options: PlanOptions,
-    since: str | None,
-    reviewed: tuple[str, ...],
-    if_comparable: bool,
-    **given: Any,
+    options: PlanOptions, out: Path | None, fail_on: frozenset[Action], **asked: Any
 ) -> ExitCode:
     """Show what apply would change on a target. Sends no write.
 
@@ -124,43 +108,32 @@ def command(
     Several targets are planned one after the other; {target} in the name of a file stands for the
     target's.
     """
-    wanted = _Wanted(**given)
-    if wanted.live is not None and not wanted.offline:
+    options = replace(options, **asked)
+    if options.live is not None and not options.offline:
         raise click.UsageError("--live goes with --offline")
-    if len(reviewed) > 1 and any(map(is_digest, reviewed)):
+    if len(options.reviewed) > 1 and any(map(is_digest, options.reviewed)):
         raise click.UsageError("several plans that were reviewed are named by their files")
-    if if_comparable and not reviewed and since is None:
+    if options.if_comparable and not options.reviewed and options.since is None:
         raise click.UsageError("--if-comparable goes with --since or --reviewed")
-    if wanted.out is not None and wanted.offline:
+    if out is not None and options.offline:
         raise click.UsageError(
             "an offline plan cannot be applied, so it is not saved: write it with -o json=FILE"
         )
-    options = replace(options, since=since, reviewed=reviewed, if_comparable=if_comparable)
-    return for_each_target(
-        options, wanted.out, lambda one, out: _plan(one, replace(wanted, out=out))
-    )
+    return for_each_target(options, out, lambda one, file: _plan(one, file, fail_on))
 
 
-def _plan(options: PlanOptions, wanted: _Wanted) -> ExitCode:
-    with _open(options, wanted) as session:
+def _plan(options: PlanOptions, out: Path | None, fail_on: frozenset[Action]) -> ExitCode:
+    with open_session(options) as session:
         planned = plan_for(session, options)
         codes = [
             plan_exit_code(planned.plan, detailed=options.detailed_exitcode),
-            _failing(planned.plan, wanted.fail_on),
+            _failing(planned.plan, fail_on),
             review_exit_code(planned, options.reviewed),
         ]
-        if wanted.out is not None:
-            save(planned, options, wanted.out)
+        if out is not None:
+            save(planned, options, out)
         emit(planned, options)
     return strongest(codes)
-
-
-def _open(options: PlanOptions, wanted: _Wanted) -> AbstractContextManager[Session]:
-    if not wanted.offline:
-        return open_session(options)
-    from reconciler.workflow.offline_session import open_offline_session  # noqa: PLC0415  (rarely)
-
-    return open_offline_session(options, wanted.live)
 
 
 def _failing(plan: Plan, actions: frozenset[Action]) -> ExitCode:
