@@ -42,10 +42,9 @@ def reviewed(runner: Runner) -> int:
     Never fails the job: without them, or with such as are of no use, nothing is compared.
     """
     site = Site.of(runner)
-    place = temporary(runner) / site.slug
+    place = plan_place(runner, site)
     showed = reviewed_place(runner, site)
     shutil.rmtree(showed, ignore_errors=True)
-    place.mkdir(parents=True, exist_ok=True)
     github, messages = GitHub.of(runner), list(messages_pushed(runner.event))
     try:
         for number, pull in _merged(runner, github):
@@ -73,6 +72,13 @@ def _merged(runner: Runner, github: GitHub) -> Iterator[tuple[int, Any]]:
     if not pulls:
         annotate("warning", f"no pull request has brought {runner.sha[:7]}: nobody has reviewed it")
     yield from ((pull["number"], pull) for pull in pulls)
+
+
+def plan_place(runner: Runner, site: Site) -> Path:
+    """The directory of the artifact with a site's plan."""
+    place = temporary(runner) / site.slug
+    place.mkdir(parents=True, exist_ok=True)
+    return place
 
 
 def reviewed_place(runner: Runner, site: Site) -> Path:

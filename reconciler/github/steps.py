@@ -27,9 +27,10 @@ from reconciler.github.reviewed import (
     MESSAGES_FILE,
     PLAN_FILE,
     artifact_name,
+    plan_place,
     reviewed_place,
 )
-from reconciler.github.runner import Runner, annotate, temporary
+from reconciler.github.runner import Runner, annotate
 from reconciler.github.site import Site
 
 PAGE_FILE = "plan.md"
@@ -46,7 +47,7 @@ def check(runner: Runner) -> int:
     runner.output(environment=site.environment, plan_environment=f"{site.environment}-plan")
     code, text = _run_annotated(runner, _VALIDATE)
     if code:
-        place = _place(runner, site)
+        place = plan_place(runner, site)
         _no_plan(runner, site, place, text)
         runner.output(plan=Mode.NONE, errored=True, caused=True, run_url=runner.run_url)
         runner.output(failure_reason="the manifests or reconciler.yaml are invalid")
@@ -80,7 +81,7 @@ def validate(runner: Runner) -> int:
 
 def _plan(runner: Runner, site: Site, decision: Decision) -> int:
     """Plan; write the files, the summary and the outputs."""
-    place = _place(runner, site)
+    place = plan_place(runner, site)
     saved, page = place / PLAN_FILE, place / PAGE_FILE
     for path in (saved, page):
         path.unlink(missing_ok=True)
@@ -151,12 +152,6 @@ def artifact(runner: Runner, site: Site) -> str:
     """What to call the artifact with the files of this run's plan."""
     number = runner.pull_request
     return artifact_name(site, number) if number else f"reconcile-{site.slug}-{runner.event_name}"
-
-
-def _place(runner: Runner, site: Site) -> Path:
-    place = temporary(runner) / site.slug
-    place.mkdir(parents=True, exist_ok=True)
-    return place
 
 
 def _no_plan(runner: Runner, site: Site, place: Path, text: str) -> None:
