@@ -155,6 +155,9 @@ def _error(place: Path, name: str, said: str) -> ConfigError:
         trust = f"git config --global --add safe.directory {shlex.quote(owner[1])}"
         what = "git does not read this repository, because it belongs to another user"
         return NoGitError(what, where=str(place), fix=f"if you trust it: {trust}")
+    if "not a git repository" in said:
+        what = "git finds no repository here, although there is `.git`"
+        return NoGitError(what, where=str(place), fix="mend it, or remove it: git status says more")
     lines = said.splitlines()
     first = [line for line in lines if line.startswith(("fatal:", "error:"))] or lines[-1:]
     what = f"git {name} failed: {first[0] if first else 'it gave no reason'}"

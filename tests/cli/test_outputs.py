@@ -479,7 +479,9 @@ def test_a_failure_has_a_reason_in_one_line(
     found = reason("plan", "--config-from", "nothing")
     assert found.keys() == {"errored", "failure-reason"}
     assert found["errored"] == "true"
-    assert found["failure-reason"].endswith("this is no Git repository")
+    assert found["failure-reason"].endswith(
+        "git finds no repository here, although there is `.git`"
+    )
 
     digest = f"sha256:{'0' * 64}"
     found = reason("apply", "--apply", "--expect-digest", digest)
