@@ -5,6 +5,7 @@ target, the stack, the version of this tool). What moved is named, with what was
 is there now. A change of the place refuses everything; the rest is judged by the digests of rows.
 """
 
+import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ from reconciler.core.plan_values import planned
 from reconciler.core.resource import SENSITIVE, Secret, Spec, dotted, leaves
 from reconciler.errors import StalePlanError
 from reconciler.planfile.reader import SavedPlan
+from reconciler.planfile.writer import shown_values
 from reconciler.render.escape import literal
 
 _MOST_FIELDS = 5
@@ -70,6 +72,37 @@ def require_same(saved: SavedPlan, present: Present, approval: Approval) -> None
         changes = (*saved.plan.changes, *present.plan.changes)
         error.names = frozenset(change.address for change in changes)
         raise error
+
+
+def require_shown(saved: SavedPlan, plan: Plan) -> None:
+    """Raise `StalePlanError` unless the file shows the values that its digests stand for.
+
+    Digests cover what is done, and people review values: in a forged file the two can differ.
+    """
+    shown = {
+        _address(item): {"change": item["change"], "fields": item["reconciler"]["fields"]}
+        for item in saved.document.get("resource_changes", ())
+    }
+    differ = [
+        change.address
+        for change in plan.pending
+        if change.address in shown and shown[change.address] != _as_json(shown_values(change))
+    ]
+    if differ:
+        raise StalePlanError(
+            "the saved plan shows other values than it was made for; nothing was changed\n"
+            + "\n".join(f"  {address}" for address in differ),
+            fix="somebody edited the file, or it is damaged: make and review a new plan",
+        )
+
+
+def _address(item: Mapping[str, Any]) -> str:
+    deposed = f" (deposed {item['deposed']})" if item.get("deposed") else ""
+    return f"{item['address']}{deposed}"
+
+
+def _as_json(values: Any) -> Any:
+    return json.loads(json.dumps(values))
 
 
 def require_digest(expected: str, whole: Plan, chosen: Plan) -> None:

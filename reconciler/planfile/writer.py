@@ -153,7 +153,8 @@ def _cause(cause: Cause | None) -> dict[str, Any] | None:
     }
 
 
-def _change(change: Change, row: PlanRow, review: Review) -> dict[str, Any]:
+def shown_values(change: Change) -> dict[str, Any]:
+    """What a change shows of values: both sides, and the fields that differ."""
     live, spec = change.live, planned(change)
     actions = _ACTIONS[change.action]
     if change.action is Action.ADOPT and change.fields:
@@ -171,13 +172,19 @@ def _change(change: Change, row: PlanRow, review: Review) -> dict[str, Any]:
         body["replace_paths"] = forcing
     if change.action is Action.ADOPT and live is not None:
         body["importing"] = {"id": live.uid}
-    answer: dict[str, Any] = {**identity(change), "change": body}
+    return {"change": body, "fields": [_field(field) for field in change.fields]}
+
+
+def _change(change: Change, row: PlanRow, review: Review) -> dict[str, Any]:
+    values = shown_values(change)
+    answer: dict[str, Any] = {**identity(change), "change": values["change"]}
     if change.deposed:
         answer["deposed"] = change.deposed
     reason = _reason(change)
     if reason:
         answer["action_reason"] = reason
-    return answer | {"reconciler": _own(change, row, review)}
+    own = _own(change, row, review)
+    return answer | {"reconciler": own | {"fields": values["fields"]}}
 
 
 def _own(change: Change, row: PlanRow, review: Review) -> dict[str, Any]:
@@ -186,7 +193,7 @@ def _own(change: Change, row: PlanRow, review: Review) -> dict[str, Any]:
     return {
         "action": change.action.value,
         "applyable": change.pending,
-        "fields": [_field(field) for field in change.fields],
+        "fields": [],
         "source": {"file": source.file, "line": source.line} if source else None,
         "live_id": change.live.uid if change.live is not None else None,
         "desired_digest": row.desired or None,

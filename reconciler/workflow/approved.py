@@ -11,7 +11,7 @@ from reconciler.core.planned import Planned
 from reconciler.core.selection import chosen_addresses, exact_addresses
 from reconciler.errors import ConfigError, ReconcileError, StalePlanError
 from reconciler.planfile.reader import SavedPlan, read_plan_file
-from reconciler.planfile.staleness import Present, news_since, require_same
+from reconciler.planfile.staleness import Present, news_since, require_same, require_shown
 from reconciler.workflow.plan_request import PlanRequest
 
 Request = TypeVar("Request", bound=PlanRequest)
@@ -66,6 +66,7 @@ def require_unmoved(planned: Planned, saved: SavedPlan, request: PlanRequest) ->
     chosen = chosen_addresses(saved.plan, selection) if selection.given else None
     present = Present(plan, planned.header.description, __version__, chosen)
     require_same(saved, present, planned.approval)
+    require_shown(saved, plan)
     going = {change.address for change in plan.changes}
     review = saved.header.review
     causes = {name: cause for name, cause in review.causes.items() if name in going}

@@ -224,3 +224,44 @@ def test_a_saved_plan_in_another_order_and_form_is_the_same(world: Project) -> N
     document = json.loads(file.read_text())
     file.write_text(json.dumps(document, sort_keys=True))
     assert world.reconcile("apply", str(file), "--apply").code == 0
+
+
+def _other(value: Any) -> Any:
+    """The same plan with another image wherever one is shown."""
+    if isinstance(value, dict):
+        return {name: _other(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_other(item) for item in value]
+    return "busybox:benign" if value == "busybox:2" else value
+
+
+FORGED = [
+    *((action, ("change",)) for action in ("create", "update", "replace", "delete")),
+    *((action, ("reconciler",)) for action in ("update", "replace")),  # they have fields
+    ("update", ("change", "reconciler")),
+]
+
+
+@pytest.mark.parametrize(("action", "parts"), FORGED)
+def test_values_that_were_forged_under_a_true_digest(
+    world: Project, action: str, parts: tuple[str, ...]
+) -> None:
+    """The digest covers what is done; whoever reviewed the file has seen other values."""
+    world.configure(guards={"max_deletes": 50, "free_deletes": 50})
+    if action != "create":
+        image = "busybox:2" if action == "delete" else "busybox:1"
+        world.write(environment(image=image), environment("stays"))
+        world.apply()
+    scope = "tenant" if action == "replace" else "cluster"
+    train = [environment(image="busybox:2", scope=scope)] if action != "delete" else []
+    world.write(*train, environment("stays"))
+    file = saved(world)
+    document = json.loads(file.read_text())
+    for item in document["resource_changes"]:
+        item.update({part: _other(item[part]) for part in parts})
+    assert json.loads(file.read_text()) != document
+    own = document["reconciler"]
+    own["document_digest"] = digest_document(document)
+    file.write_text(json.dumps(document))
+    for options in ((), ("--expect-digest", own["digest"])):
+        assert "shows other values than it was made for" in refused(world, file, *options)
