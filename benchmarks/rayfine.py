@@ -125,7 +125,7 @@ def rayfine_rows(work: Path, cache: Path) -> Iterator[Row]:
 
 def _call_rows(python: Path, images: Images) -> Iterator[Row]:
     with _loaded(images.readme) as env, _loaded(images.process, engine="process") as light:
-        form = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
+        form = "{{.NetworkSettings.Networks.rayfine.IPAddress}}"
         peer = _started_peer(python, "join", _docker("inspect", "--format", form, env.id).strip())
         try:
             best = _rounds(
