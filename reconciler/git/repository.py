@@ -188,7 +188,8 @@ class Repository:
         GitPython keeps one for all, which costs 0.15 s to import. It has no time limit, but it
         looks on this disk alone: what a partial clone has to fetch is asked for in the usual way.
         """
-        import git  # noqa: PLC0415  (heavy)
+        with without_hook():  # the import, too, runs git
+            import git  # noqa: PLC0415  (heavy)
 
         batch = git.Git(self.top)
         batch.update_environment(**READING, GIT_NO_LAZY_FETCH="1")  # since git 2.39.4
