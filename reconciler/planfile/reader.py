@@ -200,11 +200,17 @@ def _key(address: str) -> ResourceKey:
     return ResourceKey(kind, resource_id)
 
 
+def address_of(item: Mapping[str, Any]) -> str:
+    """What a change of a file is about. Its own `address` is a word of the file, as any other."""
+    key = ResourceKey(item["type"], item["name"])
+    return Change(key, Action.UNCHANGED, deposed=item.get("deposed")).address
+
+
 def _row(item: Mapping[str, Any]) -> PlanRow:
     own = item["reconciler"]
-    key = ResourceKey(item["type"], item["name"])
-    address = Change(key, Action(own["action"]), deposed=item.get("deposed")).address
-    return PlanRow(address, own["action"], own["desired_digest"] or "", own["live_digest"] or "")
+    return PlanRow(
+        address_of(item), own["action"], own["desired_digest"] or "", own["live_digest"] or ""
+    )
 
 
 def _no_plan(path: Path, why: str) -> ReconcileError:

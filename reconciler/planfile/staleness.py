@@ -15,7 +15,7 @@ from reconciler.core.plan import Action, Change, Plan, PlanRow, Refusal
 from reconciler.core.plan_values import planned
 from reconciler.core.resource import SENSITIVE, Secret, Spec, dotted, leaves
 from reconciler.errors import StalePlanError
-from reconciler.planfile.reader import SavedPlan
+from reconciler.planfile.reader import SavedPlan, address_of
 from reconciler.planfile.writer import shown_values
 from reconciler.render.escape import literal
 
@@ -79,26 +79,19 @@ def require_shown(saved: SavedPlan, plan: Plan) -> None:
 
     Digests cover what is done, and people review values: in a forged file the two can differ.
     """
-    shown = {
-        _address(item): {"change": item["change"], "fields": item["reconciler"]["fields"]}
+    values = {change.address: _as_json(shown_values(change)) for change in plan.pending}
+    differ = {
+        address
         for item in saved.document.get("resource_changes", ())
+        if (address := address_of(item)) in values
+        and values[address] != {"change": item["change"], "fields": item["reconciler"]["fields"]}
     }
-    differ = [
-        change.address
-        for change in plan.pending
-        if change.address in shown and shown[change.address] != _as_json(shown_values(change))
-    ]
     if differ:
         raise StalePlanError(
             "the saved plan shows other values than it was made for; nothing was changed\n"
-            + "\n".join(f"  {address}" for address in differ),
+            + "\n".join(f"  {address}" for address in sorted(differ)),
             fix="somebody edited the file, or it is damaged: make and review a new plan",
         )
-
-
-def _address(item: Mapping[str, Any]) -> str:
-    deposed = f" (deposed {item['deposed']})" if item.get("deposed") else ""
-    return f"{item['address']}{deposed}"
 
 
 def _as_json(values: Any) -> Any:
