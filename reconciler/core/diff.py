@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from reconciler.core.resource import Path, Reference, Secret, Spec, dotted, holds_secret, leaves
+from reconciler.core.resource import Path, Reference, Secret, Spec, dotted, has_secrets, leaves
 from reconciler.errors import ReconcileError
 
 
@@ -31,7 +31,7 @@ class FieldChange:
     @property
     def sensitive(self) -> bool:
         """Whether either value must not be shown."""
-        return holds_secret(self.before) or holds_secret(self.after)
+        return has_secrets(self.before) or has_secrets(self.after)
 
 
 def diff_specs(
@@ -43,6 +43,8 @@ def diff_specs(
     a field out, the live value stands and nothing is reported. Raises `ReconcileError` if a
     difference was found that no field tells: a defect of ours, and no plan may hide it.
     """
+    if _alike(live, desired):  # by far the most
+        return ()
     old, new = _texts(live), _texts(desired)
     if old == new:
         return ()
@@ -73,6 +75,17 @@ def require_all_told(
                 where=where,
                 fix="nothing was changed; please report this with the manifest of this address",
             )
+
+
+def _alike(old: Any, new: Any) -> bool:
+    """Whether two values have the same texts; False where only the texts can tell."""
+    if type(old) is not type(new):
+        return isinstance(old, str) and isinstance(new, str) and old == new
+    if isinstance(old, dict):
+        return old.keys() == new.keys() and all(map(_alike, old.values(), map(new.get, old)))
+    if isinstance(old, list | tuple):
+        return len(old) == len(new) and all(map(_alike, old, new))
+    return bool(old == new)
 
 
 def _texts(spec: Spec) -> dict[Path, str]:

@@ -251,15 +251,15 @@ def leaves(spec: Spec, prefix: Path = ()) -> Iterator[tuple[Path, Any]]:
     """Every field of a spec, depth first in sorted order: what is no mapping, or an empty one."""
     for name in sorted(spec):
         value = spec[name]
-        if value and isinstance(value, Mapping):
+        if value and isinstance(value, dict):
             yield from leaves(value, (*prefix, name))
         else:
             yield (*prefix, name), value
 
 
-def has_secrets(spec: Spec) -> bool:
-    """Whether any field of the spec holds a `Secret`."""
-    return holds_secret(spec)
+def has_secrets(value: Any) -> bool:
+    """Whether a value is a `Secret`, or holds one."""
+    return bool(_secrets(value))
 
 
 def needs_secrecy(spec: Spec) -> bool:
@@ -267,20 +267,14 @@ def needs_secrecy(spec: Spec) -> bool:
     return any(not isinstance(secret, PlainSecret) for secret in _secrets(spec))
 
 
-def holds_secret(value: Any) -> bool:
-    """Whether a value is a `Secret`, or holds one."""
-    return any(True for _ in _secrets(value))
-
-
-def _secrets(value: Any) -> Iterator[Secret]:
+def _secrets(value: Any) -> list[Secret]:
     if isinstance(value, Secret):
-        yield value
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from _secrets(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _secrets(item)
+        return [value]
+    if isinstance(value, dict):
+        value = value.values()
+    elif not isinstance(value, list | tuple):
+        return []
+    return [secret for item in value if not isinstance(item, str) for secret in _secrets(item)]
 
 
 def redact(value: Any) -> Any:

@@ -7,7 +7,7 @@ sides and needs no mark. It hides rather too much than too little, and changes n
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
 from itertools import pairwise
@@ -100,7 +100,7 @@ def _plain_secrets(spec: Spec) -> Iterator[Path]:
 
 
 def _found(path: Path, value: Any) -> Iterator[Path]:
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         for name in sorted(value):
             yield from _found((*path, name), value[name])
     elif isinstance(value, str) and is_secret(_called(path), value):
@@ -108,7 +108,7 @@ def _found(path: Path, value: Any) -> Iterator[Path]:
 
 
 def _concealed(path: Path, value: Any) -> Any:
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return {name: _concealed((*path, name), item) for name, item in value.items()}
     if isinstance(value, str) and is_secret(_called(path), value):
         return PlainSecret(value)

@@ -80,7 +80,7 @@ def _read_image(value: Any) -> str | Reference:
     if "{{" in image or "${" in image or "$(" in image:
         fix = "write it out; where targets differ, use an overlay for each"
         raise field_fault("there are no templates or variables in an image", fix)
-    if not image or any(character.isspace() for character in image):
+    if image.split() != [image]:
         raise field_fault(
             f"{value!r} is no image name" if image else "the image is empty",
             "write it like nvcr.io/nvidia/pytorch:24.01-py3",

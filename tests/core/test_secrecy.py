@@ -13,7 +13,6 @@ from reconciler.core.resource import (
     Secret,
     digest_spec,
     has_secrets,
-    holds_secret,
     needs_secrecy,
     redact,
     reveal,
@@ -193,8 +192,8 @@ def test_a_concealed_spec_equals_what_it_was() -> None:
     assert digest_spec(conceal(stated)) == digest_spec(
         {"environment_variables": {"API_KEY": PlainSecret("another")}}
     )
-    assert holds_secret([{"a": [PlainSecret("x")]}])
-    assert not holds_secret([{"a": ["x"]}])
+    assert has_secrets([{"a": [PlainSecret("x")]}])
+    assert not has_secrets([{"a": ["x"]}])
 
 
 def test_each_is_warned_of_once_and_without_its_value() -> None:
