@@ -7,7 +7,6 @@ marked, and then deleted as what it is by then, an object of ours.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from difflib import get_close_matches
 
 from reconciler.agent import headings, messages
@@ -33,11 +32,7 @@ def delete(place: Workplace, name: str, consent: Consent) -> str:
     with open_direct(place) as session:
         there = _read(session)
         environments = [item for item in there.live if item.kind == ADDRESS_KIND]
-        provider = session.providers[ADDRESS_KIND]
-        found = [
-            replace(item, spec=provider.name_ids(item.spec))
-            for item in _matching(environments, name)
-        ]
+        found = _matching(environments, name)
         if not found:
             available = _closest_first(name, [item.name for item in environments])
             return messages.not_found(name, available, f"on target {place.target.name}")

@@ -130,12 +130,11 @@ class Workspace:
             world = read_world(session)
             for failure in world.failures:
                 raise ReconcileError(failure.reason, where=failure.system, fix=failure.fix)
-            name = {kind: item.name_ids for kind, item in session.providers.items()}
             return Objects(
                 session.config.root,
                 world.stack,
-                tuple(replace(it, spec=name[it.key.kind](it.spec)) for it in world.desired),
-                tuple(replace(it, spec=name[it.kind](it.spec)) for it in world.live),
+                tuple(world.desired),
+                tuple(world.live),
             )
 
     def shown(self, digest: str) -> Shown | None:

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 
 from reconciler.core.plan import Change
-from reconciler.core.resource import KindTraits, LiveResource, Resource, Spec
+from reconciler.core.resource import KindTraits, LiveResource, Resource
 from reconciler.errors import ProviderError
 
 Progress = Callable[[str], None]
@@ -44,13 +44,6 @@ class Provider(ABC):
 
         What is named here keeps an object from being destroyed: nothing that has ended is.
         """
-
-    def name_ids(self, spec: Spec) -> Spec:
-        """The same spec, with `Named` ids where the system tells names for people.
-
-        For display alone: where names cannot be read, the ids stay as they are.
-        """
-        return spec
 
     @abstractmethod
     def write(self, change: Change, progress: Progress) -> str:

@@ -23,7 +23,7 @@ from reconciler.errors import ManifestError
 from reconciler.git.known import GitHistory
 from reconciler.kinds.registry import KIND_TRAITS
 from reconciler.workflow.plan_request import PlanRequest
-from reconciler.workflow.read_live import add_names, look_up_users, read_all
+from reconciler.workflow.read_live import look_up_users, read_all
 from reconciler.workflow.session import Session, manifests_of
 from reconciler.workflow.target_manifests import read_overlays
 
@@ -106,8 +106,7 @@ def judge(
     given = replace(request.approval, deletions=request.approval.deletions | named)
     digests = dict.fromkeys((chosen.digest(), whole.digest())) if session.trailers else {}
     approval, lines = allow(session.trailers, digests, given)
-    used = look_up_users(chosen, session.providers)
-    plan = guard(add_names(used, session.providers), session.config.guards, approval)
+    plan = guard(look_up_users(chosen, session.providers), session.config.guards, approval)
     if session.header.offline:
         plan = _without_allowances(plan)
     return Planned(world, whole, plan, approval, session.header).with_review(allowances=lines)

@@ -10,10 +10,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from reconciler.core.plan import Action, Change, Plan, ReadFailure
-from reconciler.core.plan_values import named_at
 from reconciler.core.resource import LiveResource, Reference, Resource, ResourceKey
 from reconciler.errors import ManifestError, ProviderError
-from reconciler.providers.base import Provider, Providers
+from reconciler.providers.base import Providers
 from reconciler.support.threads import Executor
 
 log = logging.getLogger(__name__)
@@ -83,32 +82,6 @@ def look_up_users(plan: Plan, providers: Providers) -> Plan:
     if not used:
         return plan
     return replace(plan, changes=tuple(_with_usage(change, used) for change in plan.changes))
-
-
-def add_names(plan: Plan, providers: Providers) -> Plan:
-    """The plan with the names that people know beside its ids. Its digest stays the same."""
-    return replace(
-        plan,
-        changes=tuple(_with_names(change, providers[change.key.kind]) for change in plan.changes),
-    )
-
-
-def _with_names(change: Change, provider: Provider) -> Change:
-    live, desired = change.live, change.desired
-    if live is not None:
-        live = replace(live, spec=provider.name_ids(live.spec))
-    if desired is not None:
-        desired = replace(desired, spec=provider.name_ids(desired.spec))
-    sides = (live.spec if live else None, desired.spec if desired else None)
-    fields = (
-        replace(
-            field,
-            before=named_at(sides[0], field.path, field.before),
-            after=named_at(sides[1], field.path, field.after),
-        )
-        for field in change.fields
-    )
-    return replace(change, live=live, desired=desired, fields=tuple(fields))
 
 
 def _with_usage(change: Change, used: Mapping[str, tuple[str, ...]]) -> Change:

@@ -1,12 +1,13 @@
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
 
-from reconciler.core.resource import Named, Reference, Resource, Spec
+from reconciler.core.plan import Plan
+from reconciler.core.resource import Named, Reference, Resource
 from reconciler.errors import ManifestError, Problem, ProviderError, UnreachableError
 from reconciler.support.threads import ThreadExecutor
-from reconciler.workflow.read_live import add_names, link, look_up_users, read_all
+from reconciler.workflow.read_live import link, look_up_users, read_all
 from tests.core.builders import key, live, plan_of, resource
 from tests.core.fake_provider import MemoryProvider
 
@@ -112,40 +113,26 @@ def test_usage_that_cannot_be_read_is_an_error() -> None:
         look_up_users(doomed, {"RunaiEnvironment": Broken()})
 
 
-class Naming(MemoryProvider):
-    """Knows a name for every scope id."""
-
-    def name_ids(self, spec: Spec) -> Spec:
-        named = Named(spec["scope_id"], f"name of {spec['scope_id']}")
-        return {**spec, "scope_id": named}
-
-
 def test_names_stand_beside_ids_and_change_nothing() -> None:
-    place = {"scope": "project", "scope_id": "1"}
-    plan = plan_of(
-        [
-            resource("RunaiEnvironment.moved", {**place, "scope_id": "2"}),
-            resource("RunaiEnvironment.new", {**place, "image": "1"}),
-        ],
-        [
-            live("RunaiEnvironment.moved", {**place, "image": "1"}),
-            live("RunaiEnvironment.z", place),
-        ],
-    )
-    named = add_names(plan, {"RunaiEnvironment": Naming()})
-    assert named == plan
-    assert (named.digest(), named.rows) == (plan.digest(), plan.rows)
-    moved, new, gone = named.changes
-    field = next(item for item in moved.fields if item.path == ("scope_id",))
+    def place(scope_id: str) -> dict[str, str]:
+        return {"scope": "project", "scope_id": scope_id}
+
+    def plan_with(name: Callable[[str], str]) -> Plan:
+        return plan_of(
+            [
+                resource("RunaiEnvironment.moved", place(name("2"))),
+                resource("RunaiEnvironment.new", place(name("1"))),
+                resource("RunaiEnvironment.same", place(name("1"))),
+            ],
+            [
+                live("RunaiEnvironment.moved", place(name("1"))),
+                live("RunaiEnvironment.same", place(name("1"))),
+            ],
+        )
+
+    named = plan_with(lambda uid: Named(uid, f"name of {uid}"))
+    plain = plan_with(str)
+    assert named == plain
+    assert (named.digest(), named.rows) == (plain.digest(), plain.rows)
+    field = next(item for change in named.changes for item in change.fields)
     assert (field.before.name, field.after.name) == ("name of 1", "name of 2")
-    image = next(item for item in moved.fields if item.path == ("image",))
-    assert type(image.before) is str
-    assert new.desired is not None
-    assert new.desired.spec["scope_id"].name == "name of 1"
-    assert gone.live is not None
-    assert gone.live.spec["scope_id"].name == "name of 1"
-
-
-def test_a_provider_that_knows_no_names_leaves_ids_alone() -> None:
-    plan = plan_of([resource("RunaiEnvironment.a", {"scope_id": "1"})])
-    assert add_names(plan, {"RunaiEnvironment": MemoryProvider()}) == plan

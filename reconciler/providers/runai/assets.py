@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from reconciler.core.plan import Change
-from reconciler.core.resource import LiveResource, Resource, Spec
+from reconciler.core.resource import LiveResource, Resource
 from reconciler.errors import ProviderError
 from reconciler.providers.base import Progress, Provider
 from reconciler.providers.runai.api_errors import unexpected
@@ -79,10 +79,6 @@ class AssetProvider(Provider):
             }
         except (TypeError, AttributeError) as error:
             raise unexpected(f"usage of {self.traits.name}", "what uses each asset") from error
-
-    def name_ids(self, spec: Spec) -> Spec:
-        """The names of scope and credentials beside their ids; see `NameBook`."""
-        return self._directory.names.beside(spec)
 
     def write(self, change: Change, progress: Progress) -> str:
         """Carry out one change; see `AssetWriter`."""

@@ -17,6 +17,7 @@ from reconciler.git.head import Provenance
 from reconciler.kinds.api_fields import ApiField, Shape, shape_of
 from reconciler.kinds.pull_policy import default_pull_policy
 from reconciler.providers.runai.known_fields import keep_unknown, unknown_fields
+from reconciler.providers.runai.naming import NameBook
 
 SCOPE_IDS = {"cluster": "clusterId", "department": "departmentId", "project": "projectId"}
 """API field of `meta` that holds the id of a scope."""
@@ -31,7 +32,7 @@ class AssetMapping:
 
     `defaults` names, by canonical field (dotted, `*` for any one key), the values that this
     control plane fills in where nothing was sent: they count as absent. `origin` tells, when an
-    asset is written, from what.
+    asset is written, from what. `names` puts the names of ids into what is read.
     """
 
     kind: str
@@ -39,6 +40,7 @@ class AssetMapping:
     defaults: Mapping[str, Any] = field(default_factory=dict)
     origin: Callable[[], Provenance] = Provenance
     mark_key: bytes = field(default=b"", repr=False)
+    names: NameBook | None = None
     shape: Shape = field(init=False)
     by_api_name: Mapping[str, ApiField] = field(init=False)
     by_name: Mapping[str, ApiField] = field(init=False)
@@ -78,6 +80,8 @@ class AssetMapping:
         mark = found.mark
         if (mark is None or mark.secrets) and (variables := spec.get("environment_variables")):
             spec["environment_variables"] = _hide(variables)
+        if self.names is not None:
+            self.names.add_to(spec)
         return LiveResource(
             kind=self.kind,
             uid=uid,

@@ -35,16 +35,14 @@ class NameBook:
         self._units = units
         self._known: dict[str, Mapping[str, str]] = {}
 
-    def beside(self, spec: Spec) -> Spec:
-        """The spec with the name of its scope and of each credential beside its id."""
-        named = dict(spec)
+    def add_to(self, spec: dict[str, Any]) -> None:
+        """Put the name of its scope and of each credential beside the id in a spec."""
         if "scope_id" in spec:
-            named["scope_id"] = self._of(str(spec["scope"]), spec["scope_id"])
+            spec["scope_id"] = self._of(str(spec["scope"]), spec["scope_id"])
         if variables := spec.get("environment_variables"):
-            named["environment_variables"] = {
+            spec["environment_variables"] = {
                 name: self._variable(item) for name, item in variables.items()
             }
-        return named
 
     def _variable(self, item: Any) -> Any:
         source = item.get("credential") if isinstance(item, dict) else None

@@ -64,6 +64,7 @@ class ScopeDirectory:
                 spec["scope_id"] = answer
             if variables := spec.get("environment_variables"):
                 spec["environment_variables"] = self._bind(resource, spec, variables, problems)
+            self.names.add_to(spec)
             warnings = resource.warnings
             if not doubt and (doubt := unknown_version(resource, self._server)):
                 warnings = (*warnings, doubt)

@@ -63,6 +63,7 @@ class RunaiSystem:
             self._defaults.get(name, {}),
             self._origin,
             key.get_secret_value().encode() if key else b"",
+            directory.names,
         )
         reader = AssetReader(api, mapping, self._units, self._server)
         rules = Rules(
