@@ -134,7 +134,7 @@ class KindTraits:
 
     def identify(self, spec: Mapping[str, Any]) -> tuple[Any, ...]:
         """What no two objects of a live system may share: the kind and its identity fields."""
-        return (self.name, *(spec.get(name) for name in self.identity))
+        return (self.name, *map(spec.get, self.identity))
 
 
 @dataclass(frozen=True, slots=True)

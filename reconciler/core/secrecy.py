@@ -86,6 +86,7 @@ def conceal_resource(resource: Resource) -> Resource:
     return replace(resource, spec=conceal(resource.spec), warnings=warnings)
 
 
+@lru_cache(maxsize=65536)
 def is_secret(name: str, text: str) -> bool:
     """Whether a text under this name is a secret, by the name or by what it looks like."""
     if _REFERENCE.fullmatch(text) or _SWITCH.fullmatch(text):

@@ -76,9 +76,14 @@ def _search(annotations: Sequence[Any]) -> Iterator[Codec]:
 
 def canonical_values(fields: Sequence[ApiField], stated: BaseModel) -> dict[str, Any]:
     """What a manifest states for these fields, as it would be read; not what holds objects."""
-    found = ((row, getattr(stated, row.name)) for row in fields if row.codec.shape is None)
-    read = ((row.name, row.codec.read(value)) for row, value in found if value is not None)
-    return {name: value for name, value in read if value is not None}
+    values = vars(stated)
+    return {
+        row.name: read
+        for row in fields
+        if row.codec.shape is None
+        and (value := values[row.name]) is not None
+        and (read := row.codec.read(value)) is not None
+    }
 
 
 def shape_of(fields: Sequence[ApiField]) -> Shape:
