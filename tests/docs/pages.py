@@ -91,7 +91,7 @@ def anchors(page: Path) -> set[str]:
 
 def tables(page: Path, heading: str) -> list[list[str]]:
     """The rows of the first table below a heading, without its head."""
-    text = page.read_text(encoding="utf-8").split(f"\n{heading}\n", 1)[1]
+    text = f"\n{page.read_text(encoding='utf-8')}".split(f"\n{heading}\n", 1)[1]
     rows = []
     for line in text.splitlines():
         if line.startswith("|"):
