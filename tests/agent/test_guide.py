@@ -1,4 +1,4 @@
-"""The Run:ai environment guide, section by section; docs/agent.md maps each section to its test.
+"""The Run:ai environment guide, section by section; README.md maps each section to its tests.
 
 Where the guide contradicts itself or the API, the test's name says what was chosen.
 """

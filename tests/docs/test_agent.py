@@ -1,4 +1,4 @@
-"""docs/agent.md maps every section of the Run:ai guide to tests that exist."""
+"""tests/agent/README.md maps every section of the Run:ai guide to tests that exist."""
 
 import ast
 import re
@@ -16,7 +16,7 @@ from tests.toolkit.guide_commands import (
     Idea,
 )
 
-PAGE = ROOT / "docs" / "agent.md"
+PAGE = ROOT / "tests" / "agent" / "README.md"
 TOOLKIT = ROOT / "docs" / "toolkit.md"
 DEFAULT = "tests/agent/test_guide.py"
 GUIDE = """
@@ -46,7 +46,7 @@ def functions_in(path: str) -> frozenset[str]:
 
 
 def rows() -> list[list[str]]:
-    return tables(PAGE, "## The guide, section by section")
+    return tables(PAGE, "## Sections")
 
 
 def test_every_section_of_the_guide_has_a_row() -> None:
@@ -71,7 +71,7 @@ def test_every_test_of_the_guide_is_named() -> None:
 
 
 HELD_ELSEWHERE = {"test_the_pull_policy_of_an_image_without_a_tag_is_the_api_s_always"}
-"""A choice that the page names in its last paragraph."""
+"""A choice that the page names in its last section."""
 
 RUNS: dict[type, str] = {
     Creation: "test_each_command_that_creates_creates_what_it_says",

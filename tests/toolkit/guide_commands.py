@@ -1,6 +1,6 @@
 """Every natural-language input of the Run:ai guide, by section, and what each of them asks for.
 
-`docs/agent.md` is held to this: a section's row names the test that runs its inputs.
+`tests/agent/README.md` is held to this: a section's row names the test that runs its inputs.
 """
 
 from dataclasses import dataclass, field
