@@ -71,7 +71,7 @@ def current(text: str) -> str:
 
 
 def _table(schema: str, model: Mapping[str, Any]) -> Iterator[str]:
-    yield "| field | type | default | what it says |"
+    yield "| field | type | default | description |"
     yield "|---|---|---|---|"
     for name, field in model["properties"].items():
         default = "**required**" if name in model.get("required", ()) else _default(field)
