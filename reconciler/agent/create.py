@@ -7,11 +7,17 @@ that has no environment (any more) is brought to what is asked for.
 """
 
 from reconciler.agent import headings, messages
-from reconciler.agent.consent import Consent
 from reconciler.agent.description import asset_lines
-from reconciler.agent.request import Asked, Flaw, SpecError
-from reconciler.agent.target import Workplace, made_with, open_direct, plan_of
-from reconciler.agent.writing import all_applied, carry_out, require_complete
+from reconciler.agent.request import Asked, Consent, Flaw, SpecError
+from reconciler.agent.target import (
+    Workplace,
+    all_applied,
+    carry_out,
+    made_with,
+    open_direct,
+    plan_of,
+    require_complete,
+)
 from reconciler.core.plan import Action, Change, Plan
 from reconciler.core.resource import LiveResource, Reference
 from reconciler.kinds.image import IMAGE

@@ -7,14 +7,19 @@ marked, and then deleted as what it is by then, an object of ours.
 """
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 
 from reconciler.agent import headings, messages
-from reconciler.agent.consent import Consent
 from reconciler.agent.description import scope_id_of
-from reconciler.agent.request import ADDRESS_KIND, address_id
-from reconciler.agent.target import Workplace, made_with, open_direct, plan_of
-from reconciler.agent.writing import all_applied, carry_out, require_complete
+from reconciler.agent.request import ADDRESS_KIND, Consent, address_id
+from reconciler.agent.target import (
+    Workplace,
+    all_applied,
+    carry_out,
+    made_with,
+    open_direct,
+    plan_of,
+    require_complete,
+)
 from reconciler.core.ownership import desired_mark, text_limit
 from reconciler.core.plan import Action, Change, Plan
 from reconciler.core.planner import PlanInput
@@ -34,8 +39,8 @@ def delete(place: Workplace, name: str, consent: Consent) -> str:
         environments = [item for item in there.live if item.kind == ADDRESS_KIND]
         found = _matching(environments, name)
         if not found:
-            available = _closest_first(name, [item.name for item in environments])
-            return messages.not_found(name, available, f"on target {place.target.name}")
+            names = [item.name for item in environments]
+            return messages.not_found(name, names, f"on target {place.target.name}")
         if len(found) > 1:
             return messages.ambiguous(name, [_place(item) for item in found])
         return _delete_one(found[0], there, place, session, consent)
@@ -51,12 +56,6 @@ def _read(session: Session) -> PlanInput:
 def _matching(everything: Sequence[LiveResource], name: str) -> list[LiveResource]:
     named = [item for item in everything if item.name == name]
     return named or [item for item in everything if item.uid == name]
-
-
-def _closest_first(name: str, names: Sequence[str]) -> list[str]:
-    known = sorted(set(names))
-    close = get_close_matches(name, known, n=3)
-    return [*close, *(item for item in known if item not in close)]
 
 
 def _place(live: LiveResource) -> tuple[str, str]:

@@ -5,12 +5,18 @@ from collections.abc import Callable
 from typing import Any
 
 from reconciler.agent import headings, messages
-from reconciler.agent.consent import consent_to_create, consent_to_delete
 from reconciler.agent.create import create
 from reconciler.agent.delete import delete
 from reconciler.agent.gitops import propose_creation, propose_deletion
 from reconciler.agent.info import describe
-from reconciler.agent.request import SOURCE, Flaw, SpecError, read_request
+from reconciler.agent.request import (
+    SOURCE,
+    Flaw,
+    SpecError,
+    consent_to_create,
+    consent_to_delete,
+    read_request,
+)
 from reconciler.agent.settings import current
 from reconciler.agent.target import open_settings_config, open_workplace
 from reconciler.errors import ManifestError, Problem, ReconcileError

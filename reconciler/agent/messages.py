@@ -5,7 +5,8 @@ label, escaped, on one line (see `reconciler.render.model_text`). Where the guid
 two forms, the fuller one is used.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 
 from reconciler.agent import headings
 from reconciler.agent.description import (
@@ -103,15 +104,21 @@ def compute_made(live: LiveResource, uid: str) -> str:
     )
 
 
+def _bullets(items: Sequence[str], most: int = _MOST) -> list[str]:
+    """A list of which so many items are shown, and the number of the others is told."""
+    more = [f"  ... and {len(items) - most} more"] if len(items) > most else []
+    return [*(f"  • {item}" for item in items[:most]), *more]
+
+
 def name_taken(explained: Explanation, advice: str) -> str:
     """The name is in use: by whom, what differs, and what can be done."""
     lines = [f"  • {quoted(item, 700)}" for item in explained.why]
-    fields = [
-        f"  • {quoted(field.field)}: {quoted(field.live)} there, {quoted(field.manifest)} asked for"
-        for field in explained.fields[:_MOST]
-    ]
-    if len(explained.fields) > _MOST:
-        fields.append(f"  ... and {len(explained.fields) - _MOST} more")
+    fields = _bullets(
+        [
+            f"{quoted(field.field)}: {quoted(field.live)} there, {quoted(field.manifest)} asked for"
+            for field in explained.fields
+        ]
+    )
     return block(
         headings.NAME_TAKEN,
         [f"Address: {quoted(explained.address)}", *lines],
@@ -157,11 +164,7 @@ def _name(change: Change) -> str:
 
 
 def _users(used_by: Sequence[str]) -> list[str]:
-    """What uses an asset; a long list is cut, and says so."""
-    lines = [f"  • {quoted(user)}" for user in used_by[:_MOST]] or ["  • nothing that is known"]
-    if len(used_by) > _MOST:
-        lines.append(f"  ... and {len(used_by) - _MOST} more")
-    return lines
+    return _bullets([quoted(user) for user in used_by]) or ["  • nothing that is known"]
 
 
 def deleted(live: LiveResource, link: str) -> str:
@@ -178,11 +181,11 @@ def deleted(live: LiveResource, link: str) -> str:
     )
 
 
-def not_found(name: str, available: Sequence[str], where: str) -> str:
+def not_found(name: str, names: Iterable[str], where: str) -> str:
     """The name is not there; what is, with the closest names first."""
-    shown = [f"  • {quoted(item)}" for item in available[:_MOST]] or ["  (none)"]
-    if len(available) > _MOST:
-        shown.append(f"  ... and {len(available) - _MOST} more")
+    known = sorted(set(names))
+    available = list(dict.fromkeys([*get_close_matches(name, known, n=3), *known]))
+    shown = _bullets([quoted(item) for item in available]) or ["  (none)"]
     return block(
         headings.NOT_FOUND,
         f"Could not find environment {quoted(name)} {where}.",
@@ -199,9 +202,7 @@ def not_found(name: str, available: Sequence[str], where: str) -> str:
 
 def ambiguous(name: str, found: Sequence[tuple[str, str]]) -> str:
     """Several objects have the name: `found` pairs a place with what to call again with."""
-    lines = [f"  • {place}: {word}" for place, word in found[:_MOST]]
-    if len(found) > _MOST:
-        lines.append(f"  ... and {len(found) - _MOST} more")
+    lines = _bullets([f"{place}: {word}" for place, word in found])
     return block(
         headings.AMBIGUOUS,
         [f"{len(found)} environments are named {quoted(name)}:", *lines],
@@ -240,9 +241,7 @@ _DONE = {
 
 def listing(title: str, names: Sequence[tuple[str, str]]) -> list[str]:
     """A titled list of names and what is said of each."""
-    lines = [f"  • {quoted(name)}{f' ({said})' if said else ''}" for name, said in names[:50]]
-    if len(names) > 50:
-        lines.append(f"  ... and {len(names) - 50} more")
+    lines = _bullets([f"{quoted(name)}{f' ({said})' if said else ''}" for name, said in names], 50)
     return [f"{title}:", *(lines or ["  (none)"])]
 
 

@@ -10,7 +10,6 @@ import posixpath
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
 from reconciler.agent.base import Base, read_base, read_commit
@@ -20,6 +19,7 @@ from reconciler.core.resource import Resource, ResourceKey
 from reconciler.errors import ConfigError, ReconcileError
 from reconciler.git.branch import NewCommit, make_branch, review_steps, write_tree
 from reconciler.manifest import remove_document, replace_document, write_document
+from reconciler.support.suggest import similar
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +87,8 @@ def draft_removal(base: Base, address: str) -> Draft:
     key = ResourceKey(*address.partition(".")[::2])
     stated = base.find(key)
     if stated is None:
-        close = get_close_matches(address, [item.key.address for item in base.resources], n=3)
-        fix = (
-            f"did you mean {' or '.join(close)}?" if close else "reconcile plan lists what there is"
-        )
+        known = [item.key.address for item in base.resources]
+        fix = similar(address, known, "reconcile plan lists what there is")
         raise ConfigError(f"no manifest states {address}", fix=fix)
     if stated.protect:
         raise ConfigError(

@@ -1,7 +1,8 @@
 """`env_spec` of the Run:ai guide -> a manifest document and its resources, or all that is wrong.
 
 The fields are those of a RunaiEnvironment manifest; limits and rules are the kind's own. Only what
-the guide words differently is worded here: missing fields, and scopes that are not allowed.
+the guide words differently is worded here: missing fields, scopes that are not allowed, and the
+words that a write needs. Pure.
 """
 
 import hashlib
@@ -18,6 +19,7 @@ from reconciler.errors import ReconcileError
 from reconciler.field_errors import explain
 from reconciler.kinds.base import ID_PATTERN, Document, FieldError, LoadContext, Metadata
 from reconciler.kinds.environment import RunaiEnvironment
+from reconciler.support.suggest import label
 
 KIND = RunaiEnvironment()
 ADDRESS_KIND = KIND.traits.name
@@ -73,7 +75,7 @@ def read_request(
     try:
         fields: dict[str, Any] = plain_data(env_spec)
     except NotPlainError as error:
-        raise SpecError([Flaw(f"env_spec{error.path}: {error}", _SHAPE)]) from None
+        raise SpecError([Flaw(f"{label(('env_spec', *error.path))}: {error}", _SHAPE)]) from None
     flaws: list[Flaw] = []
     name = _name(fields, flaws)
     spec = {key: value for key, value in fields.items() if key != "name"}
@@ -200,3 +202,56 @@ def _shorter(message: str) -> str:
     """A message as in the guide: without the path, where the words alone say it all."""
     found = re.match(r"`compute\.\w+`: (.*)", message)
     return found[1] if found and "exceeds maximum" in message else message
+
+
+DRY_RUN = "dry_run=False"
+CONFIRMED = "confirmed=True"
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """What a call lacks to write anything; nothing lacks only where it said every word itself.
+
+    `dry_run` says whether the call is a preview on purpose, or a real run that lacks something.
+    """
+
+    missing: tuple[str, ...]
+    dry_run: bool
+
+    @property
+    def given(self) -> bool:
+        """Whether the call may write."""
+        return not self.missing
+
+    def ask(self, purpose: str) -> str:
+        """How to get from what was shown to a real run."""
+        both = " and ".join(f"`{word}`" for word in self.missing)
+        return f"Nothing was changed. {purpose}, call this function again with {both}."
+
+
+def consent_to_create(dry_run: object, confirmed: object, *, dry_run_default: bool) -> Consent:
+    """What `dry_run` and `confirmed` amount to. Raises `SpecError` if they are no booleans.
+
+    A model may send "false" or 1, which Python would take for true: those are refused.
+    """
+    _require_booleans(dry_run=dry_run, confirmed=confirmed)
+    missing = [] if dry_run is False else [DRY_RUN]
+    missing += [] if confirmed is True else [CONFIRMED]
+    return Consent(tuple(missing), dry_run is True or (dry_run is None and dry_run_default))
+
+
+def consent_to_delete(confirmed: object) -> Consent:
+    """What `confirmed` amounts to. Raises `SpecError` if it is no boolean."""
+    _require_booleans(confirmed=confirmed)
+    return Consent(() if confirmed is True else (CONFIRMED,), dry_run=False)
+
+
+def _require_booleans(**given: object) -> None:
+    flaws = []
+    for name, value in given.items():
+        if isinstance(value, bool) or (name == "dry_run" and value is None):
+            continue
+        allowed = "True, False or None" if name == "dry_run" else "True or False"
+        flaws.append(Flaw(f"{name} has to be {allowed}, not {type(value).__name__}"))
+    if flaws:
+        raise SpecError(flaws)

@@ -9,7 +9,7 @@ if the settings name it: a function that reports success must not have worked on
 
 import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -21,15 +21,17 @@ from reconciler.config.file import TargetSection
 from reconciler.core.guards import Approval
 from reconciler.core.header import Header
 from reconciler.core.lineage import Lineage
+from reconciler.core.outcome import Outcome, Status
 from reconciler.core.plan import Change, Plan, select
 from reconciler.core.planner import PlanInput
 from reconciler.core.resource import Resource, ResourceKey, hash_id
 from reconciler.core.selection import Selection, apply_selection
-from reconciler.errors import ConfigError
+from reconciler.errors import ConfigError, ReconcileError
 from reconciler.git.head import Provenance
 from reconciler.kinds.compute import COMPUTE
 from reconciler.providers.systems import describe_target, open_providers
 from reconciler.support.threads import ThreadExecutor
+from reconciler.workflow.apply import ApplyContext, LogObserver, apply_plan
 from reconciler.workflow.plan_request import PlanRequest
 from reconciler.workflow.planning import judge
 from reconciler.workflow.session import Session, provenance, read_config
@@ -251,3 +253,30 @@ def made_with(change: Change, environment: ResourceKey) -> bool:
 def _exactly(address: str) -> str:
     """The address as a pattern that matches nothing else: live names may hold `*`."""
     return "".join(f"[{c}]" if c in "*?[" else c for c in address)
+
+
+def carry_out(plan: Plan, session: Session, meant: Collection[ResourceKey]) -> tuple[Outcome, ...]:
+    """Apply the plan. Raises `ReconcileError` if it is incomplete or holds anything not meant."""
+    require_complete(plan)
+    strays = [change.address for change in plan.pending if change.key not in meant]
+    if strays:
+        raise ReconcileError(
+            f"the plan holds what was not asked for: {', '.join(strays)}",
+            fix="this is a defect: please report it",
+        )
+    return apply_plan(
+        plan, ApplyContext(session.providers, session.executor, LogObserver(), session.stop)
+    )
+
+
+def require_complete(plan: Plan) -> None:
+    """Raise `ReconcileError` if a system could not be read."""
+    for failure in plan.failures:
+        raise ReconcileError(
+            f"the {failure.system} could not be read: {failure.reason}", fix=failure.fix
+        )
+
+
+def all_applied(outcomes: Collection[Outcome]) -> bool:
+    """Whether every change was carried out."""
+    return all(outcome.status is Status.APPLIED for outcome in outcomes)

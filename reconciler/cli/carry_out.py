@@ -10,16 +10,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.plan_options import PlanOptions
-from reconciler.cli.stdout import lose_output, show, style_of
+from reconciler.cli.formats import PlanOptions
+from reconciler.cli.place import lose_output, show
 from reconciler.core.outcome import Outcome, Status
 from reconciler.core.plan import Plan
 from reconciler.render.escape import log_safe, printable_lines
 from reconciler.render.progress import Progress
-from reconciler.render.style import Style
 from reconciler.render.summary import apply_line
 from reconciler.support.signals import handled
-from reconciler.support.terminal import open_screen
+from reconciler.support.terminal import Style, open_screen
 from reconciler.workflow.apply import ApplyContext, apply_plan
 from reconciler.workflow.session import Session
 
@@ -46,7 +45,7 @@ def carry_out(plan: Plan, session: Session, options: PlanOptions) -> tuple[Outco
         if options.events is not None:
             options.events.outcomes(outcomes, len(plan.refused))
         else:
-            _show_result(outcomes, len(plan.refused), style_of(options.place))
+            _show_result(outcomes, len(plan.refused), options.place.style)
         sys.stdout.flush()
     except OSError as error:  # who read it has gone, or the disk is full: it was done all the same
         lose_output()

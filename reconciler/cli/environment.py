@@ -1,11 +1,12 @@
 """What people write for an environment -> an image, and the engine that has it."""
 
-import difflib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
+
+import click
 
 from reconciler.cli.place import Globals
 from reconciler.config import Config, Target, find_config, resolve_target
@@ -13,6 +14,8 @@ from reconciler.core.resource import Resource
 from reconciler.errors import ConfigError
 from reconciler.kinds.image import IMAGE
 from reconciler.rayfine.docker.engine import Engine
+from reconciler.rayfine.runtime.options import MOST_CONCURRENCY
+from reconciler.support.suggest import similar
 from reconciler.workflow.session import read_config
 from reconciler.workflow.target_manifests import read_manifests
 
@@ -34,6 +37,63 @@ class Chosen:
 
     def __str__(self) -> str:
         return f"{self.address} ({self.image})" if self.address else self.image
+
+
+ENVIRONMENT_OPTIONS = ("engine", "replicas", "memory", "max_concurrency")
+"""Options that are those of `load_env`, and say how an environment runs."""
+
+
+def environment_options(command: Any) -> Any:
+    """Add the options of how and where an environment runs, and its variables."""
+    options = (
+        click.option(
+            "--replicas",
+            type=click.IntRange(1, 1000),
+            metavar="N",
+            help="Containers.  [default: 1]",
+        ),
+        click.option(
+            "--setup",
+            multiple=True,
+            metavar="NAME=VALUE",
+            help="A variable for env.py; others on this machine can see it while this runs. "
+            "Repeatable.",
+        ),
+        click.option(
+            "--setup-env",
+            multiple=True,
+            metavar="NAME",
+            help="A variable for env.py with the value it has here: for secrets. Repeatable.",
+        ),
+        click.option(
+            "--engine",
+            type=click.Choice(["ray", "process"]),
+            help="How env.py is run.  [default: ray]",
+        ),
+        click.option(
+            "--max-concurrency",
+            type=click.IntRange(1, MOST_CONCURRENCY),
+            metavar="N",
+            help="Calls side by side in each container.  [default: as in a Ray actor: synchronous "
+            "methods one after the other, asynchronous ones side by side]",
+        ),
+        click.option("--memory", metavar="SIZE", help="Limit of each container, such as 2g."),
+        click.option(
+            "--docker-host",
+            default="",
+            metavar="ADDRESS",
+            help="Another Docker engine: ssh://USER@HOST or tcp://HOST:PORT.",
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def load_options(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The options for `load_env` that were given."""
+    names = (*ENVIRONMENT_OPTIONS, "call_timeout")
+    return {name: given[name] for name in names if given.get(name) is not None}
 
 
 def choose_image(
@@ -126,8 +186,6 @@ def _require_built(image: Chosen) -> None:
 
 def _unknown(name: str, images: Sequence[Resource], config: Config) -> ConfigError:
     addresses = [item.key.address for item in images]
-    close = difflib.get_close_matches(name, addresses, 3)
-    fix = f"there are: {', '.join(sorted(addresses)[:20])}" if addresses else "write one"
-    if close:
-        fix = f"did you mean {' or '.join(close)}?"
+    listed = f"there are: {', '.join(sorted(addresses)[:20])}" if addresses else "write one"
+    fix = similar(name, addresses, listed)
     return ConfigError(f"there is no {name} in the manifests", where=config.path.name, fix=fix)

@@ -1,19 +1,25 @@
-"""`-o FORMAT[=PATH]`: which formats there are, and where each of them may go."""
+"""What `plan` and `apply` are asked for; above all `-o FORMAT[=PATH]`, and where that may go."""
 
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.shell_completion import CompletionItem
 
+from reconciler.cli.place import Globals, show
+from reconciler.cli.step_files import add_to_step, step_file
+from reconciler.support.plain_file import write_whole
+from reconciler.workflow.plan_request import PlanRequest
+
+if TYPE_CHECKING:
+    from reconciler.render.events import EventStream
+
 FORMATS = ("text", "json", "digest", "markdown", "summary", "html", "annotations", "outputs")
-STEP_FORMATS = {"summary": "GITHUB_STEP_SUMMARY", "outputs": "GITHUB_OUTPUT"}
+_STEP_FORMATS = {"summary": "GITHUB_STEP_SUMMARY", "outputs": "GITHUB_OUTPUT"}
 """Formats that are added to a file of the step; the variable names it where no PATH is given."""
-PAGE_FORMATS = ("markdown", "summary", "html", "annotations", "outputs")
-"""Formats for people in a browser and for workflows: see `reconciler.cli.pages`."""
 _FILES_ONLY = ("html",)
 _LINES = ("text", "annotations")
 """Formats of single lines: a runner takes annotations out of the text that they stand in."""
@@ -24,12 +30,41 @@ class Output:
     """One `-o FORMAT[=PATH]`; no path means standard output, or the step's own file."""
 
     format: str
-    path: Path | None
+    path: Path | None = None
 
     @property
     def on_stdout(self) -> bool:
         """Whether it goes to standard output."""
-        return self.path is None and self.format not in STEP_FORMATS
+        return self.path is None and self.format not in _STEP_FORMATS
+
+    @property
+    def step_path(self) -> Path:
+        """The file of the step that it is added to. Raises `ConfigError` outside of a workflow."""
+        return self.path or step_file(_STEP_FORMATS[self.format], self.format)
+
+    def put(self, text: str) -> None:
+        """Write the result to its place."""
+        if self.format in _STEP_FORMATS:
+            add_to_step(self.step_path, text)
+        elif self.path is None:
+            show(text)
+        else:
+            write_whole(self.path, text)
+
+
+@dataclass(frozen=True, slots=True)
+class PlanOptions(PlanRequest):
+    """What `plan` and `apply` have in common.
+
+    `targets` holds every `--target`, `target` the first one, None for the default. If `events` is
+    set, standard output is that stream.
+    """
+
+    place: Globals
+    outputs: tuple[Output, ...] = ()
+    detailed_exitcode: bool = False
+    targets: tuple[str, ...] = ()
+    events: "EventStream | None" = None
 
 
 class OutputType(click.ParamType[Output]):
@@ -37,7 +72,7 @@ class OutputType(click.ParamType[Output]):
 
     name = "FORMAT[=PATH]"
 
-    def __init__(self, formats: tuple[str, ...] = FORMATS) -> None:
+    def __init__(self, formats: tuple[str, ...]) -> None:
         self.formats = formats
 
     def convert(
@@ -69,14 +104,14 @@ class OutputType(click.ParamType[Output]):
 
 
 def checked(outputs: tuple[Output, ...]) -> tuple[Output, ...]:
-    """Refuse two documents on one standard output: nobody could take them apart."""
+    """What was asked for, or text. Refuses two documents on one standard output."""
     plain = [output.format for output in outputs if output.on_stdout]
     if len(plain) > 1 and (len(set(plain)) < len(plain) or not set(plain) <= set(_LINES)):
         words = " and ".join(plain)
         hint = f"give all but one a file, such as -o {plain[-1]}=PATH"
         raise click.UsageError(f"{words} would both go to standard output: {hint}")
     require_own_files(name_files(outputs))
-    return outputs
+    return outputs or (Output("text"),)
 
 
 def name_files(outputs: tuple[Output, ...], out: Path | None = None) -> list[tuple[str, Path]]:

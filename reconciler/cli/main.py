@@ -1,85 +1,70 @@
-"""`reconcile`: the root command, its global options, and how errors become words and exit codes."""
+"""`reconcile`: the root command, and how errors become words and exit codes."""
 
-import contextlib
 import gc
 import importlib
-import io
 import os
-import resource
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NoReturn, TextIO
+from typing import NoReturn
 
 import click
 
 from reconciler import __version__
 from reconciler.cli.exit_codes import ExitCode
-from reconciler.cli.logs import start_logging
 from reconciler.cli.place import Globals
-from reconciler.errors import ConfigError, ReconcileError, StalePlanError
-from reconciler.support.directory import is_here, stated_directory
+from reconciler.cli.process import entered, prepare_streams, require_files, start_logging
+from reconciler.errors import ReconcileError, StalePlanError
+from reconciler.support.plain_file import stated_directory
 
 _COMMANDS = {
-    "init": ("Write a reconciler.yaml and an example manifest.", "init"),
-    "validate": ("Check manifests and configuration: no network, no credentials.", "validate"),
-    "plan": ("Show what apply would change.", "plan"),
-    "apply": ("Show the plan and, only with --apply, carry it out.", "apply"),
-    "repair": ("Keep one of several live objects with one mark.", "repair"),
-    "show": ("Print a saved plan again.", "show"),
-    "explain": ("Say why one address changes, field by field, in words.", "explain"),
-    "schema": ("Print the JSON Schemas for editors and tools.", "schema"),
-    "graph": ("Print which resource needs which, for Graphviz or Mermaid.", "graph"),
-    "inputs": ("List what a plan is made of.", "inputs"),
-    "lock": ("Pin base images to their digests in reconciler.lock.", "lock"),
-    "run": ("Start an environment, call a method, print the result, clean up.", "run"),
-    "serve": ("Serve an environment over HTTP, with a token.", "serve"),
-    "mcp": ("Serve the project to models by the Model Context Protocol.", "mcp"),
-    "sandbox": ("Run the embedded Run:ai control plane.", "sandbox"),
-    "doctor": ("Say what is reachable, which versions, and what is missing.", "doctor"),
-    "completion": ("Print a shell completion script.", "completion"),
-    "version": ("Print the versions of reconcile and of what it uses.", "version"),
+    "init": "Write a reconciler.yaml and an example manifest.",
+    "validate": "Check manifests and configuration: no network, no credentials.",
+    "plan": "Show what apply would change.",
+    "apply": "Show the plan and, only with --apply, carry it out.",
+    "repair": "Keep one of several live objects with one mark.",
+    "show": "Print a saved plan again.",
+    "explain": "Say why one address changes, field by field, in words.",
+    "schema": "Print the JSON Schemas for editors and tools.",
+    "graph": "Print which resource needs which, for Graphviz or Mermaid.",
+    "inputs": "List what a plan is made of.",
+    "lock": "Pin base images to their digests in reconciler.lock.",
+    "run": "Start an environment, call a method, print the result, clean up.",
+    "serve": "Serve an environment over HTTP, with a token.",
+    "mcp": "Serve the project to models by the Model Context Protocol.",
+    "sandbox": "Run the embedded Run:ai control plane.",
+    "doctor": "Say what is reachable, which versions, and what is missing.",
+    "completion": "Print a shell completion script.",
+    "version": "Print the versions of reconcile and of what it uses.",
 }
-"""Name -> (short help, module in `reconciler.cli`): nothing is imported for `--help`."""
-
-_FEWEST_FILES = 64
+"""Name, also of the module in `reconciler.cli.commands`, -> short help."""
 
 
 class LazyGroup(click.Group):
     """A group whose commands are imported when they are run."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  (click's signature)
-        """The commands in the order in which people meet them."""
         return list(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """Import the command's module and take its `command`."""
         if cmd_name not in _COMMANDS:
             return None
-        module = importlib.import_module(f"reconciler.cli.commands.{_COMMANDS[cmd_name][1]}")
+        module = importlib.import_module(f"reconciler.cli.commands.{cmd_name}")
         command: click.Command = module.command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        """List the commands with their short helps, importing none of them."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (text, _) in _COMMANDS.items()])
+            formatter.write_dl(list(_COMMANDS.items()))
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Say which command was probably meant."""
+        """Let click say which command was probably meant: it knows of none that is imported."""
         try:
             return super().resolve_command(ctx, args)
-        except click.UsageError as error:
-            from difflib import get_close_matches  # noqa: PLC0415  (only for a mistake)
-
-            close = get_close_matches(args[0], _COMMANDS, n=1)
-            if not close or "did you mean" in error.message.lower():
-                raise
-            hint = f"{error.message} Did you mean {close[0]!r}?"
-            raise click.UsageError(hint, ctx) from error
+        except click.NoSuchCommand as error:
+            raise click.NoSuchCommand(args[0], possibilities=_COMMANDS, ctx=ctx) from error
 
 
 @click.group(
@@ -124,45 +109,15 @@ def root(
     shown as a plan; nothing is changed unless `apply` is run with --apply.
     """
     start_logging(debug=debug)
-    _require_files()
-    ctx.with_resource(_entered(directory))
+    require_files()
+    ctx.with_resource(entered(directory))
     ctx.obj = Globals(stated_directory(), config, colour=False if no_color else None)
-
-
-def _require_files() -> None:
-    """Refuse to begin what would fail half-way. Raises `ConfigError`."""
-    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if most != resource.RLIM_INFINITY and most < _FEWEST_FILES:
-        raise ConfigError(
-            f"this process may open {most} files, and {_FEWEST_FILES} are needed",
-            fix="ulimit -n 1024",
-        )
-
-
-@contextlib.contextmanager
-def _entered(directory: Path) -> Iterator[None]:
-    """Go to a directory as a shell does: PWD then tells through which links."""
-    before = os.environ.get("PWD")
-    stated = Path(os.path.normpath(stated_directory() / directory))
-    with contextlib.chdir(directory):
-        if not is_here(stated):
-            raise click.BadParameter(
-                f"{directory} goes through a link and back: name the directory without ..",
-                param_hint="-C",
-            )
-        try:
-            os.environ["PWD"] = str(stated)
-            yield
-        finally:
-            os.environ.pop("PWD")
-            if before is not None:
-                os.environ["PWD"] = before
 
 
 def main() -> NoReturn:
     """Run the command line and end the process with a documented exit code."""
     gc.disable()  # a command is short and builds large trees: collecting would cost 10 to 20 %
-    _prepare_streams()
+    prepare_streams()
     code = _finish(run(sys.argv[1:]))
     if any(not thread.daemon for thread in threading.enumerate()[1:]):
         os._exit(code)  # interrupted twice: requests that still run are not waited for
@@ -170,49 +125,6 @@ def main() -> NoReturn:
     # `python -m` would then end with SIGINT in place of the code. Running any text unmarks it.
     exec("")  # noqa: S102
     sys.exit(code)
-
-
-def _prepare_streams() -> None:
-    """A closed stream swallows what is written; one of few characters shows the others escaped."""
-    for name in ("stdout", "stderr"):
-        stream = getattr(sys, name)
-        if stream is None:
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115
-        elif isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
-    sys.stderr = _Lossy(sys.stderr)
-
-
-class _Lossy:
-    """Standard error that may go away: news is lost then, and nothing else.
-
-    No line of it is a command to a GitHub runner: those are written to standard output, on purpose.
-    """
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
-
-    def write(self, text: str) -> int:
-        """Write, or lose it."""
-        with contextlib.suppress(OSError, ValueError):
-            self._stream.write(_log_safe(text))
-        return len(text)
-
-    def flush(self) -> None:
-        """Flush, or lose it."""
-        with contextlib.suppress(OSError, ValueError):
-            self._stream.flush()
-
-
-def _log_safe(text: str) -> str:
-    if "::" not in text and "##[" not in text:
-        return text
-    from reconciler.render.escape import log_safe  # noqa: PLC0415  (hardly ever needed)
-
-    return log_safe(text)
 
 
 def run(arguments: list[str]) -> ExitCode:

@@ -1,72 +1,55 @@
 """Options that several commands share, and what they add up to."""
 
+import functools
 import re
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from reconciler.cli.formats import Output, OutputType, checked
-from reconciler.cli.plan_options import PlanOptions
+from reconciler.cli.formats import FORMATS, Output, OutputType, PlanOptions, checked
+from reconciler.cli.place import Globals, open_event_stream
 from reconciler.core.guards import Approval
 from reconciler.core.plan import is_digest
 from reconciler.core.selection import Selection
-from reconciler.errors import ReconcileError
+from reconciler.errors import ConfigError, ReconcileError
 
 if TYPE_CHECKING:
     from reconciler.config import Config
 
-Command = TypeVar("Command", bound=Callable[..., Any])
-CONFIG_FROM = "Take targets, stack, env_allow and guards from this ref's reconciler.yaml"
 
+class Matching(click.ParamType[str]):
+    """Text of one form; any other is a usage error that says what is meant."""
 
-class DigestType(click.ParamType[str]):
-    """`sha256:` and 64 hexadecimal digits."""
-
-    name = "DIGEST"
+    def __init__(self, name: str, fits: Callable[[str], object], otherwise: str) -> None:
+        self.name = name
+        self._fits = fits
+        self._otherwise = otherwise
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Check the form; anything else is a usage error that says where a digest is found."""
-        if not is_digest(str(value)):
-            self.fail(
-                f"{value!r} is no digest of a plan: sha256: and 64 hexadecimal digits, as printed "
-                "by reconcile plan -o digest",
-                param,
-                ctx,
-            )
+        """Check the form."""
+        if not self._fits(str(value)):
+            self.fail(f"{str(value)!r} is {self._otherwise}", param, ctx)
         return str(value)
 
 
-class DeletesType(click.ParamType[int]):
-    """A positive number of objects."""
-
-    name = "N"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Read the number; anything else is a usage error that says what is meant."""
-        text = str(value)
-        if not text.isascii() or not text.isdecimal() or int(text) < 1:
-            self.fail(f"{text!r} is not the number of objects to be destroyed", param, ctx)
-        return int(text)
-
-
-class WriterType(click.ParamType[str]):
-    """A commit of at least seven digits, or a repository as marks name it."""
-
-    name = "COMMIT|REPOSITORY"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Check the form; anything else is a usage error that says where it is found."""
-        if not re.fullmatch(r"[0-9a-f]{7,64}|[a-z2-7]{8}", str(value)):
-            self.fail(
-                f"{value!r} is no commit (7 digits or more) and no repository (8 characters), as "
-                "a refused plan and the mark of a live object name them",
-                param,
-                ctx,
-            )
-        return str(value)
+DIGEST = Matching(
+    "DIGEST",
+    is_digest,
+    "no digest of a plan: sha256: and 64 hexadecimal digits, as printed by reconcile plan "
+    "-o digest",
+)
+_DELETES = Matching(
+    "N", re.compile("0*[1-9][0-9]*").fullmatch, "not the number of objects to be destroyed"
+)
+_WRITER = Matching(
+    "COMMIT|REPOSITORY",
+    re.compile("[0-9a-f]{7,64}|[a-z2-7]{8}").fullmatch,
+    "no commit (7 digits or more) and no repository (8 characters), as a refused plan and the mark "
+    "of a live object name them",
+)
 
 
 def complete_target(
@@ -109,24 +92,62 @@ def _config_on_tab(ctx: click.Context) -> "Config | None":
         return None
 
 
-def target_option(command: Command) -> Command:
-    """`--target NAME`."""
-    return click.option(
-        "--target",
-        metavar="NAME",
-        shell_complete=complete_target,
-        help="Target of reconciler.yaml; default: its default_target.",
-    )(command)
+FILE: dict[str, Any] = {"type": click.Path(dir_okay=False, path_type=Path), "metavar": "FILE"}
+EXISTING_FILE: dict[str, Any] = {
+    "type": click.Path(exists=True, dir_okay=False, path_type=Path),
+    "metavar": "FILE",
+}
+PORT: dict[str, Any] = {"type": click.IntRange(0, 65535), "metavar": "PORT"}
+_TARGET: dict[str, Any] = {"metavar": "NAME", "shell_complete": complete_target}
+_ADDRESSES: dict[str, Any] = {
+    "multiple": True,
+    "metavar": "ADDRESS",
+    "shell_complete": complete_address,
+}
+_SHORTEST_TOKEN = 16
+_CONFIG_FROM = "Take targets, stack, env_allow and guards from this ref's reconciler.yaml"
+
+target_option = click.option(
+    "--target", **_TARGET, help="Target of reconciler.yaml; default: its default_target."
+)
+parallelism_option = click.option(
+    "--parallelism",
+    type=click.IntRange(1, 256),
+    default=10,
+    show_default=True,
+    metavar="N",
+    help="Requests and builds at the same time.",
+)
+_checked_output = functools.partial(
+    click.option, "-o", "--output", "outputs", multiple=True, callback=lambda _c, _p, v: checked(v)
+)
 
 
-def _once(patterns: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(patterns))
+def checked_token(token: str, where: str) -> str:
+    """The token that callers of a server have to show. Raises `ConfigError` for a weak one."""
+    if len(token) < _SHORTEST_TOKEN or not token.isascii() or not token.isprintable():
+        raise ConfigError(
+            f"the token has less than {_SHORTEST_TOKEN} characters, or some that HTTP has not"
+            if token
+            else "the variable is not set",
+            where=where,
+            fix="make one: openssl rand -hex 32",
+        )
+    return token
 
 
-def _outputs(given: tuple[Output, ...], *, events: bool) -> tuple[Output, ...]:
-    """What was asked for, or text; beside a stream of events nothing else is printed."""
-    if not events:
-        return checked(given) or (Output("text", None),)
+def config_from_option(when: str) -> Callable[[Any], Any]:
+    """`--config-from REF`; the words say when it is used."""
+    return click.option("--config-from", metavar="REF", help=f"{_CONFIG_FROM}{when}.")
+
+
+def output_option(text: str, formats: tuple[str, ...] = FORMATS) -> Callable[[Any], Any]:
+    """`-o FORMAT[=PATH]`, repeatable, with text as the default."""
+    return _checked_output(type=OutputType(formats), help=f"{text}  [default: text]")
+
+
+def _outputs_beside_events(given: tuple[Output, ...]) -> tuple[Output, ...]:
+    """Beside a stream of events nothing else is printed."""
     for output in given:
         if output.on_stdout:
             raise click.UsageError(
@@ -136,39 +157,32 @@ def _outputs(given: tuple[Output, ...], *, events: bool) -> tuple[Output, ...]:
     return given
 
 
-def selection_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def selection_options(command: Any) -> Any:
     """Add `--only` and `--exclude` to a command with `plan_options`, which hands them on."""
     only = click.option(
         "--only",
-        multiple=True,
-        metavar="ADDRESS",
-        shell_complete=complete_address,
+        **_ADDRESSES,
         help="Only these addresses and what they need; globs and plain ids allowed, repeatable. An "
         "address in full (KIND.ID) also approves its deletion.",
     )
-    exclude = click.option(
-        "--exclude",
-        multiple=True,
-        metavar="ADDRESS",
-        shell_complete=complete_address,
-        help="All but these; globs, repeatable.",
-    )
+    exclude = click.option("--exclude", **_ADDRESSES, help="All but these; globs, repeatable.")
     return only(exclude(command))
 
 
-def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options of `PlanOptions` and hand them to the command as one `options`."""
+def plan_options(command: Any) -> Any:
+    """Add the options of `PlanOptions` and hand them to the command as one `options`.
+
+    So is every other option of the command that has the name of a field.
+    """
 
     @click.option(
         "--allow-deletes",
-        type=DeletesType(),
+        type=_DELETES,
         help="Approve a plan that destroys exactly N objects, more than the guards allow.",
     )
     @click.option(
         "--allow-destroy",
-        multiple=True,
-        metavar="ADDRESS",
-        shell_complete=complete_address,
+        **_ADDRESSES,
         help="Approve deleting or replacing this address; repeatable.",
     )
     @click.option(
@@ -179,8 +193,7 @@ def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
     )
     @click.option(
         "--messages",
-        type=click.Path(dir_okay=False, path_type=Path),
-        metavar="FILE",
+        **FILE,
         help="With --allow-from-commit: trailers of other commits, too, such as those that were "
         "squashed. A JSON list of commit, author, message.",
     )
@@ -192,25 +205,17 @@ def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
     )
     @click.option(
         "--take-over",
-        type=WriterType(),
+        type=_WRITER,
         multiple=True,
-        metavar="COMMIT|REPOSITORY",
         help="After history was rewritten, or from a former repository: change what this one "
         "wrote, as a refused plan names it. Part of the plan's digest; repeatable.",
     )
-    @click.option(
-        "--parallelism",
-        type=click.IntRange(1, 256),
-        default=10,
-        show_default=True,
-        metavar="N",
-        help="Requests and builds at the same time.",
-    )
+    @parallelism_option
     @click.option(
         "-o",
         "--output",
         "outputs",
-        type=OutputType(),
+        type=OutputType(FORMATS),
         multiple=True,
         help="text, json, digest, markdown, html, annotations: to standard output or to PATH; "
         "summary, outputs: added to the step's file or to PATH. Repeatable.  [default: text]",
@@ -229,16 +234,11 @@ def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
     @click.option(
         "--target",
         "targets",
-        metavar="NAME",
         multiple=True,
-        shell_complete=complete_target,
+        **_TARGET,
         help="Target of reconciler.yaml; default: its default_target. Repeatable for plan.",
     )
-    @click.option(
-        "--config-from",
-        metavar="REF",
-        help=f"{CONFIG_FROM}: in a pull request's run, the base branch.",
-    )
+    @config_from_option(": in a pull request's run, the base branch")
     @click.option(
         "--repo",
         metavar="URL",
@@ -247,45 +247,46 @@ def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
     @click.option("--ref", metavar="REF", help="With --repo: branch, tag or hash; default: HEAD.")
     @click.pass_context
     def wrapped(ctx: click.Context, /, **given: Any) -> Any:
-        targets = given.pop("targets")
-        events = given.pop("events")
-        options = PlanOptions(
-            place=replace(ctx.obj, cloned=given["repo"] is not None),
-            target=targets[0] if targets else None,
-            targets=targets,
-            selection=Selection(_once(given.pop("only", ())), _once(given.pop("exclude", ()))),
-            approval=Approval(
-                frozenset(given.pop("allow_destroy")),
-                deletes=given.pop("allow_deletes"),
-                rollback=given.pop("rollback"),
-                taken_over=frozenset(given.pop("take_over")),
-            ),
-            parallelism=given.pop("parallelism"),
-            outputs=_outputs(given.pop("outputs"), events=events),
-            detailed_exitcode=given.pop("detailed_exitcode"),
-            config_from=given.pop("config_from"),
-            allow_from_commit=given.pop("allow_from_commit"),
-            messages=given.pop("messages"),
-            repo=given.pop("repo"),
-            ref=given.pop("ref"),
-        )
+        events, outputs = given.pop("events"), given.pop("outputs")
+        options = _options(ctx.obj, given)
+        outputs = _outputs_beside_events(outputs) if events else checked(outputs)
+        options = replace(options, outputs=outputs)
         try:
             if not events:
                 return ctx.invoke(command, options=options, **given)
-            from reconciler.cli.event_stream import open_event_stream  # noqa: PLC0415  (if asked)
-
             with open_event_stream() as stream:
                 return ctx.invoke(command, options=replace(options, events=stream), **given)
         except ReconcileError as error:
-            from reconciler.cli.problems import report  # noqa: PLC0415  (only for an error)
+            from reconciler.cli.output import report  # noqa: PLC0415  (only for an error)
 
             report(error, options.outputs, options.place)
             raise
 
     wrapped.__name__ = command.__name__
     wrapped.__doc__ = command.__doc__
-    wrapped.__click_params__ = [  # type: ignore[attr-defined]
+    wrapped.__click_params__ = [
         *getattr(command, "__click_params__", []),
         *getattr(wrapped, "__click_params__", []),
     ]
     return wrapped
+
+
+def _options(place: Globals, given: dict[str, Any]) -> PlanOptions:
+    """Take what belongs to the plan out of the options that were given."""
+    deletes = given.pop("allow_deletes")
+    approval = Approval(
+        frozenset(given.pop("allow_destroy")),
+        deletes=int(deletes) if deletes else None,
+        rollback=given.pop("rollback"),
+        taken_over=frozenset(given.pop("take_over")),
+    )
+    only, exclude = (tuple(dict.fromkeys(given.pop(name, ()))) for name in ("only", "exclude"))
+    names = [field.name for field in fields(PlanOptions) if field.name in given]
+    taken = {name: given.pop(name) for name in names}
+    return PlanOptions(
+        replace(place, cloned=taken["repo"] is not None),
+        target=next(iter(taken["targets"]), None),
+        selection=Selection(only, exclude),
+        approval=approval,
+        **taken,
+    )

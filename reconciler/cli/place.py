@@ -1,10 +1,21 @@
-"""Where a command works, and how it speaks: the options of the root command."""
+"""Where a command works, and how it speaks: the root command's options, and standard output."""
 
+import contextlib
 import os
+import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+from reconciler import __version__
+from reconciler.errors import ReconcileError
+
+if TYPE_CHECKING:
+    from reconciler.render.events import EventStream
+    from reconciler.support.terminal import Style
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +35,59 @@ class Globals:
             return False
         return bool(getattr(stream, "isatty", lambda: False)())
 
+    @property
+    def style(self) -> "Style":
+        """The style for standard output."""
+        from reconciler.support.terminal import Style  # noqa: PLC0415  (--help needs none)
+
+        return Style(colour=self.colour_for(sys.stdout))
+
     def warn(self, text: str) -> None:
         """Say something on standard error that stops nothing."""
-        from reconciler.render.escape import printable  # noqa: PLC0415  (only for a warning)
+        from reconciler.support.printable import printable  # noqa: PLC0415  (only for a warning)
 
         click.echo(f"Warning: {printable(text)}", err=True)
+
+
+def show(text: str) -> None:
+    """Print to standard output as it is."""
+    sys.stdout.write(text)
+
+
+def lose_output() -> None:
+    """Discard what is still to come on standard output: it cannot be written."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+
+
+@contextlib.contextmanager
+def open_event_stream() -> "Iterator[EventStream]":
+    """The stream of events of `--json` on standard output, one JSON object a line.
+
+    An error that ends the block is written as a diagnostic, and raised again.
+    """
+    from reconciler.render.events import EventStream  # noqa: PLC0415  (only if asked for)
+
+    stream = EventStream(_write_line)
+    try:
+        stream.version(__version__)
+    except OSError as error:
+        lose_output()
+        raise ReconcileError(
+            f"standard output cannot be written ({error.strerror}), and nothing was applied"
+        ) from error
+    try:
+        yield stream
+    except ReconcileError as error:
+        stream.error(error)
+        raise
+    except click.UsageError as error:
+        stream.error(ReconcileError(error.format_message(), fix="see the command's --help"))
+        raise
+
+
+def _write_line(line: str) -> None:
+    show(line)
+    sys.stdout.flush()

@@ -1,14 +1,13 @@
 """What a GitHub runner tells by variables: where its files are, which run this is, which root."""
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
 
 from reconciler.cli.place import Globals
 from reconciler.config import CONFIG_NAME
 from reconciler.errors import ConfigError, ReconcileError
 from reconciler.git.process import find_top
-from reconciler.support.step_file import append as add_lines
+from reconciler.support.plain_file import append
 
 
 def step_file(variable: str, form: str) -> Path:
@@ -22,11 +21,11 @@ def step_file(variable: str, form: str) -> Path:
     return Path(name)
 
 
-def append(path: Path, text: str) -> None:
-    """Add lines to what the step has written so far. Raises `ReconcileError` where that fails."""
+def add_to_step(path: Path, text: str) -> None:
+    """Add lines to what the step has written so far. Raises `ReconcileError` if that fails."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        add_lines(path, text)
+        append(path, text)
     except OSError as error:
         raise ReconcileError(
             f"cannot add to the file: {error.strerror or error}",
@@ -35,40 +34,18 @@ def append(path: Path, text: str) -> None:
         ) from error
 
 
-def size_of(path: Path) -> int:
-    """Bytes that are in the file already."""
-    return path.stat().st_size if path.is_file() else 0
-
-
-def run_url(variables: Mapping[str, str] = os.environ) -> str:
+def run_url() -> str:
     """The page of this run, where its artifacts are; empty outside of a workflow."""
-    parts = [
-        variables.get(name, "")
-        for name in ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID")
-    ]
-    server, repository, run = parts
-    return f"{server}/{repository}/actions/runs/{run}" if all(parts) else ""
+    server, repository, run = map(
+        os.environ.get, ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID")
+    )
+    return f"{server}/{repository}/actions/runs/{run}" if server and repository and run else ""
 
 
-def tool_page(variables: Mapping[str, str] = os.environ) -> str:
+def tool_page() -> str:
     """The repository whose action runs this, as an address; empty outside of such a step."""
-    parts = [variables.get(name, "") for name in ("GITHUB_SERVER_URL", "GITHUB_ACTION_REPOSITORY")]
-    return "/".join(parts) if all(parts) else ""
-
-
-def directory_in_repository(root: Path) -> str:
-    """From the root of the repository to this directory, with `/`; "" if it is the root.
-
-    The root is what has `.git`. A checkout may lie below GITHUB_WORKSPACE, which is only asked for
-    where there is no repository.
-    """
-    here = root.resolve()
-    workspace = os.environ.get("GITHUB_WORKSPACE")
-    top = find_top(here) or (Path(workspace).resolve() if workspace else here)
-    if not here.is_relative_to(top):
-        return ""
-    relative = here.relative_to(top).as_posix()
-    return "" if relative == "." else relative
+    server, repository = map(os.environ.get, ("GITHUB_SERVER_URL", "GITHUB_ACTION_REPOSITORY"))
+    return f"{server}/{repository}" if server and repository else ""
 
 
 def directory_of(place: Globals) -> str:
@@ -77,4 +54,15 @@ def directory_of(place: Globals) -> str:
         inside = (place.config or Path(CONFIG_NAME)).parent.as_posix()
         return "" if inside == "." else inside
     root = place.config.resolve().parent if place.config else place.directory
-    return directory_in_repository(root)
+    return _directory_in_repository(root)
+
+
+def _directory_in_repository(root: Path) -> str:
+    """The root is what has `.git`; without one, GITHUB_WORKSPACE: a checkout may lie below it."""
+    here = root.resolve()
+    workspace = os.environ.get("GITHUB_WORKSPACE")
+    top = find_top(here) or (Path(workspace).resolve() if workspace else here)
+    if not here.is_relative_to(top):
+        return ""
+    relative = here.relative_to(top).as_posix()
+    return "" if relative == "." else relative

@@ -7,10 +7,9 @@ from pathlib import Path
 import click
 
 from reconciler.cli.exit_codes import ExitCode, strongest
-from reconciler.cli.formats import name_files, require_own_files
+from reconciler.cli.formats import PlanOptions, name_files, require_own_files
 from reconciler.cli.main import say_error
-from reconciler.cli.plan_options import PlanOptions
-from reconciler.cli.problems import report
+from reconciler.cli.output import report
 from reconciler.errors import ReconcileError
 
 PLACEHOLDER = "{target}"

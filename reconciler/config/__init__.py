@@ -11,10 +11,10 @@ from reconciler.config.load import (
     find_config,
     load_config,
     parse_config,
+    problem_error,
     read_config_file,
     variables_for_manifests,
 )
-from reconciler.config.report import problem_error
 from reconciler.config.target import (
     DockerTarget,
     RunaiTarget,

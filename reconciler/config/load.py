@@ -1,4 +1,4 @@
-"""`reconciler.yaml` -> `Config`. Nothing is read from the environment here."""
+"""`reconciler.yaml` -> `Config`, or what is wrong with it. No variable is read here."""
 
 import os
 import re
@@ -19,8 +19,7 @@ from reconciler.config.file import (
     RunaiSection,
     TargetSection,
 )
-from reconciler.config.report import located, problem_error
-from reconciler.config.source import Reader, Source, read_plain_file
+from reconciler.config.source import Reader, Source, read_source
 from reconciler.core.guards import GuardRules
 from reconciler.errors import ConfigError, ManifestError, Problem
 from reconciler.field_errors import Fault, explain
@@ -53,7 +52,7 @@ class Config:
     env_allow: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     data: bytes = field(default=b"", repr=False)
-    read_file: Reader = field(default=read_plain_file, repr=False)
+    read_file: Reader = field(default=read_source, repr=False)
 
 
 def find_config(start: Path) -> Path:
@@ -221,3 +220,31 @@ def _check_variables(name: str, runai: RunaiSection, env_allow: tuple[str, ...])
                 message = f"{value.env}, the {secret} of target {name}, could be read by manifests"
                 fix = f"write patterns that do not match {value.env}"
                 yield Fault(("env_allow", index), message, fix)
+
+
+def located(name: str, data: bytes, faults: Iterable[Fault]) -> list[Problem]:
+    """Faults in a configuration file of this name and content, with their positions."""
+    positions = Positions(data)
+    return [
+        Problem(
+            name,
+            *positions.at(0, fault.path, key=fault.at_key),
+            fault.message,
+            fault.fix,
+            rule=fault.rule,
+        )
+        for fault in faults
+    ]
+
+
+def problem_error(problems: Iterable[Problem]) -> ConfigError:
+    """One error for all problems; a single one keeps its parts."""
+    ordered = sorted(set(problems))
+    if len(ordered) == 1:
+        (one,) = ordered
+        where = f"{one.file}:{one.line}:{one.column}" if one.line else one.file
+        error = ConfigError(one.message, where=where, fix=one.fix)
+    else:
+        error = ConfigError("\n".join(str(problem) for problem in ordered))
+    error.problems = tuple(ordered)
+    return error

@@ -5,13 +5,13 @@ content is never repeated in an error.
 """
 
 import os
-import stat
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from pydantic import ConfigDict, Field, model_validator
 
 from reconciler.kinds.base import Strict, field_fault
+from reconciler.support.plain_file import read_plain
 
 MOST_BYTES = 16 << 10
 """Tokens have up to 4,096 characters, everything else far fewer."""
@@ -60,18 +60,9 @@ class SourceError(Exception):
         self.fix = fix
 
 
-def read_plain_file(path: Path) -> bytes:
+def read_source(path: Path) -> bytes:
     """The content of a plain file; of a pipe or a device nothing is read, and nothing waits."""
-    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
-    try:
-        mode = os.fstat(handle).st_mode
-        if stat.S_ISDIR(mode):
-            raise SourceError("is a directory", "name the file in it")
-        if not stat.S_ISREG(mode):
-            raise SourceError("is no plain file", "name a plain file")
-        return os.read(handle, MOST_BYTES + 1)
-    finally:
-        os.close(handle)
+    return read_plain(path, MOST_BYTES)
 
 
 def take(source: Source, root: Path, read: Reader, environ: Mapping[str, str]) -> str:
@@ -98,9 +89,10 @@ def _read_line(path: Path, root: Path, read: Reader) -> str:
         ) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "its path is none"
-        raise SourceError(f"cannot be read: {reason}", "see to it that this user may") from None
-    if len(data) > MOST_BYTES:
-        raise SourceError(f"has more than {MOST_BYTES} bytes", "name a file of one line")
+        fix = "name a plain file of one line that this user may read"
+        raise SourceError(f"cannot be read: {reason}", fix) from None
+    if len(data) > MOST_BYTES:  # one of another commit
+        raise SourceError(f"has more than {MOST_BYTES:,} bytes", "name a file of one line")
     try:
         text = data.decode("utf-8-sig").rstrip("\r\n")
     except UnicodeDecodeError:

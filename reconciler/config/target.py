@@ -9,12 +9,10 @@ from typing import Any
 
 from pydantic import SecretStr, ValidationError
 
-from reconciler.config.base_url import cut_base_url
-from reconciler.config.control_plane import normal_url, same_file, twin_words
+from reconciler.config.control_plane import cut_base_url, normal_url, same_file, twin_words
 from reconciler.config.file import SECRETS, RunaiSection, TargetSection
-from reconciler.config.load import Config
+from reconciler.config.load import Config, located, problem_error
 from reconciler.config.proxies import Proxies, proxies_of
-from reconciler.config.report import located, problem_error
 from reconciler.config.source import Source, SourceError, take
 from reconciler.errors import ConfigError
 from reconciler.field_errors import Fault, explain

@@ -7,11 +7,11 @@ names of fields and the values that a field may have are no secret.
 from reconciler.field_errors.explain import (
     Fault,
     explain,
+    field_names,
     labelled,
     missing_field,
     without_misspelt,
 )
-from reconciler.field_errors.models import field_names
 
 __all__ = [
     "Fault",

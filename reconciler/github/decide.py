@@ -10,9 +10,8 @@ from enum import StrEnum
 from typing import Any
 
 from reconciler.errors import ConfigError
-from reconciler.github.base import base_commit
 from reconciler.github.command import run_reconcile
-from reconciler.github.runner import Runner, temporary
+from reconciler.github.runner import Runner, base_commit, temporary
 from reconciler.github.site import Site
 
 

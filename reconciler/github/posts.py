@@ -8,13 +8,19 @@ from reconciler.errors import ConfigError, ReconcileError
 from reconciler.github.api import GitHub
 from reconciler.github.applying import PAGE_FILE as APPLIED_PAGE
 from reconciler.github.findings import caused_here, read_plan
-from reconciler.github.neighbours import neighbours, touches
 from reconciler.github.page import body, heading, origin, told
 from reconciler.github.reviewed import PLAN_FILE, Push, merged_pull_requests
 from reconciler.github.runner import Runner, annotate
 from reconciler.github.site import Site
 from reconciler.github.steps import PAGE_FILE as PLAN_PAGE
-from reconciler.github.sticky import close_drift, marker, report_drift, write_comment
+from reconciler.github.sticky import (
+    close_drift,
+    marker,
+    neighbours,
+    report_drift,
+    touches,
+    write_comment,
+)
 from reconciler.github.successor import is_applying
 
 APPLIED = "apply:"

@@ -16,8 +16,7 @@ from typing import Any
 
 from reconciler.errors import ReconcileError
 from reconciler.github.api import GitHub
-from reconciler.github.base import pushed_commits
-from reconciler.github.runner import Runner, annotate, temporary
+from reconciler.github.runner import Runner, annotate, pushed_commits, temporary
 from reconciler.github.site import Site
 
 PLAN_FILE = "plan.json"

@@ -10,7 +10,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from reconciler.github.base import base_commit
 from reconciler.github.command import REFUSED, run_reconcile
 from reconciler.github.decide import (
     Decision,
@@ -30,7 +29,7 @@ from reconciler.github.reviewed import (
     plan_place,
     reviewed_place,
 )
-from reconciler.github.runner import Runner, annotate
+from reconciler.github.runner import Runner, annotate, base_commit
 from reconciler.github.site import Site
 
 PAGE_FILE = "plan.md"

@@ -4,10 +4,9 @@ Every fault of every file is reported in one `ManifestError`. No network, no cre
 of the manifests' authors is touched; `env.py` files are only looked for.
 """
 
-from reconciler.manifest.documents import Checked, check, load, load_files
+from reconciler.manifest.documents import Checked, check, load, load_files, locate
 from reconciler.manifest.edit import remove_document, replace_document, write_document
 from reconciler.manifest.files import NO_FILES, ManifestFile, ReadFiles, read_directory
-from reconciler.manifest.locate import locate
 from reconciler.manifest.overlay import check_overlay_names, read_overlays
 
 __all__ = [

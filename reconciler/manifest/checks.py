@@ -1,14 +1,13 @@
 """What single manifests cannot know: doubles, references that lead nowhere, moves that clash."""
 
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
 from typing import Any
 
 from reconciler.core.resource import Reference, Resource, ResourceKey
 from reconciler.field_errors import Fault
 from reconciler.kinds.base import Kind
-from reconciler.manifest.report import MOST_SUGGESTIONS, PLAIN_FIX, Place, Report
-from reconciler.support.suggest import DataPath
+from reconciler.manifest.report import MOST_SUGGESTIONS, PLAIN_FIX, Place, Report, all_there_are
+from reconciler.support.suggest import DataPath, similar
 
 Stated = Sequence[tuple[Resource, Place]]
 
@@ -114,12 +113,8 @@ def _check_references(stated: Stated, known: Iterable[ResourceKey], report: Repo
 
 def _nearest_address(key: ResourceKey, known: Iterable[ResourceKey]) -> str:
     ids = sorted(one.id for one in known if one.kind == key.kind)
-    close = get_close_matches(key.id, ids, n=3)
-    if close:
-        return f"did you mean {' or '.join(f'`{key.kind}.{one}`' for one in close)}?"
-    if ids:
-        return f"there {'are' if len(ids) > 1 else 'is'}: {', '.join(ids[:10])}"
-    return f"add a {key.kind} manifest for it"
+    otherwise = all_there_are(ids) or f"add a {key.kind} manifest for it"
+    return similar(key.id, ids, otherwise, lambda one: f"`{key.kind}.{one}`")
 
 
 def _where(place: Place, report: Report) -> str:

@@ -1,16 +1,16 @@
 """A directory -> the bytes of the manifests in it, in a fixed order. Never leaves the directory."""
 
+import errno
 import os
-import stat
-from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 from reconciler.errors import ManifestError, Problem
 from reconciler.strict_yaml import MAX_BYTES
+from reconciler.support.plain_file import read_plain
 
 SUFFIXES = (".yaml", ".yml")
-_CHUNK = 65_536
+_FIXES = {errno.EFBIG: "split it into several files", errno.EINVAL: "replace it with a file"}
 
 
 class ManifestFile(NamedTuple):
@@ -103,28 +103,15 @@ class _Walk:
     def _read(self, path: str, name: str) -> None:
         self._seen.add(path)
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-            with os.fdopen(descriptor, "rb", buffering=0) as stream:
-                status = os.fstat(descriptor)
-                if not stat.S_ISREG(status.st_mode):
-                    self._fail(name, "it is not a regular file", "replace it with a file")
-                    return
-                data = _read_all(stream.read, status.st_size)
+            data = read_plain(path, MAX_BYTES)
         except OSError as error:
-            self._fail(name, f"it cannot be read: {error.strerror}", "check its permissions")
-            return
-        self.files.append(ManifestFile(_printable(name), data))
+            fix = _FIXES.get(error.errno or 0, "check its permissions")
+            self._fail(name, f"it cannot be read: {error.strerror}", fix)
+        else:
+            self.files.append(ManifestFile(_printable(name), data))
 
     def _fail(self, name: str, message: str, fix: str) -> None:
         self.problems.append(Problem(_printable(name), 0, 0, message, fix, rule="unreadable"))
-
-
-def _read_all(read: Callable[[int], bytes], size: int) -> bytes:
-    """The whole file, whose size is a hint, up to one byte more than is accepted."""
-    data = read(min(size, MAX_BYTES) + 1)
-    while data and len(data) <= MAX_BYTES and (more := read(_CHUNK)):
-        data += more
-    return data
 
 
 def _printable(name: str) -> str:

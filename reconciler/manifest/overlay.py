@@ -8,7 +8,6 @@ a resource, removes one or gives it another identity.
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -24,9 +23,16 @@ from reconciler.manifest.files import (
     read_directory,
 )
 from reconciler.manifest.merge import Merge, Origin
-from reconciler.manifest.report import MOST_SUGGESTIONS, PLAIN_FIX, Patch, Place, Report
+from reconciler.manifest.report import (
+    MOST_SUGGESTIONS,
+    PLAIN_FIX,
+    Patch,
+    Place,
+    Report,
+    all_there_are,
+)
 from reconciler.strict_yaml import load as load_yaml
-from reconciler.support.suggest import DataPath, did_you_mean, nearest, shorten
+from reconciler.support.suggest import DataPath, did_you_mean, nearest, shorten, similar
 
 _FIELDS = ("apiVersion", "kind", "metadata", "spec")
 _SETTABLE = ("protect", "adopt")
@@ -138,14 +144,12 @@ class Overlays:
             self._report.add(place, [Fault(id_path, what, "join the two")])
 
     def _nearest(self, key: ResourceKey) -> str:
-        addresses = sorted(one.address for one in self._known)
-        close = get_close_matches(key.address, addresses, n=3)
-        if close:
-            return f"did you mean {' or '.join(f'`{one}`' for one in close)}?"
         same = [one.address for one in sorted(self._known) if one.kind == key.kind]
-        if same:
-            return f"there {'are' if len(same) > 1 else 'is'}: {', '.join(same[:10])}"
-        return f"add a {key.kind} manifest: an overlay only patches what there is"
+        otherwise = all_there_are(same) or (
+            f"add a {key.kind} manifest: an overlay only patches what there is"
+        )
+        known = [one.address for one in self._known]
+        return similar(key.address, known, otherwise, lambda one: f"`{one}`")
 
 
 def _check(data: Any) -> list[Fault]:

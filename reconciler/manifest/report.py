@@ -16,6 +16,11 @@ MOST_SUGGESTIONS = 20
 PLAIN_FIX = "correct the name"
 
 
+def all_there_are(names: Sequence[str]) -> str:
+    """The names that there are, ten at most; empty without any."""
+    return f"there {'are' if len(names) > 1 else 'is'}: {', '.join(names[:10])}" if names else ""
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """One document: its file, its index there, and the 1-based line on which it starts.

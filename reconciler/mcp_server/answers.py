@@ -16,15 +16,15 @@ from reconciler.core.plan import Action, Change, Plan
 from reconciler.core.plan_values import names_in
 from reconciler.core.resource import LiveResource, Resource, Spec, redact
 from reconciler.core.review_notes import Cause, Review
-from reconciler.mcp_server.naming import delimited
 from reconciler.mcp_server.truncation import Exact, Part
 from reconciler.render.explain import Explanation, explanation_document
+from reconciler.render.model_text import delimited
 from reconciler.render.summary import apply_line, plan_line, restriction
 
 MOST_CHANGES = 20
 """Changes that a summary names; the plan's resource holds all of them."""
 _CUT = re.compile(r"\.\.\. \(\d+ more characters\)$")
-_ESCAPE = re.compile(r"\\(x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8}|u\{[0-9a-f]+\})")
+_ESCAPE = re.compile(r"\\(x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})")
 _MOST_FIELDS = 12
 
 

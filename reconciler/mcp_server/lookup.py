@@ -2,7 +2,6 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from reconciler.render.model_text import quoted, sentence
 from reconciler.strict_yaml import MAX_BYTES
 from reconciler.strict_yaml import load as load_yaml
 from reconciler.support.plain_file import read_plain
+from reconciler.support.suggest import similar
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +73,12 @@ def no_such_address(given: str, known: Collection[str], what: str = "") -> Confi
 
     `what` says it in other words.
     """
-    close = get_close_matches(given, sorted(set(known)), n=3)
+    otherwise = (
+        "call list_objects for what there is; an address is KIND.ID, such as "
+        "RunaiEnvironment.ml-training-env"
+    )
     return ConfigError(
         what or f"no manifest and no live object has the address {given!r}",
         where="address",
-        fix=f"did you mean {' or '.join(map(quoted, close))}?"
-        if close
-        else "call list_objects for what there is; an address is KIND.ID, such as "
-        "RunaiEnvironment.ml-training-env",
+        fix=similar(given, known, otherwise, quoted),
     )

@@ -1,10 +1,12 @@
 """The tools: what a client sees of each, and what it does. Knows no SDK."""
 
+import json
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from reconciler.agent.plain_data import NotPlainError, plain_data
 from reconciler.core.outcome import Status
 from reconciler.errors import ReconcileError
 from reconciler.kinds.registry import KIND_TRAITS
@@ -29,9 +31,9 @@ from reconciler.mcp_server.arguments import (
     PlanArguments,
 )
 from reconciler.mcp_server.lookup import desired_and_live, no_such_address
-from reconciler.mcp_server.proposed import require_modest
 from reconciler.mcp_server.truncation import Part
 from reconciler.mcp_server.workspace import Workspace
+from reconciler.support.suggest import label
 
 INSTRUCTIONS = """\
 These tools compare manifests in Git (what should be) with live NVIDIA Run:ai environment assets, \
@@ -43,6 +45,8 @@ left out, and `rest` names the resource that holds it. A result that says "refus
 changed nothing; it says what to do."""
 
 PLAN_SCHEME = "reconcile://plan/"
+_LARGEST = 100_000
+"""Characters of a proposed manifest, as JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +136,27 @@ def _list(workspace: Workspace, given: ListArguments) -> Answer:
     return Answer({"found": counts, "desired": Part(desired), "live": Part(live)})
 
 
+def _require_modest(manifest: dict[str, Any]) -> None:
+    """Refuse what no person could review, or no YAML could hold."""
+    if (size := len(json.dumps(manifest))) > _LARGEST:
+        raise ReconcileError(
+            f"the manifest has {size} characters; at most {_LARGEST} are taken here",
+            where="manifest",
+            fix="leave out what is not needed, or have a person write the file",
+        )
+    try:
+        plain_data(manifest)
+    except NotPlainError as error:
+        raise ReconcileError(
+            f"this value {error}, which no manifest can hold",
+            where=label(("manifest", *error.path)),
+            fix="leave that out of it",
+        ) from error
+
+
 def _propose(workspace: Workspace, given: ManifestArguments) -> Answer:
     manifest = given.manifest.model_dump()
-    require_modest(manifest)
+    _require_modest(manifest)
     named = manifest["metadata"].get("id") or manifest["metadata"]["name"]
     stated = workspace.manifest(f"{manifest['kind']}.{named}")
     if shown := next(shown_forms(manifest, stated), ""):

@@ -30,11 +30,10 @@ from reconciler.core.resource import Resource
 from reconciler.core.selection import Selection
 from reconciler.errors import ManifestError, ReconcileError, StalePlanError, UnknownAddressError
 from reconciler.mcp_server.lookup import Objects, document_of, no_such_address, require_planned
-from reconciler.mcp_server.naming import delimited
 from reconciler.planfile.reader import SavedPlan
 from reconciler.planfile.writer import render_json
 from reconciler.render.explain import Explanation
-from reconciler.render.model_text import sentence
+from reconciler.render.model_text import delimited, sentence
 from reconciler.workflow.apply import ApplyContext, LogObserver, apply_plan
 from reconciler.workflow.opening import open_config, open_session
 from reconciler.workflow.plan_request import PlanRequest

@@ -15,17 +15,6 @@ from typing import Any
 from reconciler.core.resource import Named
 from reconciler.support.printable import escaped, is_unsafe, printable
 
-__all__ = [
-    "json_line",
-    "literal",
-    "literal_name",
-    "log_safe",
-    "log_safe_json",
-    "printable",
-    "printable_lines",
-    "visible",
-]
-
 _RIGHT_TO_LEFT = frozenset({"R", "AL", "AN"})
 _NOT_ASCII = re.compile(r"[^\x20-\x7e]")
 _COMMAND = re.compile(r"(^|[\r\n])(\s*):(?=:)")

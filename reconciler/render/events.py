@@ -15,7 +15,7 @@ from reconciler.core.outcome import Outcome, Status
 from reconciler.core.plan import Action, Change, Plan
 from reconciler.errors import ConfigError, ManifestError, Problem, ReconcileError
 from reconciler.kinds.registry import KIND_TRAITS
-from reconciler.render.escape import log_safe_json, printable
+from reconciler.render.escape import log_safe_json
 from reconciler.render.progress import DOING, DONE
 from reconciler.render.summary import (
     Counts,
@@ -28,6 +28,7 @@ from reconciler.render.summary import (
     restriction,
 )
 from reconciler.render.terraform import PROVIDER
+from reconciler.support.printable import printable
 
 UI_VERSION = "1.0"
 _ACTIONS = {

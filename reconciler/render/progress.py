@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from reconciler.core.outcome import Outcome, Status
 from reconciler.core.plan import Action, Change
-from reconciler.render.escape import printable, printable_lines
+from reconciler.render.escape import printable_lines
+from reconciler.support.printable import printable
 from reconciler.support.terminal import Screen
 
 _MOST_RUNNING = 8

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from reconciler.core.header import Header
 from reconciler.core.plan import Plan
 from reconciler.errors import ReconcileError, problems_of
-from reconciler.render.escape import printable
 from reconciler.render.summary import count, is_complete, is_made, plan_line, restriction
+from reconciler.support.printable import printable
 
 
 def plan_outputs(plan: Plan, header: Header) -> dict[str, str]:

@@ -9,10 +9,11 @@ from reconciler.core.plan import Action, Change, Plan, ReadFailure
 from reconciler.core.plan_values import planned
 from reconciler.core.resource import SENSITIVE, Secret, Spec
 from reconciler.core.review_notes import Review
-from reconciler.render.escape import literal, literal_name, log_safe, printable
+from reconciler.render.escape import literal, literal_name, log_safe
 from reconciler.render.review_words import change_words, notices, place_words, review_summary
-from reconciler.render.style import Style
 from reconciler.render.summary import is_made, plan_details, plan_line
+from reconciler.support.printable import printable
+from reconciler.support.terminal import Style
 
 SYMBOLS = {
     Action.CREATE: "+",

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -48,6 +48,14 @@ def did_you_mean(name: str, known: Sequence[str], what: str) -> str:
     if meant is not None:
         return f"did you mean `{meant}`?"
     return f"{what}: {', '.join(known)}" if known else ""
+
+
+def similar(
+    name: str, known: Iterable[str], otherwise: str, show: Callable[[str], str] = str
+) -> str:
+    """The fix for a name of a long list that is not known: what looks like it, or other words."""
+    close = get_close_matches(name, sorted(set(known)), n=3)
+    return f"did you mean {' or '.join(map(show, close))}?" if close else otherwise
 
 
 def label(path: DataPath) -> str:

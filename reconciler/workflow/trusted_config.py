@@ -16,11 +16,11 @@ from typing import NamedTuple
 
 from reconciler.config import Config, parse_config
 from reconciler.config.file import TargetSection
-from reconciler.config.source import Source, SourceError, read_plain_file, take
+from reconciler.config.source import Source, SourceError, read_source, take
 from reconciler.errors import ConfigError
 from reconciler.git.repository import Repository, open_repository
 from reconciler.kinds.base import Limits
-from reconciler.support.directory import stated_directory
+from reconciler.support.plain_file import stated_directory
 
 
 class TrustedConfig(NamedTuple):
@@ -125,7 +125,7 @@ class _Files:
     def read(self, path: Path) -> bytes:
         """The content of a file that a target names. Raises `ConfigError`, `OSError`."""
         data = self.of_ref(path, "the file")
-        return read_plain_file(path) if data is None else data
+        return read_source(path) if data is None else data
 
     def of_ref(self, path: Path, what: str) -> bytes | None:
         """The content in the ref; None for a file outside of the repository."""

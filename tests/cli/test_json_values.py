@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.cli.json_values import to_line
+from reconciler.cli.calls import to_line
 
 
 @pytest.mark.parametrize(

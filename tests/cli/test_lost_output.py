@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.cli.files import PRIVATE, write_whole
 from reconciler.sandbox import Behaviour
+from reconciler.support.plain_file import PRIVATE, write_whole
 from tests.acceptance.live_side import assets
 from tests.acceptance.project import Project, environment, project
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.config import Config, Target, load_config, resolve_target
-from reconciler.config.base_url import cut_base_url
+from reconciler.config.control_plane import cut_base_url
 from reconciler.config.source import MOST_BYTES
 from reconciler.errors import ConfigError
 
@@ -151,15 +151,15 @@ CONTENTS = {
 }
 WORDS = {
     "missing": "does not exist",
-    "directory": "is a directory",
-    "fifo": "is no plain file",
+    "directory": "cannot be read: it is a directory",
+    "fifo": "cannot be read: it is a pipe or a device",
     "device": "is behind a link that leads out",
     "dangling": "does not exist",
     "loop": "cannot be read",
     "link out": "is behind a link that leads out of the directory of reconciler.yaml",
     "empty": "is empty",
     "blank": "is empty",
-    "large": f"has more than {MOST_BYTES} bytes",
+    "large": f"cannot be read: it has more than {MOST_BYTES:,} bytes",
     "no text": "holds no text",
     "nul": "holds no text",
     "a key": "has more than one line",

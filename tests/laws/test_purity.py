@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from reconciler.core.header import Header
 from reconciler.core.plan import Plan
 from reconciler.planfile.writer import render_json
-from reconciler.render.style import Style
 from reconciler.render.text import render_plan
+from reconciler.support.terminal import Style
 from tests.acceptance.live_side import create_live, delete_live
 from tests.acceptance.project import environment
 from tests.examples import examples

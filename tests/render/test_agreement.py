@@ -22,9 +22,9 @@ from reconciler.render.events import EventStream
 from reconciler.render.html import render_html
 from reconciler.render.markdown import COMMENT_LIMIT, render_markdown
 from reconciler.render.step_outputs import plan_outputs
-from reconciler.render.style import Style
 from reconciler.render.summary import apply_line
 from reconciler.render.text import render_plan
+from reconciler.support.terminal import Style
 from tests.render.random_plans import plans
 from tests.render.test_cases import ROOT
 

@@ -20,8 +20,8 @@ from reconciler.core.plan import Plan, ReadFailure
 from reconciler.planfile.reader import read_plan_file
 from reconciler.planfile.staleness import Present, require_same
 from reconciler.planfile.writer import render_json
-from reconciler.render.style import Style
 from reconciler.render.text import render_plan
+from reconciler.support.terminal import Style
 from tests.core.builders import live, plan_of, resource
 
 ROOT = Path(__file__).parents[2]

@@ -6,16 +6,10 @@ from hypothesis import strategies as st
 
 from reconciler.core.header import Header
 from reconciler.core.plan import Plan
-from reconciler.render.escape import (
-    literal,
-    literal_name,
-    log_safe,
-    log_safe_json,
-    printable,
-    visible,
-)
-from reconciler.render.style import Style
+from reconciler.render.escape import literal, literal_name, log_safe, log_safe_json, visible
 from reconciler.render.text import render_plan
+from reconciler.support.printable import printable
+from reconciler.support.terminal import Style
 from tests.core.builders import live, plan_of, resource
 from tests.examples import examples
 from tests.render.github import commands

@@ -23,8 +23,8 @@ from reconciler.render.graph import dot, mermaid, plan_graph
 from reconciler.render.html import render_html
 from reconciler.render.markdown import render_markdown
 from reconciler.render.step_outputs import plan_outputs, render_outputs
-from reconciler.render.style import Style
 from reconciler.render.text import render_plan
+from reconciler.support.terminal import Style
 
 CASES = Path(__file__).parent / "cases"
 VALUES: list[Any] = [

@@ -18,9 +18,9 @@ from reconciler.render.events import EventStream
 from reconciler.render.html import render_html
 from reconciler.render.markdown import render_markdown
 from reconciler.render.step_outputs import plan_outputs, render_outputs
-from reconciler.render.style import Style
 from reconciler.render.summary import NO_CHANGES, restriction
 from reconciler.render.text import render_plan
+from reconciler.support.terminal import Style
 from tests.core.builders import live, plan_of, resource
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

@@ -157,10 +157,13 @@ def test_every_result_has_a_place(directory: str, file: str, place: dict[str, st
     assert found["region"] == {"startLine": 1, "startColumn": 1}
 
 
-def test_the_tool_names_the_repository_of_its_action() -> None:
-    page = tool_page({"GITHUB_SERVER_URL": "https://g.example", "GITHUB_ACTION_REPOSITORY": "a/b"})
+def test_the_tool_names_the_repository_of_its_action(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GITHUB_SERVER_URL", "https://g.example")
+    monkeypatch.delenv("GITHUB_ACTION_REPOSITORY", raising=False)
+    assert not tool_page()
+    monkeypatch.setenv("GITHUB_ACTION_REPOSITORY", "a/b")
+    page = tool_page()
     assert page == "https://g.example/a/b"
-    assert not tool_page({"GITHUB_SERVER_URL": "https://g.example"})
     (run,) = json.loads(render_sarif([], "1", page=page))["runs"]
     assert run["tool"]["driver"]["informationUri"] == page
 

@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 
 from reconciler.errors import ConfigError
-from reconciler.github.base import base_commit, pushed_commits
 from reconciler.github.decide import offline_because
-from reconciler.github.runner import Runner
+from reconciler.github.runner import Runner, base_commit, pushed_commits
 
 REPOSITORY = {"repository": {"default_branch": "main"}}
 

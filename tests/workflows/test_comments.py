@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.github.neighbours import touches
+from reconciler.github.sticky import touches
 from tests.workflows.fake_github import BOT
 from tests.workflows.stage import Stage
 from tests.workflows.test_decide import pull_request

@@ -7,7 +7,8 @@ import click
 
 from reconciler.cli.carry_out import carry_out
 from reconciler.cli.exit_codes import ExitCode
-from reconciler.cli.options import DigestType, plan_options, selection_options
+from reconciler.cli.formats import PlanOptions
+from reconciler.cli.options import DIGEST, plan_options, selection_options
 from reconciler.cli.output import (
     apply_exit_code,
     emit,
@@ -15,7 +16,6 @@ from reconciler.cli.output import (
     emit_result,
     plan_exit_code,
 )
-from reconciler.cli.plan_options import PlanOptions
 from reconciler.cli.usage_hints import may_be_address
 from reconciler.core.plan import Plan
 from reconciler.core.planned import Planned
@@ -43,15 +43,12 @@ from reconciler.workflow.session import Session
 @click.option("--apply", "really", is_flag=True, help="Carry the plan out.")
 @click.option(
     "--expect-digest",
-    type=DigestType(),
-    metavar="DIGEST",
+    type=DIGEST,
     help="Only if the plan as a whole has this digest: what was reviewed, without its file.",
 )
 @selection_options
 @plan_options
-def command(
-    options: PlanOptions, plan_file: Path | None, really: bool, expect_digest: str | None
-) -> ExitCode:
+def command(options: PlanOptions, plan_file: Path | None, really: bool) -> ExitCode:
     """Print the plan and, only with --apply, carry it out.
 
     Creates, updates and replacements come first, deletes last and only if all of those worked.
@@ -62,7 +59,6 @@ def command(
     if plan_file is not None and may_be_address(str(plan_file)) and not plan_file.exists():
         words = f"reconcile apply --only {plan_file}"
         raise click.UsageError(f"{plan_file} is no file; an address goes with --only: {words}")
-    options = replace(options, expect_digest=expect_digest)
     saved = read_approved(plan_file) if plan_file else None
     if saved is not None:
         options = for_saved(options, saved)

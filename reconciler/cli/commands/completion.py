@@ -3,7 +3,7 @@
 import click
 from click.shell_completion import get_completion_class
 
-from reconciler.cli.stdout import show
+from reconciler.cli.place import show
 
 _SHELLS = ("bash", "zsh", "fish")
 

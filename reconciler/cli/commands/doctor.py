@@ -11,12 +11,11 @@ from reconciler import __version__
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.options import target_option
 from reconciler.cli.place import Globals
-from reconciler.cli.stdout import style_of
 from reconciler.config import Config, Target, resolve_target
 from reconciler.core.resource import Resource
 from reconciler.errors import ReconcileError
 from reconciler.providers.systems import Check, check_systems
-from reconciler.render.escape import printable
+from reconciler.support.printable import printable
 from reconciler.workflow.session import read_config
 from reconciler.workflow.target_manifests import read_manifests, read_stated
 
@@ -76,7 +75,7 @@ class _Report:
     """Prints one line per check and remembers whether any failed."""
 
     def __init__(self, place: Globals) -> None:
-        self._style = style_of(place)
+        self._style = place.style
         self.failed = False
 
     def good(self, name: str, words: str) -> None:

@@ -5,8 +5,7 @@ import json
 import click
 
 from reconciler.cli.options import complete_address, target_option
-from reconciler.cli.place import Globals
-from reconciler.cli.stdout import show
+from reconciler.cli.place import Globals, show
 from reconciler.render.explain import explanation_document, explanation_text
 from reconciler.workflow.explaining import explain_address
 from reconciler.workflow.opening import open_session

@@ -4,9 +4,8 @@ from pathlib import Path
 
 import click
 
-from reconciler.cli.options import target_option
-from reconciler.cli.place import Globals
-from reconciler.cli.stdout import show
+from reconciler.cli.options import FILE, target_option
+from reconciler.cli.place import Globals, show
 from reconciler.config import offline_target
 from reconciler.planfile.reader import read_plan_file
 from reconciler.render.graph import dot, manifest_graph, mermaid
@@ -31,8 +30,7 @@ from reconciler.workflow.target_manifests import read_stated
 @click.option(
     "--plan",
     "plan_file",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
+    **FILE,
     help="A saved plan: what it does to each object is written and coloured.",
 )
 @target_option

@@ -4,18 +4,17 @@ import os
 import re
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import click
 
-from reconciler.cli.files import write_whole
-from reconciler.cli.place import Globals
-from reconciler.cli.stdout import show
+from reconciler.cli.options import Matching
+from reconciler.cli.place import Globals, show
 from reconciler.config import CONFIG_NAME, Config, parse_config, resolve_target
 from reconciler.errors import ConfigError, ReconcileError
 from reconciler.git.head import origin_url
 from reconciler.git.process import find_top
 from reconciler.providers.systems import describe_target, open_providers
+from reconciler.support.plain_file import write_whole
 
 _PRODUCTION = "production"
 _CONFIG = """\
@@ -47,16 +46,7 @@ spec:
 _IGNORED = ".reconcile/"
 
 
-class StackType(click.ParamType[str]):
-    """`ml-platform`."""
-
-    name = "NAME"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Check the form."""
-        if not re.fullmatch(r"[a-z0-9-]{1,32}", str(value)):
-            self.fail(f"{value!r} is not 1 to 32 of a-z, 0-9 and -", param, ctx)
-        return str(value)
+_STACK = Matching("NAME", re.compile("[a-z0-9-]{1,32}").fullmatch, "not 1 to 32 of a-z, 0-9 and -")
 
 
 @click.command(
@@ -67,7 +57,7 @@ class StackType(click.ParamType[str]):
 )
 @click.option(
     "--stack",
-    type=StackType(),
+    type=_STACK,
     help="Name of the stack; default: the repository's, or one like it that is free.",
 )
 @click.pass_obj

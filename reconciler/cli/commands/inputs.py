@@ -8,16 +8,14 @@ from pathlib import PurePosixPath
 import click
 
 from reconciler.cli.exit_codes import ExitCode
-from reconciler.cli.files import write_whole
-from reconciler.cli.formats import Output, OutputType, checked
-from reconciler.cli.options import target_option
+from reconciler.cli.formats import Output
+from reconciler.cli.options import output_option, target_option
 from reconciler.cli.place import Globals
-from reconciler.cli.stdout import show
 from reconciler.config import Config, offline_target, parse_config
 from reconciler.errors import ConfigError
 from reconciler.git.process import find_top
 from reconciler.git.repository import Repository, open_repository
-from reconciler.render.escape import printable
+from reconciler.support.printable import printable
 from reconciler.workflow.session import read_config
 from reconciler.workflow.target_manifests import inputs_of, read_stated
 
@@ -43,13 +41,8 @@ class _Range:
     metavar="REF",
     help="Only the files that were committed differently since this branch left REF.",
 )
-@click.option(
-    "-o",
-    "--output",
-    "outputs",
-    type=OutputType(("text", "json")),
-    multiple=True,
-    help="text: one path a line; json. To standard output or to PATH, repeatable.  [default: text]",
+@output_option(
+    "text: one path a line; json. To standard output or to PATH, repeatable.", ("text", "json")
 )
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when --since finds any file.")
 @click.pass_obj
@@ -66,19 +59,14 @@ def command(
     overlays, the contexts of images and their lock. A pipeline asks with --since whether there is
     anything to plan.
     """
-    wanted = checked(outputs) or (Output("text", None),)
     config = read_config(place)
     if find_top(config.root) is None:
         raise ConfigError("this is no Git repository", where=str(config.root), fix="use a clone")
     name = offline_target(config, target).name
     inputs = inputs_of(config, name, read_stated(config, name))
     between = _look(config, name, since, inputs) if since is not None else None
-    for output in wanted:
-        text = _json(inputs, between) if output.format == "json" else _text(inputs, between)
-        if output.path is None:
-            show(text)
-        else:
-            write_whole(output.path, text)
+    for output in outputs:
+        output.put((_json if output.format == "json" else _text)(inputs, between))
     found = between is not None and bool(between.changed)
     return ExitCode.CHANGES if detailed_exitcode and found else ExitCode.OK
 

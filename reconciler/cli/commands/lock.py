@@ -7,7 +7,6 @@ from contextlib import closing
 import click
 
 from reconciler.cli.exit_codes import ExitCode
-from reconciler.cli.files import write_whole
 from reconciler.cli.options import target_option
 from reconciler.cli.place import Globals
 from reconciler.config import resolve_target
@@ -22,6 +21,7 @@ from reconciler.providers.docker.lock import (
 from reconciler.providers.docker.registry import Registries
 from reconciler.providers.docker.registry_http import Connection
 from reconciler.rayfine.image.lockfile import LOCK_FILE, LockFile, read_lock, write_lock
+from reconciler.support.plain_file import write_whole
 from reconciler.workflow.session import read_config
 from reconciler.workflow.target_manifests import read_stated
 

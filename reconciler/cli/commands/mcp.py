@@ -8,14 +8,19 @@ from typing import Any, NoReturn
 import click
 
 from reconciler.cli.exit_codes import ExitCode
-from reconciler.cli.options import CONFIG_FROM, target_option
+from reconciler.cli.options import (
+    PORT,
+    checked_token,
+    config_from_option,
+    parallelism_option,
+    target_option,
+)
 from reconciler.cli.place import Globals
 from reconciler.errors import ConfigError, ReconcileError
 from reconciler.workflow.opening import open_config
 from reconciler.workflow.plan_request import PlanRequest
 
 TOKEN = "RECONCILE_MCP_TOKEN"  # noqa: S105  (the name of a variable)
-SHORTEST_TOKEN = 16
 
 
 @click.command(
@@ -34,8 +39,7 @@ SHORTEST_TOKEN = 16
 @click.option(
     "--http",
     "port",
-    type=click.IntRange(0, 65535),
-    metavar="PORT",
+    **PORT,
     help="Serve streamable HTTP on this port of 127.0.0.1 (0: a free one).",
 )
 @click.option(
@@ -47,15 +51,8 @@ SHORTEST_TOKEN = 16
 @click.option(
     "--allow-writes", is_flag=True, help="Offer the tool that applies a plan by its digest."
 )
-@click.option(
-    "--parallelism",
-    type=click.IntRange(1, 256),
-    default=10,
-    show_default=True,
-    metavar="N",
-    help="Requests at the same time.",
-)
-@click.option("--config-from", metavar="REF", help=f"{CONFIG_FROM}, at every call.")
+@parallelism_option
+@config_from_option(", at every call")
 @target_option
 @click.pass_obj
 def command(
@@ -128,15 +125,7 @@ def _token(name: str | None) -> tuple[str, bool]:
     given = os.environ.get(name or TOKEN, "")
     if not given and name is None:
         return secrets.token_urlsafe(32), True
-    if len(given) < SHORTEST_TOKEN or not given.isascii() or not given.isprintable():
-        raise ConfigError(
-            f"the token has less than {SHORTEST_TOKEN} characters, or some that HTTP has not"
-            if given
-            else "the variable is not set",
-            where=f"variable {name or TOKEN}",
-            fix="make one: openssl rand -hex 32",
-        )
-    return given, False
+    return checked_token(given, f"variable {name or TOKEN}"), False
 
 
 def _require_sdk() -> None:

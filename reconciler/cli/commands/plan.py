@@ -1,18 +1,19 @@
 """`reconcile plan`."""
 
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
 from reconciler.cli.exit_codes import ExitCode, strongest
-from reconciler.cli.options import plan_options, selection_options
-from reconciler.cli.output import emit, plan_exit_code, review_exit_code, save
-from reconciler.cli.plan_options import PlanOptions
+from reconciler.cli.formats import PlanOptions
+from reconciler.cli.options import FILE, plan_options, selection_options
+from reconciler.cli.output import emit, plan_exit_code, save
 from reconciler.cli.targets import for_each_target
 from reconciler.core.plan import Action, Plan, is_digest
-from reconciler.render.escape import printable
+from reconciler.core.planned import Planned
+from reconciler.support.printable import printable
 from reconciler.workflow.opening import open_session
 from reconciler.workflow.planning import plan_for
 
@@ -51,10 +52,7 @@ class ActionsType(click.ParamType[frozenset[Action]]):
     "  reconcile plan --offline --since origin/main    # what this branch changes in the manifests"
 )
 @click.option(
-    "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Save the plan for `reconcile show FILE` and `reconcile apply FILE`.",
+    "--out", **FILE, help="Save the plan for `reconcile show FILE` and `reconcile apply FILE`."
 )
 @click.option(
     "--since",
@@ -82,10 +80,7 @@ class ActionsType(click.ParamType[frozenset[Action]]):
     "--since says. Such a plan cannot be applied.",
 )
 @click.option(
-    "--live",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="With --offline: a JSON plan whose live side counts as what is there.",
+    "--live", **FILE, help="With --offline: a JSON plan whose live side counts as what is there."
 )
 @click.option(
     "--fail-on",
@@ -97,9 +92,7 @@ class ActionsType(click.ParamType[frozenset[Action]]):
 )
 @selection_options
 @plan_options
-def command(
-    options: PlanOptions, out: Path | None, fail_on: frozenset[Action], **asked: Any
-) -> ExitCode:
+def command(options: PlanOptions, out: Path | None, fail_on: frozenset[Action]) -> ExitCode:
     """Show what apply would change on a target. Sends no write.
 
     Reads the manifests and the live systems and prints the difference. Exit code 0; with
@@ -108,7 +101,6 @@ def command(
     Several targets are planned one after the other; {target} in the name of a file stands for the
     target's.
     """
-    options = replace(options, **asked)
     if options.live is not None and not options.offline:
         raise click.UsageError("--live goes with --offline")
     if len(options.reviewed) > 1 and any(map(is_digest, options.reviewed)):
@@ -128,12 +120,32 @@ def _plan(options: PlanOptions, out: Path | None, fail_on: frozenset[Action]) ->
         codes = [
             plan_exit_code(planned.plan, detailed=options.detailed_exitcode),
             _failing(planned.plan, fail_on),
-            review_exit_code(planned, options.reviewed),
+            _nothing_left(planned, options.reviewed),
         ]
         if out is not None:
             save(planned, options, out)
         emit(planned, options)
     return strongest(codes)
+
+
+def _nothing_left(planned: Planned, reviewed: Sequence[str]) -> ExitCode:
+    """3, and a message, if changes were approved and none is left to make; else 0."""
+    if planned.plan.pending or planned.plan.refused or not planned.header.review.differs:
+        return ExitCode.OK
+    if not is_digest(reviewed[0]) and not any(_was_pending(name) for name in reviewed):
+        return ExitCode.OK
+    click.echo(
+        "Error: changes were approved, and there is nothing to do now: somebody else applied or "
+        "undid them, or this plan is of other manifests.",
+        err=True,
+    )
+    return ExitCode.STALE
+
+
+def _was_pending(name: str) -> bool:
+    from reconciler.planfile.reader import read_plan_file  # noqa: PLC0415  (only if asked for)
+
+    return bool(read_plan_file(Path(name)).plan.pending)
 
 
 def _failing(plan: Plan, actions: frozenset[Action]) -> ExitCode:

@@ -11,21 +11,25 @@ from typing import Any
 
 import click
 
-from reconciler.cli.calls import Counter, call_all, read_arguments, read_inputs
-from reconciler.cli.environment import Chosen, choose_image, variable, variables
+from reconciler.cli.calls import Counter, call_all, read_arguments, read_inputs, to_line
+from reconciler.cli.environment import (
+    ENVIRONMENT_OPTIONS,
+    Chosen,
+    choose_image,
+    environment_options,
+    load_options,
+    variable,
+    variables,
+)
 from reconciler.cli.exit_codes import ExitCode
-from reconciler.cli.json_values import to_line
 from reconciler.cli.options import target_option
 from reconciler.cli.place import Globals
 from reconciler.rayfine import EnvironmentWrapper, load_env
 from reconciler.rayfine.docker.engine import Engine
-from reconciler.rayfine.runtime.options import MOST_CONCURRENCY
 from reconciler.rayfine.runtime.replies import no_method
 from reconciler.rayfine.runtime.sweep import sweep
-from reconciler.render.escape import printable
+from reconciler.support.printable import printable
 from reconciler.support.signals import handled
-
-ENGINES = click.Choice(["ray", "process"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,36 +79,13 @@ class Task:
     "arguments by name, anything else is the only argument.",
 )
 @click.option("--unordered", is_flag=True, help="With --input: print results as they come.")
+@environment_options
 @click.option(
-    "--replicas", type=click.IntRange(1, 1000), metavar="N", help="Containers.  [default: 1]"
-)
-@click.option(
-    "--setup",
-    multiple=True,
-    metavar="NAME=VALUE",
-    help="A variable for env.py; others on this machine can see it while this runs. Repeatable.",
-)
-@click.option(
-    "--setup-env",
-    multiple=True,
-    metavar="NAME",
-    help="A variable for env.py with the value it has here: for secrets. Repeatable.",
-)
-@click.option("--engine", type=ENGINES, help="How env.py is run.  [default: ray]")
-@click.option(
-    "--max-concurrency",
-    type=click.IntRange(1, MOST_CONCURRENCY),
-    metavar="N",
-    help="Calls side by side in each container.  [default: as in a Ray actor: synchronous methods "
-    "one after the other, asynchronous ones side by side]",
-)
-@click.option("--timeout", type=click.FloatRange(0), metavar="SECONDS", help="Limit of each call.")
-@click.option("--memory", metavar="SIZE", help="Limit of each container, such as 2g.")
-@click.option(
-    "--docker-host",
-    default="",
-    metavar="ADDRESS",
-    help="Another Docker engine: ssh://USER@HOST or tcp://HOST:PORT.",
+    "--timeout",
+    "call_timeout",
+    type=click.FloatRange(0),
+    metavar="SECONDS",
+    help="Limit of each call.",
 )
 @click.option(
     "--ray-address",
@@ -133,52 +114,26 @@ def command(place: Globals, /, env: str | None, method: str | None, **given: Any
         if given["url"]:
             return _run(Chosen(env), _remote_options(given), task)
         if given["ray_address"]:
-            return _run_on_cluster(
-                choose_image(place, env, given["target"], "", here=False), given, task
-            )
-        chosen = choose_image(place, env, given["target"], given["docker_host"])
-        return _run(chosen, {**_options(given), **chosen.place}, task)
-
-
-def _run_on_cluster(chosen: Chosen, given: dict[str, Any], task: Task) -> ExitCode:
-    if given["docker_host"]:
-        raise click.UsageError("--docker-host and --ray-address exclude each other.")
-    return _run(chosen, {**_options(given), "ray_address": given["ray_address"]}, task)
-
-
-def _options(given: dict[str, Any]) -> dict[str, Any]:
-    options = {
-        "engine": given["engine"],
-        "replicas": given["replicas"],
-        "call_timeout": given["timeout"],
-        "memory": given["memory"],
-        "max_concurrency": given["max_concurrency"],
-    }
-    return {name: value for name, value in options.items() if value is not None}
+            if given["docker_host"]:
+                raise click.UsageError("--docker-host and --ray-address exclude each other.")
+            chosen = choose_image(place, env, given["target"], "", here=False)
+            where = {"ray_address": given["ray_address"]}
+        else:
+            chosen = choose_image(place, env, given["target"], given["docker_host"])
+            where = chosen.place
+        return _run(chosen, {**load_options(given), **where}, task)
 
 
 def _remote_options(given: dict[str, Any]) -> dict[str, Any]:
     """Where it is served; how it runs there is not ours to say."""
-    for name in (
-        "engine",
-        "replicas",
-        "memory",
-        "max_concurrency",
-        "docker_host",
-        "ray_address",
-    ):
+    for name in (*ENVIRONMENT_OPTIONS, "docker_host", "ray_address"):
         if given[name] not in (None, ""):
             option = f"--{name.replace('_', '-')}"
             raise click.UsageError(f"{option} and --url exclude each other: see `reconcile serve`.")
     if not given["token_env"]:
         raise click.UsageError("--url needs --token-env NAME, the variable with the token.")
-    options = {
-        "mode": "remote",
-        "url": given["url"],
-        "token": variable(given["token_env"], "--token-env"),
-        "call_timeout": given["timeout"],
-    }
-    return {name: value for name, value in options.items() if value is not None}
+    token = variable(given["token_env"], "--token-env")
+    return {"mode": "remote", "url": given["url"], "token": token, **load_options(given)}
 
 
 def _task(method: str, given: dict[str, Any]) -> Task:

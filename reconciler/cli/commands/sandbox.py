@@ -4,9 +4,11 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
+from reconciler.cli.options import EXISTING_FILE, FILE, PORT
 from reconciler.cli.place import Globals
 from reconciler.errors import SandboxError
 from reconciler.sandbox import (
@@ -41,14 +43,12 @@ _DATABASE = Path(".reconcile/sandbox.db")
 )
 @click.option(
     "--database",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
+    **FILE,
     help=f"SQLite file that keeps everything; default: {_DATABASE}.",
 )
 @click.option(
     "--seed",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    metavar="FILE",
+    **EXISTING_FILE,
     help="YAML file with clusters, departments, projects, credentials and usage.",
 )
 @click.option(
@@ -58,13 +58,7 @@ _DATABASE = Path(".reconcile/sandbox.db")
     metavar="ADDRESS",
     help="Address to listen on.",
 )
-@click.option(
-    "--port",
-    type=click.IntRange(0, 65535),
-    default=0,
-    metavar="PORT",
-    help="Port; default: a free one.",
-)
+@click.option("--port", **PORT, default=0, help="Port; default: a free one.")
 @click.option(
     "--set", "settings", multiple=True, metavar="NAME=VALUE", help="A switch; repeatable."
 )
@@ -77,7 +71,7 @@ def command(
     seed: Path | None,
     settings: tuple[str, ...],
     as_json: bool,
-    **address: str | int,
+    **address: Any,
 ) -> None:
     """Run the embedded Run:ai control plane in the foreground, until Ctrl-C.
 
@@ -91,8 +85,7 @@ def command(
         database or place.directory / _DATABASE,
         seed=seed,
         behaviour=_behaviour(settings),
-        host=str(address["host"]),
-        port=int(address["port"]),
+        **address,
         announce=_announce_json if as_json else _announce,
     )
 
@@ -123,13 +116,10 @@ def _announce(endpoint: Endpoint) -> None:
 
 
 def _announce_json(endpoint: Endpoint) -> None:
-    click.echo(
-        json.dumps(
-            {
-                "base_url": endpoint.base_url,
-                "client_id": endpoint.client_id,
-                "client_secret": endpoint.client_secret.get_secret_value(),
-            }
-        )
-    )
+    document = {
+        "base_url": endpoint.base_url,
+        "client_id": endpoint.client_id,
+        "client_secret": endpoint.client_secret.get_secret_value(),
+    }
+    click.echo(json.dumps(document))
     sys.stdout.flush()

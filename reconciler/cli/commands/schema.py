@@ -4,7 +4,7 @@ from importlib.resources import files
 
 import click
 
-from reconciler.cli.stdout import show
+from reconciler.cli.place import show
 from reconciler.json_schema import config_schema, manifest_schema, overlay_schema, to_json
 
 _MODELS = {"manifest": manifest_schema, "overlay": overlay_schema, "config": config_schema}

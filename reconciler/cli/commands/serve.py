@@ -13,18 +13,22 @@ from typing import Any
 
 import click
 
-from reconciler.cli.commands.run import ENGINES, interrupted_by_signals
-from reconciler.cli.environment import Chosen, choose_image, variable, variables
+from reconciler.cli.commands.run import interrupted_by_signals
+from reconciler.cli.environment import (
+    Chosen,
+    choose_image,
+    environment_options,
+    load_options,
+    variable,
+    variables,
+)
 from reconciler.cli.exit_codes import ExitCode
-from reconciler.cli.options import target_option
+from reconciler.cli.options import EXISTING_FILE, PORT, checked_token, target_option
 from reconciler.cli.place import Globals
 from reconciler.errors import ConfigError
 from reconciler.rayfine import load_env
 from reconciler.rayfine.remote.gateway import Gateway
 from reconciler.rayfine.remote.offer import offer_of
-from reconciler.rayfine.runtime.options import MOST_CONCURRENCY
-
-SHORTEST_TOKEN = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +66,7 @@ class Listening:
     "--token-env RAYFINE_TOKEN"
 )
 @click.argument("env")
-@click.option(
-    "--port", type=click.IntRange(0, 65535), default=0, metavar="PORT", help="Default: a free one."
-)
+@click.option("--port", **PORT, default=0, help="Default: a free one.")
 @click.option(
     "--host",
     default="127.0.0.1",
@@ -77,47 +79,14 @@ class Listening:
     metavar="NAME",
     help="The variable with the token that callers need; default: a new one is made and printed.",
 )
+@click.option("--tls-cert", **EXISTING_FILE, help="Certificate chain (PEM): serve https.")
 @click.option(
-    "--tls-cert",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Certificate chain (PEM): serve https.",
-)
-@click.option(
-    "--tls-key",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Its private key (PEM); default: in the same file.",
+    "--tls-key", **EXISTING_FILE, help="Its private key (PEM); default: in the same file."
 )
 @click.option(
     "--plain-http", is_flag=True, help="Others may reach it without TLS: a trusted network."
 )
-@click.option(
-    "--setup", multiple=True, metavar="NAME=VALUE", help="A variable for env.py. Repeatable."
-)
-@click.option(
-    "--setup-env",
-    multiple=True,
-    metavar="NAME",
-    help="A variable for env.py with the value it has here: for secrets. Repeatable.",
-)
-@click.option(
-    "--replicas", type=click.IntRange(1, 1000), default=1, metavar="N", help="Containers to use."
-)
-@click.option("--engine", type=ENGINES, default="ray", help="How env.py is run.  [default: ray]")
-@click.option(
-    "--max-concurrency",
-    type=click.IntRange(1, MOST_CONCURRENCY),
-    metavar="N",
-    help="Calls side by side in each container.  [default: as in a Ray actor]",
-)
-@click.option("--memory", metavar="SIZE", help="Limit of each container, such as 2g.")
-@click.option(
-    "--docker-host",
-    default="",
-    metavar="ADDRESS",
-    help="Another Docker engine: ssh://USER@HOST or tcp://HOST:PORT.",
-)
+@environment_options
 @click.option("--json", "as_json", is_flag=True, help="Announce the address as one JSON line.")
 @target_option
 @click.pass_obj
@@ -138,9 +107,8 @@ def command(place: Globals, /, env: str, **given: Any) -> ExitCode:
             stack.enter_context(interrupted_by_signals("the environment was cleaned up"))
             chosen = choose_image(place, env, given["target"], given["docker_host"])
             click.echo(f"Starting {chosen}...", err=True)
-            names = ("engine", "replicas", "memory", "max_concurrency")
-            options = {name: given[name] for name in names if given[name] is not None}
-            loaded = stack.enter_context(load_env(chosen.image, **chosen.place, **options))
+            options = {**load_options(given), **chosen.place}
+            loaded = stack.enter_context(load_env(chosen.image, **options))
             if setup is not None:
                 loaded.setup(**setup)
             _announce(gateway, chosen, listening, as_json=given["as_json"])
@@ -165,13 +133,11 @@ def _listening(given: dict[str, Any]) -> Listening:
             fix="give --tls-cert FILE; or, in a network that you trust, --plain-http",
         )
     name = given["token_env"]
-    token = variable(name, "--token-env") if name else secrets.token_urlsafe(32)
-    if len(token) < SHORTEST_TOKEN or not token.isascii() or not token.isprintable():
-        raise ConfigError(
-            f"the token has less than {SHORTEST_TOKEN} characters, or some that HTTP has not",
-            where=f"--token-env {name}",
-            fix="make one: openssl rand -hex 32",
-        )
+    token = (
+        checked_token(variable(name, "--token-env"), f"--token-env {name}")
+        if name
+        else secrets.token_urlsafe(32)
+    )
     return Listening(host, int(given["port"]), token, not name, tls)
 
 

@@ -4,11 +4,10 @@ from pathlib import Path
 
 import click
 
-from reconciler.cli.files import write_whole
-from reconciler.cli.formats import Output, OutputType, checked
+from reconciler.cli.formats import Output
+from reconciler.cli.options import output_option
 from reconciler.cli.output import write_outputs
 from reconciler.cli.place import Globals
-from reconciler.cli.stdout import show
 from reconciler.planfile.reader import read_plan_file
 from reconciler.render.escape import json_line
 
@@ -20,22 +19,13 @@ from reconciler.render.escape import json_line
     "  reconcile show plan.json -o markdown=comment.md -o html=plan.html"
 )
 @click.argument("plan_file", metavar="PLAN", type=click.Path(dir_okay=False, path_type=Path))
-@click.option(
-    "-o",
-    "--output",
-    "outputs",
-    type=OutputType(),
-    multiple=True,
-    help="The formats of `reconcile plan`, repeatable.  [default: text]",
-)
+@output_option("The formats of `reconcile plan`, repeatable.")
 @click.pass_obj
 def command(place: Globals, plan_file: Path, outputs: tuple[Output, ...]) -> None:
     """Print a plan that `reconcile plan --out FILE` saved. Touches no live system."""
-    wanted = checked(outputs) or (Output("text", None),)
     saved = read_plan_file(plan_file)
-    for output in wanted:
+    for output in outputs:
         if output.format == "json":  # as it was saved, with its time and version
-            text = f"{json_line(saved.document)}\n"
-            write_whole(output.path, text) if output.path else show(text)
-    rest = [output for output in wanted if output.format != "json"]
+            output.put(f"{json_line(saved.document)}\n")
+    rest = [output for output in outputs if output.format != "json"]
     write_outputs(saved.plan, saved.header, rest, place)

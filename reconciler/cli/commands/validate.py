@@ -5,18 +5,15 @@ from collections.abc import Sequence
 
 import click
 
-from reconciler.cli.files import write_whole
-from reconciler.cli.formats import Output, OutputType, checked
+from reconciler.cli.formats import Output
+from reconciler.cli.options import output_option
+from reconciler.cli.output import render_problems
 from reconciler.cli.place import Globals
-from reconciler.cli.problems import render_problems
-from reconciler.cli.stdout import show
 from reconciler.errors import Problem, ReconcileError, problems_of
 from reconciler.manifest.files import read_directory
-from reconciler.render.escape import printable
+from reconciler.support.printable import printable
 from reconciler.workflow.session import read_config
 from reconciler.workflow.target_manifests import check_everything
-
-_FORMATS = ("text", "annotations", "sarif")
 
 
 @click.command(
@@ -25,14 +22,10 @@ _FORMATS = ("text", "annotations", "sarif")
     "  reconcile -C infra validate\n"
     "  reconcile validate -o annotations -o sarif=reconcile.sarif    # in a GitHub workflow"
 )
-@click.option(
-    "-o",
-    "--output",
-    "outputs",
-    type=OutputType(_FORMATS),
-    multiple=True,
-    help="text; annotations: errors as commands to a GitHub runner; sarif: for code scanning. To "
-    "standard output or to PATH, repeatable.  [default: text]",
+@output_option(
+    "text; annotations: errors as commands to a GitHub runner; sarif: for code scanning. To "
+    "standard output or to PATH, repeatable.",
+    ("text", "annotations", "sarif"),
 )
 @click.pass_obj
 def command(place: Globals, outputs: tuple[Output, ...]) -> None:
@@ -41,13 +34,12 @@ def command(place: Globals, outputs: tuple[Output, ...]) -> None:
     All errors of all files are reported together, each with file, line, column and what to do.
     Images: Dockerfile, .dockerignore, env.py (which is parsed, never run) and reconciler.lock.
     """
-    wanted = checked(outputs) or (Output("text", None),)
     try:
         said = _check(place)
     except ReconcileError as error:
-        _write(wanted, place, problems_of(error))
+        _write(outputs, place, problems_of(error))
         raise
-    _write(wanted, place, (), said)
+    _write(outputs, place, (), said)
 
 
 def _check(place: Globals) -> str:
@@ -73,7 +65,4 @@ def _write(
 ) -> None:
     for output in outputs:
         text = said if output.format == "text" else render_problems(output.format, place, problems)
-        if output.path is not None:
-            write_whole(output.path, text)
-        else:
-            show(text)
+        output.put(text)
