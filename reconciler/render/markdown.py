@@ -7,8 +7,8 @@ stands in code only; see `reconciler.render.markdown_code`.
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from reconciler.core.commit_approvals import TRAILER
 from reconciler.core.header import Header
@@ -17,7 +17,17 @@ from reconciler.core.review_notes import Review
 from reconciler.render.detail import Line, detail_lines
 from reconciler.render.escape import visible
 from reconciler.render.graph import mermaid, plan_graph
-from reconciler.render.markdown_code import Room, code, fence, size, text_fence
+from reconciler.render.markdown_code import (
+    Entry,
+    Room,
+    Section,
+    code,
+    details,
+    entries_of,
+    fence,
+    size,
+    text_fence,
+)
 from reconciler.render.review_words import (
     LEADS,
     change_words,
@@ -76,14 +86,15 @@ def marker(target: str, kind: str = "") -> str:
 def render_markdown(plan: Plan, header: Header, limit: int, run_url: str = "") -> Page:
     """The plan in at most `limit` bytes of UTF-8. `run_url` is where artifacts are found."""
     sections = list(_sections(plan, header.review))
-    destroys = [entry for entry in _entries(sections) if entry.change.destroys]
+    urgent = entries_of(sections, collapsed=False)
+    destroys = [entry for entry in urgent if entry.change.destroys]
     head = _head(plan, header)
     room = Room(limit - size(head) - _ROOM_FOR_LEFT_OUT - _ROOM_FOR_FRAME * len(sections))
     if room.bytes < 0:
         head, room = _short_head(plan, header, limit), Room(0)
     _fill(sections, destroys, room)
     shown = sum(entry.level > 0 for entry in destroys)
-    body = "".join(section.text() for section in sections if section.shown)
+    body = "".join(section.text() for section in sections)
     tail = "".join(block for block in _tail(plan) if room.take(size(block)))
     first = marker(header.target)
     if shown < len(destroys):
@@ -92,86 +103,35 @@ def render_markdown(plan: Plan, header: Header, limit: int, run_url: str = "") -
     return Page(text if size(text) <= limit else "", len(destroys), shown)
 
 
-@dataclass
-class _Entry:
-    """A change at one of four levels: left out, its address, with its causes, with its diff."""
-
-    change: Change
-    review: Review
-    level: int = 0
-    texts: list[str] = field(default_factory=lambda: [""])
-
-    def text(self) -> str:
-        return self.texts[-1]
-
-    def raise_to(self, level: int, room: Room) -> bool:
-        """Show more of the change, if there is room."""
-        if self.level >= level:
-            return True
-        text = _LEVELS[level](self.change, self.review)
-        if not room.take(size(text) - size(self.texts[-1])):
-            return False
-        self.texts.append(text)
-        self.level = level
-        return True
-
-
-@dataclass
-class _Section:
-    """Changes under one title; `collapsed` until somebody opens it."""
-
-    title: str
-    entries: list[_Entry]
-    collapsed: bool
-
-    @property
-    def shown(self) -> int:
-        return sum(entry.level > 0 for entry in self.entries)
-
-    def text(self) -> str:
-        count = len(self.entries)
-        of = f"{self.shown} of {count}" if self.shown < count else str(count)
-        listing = "".join(entry.text() for entry in self.entries)
-        if not self.collapsed:
-            return f"\n#### {self.title} ({of})\n\n{listing}"
-        return (
-            f"\n<details><summary><b>{self.title} ({of})</b></summary>\n\n{listing}\n</details>\n"
-        )
-
-
-def _sections(plan: Plan, review: Review) -> Iterator[_Section]:
+def _sections(plan: Plan, review: Review) -> Iterator[Section]:
     going = [change for change in plan.changes if change.pending]
-    yield from _section("Deletes", _of(going, Action.DELETE), review, collapsed=False)
-    yield from _section("Replacements", _of(going, Action.REPLACE), review, collapsed=False)
+    of = {action: [change for change in going if change.action is action] for action in Action}
     refused = sorted(plan.refused, key=lambda change: not change.destroys)
-    yield from _section("Blocked and in conflict", refused, review, collapsed=False)
-    for title, action in (
-        ("Updates", Action.UPDATE),
-        ("Imports", Action.ADOPT),
-        ("Creates", Action.CREATE),
+    for title, changes, collapsed in (
+        ("Deletes", of[Action.DELETE], False),
+        ("Replacements", of[Action.REPLACE], False),
+        ("Blocked and in conflict", refused, False),
+        ("Updates", of[Action.UPDATE], True),
+        ("Imports", of[Action.ADOPT], True),
+        ("Creates", of[Action.CREATE], True),
     ):
-        yield from _section(title, _of(going, action), review, collapsed=True)
+        if changes:
+            yield Section(title, [_entry(change, review) for change in changes], collapsed)
 
 
-def _section(
-    title: str, changes: Sequence[Change], review: Review, *, collapsed: bool
-) -> Iterator[_Section]:
-    if changes:
-        yield _Section(title, [_Entry(change, review) for change in changes], collapsed)
+def _entry(change: Change, review: Review) -> Entry:
+    """Its address, then with its causes, then with its diff."""
+    levels = (
+        lambda: f"- {code(change.address)}\n",
+        lambda: _brief(change, review),
+        lambda: _brief(change, review) + fence(detail_lines(change), "  "),
+    )
+    return Entry(change, levels)
 
 
-def _of(changes: Iterable[Change], action: Action) -> list[Change]:
-    return [change for change in changes if change.action is action]
-
-
-def _entries(sections: Iterable[_Section]) -> Iterator[_Entry]:
-    for section in sections:
-        yield from section.entries
-
-
-def _fill(sections: Sequence[_Section], destroys: Sequence[_Entry], room: Room) -> None:
+def _fill(sections: Sequence[Section], destroys: Sequence[Entry], room: Room) -> None:
     """Addresses of destroys first, then of the refused, then all that is known of both."""
-    urgent = list(_entries(section for section in sections if not section.collapsed))
+    urgent = entries_of(sections, collapsed=False)
     for level in (1, 2):
         for entry in destroys:
             entry.raise_to(level, room)
@@ -179,14 +139,10 @@ def _fill(sections: Sequence[_Section], destroys: Sequence[_Entry], room: Room) 
             entry.raise_to(level, room)
     for entry in urgent:
         entry.raise_to(3, room)
-    for entry in _entries(section for section in sections if section.collapsed):
+    for entry in entries_of(sections, collapsed=True):
         if room.bytes < _ROOM_FOR_FRAME:
             return
         entry.raise_to(3, room) or entry.raise_to(2, room) or entry.raise_to(1, room)
-
-
-def _bare(change: Change, _review: Review) -> str:
-    return f"- {code(change.address)}\n"
 
 
 def _brief(change: Change, review: Review) -> str:
@@ -199,13 +155,6 @@ def _brief(change: Change, review: Review) -> str:
         parts.append("leftover of a replacement" if change.deposed else "not in the manifests")
     lines = [" · ".join(parts), *(code(words) for words in change_words(change, review))]
     return f"- {_BREAK.join(lines)}\n"
-
-
-def _full(change: Change, review: Review) -> str:
-    return _brief(change, review) + fence(detail_lines(change), "  ")
-
-
-_LEVELS: dict[int, Callable[[Change, Review], str]] = {1: _bare, 2: _brief, 3: _full}
 
 
 def place_line(plan: Plan, header: Header) -> str:
@@ -226,7 +175,8 @@ def _head(plan: Plan, header: Header) -> str:
     if header.review.since and not header.review.note:
         lines += [f"{origins(header.review)}, since {code(short_ref(header.review.since))}.", ""]
     summary = review_summary(plan, replace(header.review, since=""))
-    lines += _some(list(_notes([*notices(header.review), *summary])))
+    if listed := _some(list(_notes([*notices(header.review), *summary]))):
+        lines += [*listed, ""]
     if header.offline:
         lines += ["> [!NOTE]", "> This plan was made offline and cannot be applied.", ""]
     lines += _alert(plan)
@@ -253,11 +203,8 @@ def _notes(lines: list[str]) -> Iterator[str]:
 
 
 def _some(lines: list[str]) -> list[str]:
-    if not lines:
-        return []
     more = len(lines) - _MOST_IN_HEAD
-    rest = [f"- and {more} more"] if more > 0 else []
-    return [*lines[:_MOST_IN_HEAD], *rest, ""]
+    return [*lines[:_MOST_IN_HEAD], *([f"- and {more} more"] if more > 0 else [])]
 
 
 def _alert(plan: Plan) -> list[str]:
@@ -280,29 +227,23 @@ def _tail(plan: Plan) -> Iterator[str]:
     graph = plan_graph(plan)
     if graph.edges and len(graph.nodes) <= _MOST_OF_GRAPH:
         drawn = mermaid(graph)
-        yield (
-            "\n<details><summary><b>Dependencies</b></summary>\n\n"
-            f"```mermaid\n{drawn}```\n\n</details>\n"
-        )
+        yield details("Dependencies", f"```mermaid\n{drawn}```\n")
     if plan.detached:
         lines = [
-            f"- {code(f'{item.kind} {item.name}')} {code(item.uid)}: {code(item.reason)}\n"
+            f"- {code(f'{item.kind} {item.name}')} {code(item.uid)}: {code(item.reason)}"
             for item in plan.detached
         ]
         yield _collapsed("Detached: marked, but not ours", lines)
     if plan.warnings:
-        yield _collapsed("Warnings", [f"- {code(text)}\n" for text in plan.warnings])
+        yield _collapsed("Warnings", [f"- {code(text)}" for text in plan.warnings])
     yield f"\nPlan {code(plan.digest())}\n"
 
 
 def _collapsed(title: str, lines: list[str]) -> str:
-    more = len(lines) - _MOST_IN_HEAD
-    rest = [f"- and {more} more\n"] if more > 0 else []
-    listing = "".join([*lines[:_MOST_IN_HEAD], *rest])
-    return f"\n<details><summary><b>{title} ({len(lines)})</b></summary>\n\n{listing}\n</details>\n"
+    return details(f"{title} ({len(lines)})", "".join(f"{line}\n" for line in _some(lines)))
 
 
-def _left_out(sections: Sequence[_Section], limit: int, run_url: str) -> str:
+def _left_out(sections: Sequence[Section], limit: int, run_url: str) -> str:
     """Exactly what had no room, and where the whole plan is."""
     parts = []
     for section in sections:

@@ -1,13 +1,15 @@
-"""Data -> Markdown code: the only form in which data enters a page that GitHub renders.
+"""The parts of a page that GitHub renders: data as Markdown code, and sections within a limit.
 
-Inside code nothing is markup: no mention, no reference, no link, no HTML. What ends the code is a
-run of as many backticks as began it, so that is made longer than any run in the data.
+Data enters a page as code only. Inside code nothing is markup: no mention, no reference, no link,
+no HTML. What ends the code is a run of as many backticks as began it, so that is made longer than
+any run in the data.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from reconciler.core.plan import Change
 from reconciler.render.detail import Line
 from reconciler.render.escape import visible
 
@@ -27,6 +29,63 @@ class Room:
             return False
         self.bytes -= wanted
         return True
+
+
+@dataclass
+class Entry:
+    """A change, which is shown at one of several levels: 0 is left out, and each next says more."""
+
+    change: Change
+    levels: Sequence[Callable[[], str]]
+    level: int = 0
+    text: str = ""
+
+    def raise_to(self, level: int, room: Room) -> bool:
+        """Show more of the change, if there is room."""
+        if self.level >= level:
+            return True
+        text = self.levels[level - 1]()
+        if not room.take(size(text) - size(self.text)):
+            return False
+        self.level, self.text = level, text
+        return True
+
+
+@dataclass
+class Section:
+    """Changes under one title; `collapsed` until somebody opens it."""
+
+    title: str
+    entries: Sequence[Entry]
+    collapsed: bool = False
+
+    @property
+    def shown(self) -> int:
+        """How many of the changes have room."""
+        return sum(entry.level > 0 for entry in self.entries)
+
+    def text(self) -> str:
+        """The section; empty if nothing of it has room."""
+        count = len(self.entries)
+        if not self.shown:
+            return ""
+        of = f"{self.shown} of {count}" if self.shown < count else str(count)
+        listing = "".join(entry.text for entry in self.entries)
+        if not self.collapsed:
+            return f"\n#### {self.title} ({of})\n\n{listing}"
+        return details(f"{self.title} ({of})", listing)
+
+
+def entries_of(sections: Iterable[Section], *, collapsed: bool) -> list[Entry]:
+    """All changes of the sections that are collapsed, or of those that are not."""
+    return [
+        entry for section in sections if section.collapsed is collapsed for entry in section.entries
+    ]
+
+
+def details(title: str, body: str) -> str:
+    """A block that is closed until somebody opens it."""
+    return f"\n<details><summary><b>{title}</b></summary>\n\n{body}\n</details>\n"
 
 
 def code(text: str, most: int = _MOST_CHARACTERS) -> str:

@@ -4,8 +4,9 @@ What was not applied comes first, with its reason and what to do; every such add
 over everything else, and what has no room is counted. Data stands in code only.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from reconciler.core.header import Header
 from reconciler.core.outcome import Outcome, Status
@@ -14,7 +15,7 @@ from reconciler.render.annotations import Annotation, place_of, refused_annotati
 from reconciler.render.detail import Line
 from reconciler.render.escape import visible
 from reconciler.render.markdown import marker, place_line
-from reconciler.render.markdown_code import Room, code, fence, size
+from reconciler.render.markdown_code import Entry, Room, Section, code, entries_of, fence, size
 from reconciler.render.progress import DONE
 from reconciler.render.step_outputs import first_of, refusals
 from reconciler.render.summary import apply_line, count_ends
@@ -64,61 +65,31 @@ def outcome_page(result: Result, limit: int) -> str:
     room = Room(limit - size(head) - _ROOM_FOR_LEFT_OUT - _ROOM_FOR_FRAME * len(sections))
     if room.bytes < 0:
         return ""
-    urgent = [section for section in sections if not section.collapsed]
-    shown = [_fill(section, room) for section in urgent]
-    for section, texts in zip(urgent, shown, strict=True):
-        _explain(section, texts, room)
-    shown += [_fill(section, room) for section in sections if section.collapsed]
-    body = "".join(map(_Section.text, sections, shown))
-    left = sum(len(section.brief) for section in sections) - sum(map(len, shown))
+    for level in (1, 2):
+        for entry in entries_of(sections, collapsed=False):
+            entry.raise_to(level, room)
+    for entry in entries_of(sections, collapsed=True):
+        entry.raise_to(1, room)
+    left = sum(len(section.entries) - section.shown for section in sections)
     end = f"\n**{left} more have no room here:** see the log of the run.\n" if left else ""
-    return f"{head}{body}{end}"
+    return f"{head}{''.join(section.text() for section in sections)}{end}"
 
 
-@dataclass(frozen=True, slots=True)
-class _Section:
-    """Changes under one title: their addresses, and the same with all that is to be said."""
-
-    title: str
-    brief: Sequence[str]
-    full: Sequence[str]
-    collapsed: bool = False
-
-    def text(self, shown: Sequence[str]) -> str:
-        listing, title = "".join(shown), f"{self.title} ({len(self.brief)})"
-        if not self.collapsed:
-            return f"\n#### {title}\n\n{listing}"
-        return f"\n<details><summary><b>{title}</b></summary>\n\n{listing}\n</details>\n"
-
-
-def _fill(section: _Section, room: Room) -> list[str]:
-    """As many addresses as there is room for."""
-    shown: list[str] = []
-    for text in section.brief:
-        if not room.take(size(text)):
-            break
-        shown.append(text)
-    return shown
-
-
-def _explain(section: _Section, shown: list[str], room: Room) -> None:
-    """The whole text in place of as many addresses as there is room for."""
-    for place, text in enumerate(shown):
-        if room.take(size(section.full[place]) - size(text)):
-            shown[place] = section.full[place]
-
-
-def _sections(result: Result) -> Iterator[_Section]:
+def _sections(result: Result) -> Iterator[Section]:
     for status, title in _TITLES.items():
         if found := result.of(status):
-            brief = [f"- {code(item.change.address)}\n" for item in found]
-            yield _Section(title, brief, [_told(item) for item in found])
+            yield Section(title, [_entry(item.change, partial(_told, item)) for item in found])
     if refused := result.plan.refused:
-        brief = [f"- {code(change.address)}\n" for change in refused]
-        yield _Section("Refused, so not begun", brief, [_refused(item) for item in refused])
+        entries = [_entry(change, partial(_refused, change)) for change in refused]
+        yield Section("Refused, so not begun", entries)
     if applied := result.of(Status.APPLIED):
-        lines = [_applied(item) for item in applied]
-        yield _Section("Applied", lines, lines, collapsed=True)
+        entries = [Entry(item.change, [partial(_applied, item)]) for item in applied]
+        yield Section("Applied", entries, collapsed=True)
+
+
+def _entry(change: Change, told: Callable[[], str]) -> Entry:
+    """Its address, then with all that is to be said."""
+    return Entry(change, [lambda: f"- {code(change.address)}\n", told])
 
 
 def _told(outcome: Outcome) -> str:
