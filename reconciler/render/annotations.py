@@ -13,8 +13,7 @@ from reconciler.core.review_notes import Origin
 from reconciler.errors import Problem
 from reconciler.render.escape import visible
 from reconciler.render.review_words import change_words
-from reconciler.render.summary import plan_details, plan_line, restriction
-from reconciler.render.text import VERBS, WANTED
+from reconciler.render.summary import plan_details, plan_line, planned_words, restriction
 
 MOST_OF_A_LEVEL = 10
 _MOST_CHARACTERS = 2000
@@ -48,7 +47,7 @@ def plan_annotations(plan: Plan, header: Header) -> Iterator[Annotation]:
     yield from refused_annotations(plan, header)
     going = [change for change in plan.pending if change.destroys]
     for change in sorted(going, key=lambda item: item.action is not Action.DELETE):
-        head = f"{change.address} {VERBS[change.action]}"
+        head = f"{change.address} {planned_words(change)}"
         users = tuple(f"used by {user}" for user in change.used_by)
         yield _of_change("warning", change, header, (head, *users))
     place = f"{header.target}, stack {plan.stack}"
@@ -61,7 +60,7 @@ def refused_annotations(plan: Plan, header: Header) -> Iterator[Annotation]:
     for change in sorted(plan.refused, key=lambda item: not item.destroys):
         refusal = change.refusal
         assert refusal is not None
-        head = f"{change.address} {refusal.kind.value}: {WANTED[change.action]}"
+        head = f"{change.address} {planned_words(change)}"
         level = "warning" if _is_older(change, header) else "error"
         yield _of_change(level, change, header, (head, refusal.reason, refusal.fix))
 

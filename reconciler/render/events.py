@@ -16,8 +16,9 @@ from reconciler.core.plan import Action, Change, Plan
 from reconciler.errors import ConfigError, ManifestError, Problem, ReconcileError
 from reconciler.kinds.registry import KIND_TRAITS
 from reconciler.render.escape import log_safe_json
-from reconciler.render.progress import DOING, DONE
+from reconciler.render.progress import Running
 from reconciler.render.summary import (
+    WORDS,
     Counts,
     apply_line,
     count,
@@ -43,8 +44,6 @@ _REASONS = {
     Action.REPLACE: "cannot_update",
     Action.DELETE: "delete_because_no_resource_config",
 }
-_EVERY = 10
-"""Seconds between two events about a write that is still running."""
 
 
 class EventStream:
@@ -57,10 +56,8 @@ class EventStream:
         self, write: Callable[[str], None], clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._write = write
-        self._clock = clock
         self._lock = threading.Lock()
-        self._begun: dict[str, tuple[Change, float]] = {}
-        self._told: dict[str, int] = {}
+        self._running = Running(clock)
 
     def version(self, version: str) -> None:
         """The first event: who speaks."""
@@ -126,24 +123,27 @@ class EventStream:
     def started(self, change: Change) -> None:
         """See `reconciler.workflow.apply.Observer`."""
         with self._lock:
-            self._begun[change.address] = (change, self._clock())
+            self._running.begin(change)
         hook = _hook(change) | _identity(change.live.uid if change.live else "")
-        message = f"{change.address}: {DOING[change.action]}..."
+        message = f"{change.address}: {WORDS[change.action].doing}..."
         self._event("apply_start", message, {"hook": hook})
 
     def progressed(self, change: Change, line: str) -> None:
         """See `reconciler.workflow.apply.Observer`."""
-        hook = _hook(change) | {"elapsed_seconds": self._elapsed(change), "output": printable(line)}
+        with self._lock:
+            elapsed = self._running.elapsed(change)
+        hook = _hook(change) | {"elapsed_seconds": elapsed, "output": printable(line)}
         self._event("apply_progress", f"{change.address}: {line}", {"hook": hook})
 
     def finished(self, outcome: Outcome) -> None:
         """See `reconciler.workflow.apply.Observer`."""
         change = outcome.change
         with self._lock:
-            self._begun.pop(change.address, None)
+            self._running.end(change)
         hook = _hook(change) | {"elapsed_seconds": int(outcome.seconds)}
         if outcome.status is Status.APPLIED:
-            done = f"{change.address}: {DONE[change.action]} complete after {outcome.seconds:.0f}s"
+            done = WORDS[change.action].done
+            done = f"{change.address}: {done} complete after {outcome.seconds:.0f}s"
             self._event("apply_complete", done, {"hook": hook | _identity(outcome.uid)})
             return
         body = {"hook": hook, "reconciler": {"status": outcome.status.value}}
@@ -154,20 +154,12 @@ class EventStream:
     def tick(self) -> None:
         """Tell of changes that have been running for another ten seconds."""
         with self._lock:
-            running = [change for change, _ in self._begun.values()]
-        for change in running:
-            elapsed = self._elapsed(change)
-            if elapsed // _EVERY > self._told.get(change.address, 0):
-                self._told[change.address] = elapsed // _EVERY
-                doing = DOING[change.action].lower()
-                message = f"{change.address}: Still {doing}... [{elapsed}s elapsed]"
-                hook = _hook(change) | {"elapsed_seconds": elapsed}
-                self._event("apply_progress", message, {"hook": hook})
-
-    def _elapsed(self, change: Change) -> int:
-        with self._lock:
-            begun = self._begun.get(change.address)
-        return int(self._clock() - begun[1]) if begun else 0
+            overdue = self._running.overdue()
+        for change, elapsed in overdue:
+            doing = WORDS[change.action].doing.lower()
+            message = f"{change.address}: Still {doing}... [{elapsed}s elapsed]"
+            hook = _hook(change) | {"elapsed_seconds": elapsed}
+            self._event("apply_progress", message, {"hook": hook})
 
     def _summary(self, operation: str, message: str, counts: Counts, own: dict[str, Any]) -> None:
         changes = {

@@ -42,9 +42,9 @@ from reconciler.render.summary import (
     is_made,
     plan_details,
     plan_line,
+    planned_words,
     restriction,
 )
-from reconciler.render.text import WANTED
 
 COMMENT_LIMIT = 65_536
 """Characters of a comment on GitHub; counted here in bytes of UTF-8, which are never fewer."""
@@ -148,7 +148,7 @@ def _fill(sections: Sequence[Section], destroys: Sequence[Entry], room: Room) ->
 def _brief(change: Change, review: Review) -> str:
     parts = [f"**{code(change.address)}**"]
     if change.refusal is not None:
-        parts.append(f"{change.refusal.kind.value}: {WANTED[change.action]}")
+        parts.append(planned_words(change))
     if change.desired is not None and change.desired.source.file:
         parts.append(code(str(change.desired.source)))
     elif change.action is Action.DELETE:

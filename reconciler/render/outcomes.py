@@ -16,10 +16,8 @@ from reconciler.render.detail import Line
 from reconciler.render.escape import visible
 from reconciler.render.markdown import marker, place_line
 from reconciler.render.markdown_code import Entry, Room, Section, code, entries_of, fence, size
-from reconciler.render.progress import DONE
 from reconciler.render.step_outputs import first_of, refusals
-from reconciler.render.summary import apply_line, count_ends
-from reconciler.render.text import WANTED
+from reconciler.render.summary import WORDS, apply_line, count_ends, planned_words
 
 _TITLES = {  # of what is not applied
     Status.FAILED: "Failed",
@@ -98,8 +96,7 @@ def _told(outcome: Outcome) -> str:
 
 def _refused(change: Change) -> str:
     assert change.refusal is not None
-    words = f"{change.refusal.kind.value}: {WANTED[change.action]}"
-    return _with(change, words, (change.refusal.reason, change.refusal.fix))
+    return _with(change, planned_words(change), (change.refusal.reason, change.refusal.fix))
 
 
 def _with(change: Change, words: str, lines: Iterable[str]) -> str:
@@ -108,7 +105,7 @@ def _with(change: Change, words: str, lines: Iterable[str]) -> str:
 
 
 def _applied(outcome: Outcome) -> str:
-    done = DONE[outcome.change.action].lower()
+    done = WORDS[outcome.change.action].done.lower()
     uid = f" {code(outcome.uid)}" if outcome.uid else ""
     return f"- {code(outcome.change.address)}{uid}: {done} after {outcome.seconds:.0f}s\n"
 

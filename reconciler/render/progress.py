@@ -6,29 +6,46 @@ import time
 from collections.abc import Callable
 
 from reconciler.core.outcome import Outcome, Status
-from reconciler.core.plan import Action, Change
+from reconciler.core.plan import Change
 from reconciler.render.escape import printable_lines
+from reconciler.render.summary import WORDS
 from reconciler.support.printable import printable
 from reconciler.support.terminal import Screen
 
 _MOST_RUNNING = 8
 """Changes that the live display names; the others are counted."""
-DOING = {
-    Action.CREATE: "Creating",
-    Action.UPDATE: "Modifying",
-    Action.DELETE: "Destroying",
-    Action.REPLACE: "Replacing",
-    Action.ADOPT: "Importing",
-    Action.UNCHANGED: "Reading",
-}
-DONE = {
-    Action.CREATE: "Creation",
-    Action.UPDATE: "Modifications",
-    Action.DELETE: "Destruction",
-    Action.REPLACE: "Replacement",
-    Action.ADOPT: "Import",
-    Action.UNCHANGED: "Read",
-}
+_EVERY = 10
+"""Seconds between two lines about a write that is still running."""
+
+
+class Running:
+    """The writes that are running, and since when."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._told: dict[str, int] = {}
+        self.begun: dict[str, tuple[Change, float]] = {}
+
+    def begin(self, change: Change) -> None:
+        self.begun[change.address] = (change, self._clock())
+
+    def end(self, change: Change) -> None:
+        self.begun.pop(change.address, None)
+
+    def elapsed(self, change: Change) -> int:
+        """Whole seconds since it began; 0 if it does not run."""
+        begun = self.begun.get(change.address)
+        return int(self._clock() - begun[1]) if begun else 0
+
+    def overdue(self) -> list[tuple[Change, int]]:
+        """Changes that have been running for another ten seconds, and since how many."""
+        found = []
+        for address, (change, _) in self.begun.items():
+            elapsed = self.elapsed(change)
+            if elapsed // _EVERY > self._told.get(address, 0):
+                self._told[address] = elapsed // _EVERY
+                found.append((change, elapsed // _EVERY * _EVERY))
+        return found
 
 
 class Progress:
@@ -36,17 +53,15 @@ class Progress:
 
     def __init__(self, screen: Screen, clock: Callable[[], float] = time.monotonic) -> None:
         self._screen = screen
-        self._clock = clock
         self._lock = threading.Lock()
-        self._begun: dict[str, tuple[Change, float]] = {}
+        self._running = Running(clock)
         self._news: dict[str, str] = {}
-        self._told: dict[str, int] = {}
 
     def started(self, change: Change) -> None:
         """See `reconciler.workflow.apply.Observer`."""
         with self._lock:
-            self._begun[change.address] = (change, self._clock())
-            self._screen.line(f"{_subject(change)}: {DOING[change.action]}...")
+            self._running.begin(change)
+            self._screen.line(f"{_subject(change)}: {WORDS[change.action].doing}...")
 
     def progressed(self, change: Change, line: str) -> None:
         """See `reconciler.workflow.apply.Observer`."""
@@ -58,7 +73,7 @@ class Progress:
     def finished(self, outcome: Outcome) -> None:
         """See `reconciler.workflow.apply.Observer`."""
         with self._lock:
-            self._begun.pop(outcome.change.address, None)
+            self._running.end(outcome.change)
             self._news.pop(outcome.change.address, None)
             self._repaint()
             for text in _ending(outcome):
@@ -67,27 +82,21 @@ class Progress:
     def tick(self) -> None:
         """Tell of changes that have been running for another ten seconds."""
         with self._lock:
-            now = self._clock()
-            for address, (change, begun) in self._begun.items():
-                tens = int(now - begun) // 10
-                if tens > self._told.get(address, 0):
-                    self._told[address] = tens
-                    doing = DOING[change.action].lower()
-                    self._screen.line(
-                        f"{_subject(change)}: Still {doing}... [{tens * 10}s elapsed]"
-                    )
+            for change, elapsed in self._running.overdue():
+                doing = WORDS[change.action].doing.lower()
+                self._screen.line(f"{_subject(change)}: Still {doing}... [{elapsed}s elapsed]")
             self._repaint()
 
     def _repaint(self) -> None:
         if not self._screen.repaints:
             return
-        now = self._clock()
+        begun = self._running.begun
         shown = [
-            f"{_subject(change)}: {DOING[change.action].lower()} {now - begun:.0f}s "
-            f"{printable(self._news.get(address, ''))}".rstrip()
-            for address, (change, begun) in itertools.islice(self._begun.items(), _MOST_RUNNING)
+            f"{_subject(change)}: {WORDS[change.action].doing.lower()} "
+            f"{self._running.elapsed(change)}s {printable(self._news.get(address, ''))}".rstrip()
+            for address, (change, _) in itertools.islice(begun.items(), _MOST_RUNNING)
         ]
-        more = len(self._begun) - len(shown)
+        more = len(begun) - len(shown)
         self._screen.running([*shown, f"... and {more} more"] if more else shown)
 
 
@@ -98,7 +107,7 @@ def _subject(change: Change) -> str:
 def _ending(outcome: Outcome) -> list[str]:
     subject = _subject(outcome.change)
     if outcome.status is Status.APPLIED:
-        done = DONE[outcome.change.action]
+        done = WORDS[outcome.change.action].done
         uid = f" [id={printable(outcome.uid)}]" if outcome.uid else ""
         return [f"{subject}: {done} complete after {outcome.seconds:.0f}s{uid}"]
     words = {

@@ -1,14 +1,46 @@
-"""Counts and the summary lines of a plan and of an apply, in Terraform's words."""
+"""What actions are called, and the summary lines of a plan and of an apply: Terraform's words."""
 
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from reconciler.core.outcome import Outcome, Status
 from reconciler.core.plan import Action, Change, Plan, RefusalKind
 
+
+class Words(NamedTuple):
+    """What an action is called."""
+
+    symbol: str
+    legend: str
+    participle: str
+    doing: str
+    done: str
+
+
+WORDS = {
+    Action.CREATE: Words("+", "create", "created", "Creating", "Creation"),
+    Action.UPDATE: Words("~", "update in-place", "updated in-place", "Modifying", "Modifications"),
+    Action.DELETE: Words("-", "destroy", "destroyed", "Destroying", "Destruction"),
+    Action.REPLACE: Words(
+        "+/-", "create replacement and then destroy", "replaced", "Replacing", "Replacement"
+    ),
+    Action.ADOPT: Words(" ", "", "imported", "Importing", "Import"),
+    Action.UNCHANGED: Words("", "", "unchanged", "Reading", "Read"),
+}
 NO_CHANGES = "No changes. Your infrastructure matches the configuration."
 NO_CHANGES_IN_PART = "No changes. What was looked at matches the configuration."
+
+
+def planned_words(change: Change) -> str:
+    """`will be created`; of a refused change `blocked: would be created`."""
+    participle = WORDS[change.action].participle
+    if change.refusal is not None:
+        return f"{change.refusal.kind.value}: would be {participle}"
+    if change.action is Action.ADOPT and change.fields:
+        return "will be imported and updated in-place"
+    return f"{'must' if change.action is Action.REPLACE else 'will'} be {participle}"
 
 
 @dataclass(frozen=True, slots=True)

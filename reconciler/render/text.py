@@ -11,31 +11,11 @@ from reconciler.core.resource import SENSITIVE, Secret, Spec
 from reconciler.core.review_notes import Review
 from reconciler.render.escape import literal, literal_name, log_safe
 from reconciler.render.review_words import change_words, notices, place_words, review_summary
-from reconciler.render.summary import is_made, plan_details, plan_line
+from reconciler.render.summary import WORDS, is_made, plan_details, plan_line, planned_words
 from reconciler.support.printable import printable
 from reconciler.support.terminal import Style
 
-SYMBOLS = {
-    Action.CREATE: "+",
-    Action.UPDATE: "~",
-    Action.DELETE: "-",
-    Action.REPLACE: "+/-",
-    Action.ADOPT: " ",
-}
-_LEGEND = {
-    Action.CREATE: "create",
-    Action.UPDATE: "update in-place",
-    Action.DELETE: "destroy",
-    Action.REPLACE: "create replacement and then destroy",
-}
 _COLOURS = {"+": "green", "-": "red", "~": "yellow", "+/-": "yellow"}
-VERBS = {
-    Action.CREATE: "will be created",
-    Action.UPDATE: "will be updated in-place",
-    Action.DELETE: "will be destroyed",
-    Action.REPLACE: "must be replaced",
-    Action.ADOPT: "will be imported",
-}
 MOST_ELEMENTS = 40
 """A longer mapping that appears or goes as a whole is told by its length."""
 
@@ -82,9 +62,9 @@ def _header(plan: Plan, header: Header) -> str:
 def _legend(shown: Iterable[Change], style: Style) -> str:
     used = {change.action for change in shown}
     lines = [
-        f"{style.paint(SYMBOLS[action].rjust(3), _COLOURS[SYMBOLS[action]])} {words}"
-        for action, words in _LEGEND.items()
-        if action in used
+        f"{style.paint(words.symbol.rjust(3), _COLOURS[words.symbol])} {words.legend}"
+        for action, words in WORDS.items()
+        if action in used and words.legend
     ]
     if not lines:
         return ""
@@ -93,7 +73,7 @@ def _legend(shown: Iterable[Change], style: Style) -> str:
 
 
 def _change(change: Change, review: Review, style: Style) -> str:
-    symbol = SYMBOLS[change.action]
+    symbol = WORDS[change.action].symbol
     mark = style.paint(symbol, _COLOURS[symbol]) if symbol in _COLOURS else symbol
     kind, name = literal(change.key.kind), literal(change.key.id)
     lines = [
@@ -116,13 +96,8 @@ def _change(change: Change, review: Review, style: Style) -> str:
 
 
 def _comments(change: Change, style: Style) -> list[str]:
-    verb = VERBS[change.action]
-    if change.action is Action.ADOPT and change.fields:
-        verb = "will be imported and updated in-place"
-    if change.refusal is not None:
-        verb = f"{change.refusal.kind.value}: {WANTED[change.action]}"
     address = printable(change.address)
-    lines = [style.paint(f"  # {address} {verb}", "bold")]
+    lines = [style.paint(f"  # {address} {planned_words(change)}", "bold")]
     if change.refusal is not None:
         lines.append(style.paint(f"  # {printable(change.refusal.reason)}", "red"))
         lines.append(f"  # to clear it: {printable(change.refusal.fix)}")
@@ -143,16 +118,6 @@ def _comments(change: Change, style: Style) -> list[str]:
             names = ", ".join(change.live.unknown_fields)
             lines.append(f"  # (kept as they are, unknown to this version: {printable(names)})")
     return lines
-
-
-WANTED = {
-    Action.CREATE: "would be created",
-    Action.UPDATE: "would be updated in-place",
-    Action.DELETE: "would be destroyed",
-    Action.REPLACE: "would be replaced",
-    Action.ADOPT: "would be imported",
-    Action.UNCHANGED: "unchanged",
-}
 
 
 def _tree(spec: Spec, symbol: str, indent: int, style: Style) -> list[str]:
