@@ -26,15 +26,22 @@ from reconciler.support.plain_file import read_plain
 NEWS_SECONDS = 5.0
 
 
-def read_arguments(given: Sequence[str]) -> dict[str, Any]:
-    """`key=value` each; the value is JSON, and else text. Raises `ConfigError`."""
+def read_pairs(given: Sequence[str], option: str, form: str) -> dict[str, str]:
+    """What an option such as `--setup NAME=VALUE` was given. Raises `ConfigError`."""
     found = {}
     for item in given:
-        name, sign, text = item.partition("=")
+        name, sign, value = item.partition("=")
         if not sign or not name:
-            raise ConfigError(
-                f"{item!r} has no name and value", where="--arg", fix="write it as --arg KEY=VALUE"
-            )
+            fix = f"write it as {option} {form}"
+            raise ConfigError(f"{item!r} has no name and value", where=option, fix=fix)
+        found[name] = value
+    return found
+
+
+def read_arguments(given: Sequence[str]) -> dict[str, Any]:
+    """`key=value` each; the value is JSON, and else text. Raises `ConfigError`."""
+    found: dict[str, Any] = {}
+    for name, text in read_pairs(given, "--arg", "KEY=VALUE").items():
         try:
             found[name] = json.loads(text)
         except (ValueError, RecursionError):

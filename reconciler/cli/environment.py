@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from reconciler.cli.calls import read_pairs
 from reconciler.cli.place import Globals
 from reconciler.config import Config, Target, find_config, resolve_target
 from reconciler.core.resource import Resource
@@ -126,7 +127,7 @@ def choose_image(
 
 def variables(given: Sequence[str], names: Sequence[str]) -> dict[str, str]:
     """The variables of `--setup NAME=VALUE` and `--setup-env NAME`. Raises `ConfigError`."""
-    found = dict(_pair(item, "--setup") for item in given)
+    found = read_pairs(given, "--setup", "NAME=VALUE")
     return {**found, **{name: variable(name, "--setup-env") for name in names}}
 
 
@@ -139,15 +140,6 @@ def variable(name: str, option: str) -> str:
             fix=f"set it: export {name}=...",
         )
     return os.environ[name]
-
-
-def _pair(item: str, option: str) -> tuple[str, str]:
-    name, sign, value = item.partition("=")
-    if not sign or not name:
-        raise ConfigError(
-            f"{item!r} has no name and value", where=option, fix=f"write it as {option} NAME=VALUE"
-        )
-    return name, value
 
 
 def _has_config(place: Globals) -> bool:

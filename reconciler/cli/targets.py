@@ -1,6 +1,6 @@
 """Several targets of one command: each gets its own options and its own output files."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -66,7 +66,7 @@ def _require_places(options: PlanOptions, out: Path | None) -> None:
     twice = {name for name in options.targets if options.targets.count(name) > 1}
     if twice:
         raise click.UsageError(f"--target {min(twice)} is given twice")
-    for path in _paths(options, out):
+    for _, path in name_files(options.outputs, out):
         if PLACEHOLDER not in str(path):
             raise click.UsageError(
                 f"the plans of several targets would overwrite one another in {path}: "
@@ -83,9 +83,3 @@ def _require_places(options: PlanOptions, out: Path | None) -> None:
                 f"several {output.format} documents on standard output cannot be told apart: "
                 f"write -o {output.format}=plan-{PLACEHOLDER}.{output.format}"
             )
-
-
-def _paths(options: PlanOptions, out: Path | None) -> Iterator[Path]:
-    if out is not None:
-        yield out
-    yield from (output.path for output in options.outputs if output.path is not None)

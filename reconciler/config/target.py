@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -208,20 +208,16 @@ class _Resolution:
         return target
 
     def _runai(self, section: RunaiSection) -> RunaiTarget:
-        sandbox = self.text(section, "sandbox", "runai")
-        seed = self.text(section, "seed", "runai")
-        base_url = self.text(section, "base_url", "runai")
-        secret = self.text(section, "client_secret", "runai")
-        token = self.text(section, "token", "runai")
-        key = self.text(section, "mark_key", "runai")
+        makers: dict[str, Callable[[str], Any]] = {
+            "sandbox": self.config.root.joinpath,
+            "seed": self.config.root.joinpath,
+            "base_url": self._cut,
+            "client_id": str,
+            **dict.fromkeys(SECRETS, SecretStr),
+        }
+        texts = {name: self.text(section, name, "runai") for name in makers}
         return RunaiTarget(
-            sandbox=None if sandbox is None else self.config.root / sandbox,
-            seed=None if seed is None else self.config.root / seed,
-            base_url=None if base_url is None else self._cut(base_url),
-            client_id=self.text(section, "client_id", "runai"),
-            client_secret=None if secret is None else SecretStr(secret),
-            token=None if token is None else SecretStr(token),
-            mark_key=None if key is None else SecretStr(key),
+            **{name: makers[name](text) for name, text in texts.items() if text is not None},
             server_defaults={str(kind): value for kind, value in section.server_defaults.items()},
         )
 

@@ -39,7 +39,7 @@ from reconciler.workflow.opening import open_config, open_session
 from reconciler.workflow.plan_request import PlanRequest
 from reconciler.workflow.planning import plan_for, read_world
 from reconciler.workflow.session import read_config
-from reconciler.workflow.target_manifests import check_everything, read_every_target
+from reconciler.workflow.target_manifests import check_everything
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +85,7 @@ class Workspace:
         """The document that states an address now; None if there is none."""
         config = read_config(self._asked.place)
         try:
-            found, _ = read_every_target(config)
+            found, _ = check_everything(config)
         except ManifestError:  # a proposal is made from a commit: the work tree may be half done
             return None
         stated = next((item for item in found if item.key.address == address), None)

@@ -30,37 +30,23 @@ def read_stated(config: Config, target: str | None) -> tuple[Resource, ...]:
     return _sound(config, _check_stated(config, target), target)
 
 
-def read_every_target(config: Config) -> tuple[tuple[Resource, ...], list[str]]:
+def check_everything(config: Config) -> tuple[tuple[Resource, ...], list[str]]:
     """What the manifests state, and the targets that have overlays, each of them checked.
 
-    Raises one `ManifestError` with the problems of all targets. Manifests that no target uses as
-    they are, because all have overlays, are only checked with those.
+    So are the files of images: Dockerfile, .dockerignore, env.py, reconciler.lock. Raises one
+    `ManifestError` with the problems of all targets. If all targets have overlays, the manifests
+    are checked with those only.
     """
-    patched = [name for name in config.sections if (config.overlays / name).is_dir()]
-    checked = [_check_stated(config, name) for name in _variants(config, patched)]
-    problems = [problem for one in checked for problem in one.problems]
-    if problems := [*_stray_overlays(config), *problems]:
-        raise ManifestError(problems)
-    return tuple(checked[-1].resources), patched
-
-
-def check_everything(config: Config) -> tuple[tuple[Resource, ...], list[str]]:
-    """The same, with the files of images: Dockerfile, .dockerignore, env.py, reconciler.lock."""
     patched = [name for name in config.sections if (config.overlays / name).is_dir()]
     problems = _stray_overlays(config)
     resources: tuple[Resource, ...] = ()
-    for name in _variants(config, patched):
+    for name in [*patched, *([None] if len(patched) < len(config.sections) else [])]:
         checked = _check_stated(config, name)
         resources = tuple(checked.resources)
         problems += [*checked.problems, *_image_problems(config, checked.resources, name)]
     if problems:
         raise ManifestError(problems)
     return resources, patched
-
-
-def _variants(config: Config, patched: Sequence[str]) -> list[str | None]:
-    """Each target with overlays, and None for those without."""
-    return [*patched, *([None] if len(patched) < len(config.sections) else [])]
 
 
 def _check_stated(config: Config, target: str | None) -> manifest.Checked:
