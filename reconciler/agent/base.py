@@ -65,7 +65,6 @@ class Base:
         return found
 
     def find(self, key: ResourceKey) -> Resource | None:
-        """The resource of a key, if any manifest states it."""
         return next((item for item in self.resources if item.key == key), None)
 
     def document_of(self, resource: Resource) -> tuple[ManifestFile, int, Mapping[str, Any]]:
@@ -134,7 +133,6 @@ _FIXES = {
 
 
 def _read_files(repository: Repository, entries: Sequence[TreeEntry]) -> tuple[ManifestFile, ...]:
-    """The YAML files among these entries."""
     wanted = [item for item in entries if item.sort == "file" and item.path.endswith(SUFFIXES)]
     with repository.reader() as read:
         return tuple(

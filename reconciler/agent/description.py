@@ -66,7 +66,6 @@ def _value(item: Any) -> str:
 
 
 def image_of(spec: Mapping[str, Any]) -> str:
-    """The image of a specification of the caller's."""
     image = spec.get("image", "")
     return plain(image.key.address if isinstance(image, Reference) else image)
 

@@ -168,7 +168,6 @@ def _users(used_by: Sequence[str]) -> list[str]:
 
 
 def deleted(live: LiveResource, link: str) -> str:
-    """The success block of a deletion."""
     return block(
         headings.DELETED,
         ["The environment has been permanently removed:", *live_lines(live)],
@@ -246,7 +245,6 @@ def listing(title: str, names: Sequence[tuple[str, str]]) -> list[str]:
 
 
 def no_sdk() -> str:
-    """The block for a missing SDK."""
     return block(
         headings.NO_SDK,
         "The Run:AI Python SDK is not available in this environment.",
@@ -255,7 +253,6 @@ def no_sdk() -> str:
 
 
 def no_method() -> str:
-    """The block for an SDK without the environment API."""
     return block(
         headings.NO_METHOD,
         "The Run:AI SDK is installed but the environment creation API is not available.",

@@ -41,7 +41,6 @@ class Draft:
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """The addresses of what would differ."""
         return tuple(key.address for key in self.differing)
 
 

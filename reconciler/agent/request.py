@@ -54,7 +54,6 @@ class Asked:
 
     @property
     def environment(self) -> Resource:
-        """The environment asset."""
         return self.resources[-1]
 
     @property
@@ -220,7 +219,6 @@ class Consent:
 
     @property
     def given(self) -> bool:
-        """Whether the call may write."""
         return not self.missing
 
     def ask(self, purpose: str) -> str:

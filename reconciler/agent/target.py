@@ -52,7 +52,6 @@ class Directory:
     config: Path | None = None
 
     def warn(self, text: str) -> None:
-        """See `reconciler.workflow.plan_request.ConfigLocation`."""
         _warn_once(text)
 
 
@@ -278,5 +277,4 @@ def require_complete(plan: Plan) -> None:
 
 
 def all_applied(outcomes: Collection[Outcome]) -> bool:
-    """Whether every change was carried out."""
     return all(outcome.status is Status.APPLIED for outcome in outcomes)

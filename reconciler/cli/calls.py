@@ -155,7 +155,6 @@ class Counter:
         return self.words()
 
     def words(self) -> str:
-        """What there is to say now."""
         failed = f", {self.failed} failed" if self.failed else ""
         seconds = time.monotonic() - self._start
         return f"{self.done} of {self._total} done{failed} [{seconds:.1f}s]"

@@ -105,7 +105,6 @@ class _Interrupt:
             self._running, self._over = False, True
 
     def ask(self, _signal: int, _frame: FrameType | None) -> None:
-        """Handle a signal; see the class."""
         if self._over:
             return
         if self.stop.is_set():

@@ -34,7 +34,6 @@ class Output:
 
     @property
     def on_stdout(self) -> bool:
-        """Whether it goes to standard output."""
         return self.path is None and self.format not in _STEP_FORMATS
 
     @property
@@ -81,7 +80,6 @@ class OutputType(click.ParamType[Output]):
         param: click.Parameter | None,
         ctx: click.Context | None,
     ) -> Output:
-        """Split the format from the path; an unknown format is a usage error."""
         if isinstance(value, Output):
             return value
         form, equals, path = str(value).partition("=")
@@ -99,7 +97,6 @@ class OutputType(click.ParamType[Output]):
         param: click.Parameter,  # noqa: ARG002
         incomplete: str,
     ) -> list[CompletionItem]:
-        """The formats that begin like this."""
         return [CompletionItem(form) for form in self.formats if form.startswith(incomplete)]
 
 

@@ -160,7 +160,6 @@ def _failed(error: ReconcileError) -> ExitCode:
 
 
 def _hint(error: click.ClickException, arguments: list[str]) -> None:
-    """Say which command line was probably meant."""
     if not isinstance(error, click.UsageError):
         return
     from reconciler.cli.usage_hints import suggest  # noqa: PLC0415  (only for a mistake)

@@ -29,7 +29,6 @@ class Matching(click.ParamType[str]):
         self._otherwise = otherwise
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Check the form."""
         if not self._fits(str(value)):
             self.fail(f"{str(value)!r} is {self._otherwise}", param, ctx)
         return str(value)

@@ -37,7 +37,6 @@ class Globals:
 
     @property
     def style(self) -> "Style":
-        """The style for standard output."""
         from reconciler.support.terminal import Style  # noqa: PLC0415  (--help needs none)
 
         return Style(colour=self.colour_for(sys.stdout))
@@ -50,7 +49,6 @@ class Globals:
 
 
 def show(text: str) -> None:
-    """Print to standard output as it is."""
     sys.stdout.write(text)
 
 

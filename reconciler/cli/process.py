@@ -42,13 +42,11 @@ class _Lossy:
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
-        """Write, or lose it."""
         with contextlib.suppress(OSError, ValueError):
             self._stream.write(_log_safe(text))
         return len(text)
 
     def flush(self) -> None:
-        """Flush, or lose it."""
         with contextlib.suppress(OSError, ValueError):
             self._stream.flush()
 
@@ -116,7 +114,6 @@ class _Once(logging.Filter):
         self._seen: set[str] = set()
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether it is new."""
         first = record.getMessage().partition("\n")[0]
         new = first not in self._seen
         self._seen.add(first)

@@ -65,7 +65,6 @@ class Target:
 
     @property
     def is_sandbox(self) -> bool:
-        """Whether its control plane is the embedded one."""
         return self.runai is not None and self.runai.sandbox is not None
 
 

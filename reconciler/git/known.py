@@ -43,7 +43,6 @@ class GitHistory:
         self._commits = sorted(commits)
 
     def standing(self, commit: str) -> Standing:
-        """Whether HEAD contains a commit."""
         return self._standings.get(commit, Standing.MISSING)
 
     def is_sibling(self, repository: str) -> bool:

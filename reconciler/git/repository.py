@@ -55,7 +55,6 @@ class Repository:
     def run(
         self, *words: str, given: bytes = b"", environ: Mapping[str, str] | None = None
     ) -> bytes:
-        """What a git command prints."""
         return run_git(self.top, *words, given=given, environ=environ)
 
     def ask(self, *words: str) -> str | None:

@@ -64,7 +64,6 @@ class GitHub:
         return cls(runner.repository, runner.get("GITHUB_SERVER_URL"))
 
     def get(self, path: str) -> Any:
-        """One object."""
         return _parsed(self._run("GET", self._place(path)), path)
 
     def each(self, path: str, items: str = ".[]") -> Iterator[Any]:
@@ -89,14 +88,12 @@ class GitHub:
         )
 
     def send(self, method: str, path: str, body: Mapping[str, Any]) -> Any:
-        """Write an object and return it."""
         answer = self._run(
             method, self._place(path), "--input", "-", body=json.dumps(body).encode()
         )
         return _parsed(answer, path) if answer.strip() else None
 
     def download(self, path: str) -> bytes:
-        """The bytes behind a path."""
         return self._run("GET", self._place(path))
 
     def query(self, text: str) -> Any:

@@ -93,7 +93,6 @@ class _Stream:
         self.open = True
 
     def fileno(self) -> int:
-        """For the selector."""
         return self._end.fileno()
 
     def pass_on(self) -> bool:

@@ -16,8 +16,6 @@ from reconciler.github.site import Site
 
 
 class Mode(StrEnum):
-    """How to plan."""
-
     LIVE = "live"
     OFFLINE = "offline"
     NONE = "none"

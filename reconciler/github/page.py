@@ -40,7 +40,6 @@ def origin(runner: Runner) -> str:
 
 
 def told(site: Site, what: str, text: str, headline: str) -> str:
-    """What a command said, under a headline."""
     return f"{heading(site, what, headline)}{fenced(text)}\n"
 
 
@@ -51,7 +50,6 @@ def heading(site: Site, what: str, headline: str) -> str:
 
 
 def code(text: str) -> str:
-    """Text as code within a line."""
     return f"`{text.replace('`', '')}`"
 
 

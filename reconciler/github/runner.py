@@ -120,12 +120,10 @@ class Runner:
 
     @property
     def branch(self) -> str:
-        """The branch that the run is on."""
         return self.get("GITHUB_REF").removeprefix("refs/heads/")
 
     @property
     def default_branch(self) -> str:
-        """The repository's default branch."""
         return str(self._said("repository", "default_branch") or "")
 
     @property
@@ -152,12 +150,10 @@ class Runner:
 
     @property
     def server(self) -> str:
-        """Where GitHub is."""
         return self.get("GITHUB_SERVER_URL", "https://github.com")
 
     @property
     def run_url(self) -> str:
-        """The page of this run."""
         return f"{self.server}/{self.repository}/actions/runs/{self.get('GITHUB_RUN_ID', '0')}"
 
     def output(self, **values: str | bool) -> None:

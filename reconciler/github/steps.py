@@ -73,13 +73,11 @@ def plan(runner: Runner) -> int:
 
 
 def validate(runner: Runner) -> int:
-    """`reconcile validate`, with its errors on the lines of the files."""
     code, _ = _run_annotated(runner, _VALIDATE)
     return code
 
 
 def _plan(runner: Runner, site: Site, decision: Decision) -> int:
-    """Plan; write the files, the summary and the outputs."""
     place = plan_place(runner, site)
     saved, page = place / PLAN_FILE, place / PAGE_FILE
     for path in (saved, page):

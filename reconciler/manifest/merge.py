@@ -87,7 +87,6 @@ class Merge:
     def _named(
         self, base: Sequence[Any], patch: Sequence[Any], at: DataPath, here: Origin
     ) -> list[Any]:
-        """Merge two lists of named mappings."""
         wanted = {item["name"]: index for index, item in enumerate(patch)}
         result: list[Any] = []
         for item in base:

@@ -26,7 +26,6 @@ class Objects:
     live: tuple[LiveResource, ...]
 
     def manifest_of(self, resource: Resource) -> Any:
-        """The document that states a resource, as it stands in its file."""
         return document_of(self.root, resource)
 
 

@@ -200,7 +200,6 @@ def describe(tool: Tool) -> types.Tool:
 
 
 def _refusal(error: ReconcileError) -> dict[str, Any]:
-    """An error as an answer: what, where, what to do."""
     words: dict[str, Any] = {"error": error.what}
     if error.where:
         words["where"] = error.where

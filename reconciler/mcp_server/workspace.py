@@ -56,7 +56,6 @@ class Shown:
 
     @property
     def plan(self) -> Plan:
-        """The plan itself."""
         return self.saved.plan
 
 

@@ -121,7 +121,6 @@ class EventStream:
             self._diagnostic("error", what, error.fix)
 
     def started(self, change: Change) -> None:
-        """See `reconciler.workflow.apply.Observer`."""
         with self._lock:
             self._running.begin(change)
         hook = _hook(change) | _identity(change.live.uid if change.live else "")
@@ -129,14 +128,12 @@ class EventStream:
         self._event("apply_start", message, {"hook": hook})
 
     def progressed(self, change: Change, line: str) -> None:
-        """See `reconciler.workflow.apply.Observer`."""
         with self._lock:
             elapsed = self._running.elapsed(change)
         hook = _hook(change) | {"elapsed_seconds": elapsed, "output": printable(line)}
         self._event("apply_progress", f"{change.address}: {line}", {"hook": hook})
 
     def finished(self, outcome: Outcome) -> None:
-        """See `reconciler.workflow.apply.Observer`."""
         change = outcome.change
         with self._lock:
             self._running.end(change)

@@ -73,7 +73,6 @@ def explain_change(
 
 
 def explanation_document(explained: Explanation) -> dict[str, Any]:
-    """The explanation as plain values, for JSON."""
     document = asdict(explained)
     return {
         name: list(item) if isinstance(item, tuple) else item for name, item in document.items()

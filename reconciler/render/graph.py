@@ -91,7 +91,6 @@ def state_of(change: Change) -> str:
 
 
 def dot(graph: Graph) -> str:
-    """The graph in the language of Graphviz."""
     lines = ["digraph reconcile {", "  rankdir=LR;", '  node [shape=box, fontname="sans-serif"];']
     for number, node in enumerate(graph.nodes):
         colour = f', color="{_COLOURS[node.state]}", penwidth=2' if node.state else ""
@@ -102,7 +101,6 @@ def dot(graph: Graph) -> str:
 
 
 def mermaid(graph: Graph) -> str:
-    """The graph in the language of Mermaid."""
     lines = ["graph LR"]
     for number, node in enumerate(graph.nodes):
         suffix = f":::{node.state}" if node.state else ""

@@ -61,7 +61,6 @@ class Section:
 
     @property
     def shown(self) -> int:
-        """How many of the changes have room."""
         return sum(entry.level > 0 for entry in self.entries)
 
     def text(self) -> str:

@@ -58,20 +58,17 @@ class Progress:
         self._news: dict[str, str] = {}
 
     def started(self, change: Change) -> None:
-        """See `reconciler.workflow.apply.Observer`."""
         with self._lock:
             self._running.begin(change)
             self._screen.line(f"{_subject(change)}: {WORDS[change.action].doing}...")
 
     def progressed(self, change: Change, line: str) -> None:
-        """See `reconciler.workflow.apply.Observer`."""
         with self._lock:
             self._news[change.address] = line
             if not self._screen.repaints:
                 self._screen.line(f"{_subject(change)}: {printable(line)}")
 
     def finished(self, outcome: Outcome) -> None:
-        """See `reconciler.workflow.apply.Observer`."""
         with self._lock:
             self._running.end(outcome.change)
             self._news.pop(outcome.change.address, None)

@@ -10,8 +10,6 @@ from reconciler.core.plan import Action, Change, Plan, RefusalKind
 
 
 class Words(NamedTuple):
-    """What an action is called."""
-
     symbol: str
     legend: str
     participle: str
@@ -57,7 +55,6 @@ class Counts:
 
 
 def count(changes: Iterable[Change]) -> Counts:
-    """Count the changes of a plan, or those of it that were applied."""
     tally = dict.fromkeys(("imports", "adds", "changes", "destroys", "unchanged"), 0)
     refused = dict.fromkeys(RefusalKind, 0)
     for change in changes:

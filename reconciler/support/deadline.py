@@ -85,7 +85,6 @@ class _Timed(io.RawIOBase):
         self._deadline = time.monotonic() + longest * self._pause
 
     def readable(self) -> bool:
-        """Always."""
         return True
 
     def readinto(self, buffer: Any) -> int:
@@ -106,6 +105,5 @@ class _Timed(io.RawIOBase):
                 raise ConnectionAbortedError(str(error)) from error
 
     def close(self) -> None:
-        """Close the socket's file."""
         self._raw.close()
         super().close()

@@ -52,7 +52,6 @@ class PlainScreen:
     repaints = False
 
     def line(self, text: str) -> None:
-        """See `Screen`."""
         click.echo(text, err=True, color=False)  # nothing is to be asked of the stream each time
 
     def running(self, texts: list[str]) -> None:
@@ -68,13 +67,11 @@ class LiveScreen:
         self._live = live
 
     def line(self, text: str) -> None:
-        """See `Screen`."""
         from rich.text import Text  # noqa: PLC0415  (rich is only needed on a terminal)
 
         self._live.console.print(Text(text), soft_wrap=True)
 
     def running(self, texts: list[str]) -> None:
-        """See `Screen`."""
         from rich.text import Text  # noqa: PLC0415  (rich is only needed on a terminal)
 
         self._live.update(Text("\n".join(texts), style="dim", no_wrap=True, overflow="ellipsis"))

@@ -26,7 +26,6 @@ class ThreadExecutor:
         self.parallelism = parallelism
 
     def run(self, tasks: Sequence[Callable[[], Result]]) -> Iterator[tuple[int, Result]]:
-        """See `Executor.run`."""
         if len(tasks) == 1:
             yield 0, tasks[0]()
             return

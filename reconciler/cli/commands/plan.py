@@ -28,7 +28,6 @@ class ActionsType(click.ParamType[frozenset[Action]]):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> frozenset[Action]:
-        """Read the names; one that is not known is a usage error."""
         if isinstance(value, frozenset):
             return value
         names = [name.strip() for name in str(value).split(",")]
@@ -149,7 +148,6 @@ def _was_pending(name: str) -> bool:
 
 
 def _failing(plan: Plan, actions: frozenset[Action]) -> ExitCode:
-    """Say which changes `--fail-on` names."""
     found = [change for change in plan.changes if change.action in actions]
     for change in found:
         click.echo(f"Error: --fail-on {change.action}: {printable(change.address)}", err=True)

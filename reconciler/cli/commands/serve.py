@@ -119,7 +119,6 @@ def command(place: Globals, /, env: str, **given: Any) -> ExitCode:
 
 
 def _names(chosen: Chosen, env: str) -> list[str]:
-    """What callers may call it."""
     return sorted({env, chosen.image, *filter(None, [chosen.address])})
 
 
