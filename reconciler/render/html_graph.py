@@ -1,8 +1,8 @@
-"""The graph of what changes and its neighbours -> SVG: boxes in columns, arrows to who needs them.
+"""The graph of what changes and its neighbours -> drawings: boxes in columns, arrows to who needs.
 
-Connected parts are laid out by depth and packed on shelves, those with destroys and refusals first,
-then the largest, so that a thousand objects stay readable; beyond `MOST_NODES` those that matter
-most to a reviewer are drawn.
+Each connected part is a drawing of its own, those with destroys and refusals first, then the
+largest; the page sets them beside one another. So a thousand objects stay readable; beyond
+`MOST_NODES` those that matter most to a reviewer are drawn.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,8 +17,6 @@ from reconciler.render.summary import WORDS
 MOST_NODES = 300
 _WIDTH, _HEIGHT = 232, 42
 _GAP_X, _GAP_Y = 48, 10
-_SHELF = 1140
-"""Pixels after which the next part goes below."""
 _ROWS = 40
 _LETTERS = 25
 _WEIGHT = {"delete": 0, "refused": 1, "replace": 2, "update": 3, "adopt": 4, "create": 5}
@@ -29,7 +27,7 @@ Edges = Sequence[tuple[int, int]]
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """The SVG element, and how many of the objects it shows."""
+    """The SVG elements, and how many of the objects they show."""
 
     svg: str
     shown: int
@@ -42,20 +40,9 @@ def draw(plan: Plan, anchors: Mapping[int, str]) -> Drawing:
     kept = _most_important(changes, edges)
     inner = [(start, end) for start, end in edges if start in kept and end in kept]
     urgent = {at for at in kept if _WEIGHT.get(state_of(changes[at]), 9) <= _MOST_URGENT}
-    parts = sorted(_parts(sorted(kept), inner), key=urgent.isdisjoint)
-    places = _pack(parts, inner)
-    arrows = "".join(_arrow(places[start], places[end]) for start, end in inner)
-    boxes = "".join(
-        _box(changes[at], places[at], anchors.get(id(changes[at]), "")) for at in sorted(kept)
-    )
-    width = max((x for x, _ in places.values()), default=0) + _WIDTH + _GAP_Y
-    height = max((y for _, y in places.values()), default=0) + _HEIGHT + _GAP_Y
-    svg = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
-        f'viewBox="0 0 {width} {height}" role="group" aria-label="Dependencies of what changes">'
-        f"<g>{arrows}</g>{boxes}</svg>"
-    )
-    return Drawing(svg, len(kept), len(changes))
+    parts = sorted(_parts(sorted(kept), inner), key=lambda part: urgent.isdisjoint(part[0]))
+    boxes = {at: (changes[at], anchors.get(id(changes[at]), "")) for at in kept}
+    return Drawing("".join(_svg(*part, boxes) for part in parts), len(kept), len(changes))
 
 
 def _most_important(changes: Sequence[Change], edges: Edges) -> set[int]:
@@ -69,8 +56,8 @@ def _most_important(changes: Sequence[Change], edges: Edges) -> set[int]:
     return set(ranked[:MOST_NODES])
 
 
-def _parts(nodes: Sequence[int], edges: Edges) -> list[list[int]]:
-    """Connected parts, the largest first."""
+def _parts(nodes: Sequence[int], edges: Edges) -> list[tuple[list[int], Edges]]:
+    """Connected parts with their edges, the largest first."""
     leader = {node: node for node in nodes}
 
     def find(node: int) -> int:
@@ -81,53 +68,46 @@ def _parts(nodes: Sequence[int], edges: Edges) -> list[list[int]]:
 
     for start, end in edges:
         leader[find(end)] = find(start)
-    parts: dict[int, list[int]] = {}
+    parts: dict[int, tuple[list[int], list[tuple[int, int]]]] = {}
     for node in nodes:
-        parts.setdefault(find(node), []).append(node)
-    return sorted(parts.values(), key=lambda part: (-len(part), part[0]))
-
-
-def _pack(parts: Sequence[list[int]], edges: Edges) -> dict[int, tuple[int, int]]:
-    """Where the upper left corner of every node is, in pixels."""
-    needs: dict[int, list[int]] = {}
+        parts.setdefault(find(node), ([], []))[0].append(node)
     for start, end in edges:
-        needs.setdefault(end, []).append(start)
-    places: dict[int, tuple[int, int]] = {}
-    left = top = _GAP_Y
-    shelf = 0
-    for part in parts:
-        inside = _columns(part, needs)
-        width = (1 + max(column for column, _ in inside.values())) * (_WIDTH + _GAP_X)
-        height = (1 + max(row for _, row in inside.values())) * (_HEIGHT + _GAP_Y) + _GAP_Y
-        if left > _GAP_Y and left + width - _GAP_X > _SHELF:
-            left, top, shelf = _GAP_Y, top + shelf, 0
-        for node, (column, row) in inside.items():
-            places[node] = (left + column * (_WIDTH + _GAP_X), top + row * (_HEIGHT + _GAP_Y))
-        left += width if len(part) > 1 else _WIDTH + _GAP_Y
-        shelf = max(shelf, height if len(part) > 1 else _HEIGHT + _GAP_Y)
-    return places
+        parts[find(start)][1].append((start, end))
+    return sorted(parts.values(), key=lambda part: (-len(part[0]), part[0][0]))
 
 
-def _columns(part: Sequence[int], needs: Mapping[int, Sequence[int]]) -> dict[int, tuple[int, int]]:
-    """Column and row of every node of a part: by depth, long columns broken into several."""
-    members = set(part)
-    depth: dict[int, int] = {}
+def _svg(part: Sequence[int], edges: Edges, boxes: Mapping[int, tuple[Change, str]]) -> str:
+    places = _places(part, edges)
+    arrows = "".join(_arrow(places[start], places[end]) for start, end in edges)
+    drawn = "".join(_box(*boxes[at], places[at]) for at in part)
+    width = max(x for x, _ in places.values()) + _WIDTH + 2
+    height = max(y for _, y in places.values()) + _HEIGHT + 2
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
+        f'viewBox="-1 -1 {width} {height}" role="group" aria-label="Dependencies">'
+        f"<g>{arrows}</g>{drawn}</svg>"
+    )
 
-    def deep(node: int, above: frozenset[int] = frozenset()) -> int:
-        if node not in depth:
-            below = [item for item in needs.get(node, ()) if item in members - above - {node}]
-            depth[node] = 1 + max((deep(item, above | {node}) for item in below), default=-1)
-        return depth[node]
 
+def _places(part: Sequence[int], edges: Edges) -> dict[int, tuple[int, int]]:
+    """The upper left corner of every node: columns by depth, long columns broken into several."""
+    depth = dict.fromkeys(part, 0)
+    for _ in part:  # as often as the longest way needs; in a circle, which is forged, no more
+        before = dict(depth)
+        for start, end in edges:
+            depth[end] = max(depth[end], depth[start] + 1)
+        if depth == before:
+            break
     layers: dict[int, list[int]] = {}
     for node in part:
-        layers.setdefault(deep(node), []).append(node)
+        layers.setdefault(depth[node], []).append(node)
     found: dict[int, tuple[int, int]] = {}
     column = 0
     for _, nodes in sorted(layers.items()):
         rows = max(_ROWS, -(-len(nodes) // 3))
         for at, node in enumerate(nodes):
-            found[node] = (column + at // rows, at % rows)
+            x, y = column + at // rows, at % rows
+            found[node] = (x * (_WIDTH + _GAP_X), y * (_HEIGHT + _GAP_Y))
         column += -(-len(nodes) // rows)
     return found
 
@@ -140,7 +120,7 @@ def _arrow(start: tuple[int, int], end: tuple[int, int]) -> str:
     return f'<path d="M{x1} {y1}C{x1 + bend} {y1} {x2 - bend} {y2} {x2} {y2}{head}"/>'
 
 
-def _box(change: Change, place: tuple[int, int], anchor: str) -> str:
+def _box(change: Change, anchor: str, place: tuple[int, int]) -> str:
     x, y = place
     state = state_of(change)
     address, kind = visible(change.address, 200), visible(change.key.kind, _LETTERS)
