@@ -1,5 +1,6 @@
 """Pages of Markdown for GitHub: what `reconcile` wrote, below the line that says what it is of."""
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -55,11 +56,7 @@ def code(text: str) -> str:
 
 def fenced(text: str) -> str:
     """Text as a block of code that it cannot end: the fence is longer than any in it."""
-    longest = run = 0
-    for sign in text:
-        run = run + 1 if sign == "`" else 0
-        longest = max(longest, run)
-    fence = "`" * max(3, longest + 1)
+    fence = "`" * max(3, *(len(run) + 1 for run in re.findall("`+", text)), 0)
     return f"{fence}\n{text.rstrip()}\n{fence}"
 
 

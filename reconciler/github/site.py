@@ -1,15 +1,11 @@
 """What there is one comment, one artifact and one issue of: a target of one reconciler.yaml."""
 
-import hashlib
 import os
 import posixpath
-import re
 from dataclasses import dataclass
 
 from reconciler.github.runner import Runner
-
-_LONGEST = 60
-"""Characters of a name that are written plainly."""
+from reconciler.support.printable import slug
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +45,3 @@ class Site:
 
     def __str__(self) -> str:
         return f"{self.target} in {self.directory}" if self.directory else self.target
-
-
-def slug(name: str) -> str:
-    """The name in letters, digits, `.`, `_` and `-`; a digest keeps apart what that changes."""
-    plain = re.sub(r"[^A-Za-z0-9._]+", "-", name)[:_LONGEST].strip("-")
-    if plain == name:
-        return name
-    return f"{plain}.{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"

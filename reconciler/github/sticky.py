@@ -15,7 +15,8 @@ from typing import Any
 
 from reconciler.github.api import GitHub
 from reconciler.github.page import code
-from reconciler.github.site import Site, slug
+from reconciler.github.site import Site
+from reconciler.support.printable import slug
 
 AUTHOR = "github-actions[bot]"
 """Who writes with the token of a job; an App's token is another author's."""

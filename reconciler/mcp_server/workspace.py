@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from reconciler import __version__
 from reconciler.agent import (
@@ -42,9 +42,20 @@ from reconciler.workflow.session import read_config
 from reconciler.workflow.target_manifests import check_everything
 
 log = logging.getLogger(__name__)
+Kept = TypeVar("Kept")
 
 KEPT = 32
 """Plans, and whole answers, that stay readable as resources: the newest of each."""
+
+
+class _Newest(OrderedDict[str, Kept]):
+    """The newest entries; what is put in once more is new again."""
+
+    def put(self, name: str, value: Kept) -> None:
+        self[name] = value
+        self.move_to_end(name)
+        while len(self) > KEPT:
+            self.popitem(last=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +79,8 @@ class Workspace:
 
     def __init__(self, asked: PlanRequest) -> None:
         self._asked = replace(asked, selection=Selection(approves=False))
-        self._shown: OrderedDict[str, Shown] = OrderedDict()
-        self._answers: OrderedDict[str, str] = OrderedDict()
+        self._shown = _Newest[Shown]()
+        self._answers = _Newest[str]()
         self._lock = threading.Lock()
         self._applying = threading.Lock()
         self._proposing = threading.Lock()
@@ -143,10 +154,7 @@ class Workspace:
     def keep_answer(self, uri: str, text: str) -> None:
         """Keep a whole answer, to be read as a resource."""
         with self._lock:
-            self._answers[uri] = text
-            self._answers.move_to_end(uri)
-            while len(self._answers) > KEPT:
-                self._answers.popitem(last=False)
+            self._answers.put(uri, text)
 
     def answer(self, uri: str) -> str | None:
         """The whole answer of this name, if it was kept lately."""
@@ -196,10 +204,7 @@ class Workspace:
         document = render_json(plan, header, datetime.now(UTC), __version__)
         shown = Shown(SavedPlan(plan, header, __version__), document)
         with self._lock:
-            self._shown[plan.digest()] = shown
-            self._shown.move_to_end(plan.digest())
-            while len(self._shown) > KEPT:
-                self._shown.popitem(last=False)
+            self._shown.put(plan.digest(), shown)
         return shown
 
 

@@ -5,7 +5,6 @@ Every destroyed address has precedence over everything else; what has no room is
 stands in code only; see `reconciler.render.markdown_code`.
 """
 
-import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -45,6 +44,7 @@ from reconciler.render.summary import (
     planned_words,
     restriction,
 )
+from reconciler.support.printable import slug
 
 COMMENT_LIMIT = 65_536
 """Characters of a comment on GitHub; counted here in bytes of UTF-8, which are never fewer."""
@@ -77,10 +77,7 @@ def marker(target: str, kind: str = "") -> str:
 
     A name that could end the HTML comment is written plainly, with a digest that keeps it apart.
     """
-    name = re.sub(r"[^A-Za-z0-9._]+", "-", target)[:60].strip("-")
-    if name != target:
-        name = f"{name}.{hashlib.sha256(target.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"
-    return f"<!-- reconcile:{kind}{name} -->"
+    return f"<!-- reconcile:{kind}{slug(target)} -->"
 
 
 def render_markdown(plan: Plan, header: Header, limit: int, run_url: str = "") -> Page:

@@ -1,5 +1,7 @@
 """Data from manifests and systems -> characters that are safe on a terminal."""
 
+import hashlib
+import re
 import unicodedata
 
 _UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Zs"})
@@ -30,3 +32,11 @@ def escaped(character: str) -> str:
     if code < 0x100:
         return f"\\x{code:02x}"
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def slug(name: str) -> str:
+    """The name in letters, digits, `.`, `_` and `-`; a digest keeps apart what that changes."""
+    plain = re.sub(r"[^A-Za-z0-9._]+", "-", name)[:60].strip("-")
+    if plain == name:
+        return name
+    return f"{plain}.{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"

@@ -1,5 +1,6 @@
 """`reconcile init`."""
 
+import itertools
 import os
 import re
 from collections.abc import Collection, Iterator, Mapping
@@ -137,11 +138,9 @@ def _free_name(wanted: str, taken: Collection[str]) -> str:
 
 def _variants(name: str) -> Iterator[str]:
     yield name
-    number = 2
-    while True:
+    for number in itertools.count(2):
         end = f"-{number}"
         yield name[: 32 - len(end)] + end
-        number += 1
 
 
 def _write_example(directory: Path) -> Iterator[str]:
