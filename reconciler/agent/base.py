@@ -23,10 +23,10 @@ from reconciler.strict_yaml import load as load_yaml
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """The manifests of a commit: the files, and the resources that they state.
+    """The manifests of a commit: their files and resources.
 
-    `taken` are the names, relative to `reconciler.yaml` and in lower case, that anything has in the
-    directory of the manifests or below it.
+    `taken` holds the lower-case names, relative to `reconciler.yaml`, of everything below the
+    directory of manifests.
     """
 
     config: Config
@@ -43,10 +43,9 @@ class Base:
         return _relative(self.config, self.config.manifests)
 
     def load(self, changed: str, data: bytes | None) -> tuple[Resource, ...]:
-        """What the manifests would state with one file changed.
+        """The resources if one file were changed. Raises `ManifestError`.
 
-        Raises `ManifestError`, and `ConfigError` where the overlays of a target would not fit any
-        more.
+        Raises `ConfigError` if an overlay of a target would no longer fit.
         """
         rest = [file for file in self.files if file.name != changed]
         new = [] if data is None else [ManifestFile(changed, data)]
@@ -83,10 +82,7 @@ def read_base(config: Config, settings: AgentSettings) -> Base:
 
 
 def read_commit(config: Config, repository: Repository, commit: str) -> Base:
-    """The manifests of a commit or a tree.
-
-    Raises `ManifestError`, and `ConfigError` for links and submodules among them.
-    """
+    """The manifests of a commit or tree. Raises `ManifestError`; `ConfigError` for links in it."""
     stated = _entries(repository, commit, _relative(config, config.manifests))
     patches = _entries(repository, commit, _relative(config, config.overlays))
     files = _read_files(repository, stated)
@@ -102,9 +98,9 @@ def read_commit(config: Config, repository: Repository, commit: str) -> Base:
 
 
 def _entries(repository: Repository, commit: str, directory: str) -> list[TreeEntry]:
-    """What is below a directory, hidden things left out, as the loader does.
+    """The visible files below a directory, as the loader sees them.
 
-    Raises `ConfigError` if anything else than files and directories is on the way or there.
+    Raises `ConfigError` for anything but files and directories, there or on the way.
     """
     top = f"{repository.prefix}{directory}"
     found = []

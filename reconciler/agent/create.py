@@ -68,10 +68,9 @@ def _environment(plan: Plan, asked: Asked) -> Change:
 
 
 def _obstacle(plan: Plan, environment: Change) -> Change | None:
-    """The first change that is more than making something new, the environment before its compute.
+    """The first change that does more than create something, the environment first.
 
-    A compute asset of our own that was left behind without its environment is brought to what is
-    asked for.
+    Updating our own compute asset that lost its environment is allowed.
     """
     for change in reversed(plan.changes):
         if change.deposed is not None:

@@ -47,7 +47,7 @@ def delete(place: Workplace, name: str, consent: Consent) -> str:
 
 
 def _read(session: Session) -> PlanInput:
-    """All that is live, by one reading: what was found in it cannot be gone from its plan."""
+    """Everything live, in one read: what is found in it is in its plan, too."""
     there = read_world(session)
     require_complete(compare(there))
     return there
@@ -89,7 +89,7 @@ def _delete_one(
 
 
 def _not_ours(live: LiveResource, there: PlanInput, place: Workplace) -> str:
-    """Why it is none of ours, or of nobody's where that is enough; empty if it is."""
+    """Why this asset is not ours to delete; empty if it is."""
     owner = live.mark.stack if live.mark is not None else None
     if owner is not None and owner != place.stack:
         return _of_another_stack(live, owner, place)
@@ -150,7 +150,7 @@ def _unowned(live: LiveResource) -> str:
 
 
 def _detached(live: LiveResource, why: str) -> str:
-    """It bears a mark that does not fit it: whose it is, nobody can tell, and no setting can."""
+    """Its mark does not fit it: nobody can tell whose it is, and no setting can allow it."""
     return headings.failure(
         headings.REFUSED,
         f"{live.name} ({live.uid}) bears a mark that was not written for it ({why}), so that it "
@@ -177,7 +177,7 @@ def _plan_own(live: LiveResource, there: PlanInput, session: Session) -> Plan:
 
 
 def _goes_with(item: Change, environment: Change) -> bool:
-    """Whether this is the compute asset that an environment implied: same id, name and scope."""
+    """Whether this is the compute asset made with an environment: same id, name and scope."""
     mine, other = environment.live, item.live
     if mine is None or other is None:
         return False
@@ -188,7 +188,7 @@ def _goes_with(item: Change, environment: Change) -> bool:
 
 
 def _plan_unowned(live: LiveResource, place: Workplace) -> Plan:
-    """The plan that marks an asset nobody owns, as it is: the first half of deleting it."""
+    """The plan that marks an unowned asset as it is: the first half of deleting it."""
     key = ResourceKey(ADDRESS_KIND, address_id(live.name))
     spec = dict(live.spec)
     resource = Resource(key, spec, Source("(live)", 0), adopt=True)

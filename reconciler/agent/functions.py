@@ -125,7 +125,7 @@ def _name(name: object) -> str:
 
 
 def _absent_sdk() -> str:
-    """The guide's block for an SDK that is missing, or lacks what is needed; else nothing."""
+    """The guide's block for an SDK that is missing or too old; else nothing."""
     match missing_part():
         case "sdk":
             return messages.no_sdk()
@@ -136,7 +136,7 @@ def _absent_sdk() -> str:
 
 
 def _answer(heading: str, work: Callable[[], str]) -> str:
-    """The answer, or the words of the error that came instead of it."""
+    """The answer, or the words of the error."""
     try:
         return work()
     except SpecError as error:

@@ -72,7 +72,7 @@ def preview(heading: str, asset: Sequence[str], plan: Plan | None, target: str, 
 
 
 def not_asked_for(compute: LiveResource | None) -> str:
-    """A sentence about a compute asset that is there, but was not asked for; or nothing."""
+    """A sentence about an existing compute asset that nobody asked for; or nothing."""
     if compute is None:
         return ""
     return (
@@ -83,7 +83,7 @@ def not_asked_for(compute: LiveResource | None) -> str:
 
 
 def already_there(change: Change, beside: str, link: str) -> str:
-    """The asset exists as asked: nothing to do. `beside`: a sentence about what else is there."""
+    """The asset exists as asked. `beside`: a sentence about what else exists."""
     assert change.live is not None
     lines = [f"Environment ID: {quoted(change.live.uid)}", f"Name: {quoted(change.live.name)}"]
     exactly = beside or "It is exactly what was asked for. "
@@ -129,9 +129,9 @@ def name_taken(explained: Explanation, advice: str) -> str:
 
 
 def confirm_deletion(live: LiveResource, plan: Plan, used_by: Sequence[str], ask: str) -> str:
-    """The confirmation block of the guide, with what would go and what uses each of it.
+    """The guide's confirmation: what would go, and what uses each of it.
 
-    `used_by` is what uses the environment; what uses the rest stands in the plan.
+    `used_by` is what uses the environment; users of the rest are in the plan.
     """
     beside = [
         change for change in plan.changes if change.live is not None and change.live.uid != live.uid

@@ -24,11 +24,11 @@ from reconciler.support.suggest import similar
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A change that is worked out but not committed.
+    """A change that is prepared but not committed.
 
-    `file` and `data` are the manifest file as it would be (None: it goes), `resources` what all
-    manifests would state then. `differing` are the keys of what would differ from the base; none
-    means that the base states this already.
+    `file` and `data` are the new manifest file (None: removed), `resources` what all manifests
+    would then state. `differing` are the keys that differ from the base; none if the base states
+    this already.
     """
 
     base: Base
@@ -46,10 +46,10 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A branch with one commit: what it changes, and how to hand it to people.
+    """A branch with one commit, and how to hand it to people.
 
-    `addresses` are the resources that differ from the base; `file` is the manifest, relative to
-    `reconciler.yaml`. `existed`: the very same proposal was there before.
+    `addresses` are the resources that differ from the base; `file` is relative to
+    `reconciler.yaml`. `existed`: the same proposal was there before.
     """
 
     branch: str
@@ -62,9 +62,9 @@ class Proposal:
 
 
 def draft_manifest(base: Base, document: Mapping[str, Any]) -> Draft:
-    """Work out one manifest: a file of its own if it is new, else in place of its document.
+    """Prepare one manifest: a file of its own if it is new, else in place of its document.
 
-    Raises `ManifestError` for what is wrong with it.
+    Raises `ManifestError`.
     """
     metadata = document["metadata"]
     key = ResourceKey(str(document["kind"]), str(metadata.get("id") or metadata["name"]))
@@ -78,10 +78,9 @@ def draft_manifest(base: Base, document: Mapping[str, Any]) -> Draft:
 
 
 def draft_removal(base: Base, address: str) -> Draft:
-    """Work out that the document of an address goes, and nothing else.
+    """Prepare the removal of one document.
 
-    Raises `ConfigError` with close names for an address that no manifest states, and for a
-    protected one.
+    Raises `ConfigError` for an unknown address, with close ones, and for a protected one.
     """
     key = ResourceKey(*address.partition(".")[::2])
     stated = base.find(key)
@@ -118,7 +117,7 @@ def commit_draft(draft: Draft, settings: AgentSettings) -> Proposal:
 
 
 def _require_as_meant(draft: Draft, tree: str) -> None:
-    """Load the manifests from what was written: they have to state what the draft says."""
+    """Load the manifests from the written tree: they must state what the draft says."""
     written = read_commit(draft.base.config, draft.base.repository, tree)
     strays = _differing(draft.resources, written.resources)
     if strays:
@@ -132,19 +131,19 @@ def _require_as_meant(draft: Draft, tree: str) -> None:
 def propose_manifest(
     config: Config, document: Mapping[str, Any], settings: AgentSettings
 ) -> Proposal:
-    """Propose one manifest (`kind`, `metadata`, `spec`): a new one, or the next state of its own.
+    """Propose one manifest (`kind`, `metadata`, `spec`), new or changed.
 
-    Raises `ManifestError` for what is wrong with it, `ConfigError` for what is wrong with Git, and
-    where the base states exactly this already.
+    Raises `ManifestError`; `ConfigError` for a problem with Git, and if the base states exactly
+    this already.
     """
     base = read_base(config, settings)
     return _commit_change(draft_manifest(base, document), settings)
 
 
 def propose_removal(config: Config, address: str, settings: AgentSettings) -> Proposal:
-    """Propose that the manifest of an address goes; other documents of its file stay as they are.
+    """Propose the removal of a manifest; other documents of its file stay as they are.
 
-    Raises `ConfigError` with close names for an address that no manifest states.
+    Raises `ConfigError` for an unknown address, with close ones.
     """
     base = read_base(config, settings)
     return _commit_change(draft_removal(base, address), settings)

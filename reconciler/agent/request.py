@@ -65,9 +65,9 @@ class Asked:
 def read_request(
     env_spec: object, context: LoadContext, workload_types: Sequence[str] = ()
 ) -> Asked:
-    """Check a specification. Raises `SpecError` with everything that is wrong at once.
+    """Check a specification. Raises `SpecError` with everything that is wrong.
 
-    `workload_types` are those of a specification that states none.
+    `workload_types` count if the specification states none.
     """
     if not isinstance(env_spec, Mapping):
         raise SpecError([Flaw("env_spec has to be a mapping", _SHAPE)])
@@ -100,7 +100,7 @@ def read_request(
 
 
 def _absent(value: object) -> bool:
-    """Whether nothing is stated: absent, null and an empty list or mapping are equal in manifests.
+    """Whether nothing is stated: absent, null and an empty list or mapping mean the same.
 
     `False`, 0 and "" state something, which the kind refuses.
     """
@@ -137,7 +137,7 @@ def _name(env_spec: Mapping[str, Any], flaws: list[Flaw]) -> str:
 
 
 def _check_required(spec: dict[str, Any], context: LoadContext, flaws: list[Flaw]) -> None:
-    """Word these as the guide does, and put something valid in place: the rest is checked, too."""
+    """Word these faults as the guide does, and fill in something valid to check the rest."""
     if spec.get("image") is None or spec.get("image") == "":
         flaws.append(Flaw("Missing required field: 'image'"))
         spec["image"] = _PLACEHOLDER
@@ -209,9 +209,9 @@ CONFIRMED = "confirmed=True"
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """What a call lacks to write anything; nothing lacks only where it said every word itself.
+    """The words that a call lacks to write anything.
 
-    `dry_run` says whether the call is a preview on purpose, or a real run that lacks something.
+    `dry_run`: the call is a preview on purpose, and not a real run that lacks something.
     """
 
     missing: tuple[str, ...]
@@ -228,9 +228,9 @@ class Consent:
 
 
 def consent_to_create(dry_run: object, confirmed: object, *, dry_run_default: bool) -> Consent:
-    """What `dry_run` and `confirmed` amount to. Raises `SpecError` if they are no booleans.
+    """What `dry_run` and `confirmed` amount to. Raises `SpecError` unless they are booleans.
 
-    A model may send "false" or 1, which Python would take for true: those are refused.
+    A model may send "false" or 1, which Python takes for true.
     """
     _require_booleans(dry_run=dry_run, confirmed=confirmed)
     missing = [] if dry_run is False else [DRY_RUN]

@@ -88,7 +88,7 @@ class Workplace:
 def open_workplace(settings: AgentSettings) -> Iterator[Workplace]:
     """The target that the settings lead to. Raises `ConfigError` that says what to set.
 
-    Nobody reviews what direct mode makes: the limits, too, are those of a trusted ref.
+    Nobody reviews what direct mode makes, so the limits of a trusted ref hold as well.
     """
     with open_settings_config(settings) as (found, _, limits):
         config = replace(found, limits=limits)
@@ -130,7 +130,7 @@ def _read(settings: AgentSettings, environ: Mapping[str, str]) -> Config:
 
 
 def _read_stated(directory: Path) -> Config:
-    """A directory that was stated counts: its limits are meant, and nothing stands in for them."""
+    """The configuration of a directory that was named. Nothing else stands in for it."""
     if not _has_config(directory):
         missing = f"no {CONFIG_NAME} in it" if directory.is_dir() else "no such directory"
         raise ConfigError(
@@ -143,13 +143,13 @@ def _read_stated(directory: Path) -> Config:
 
 
 def _has_config(directory: Path) -> bool:
-    """Whether a configuration is here, be it with a name that `read_config` refuses."""
+    """Whether there is a configuration, even one with a name that `read_config` refuses."""
     path = directory / CONFIG_NAME
     return path.is_file() or path.with_suffix(".yml").is_file()
 
 
 def _require_none_above(directory: Path) -> None:
-    """A configuration further up is not read, as on the command line, but nor is it passed over."""
+    """Refuse to ignore a configuration further up, which is not read, as on the command line."""
     for above in directory.parents:
         if _has_config(above):
             raise ConfigError(
@@ -188,7 +188,7 @@ def _require_no_sandbox(config: Config) -> None:
 
 
 def _own_stack(settings: AgentSettings, config: Config, target: Target) -> str:
-    """The stack of direct mode: never one whose manifests would make its objects go."""
+    """The stack of direct mode: never that of manifests, whose apply would delete its objects."""
     stack = settings.stack or f"{target.stack}-agent"
     if len(stack) > 32:
         raise ConfigError(
@@ -209,8 +209,8 @@ def _own_stack(settings: AgentSettings, config: Config, target: Target) -> str:
 def open_direct(place: Workplace, resources: Sequence[Resource] = ()) -> Iterator[Session]:
     """A session of the functions' own stack: these resources, and no image engine.
 
-    What is made names the repository, and no commit: none states it. Without a configuration the
-    current directory is anywhere, and not named.
+    Marks name the repository but no commit, since no commit states them. Without a configuration
+    they name nothing.
     """
     target, root = replace(place.target, stack=place.stack), place.config.root
     header = Header(target.name, describe_target(target, root))

@@ -100,10 +100,10 @@ def load_options(given: Mapping[str, Any]) -> dict[str, Any]:
 def choose_image(
     place: Globals, name: str, target: str | None, docker_host: str, *, here: bool = True
 ) -> Chosen:
-    """`RayfineImage.ID` or `ID` of the manifests is its content tag; anything else an image.
+    """The image that a name means: `RayfineImage.ID` or `ID` of the manifests, else an image.
 
-    What has a `:` or a `/` is an image at once; the manifests are not read. Where it runs `here`,
-    on this engine, it has to be there.
+    A name with `:` or `/` is an image; the manifests are not read. If it runs `here`, this engine
+    must have the image.
     """
     stated = name.startswith(f"{IMAGE.name}.")
     if not stated and (":" in name or "/" in name or not _has_config(place)):

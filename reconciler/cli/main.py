@@ -105,8 +105,8 @@ def root(
 ) -> None:
     """Keep NVIDIA Run:ai environments and rayfine images equal to what Git says.
 
-    A directory of manifests is compared with the live systems of a target. The difference is
-    shown as a plan; nothing is changed unless `apply` is run with --apply.
+    Compares a directory of manifests with the live systems of a target and shows the difference as
+    a plan. Nothing changes unless you run `apply` with --apply.
     """
     start_logging(debug=debug)
     require_files()
@@ -185,7 +185,7 @@ def say_error(error: ReconcileError, about: str = "") -> None:
 
 
 def _disk_fault(error: OSError) -> str:
-    """A file that cannot be written or read, where no stage has better words for it."""
+    """A file that cannot be read or written, if no stage has better words for it."""
     place = f"{error.filename}: " if error.filename else ""
     return (
         f"{place}{error.strerror or error}\n  check the path, the free space and your rights there"

@@ -187,27 +187,27 @@ def plan_options(command: Any) -> Any:
     @click.option(
         "--allow-from-commit",
         is_flag=True,
-        help="Approve what Reconcile-Allow trailers of HEAD, and of what it merged, allow for "
-        "exactly this plan.",
+        help="Approve what Reconcile-Allow trailers in HEAD, and in commits that it merged, allow "
+        "for exactly this plan.",
     )
     @click.option(
         "--messages",
         **FILE,
-        help="With --allow-from-commit: trailers of other commits, too, such as those that were "
-        "squashed. A JSON list of commit, author, message.",
+        help="With --allow-from-commit: also use trailers of these commits, such as squashed ones. "
+        "A JSON list of commit, author, message.",
     )
     @click.option(
         "--rollback",
         is_flag=True,
-        help="Go back on purpose: also change what a commit wrote that HEAD does not contain. Part "
-        "of the plan's digest.",
+        help="Go back on purpose: also change objects that were written by commits which HEAD does "
+        "not contain. Part of the plan's digest.",
     )
     @click.option(
         "--take-over",
         type=_WRITER,
         multiple=True,
-        help="After history was rewritten, or from a former repository: change what this one "
-        "wrote, as a refused plan names it. Part of the plan's digest; repeatable.",
+        help="Change what this commit or repository wrote, as a refused plan names it: after "
+        "history was rewritten, or for a former repository. Part of the plan's digest; repeatable.",
     )
     @parallelism_option
     @click.option(

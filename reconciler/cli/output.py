@@ -42,7 +42,7 @@ def emit(planned: Planned, options: PlanOptions) -> None:
 
 
 def emit_first(planned: Planned, options: PlanOptions) -> None:
-    """The same before an apply, which does not begin where the plan could not be written."""
+    """The same before an apply, which must not begin if the plan cannot be written."""
     try:
         emit(planned, options)
         sys.stdout.flush()
@@ -58,8 +58,8 @@ def emit_first(planned: Planned, options: PlanOptions) -> None:
 def write_outputs(plan: Plan, header: Header, outputs: Sequence[Output], place: Globals) -> None:
     """Print or write these outputs.
 
-    Raises `ReconcileError`, after all of them, where a page has no room for every destroy: nobody
-    could review that.
+    If a page has no room for the address of every destroy, nobody could review it: raises
+    `ReconcileError` after writing all.
     """
     short = []
     for output in sorted(outputs, key=lambda item: item.format not in _TEXTS):

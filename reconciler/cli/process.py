@@ -19,7 +19,7 @@ _FEWEST_FILES = 64
 
 
 def prepare_streams() -> None:
-    """A closed stream swallows what is written; one of few characters shows the others escaped."""
+    """Discard what goes to a closed stream; escape what a stream's encoding lacks."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:
@@ -30,9 +30,9 @@ def prepare_streams() -> None:
 
 
 class _Lossy:
-    """Standard error that may go away: news is lost then, and nothing else.
+    """Standard error that may go away: then only messages are lost.
 
-    No line of it is a command to a GitHub runner: those are written to standard output, on purpose.
+    No line of it is a command to a GitHub runner: those go to standard output, on purpose.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -71,7 +71,7 @@ def require_files() -> None:
 
 @contextlib.contextmanager
 def entered(directory: Path) -> Iterator[None]:
-    """Go to a directory as a shell does: PWD then tells through which links."""
+    """Change to a directory as a shell does: PWD keeps the links that led there."""
     before = os.environ.get("PWD")
     stated = Path(os.path.normpath(stated_directory() / directory))
     with contextlib.chdir(directory):

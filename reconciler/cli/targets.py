@@ -18,10 +18,10 @@ PLACEHOLDER = "{target}"
 def for_each_target(
     options: PlanOptions, out: Path | None, action: Callable[[PlanOptions, Path | None], ExitCode]
 ) -> ExitCode:
-    """Run the action for every target in the order given; the strongest exit code of all.
+    """Run the action for every target in the order given; return the strongest exit code.
 
-    A target that fails is reported, and the others still run. `{target}` in a path stands for the
-    target's name; with several targets every path has to have it. Raises `click.UsageError`.
+    A failed target is reported, and the others still run. `{target}` in a path stands for the
+    target's name; with several targets every path needs it. Raises `click.UsageError`.
     """
     if len(options.targets) < 2:
         one, place = _of_target(options, out, options.target or "")
@@ -62,7 +62,7 @@ def _place(path: Path | None, target: str) -> Path | None:
 
 
 def _require_places(options: PlanOptions, out: Path | None) -> None:
-    """Refuse what would put several plans into one file, or documents that cannot be told apart."""
+    """Refuse options that would write several plans to one place."""
     twice = {name for name in options.targets if options.targets.count(name) > 1}
     if twice:
         raise click.UsageError(f"--target {min(twice)} is given twice")

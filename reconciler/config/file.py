@@ -57,9 +57,10 @@ def _check_host(value: str | Source) -> str | Source:
 
 
 def _check_literal(value: Any) -> Any:
-    """Refuse what is meant for a shell or for GitHub to fill in: it would be sent as it stands.
+    """Refuse text for a shell or for GitHub to fill in: it would be sent as it stands.
 
-    Only what looks like nothing else: a secret may begin with `$`, and no message may repeat one.
+    Only text that cannot be anything else: a secret may begin with `$`, and no message may repeat
+    one.
     """
     text = value.get_secret_value() if isinstance(value, SecretStr) else value
     if not isinstance(text, str):

@@ -96,8 +96,7 @@ def parse_config(path: Path, data: bytes) -> Config:
 def check_config(path: Path, data: bytes) -> tuple[Config, Sequence[Problem]]:
     """What a configuration says, and what is wrong with it.
 
-    If anything is, the rest is only fit to find what is wrong with other files: what was faulty is
-    filled in by something that refuses nothing.
+    A faulty part is replaced by one that refuses nothing: good enough to check other files.
     """
     name = path.name
     try:
@@ -121,7 +120,7 @@ def check_config(path: Path, data: bytes) -> tuple[Config, Sequence[Problem]]:
 
 
 def _mended(path: Path, data: bytes, content: Mapping[str, Any], faults: Iterable[Fault]) -> Config:
-    """The sound part of a file, completed so that it refuses nothing by itself."""
+    """The sound part of a file, completed so that nothing else is refused because of it."""
     faulty = {fault.path[0] for fault in faults if fault.path}
     kept = {
         name: value

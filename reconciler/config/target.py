@@ -44,7 +44,7 @@ class RunaiTarget:
 class DockerTarget:
     """A Docker engine. `host` None is the ordinary Docker context.
 
-    `base_image` is what manifests that state no base build on, instead of rayproject/ray:latest.
+    `base_image` is the base of manifests that state none, instead of rayproject/ray:latest.
     """
 
     host: str | None = None
@@ -69,10 +69,10 @@ class Target:
 
 
 def resolve_target(config: Config, name: str | None, environ: Mapping[str, str]) -> Target:
-    """The target of this name, or the default one, with every variable that it names filled in.
+    """The target of this name, or the default one, with all its variables filled in.
 
-    Raises `ConfigError` for an unknown name, for variables that are not set (all of them at once),
-    and with `CI=true` for a sandbox that was not named.
+    Raises `ConfigError` for an unknown name, for all variables that are not set, and with `CI=true`
+    for a sandbox that was not named.
     """
     chosen, section = _choose(config, name)
     is_sandbox = section.runai is not None and section.runai.sandbox is not None
@@ -117,9 +117,9 @@ def _choose(config: Config, name: str | None) -> tuple[str, TargetSection]:
 
 
 def offline_target(config: Config, name: str | None) -> Target:
-    """The target of this name, or the default one, as far as the file alone tells.
+    """The target of this name, or the default one, from the file alone.
 
-    No variable is read: what comes from one stays empty. Raises `ConfigError` for an unknown name.
+    Variables stay empty. Raises `ConfigError` for an unknown name.
     """
     chosen, section = _choose(config, name)
     runai, docker = section.runai, section.docker
@@ -139,7 +139,7 @@ def _written(value: str | Source | None) -> str:
 
 
 def _check_no_twin(config: Config, target: Target, environ: Mapping[str, str]) -> None:
-    """The same rule as in `_check_file`, now that the target in use has a URL."""
+    """The rule of `_check_file`, now that the target in use has a URL."""
     mine = target.runai
     if mine is None:
         return
@@ -234,7 +234,7 @@ class _Resolution:
     def text(self, section: Any, name: str, *above: str) -> str | None:
         """The text of a field, from its source if it names one, checked like a written one.
 
-        What closes a line is no part of it: most editors, and `echo`, write one.
+        A closing line end is dropped: most editors, and `echo`, write one.
         """
         value = getattr(section, name)
         if isinstance(value, SecretStr):

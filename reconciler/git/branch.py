@@ -33,10 +33,10 @@ class NewCommit:
 
 
 def make_branch(repository: Repository, name: str, new: NewCommit) -> tuple[str, bool]:
-    """Create a branch with one new commit; its hash, and whether it was there already.
+    """Create a branch with one new commit; return its hash, and whether the branch existed.
 
-    A branch of this name with this very tree and parent is taken for what it is: an earlier call
-    whose answer was lost. Raises `ConfigError` for any other branch of the name.
+    An existing branch with this tree and parent is an earlier call whose answer was lost. Raises
+    `ConfigError` for any other.
     """
     tree = write_tree(repository, new)
     found = _existing(repository, name)
@@ -76,7 +76,7 @@ def _require_room(repository: Repository, name: str) -> None:
 def write_tree(repository: Repository, new: NewCommit) -> str:
     """Write the tree of a commit and return its hash; no branch leads to it yet.
 
-    Raises `ConfigError` if it would differ from the base in anything but the regular files named.
+    Raises `ConfigError` if it would change anything but the regular files named.
     """
     with tempfile.TemporaryDirectory(prefix="reconcile-index-") as place:
         environ = {"GIT_INDEX_FILE": os.path.join(place, "index")}  # noqa: PTH118  (text is wanted)
@@ -98,7 +98,7 @@ def write_tree(repository: Repository, new: NewCommit) -> str:
 
 
 def _require_only(repository: Repository, new: NewCommit, tree: str) -> None:
-    """What the commit would change is asked of git itself, and not of what was meant."""
+    """Ask git what the commit would change, instead of trusting what was meant."""
     words = ("diff-tree", "-r", "-z", "--no-renames", "--ignore-submodules=none", new.base, tree)
     fields = split_rows(repository.run(*words))
     for head, path in zip(fields[::2], fields[1::2], strict=True):

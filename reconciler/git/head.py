@@ -14,8 +14,7 @@ from reconciler.git.process import GitError, ask_git, find_top, read_git, split_
 def head_commit(directory: Path) -> str | None:
     """The full hash of HEAD of the repository around `directory`; None outside or without one.
 
-    Asks git itself: one short process costs 4 ms, importing GitPython 150 ms, and every plan
-    prints the commit in its header.
+    One short git process takes 4 ms; importing GitPython takes 150 ms, and every plan needs this.
     """
     return ask_git(directory, "rev-parse", "--verify", "--quiet", "HEAD")
 
@@ -30,9 +29,9 @@ def is_submodule(top: Path) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Which commit of which repository something was made from; empty where that is not known.
+    """The commit and repository that something was made from; empty if unknown.
 
-    `written` is that as marks have it, and `place` where people find it.
+    `written` is the same as marks have it, and `place` where people find it.
     """
 
     source: str = ""
@@ -42,10 +41,10 @@ class Provenance:
 
 
 class State(NamedTuple):
-    """What a plan is made of: HEAD's full hash, and how the disk differs from that.
+    """What a plan is made of: HEAD's full hash, and how the disk differs from it.
 
-    `gone` are files of the `complete` directories that HEAD has and the disk has not, and the
-    submodules of other commits; their paths are relative to the top of the repository.
+    `gone` are files of the `complete` directories that HEAD has and the disk lacks, and submodules
+    of other commits; paths are relative to the top of the repository.
     """
 
     commit: str = ""
@@ -61,12 +60,11 @@ def read_state(
     *,
     modes: bool = False,
 ) -> State:
-    """HEAD, and whether any of these files and directories is not as it states.
+    """HEAD, and whether any of these files and directories differs from it.
 
-    Links are followed: what lies outside the repository is in none of its commits. A submodule
-    counts as a whole. In the `complete` directories, files with one of the suffixes count even if
-    Git ignores them. With `modes`, so do execute bits that `core.fileMode` tells git to ignore.
-    Clean outside Git.
+    Links are followed: files outside the repository are in none of its commits. A submodule counts
+    as a whole. In the `complete` directories, ignored files with one of the suffixes count. With
+    `modes`, so do execute bits that `core.fileMode` hides. Clean outside Git.
     """
     found = find_top(directory)
     if found is None:
@@ -104,10 +102,10 @@ _MODES = ("-c", "core.fileMode=true")
 
 
 def _gone(row: str, top: str, complete: Sequence[Path], suffixes: tuple[str, ...]) -> Iterator[str]:
-    """What HEAD has of these directories and the disk has not, by one row of the status.
+    """What HEAD has of these directories and the disk lacks, by one row of the status.
 
-    `1 XY SUB MODE_HEAD MODE_INDEX MODE_DISK BLOB_HEAD BLOB_INDEX PATH`, and where a merge is not
-    finished `u XY SUB MODE_BASE MODE_HEAD MODE_OTHER MODE_DISK BLOB BLOB BLOB PATH`.
+    `1 XY SUB MODE_HEAD MODE_INDEX MODE_DISK BLOB_HEAD BLOB_INDEX PATH`, and in an unfinished merge
+    `u XY SUB MODE_BASE MODE_HEAD MODE_OTHER MODE_DISK BLOB BLOB BLOB PATH`.
     """
     mode, last = {"1": (3, 8), "u": (4, 10)}.get(row[:1], (0, 0))
     words = row.split(" ", last)

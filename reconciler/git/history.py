@@ -43,10 +43,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What to look for. Paths are from the repository's top.
+    """What to look for. Paths start at the repository's top.
 
-    `addresses` are changed documents; `inputs` gives by address other files that it is made of;
-    `settings` are files that anything may depend on; `manifests` are directories, with a slash.
+    `addresses` are changed documents; `inputs` their other files, by address; `settings` are files
+    that anything may depend on; `manifests` are directories, with a slash.
     """
 
     addresses: frozenset[str]

@@ -35,7 +35,7 @@ class Identity(NamedTuple):
     """`name` as in marks: five characters for the repository, three for the directory in it.
 
     `source` is the address of `origin` without credentials, and `place` the same for people, such
-    as `github.com/acme/ml`; empty if nobody else could find it there.
+    as `github.com/acme/ml`; empty if others could not find it there.
     """
 
     name: str = ""
@@ -80,7 +80,7 @@ def directory_name(inside: str, manifests: str = MANIFESTS) -> str:
 def sibling_names(directory: Path, manifests: str = MANIFESTS) -> Iterator[str]:
     """The same for every other configuration of this repository.
 
-    In its own directory that may be a file of any name: see `--config`.
+    In its own directory, a file of any name may be one: see `--config`.
     """
     top = find_top(directory)
     if top is None:

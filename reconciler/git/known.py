@@ -52,8 +52,8 @@ class GitHistory:
     def is_former(self, repository: str) -> bool:
         """Whether this is our repository, before it had an origin or its directory moved.
 
-        A shallow clone without an origin has no name: there, the commits have to do. Where HEAD has
-        several configurations, nobody can tell which of them a directory that is gone became.
+        A shallow clone without an origin has no name; there, the commits have to do. If HEAD has
+        several configurations, nobody can tell which one replaced a missing directory.
         """
         if self._origins and repository[_ORIGIN] not in self._origins:
             return False

@@ -84,7 +84,7 @@ def run_git(
 
 
 def read_git(directory: Path, *words: str, given: bytes = b"") -> bytes | None:
-    """The same; None where there is nothing to ask, of which a warning tells unless it is usual."""
+    """The same; None if there is nothing to ask. A warning tells of it, unless that is usual."""
     if find_top(directory) is None:
         return None
     try:
@@ -95,7 +95,7 @@ def read_git(directory: Path, *words: str, given: bytes = b"") -> bytes | None:
 
 
 def ask_git(directory: Path, *words: str, given: bytes = b"") -> str | None:
-    """The same as text without white space around it; None where git fails, too."""
+    """The same as stripped text; None if git fails as well."""
     try:
         output = read_git(directory, *words, given=given)
     except GitError:
@@ -115,9 +115,9 @@ def run_at(
     environ: Mapping[str, str] | None = None,
     seconds: float = _SECONDS,
 ) -> bytes:
-    """What git prints in this very directory, in English. Nothing else here starts git.
+    """What git prints in exactly this directory, in English. Nothing else here starts git.
 
-    Raises `NoGitError`, `GitError` with what git said, or `ConfigError` if it does not end in time.
+    Raises `NoGitError`, `GitError` with git's words, or `ConfigError` if git does not end in time.
     """
     clean = {name: text for name, text in os.environ.items() if name not in _LOCAL_VARIABLES}
     try:

@@ -73,8 +73,8 @@ class Repository:
     def commit(self, ref: str) -> str:
         """The full hash of the commit that a ref, tag or hash means.
 
-        A name that means several refs is refused: git would take a tag `origin/main`, which anybody
-        who may push can make, before the branch.
+        A name of several refs is refused: git would prefer a tag `origin/main`, which anybody who
+        may push can make, to the branch.
         """
         found = None
         if is_plain_ref(ref):
@@ -152,10 +152,10 @@ class Repository:
         return found
 
     def tree(self, commit: str, directory: str) -> list[TreeEntry]:
-        """What is below a directory (relative to the repository's top) of a commit or tree.
+        """Everything below a directory (relative to the repository's top) of a commit or tree.
 
-        The directory itself and those that lead to it come first, as far as they are there: any of
-        them may be something else, such as a link. Directories below it are entries, too.
+        The directory and those above it come first, as far as they exist: any of them may be a
+        link. Directories below it are entries, too.
         """
         parts = directory.split("/")
         found = []
@@ -182,10 +182,10 @@ class Repository:
 
     @contextmanager
     def reader(self) -> Iterator[Callable[[str], bytes]]:
-        """A function that reads blobs by their hashes: thousands, without a process for each.
+        """A function that reads blobs by their hashes, thousands of them in one process.
 
-        GitPython keeps one for all, which costs 0.15 s to import. It has no time limit, but it
-        looks on this disk alone: what a partial clone has to fetch is asked for in the usual way.
+        GitPython keeps that process, and takes 0.15 s to import. It has no time limit, but reads
+        this disk alone; what a partial clone has to fetch is asked for in the usual way.
         """
         with without_hook():  # the import, too, runs git
             import git  # noqa: PLC0415  (heavy)
@@ -208,10 +208,10 @@ class Repository:
                 batch.clear_cache()
 
     def export(self, commit: str, paths: Sequence[str], target: Path) -> None:
-        """Write these files of a commit below a directory, as a checkout does it.
+        """Write these files of a commit below a directory, as a checkout does.
 
         git itself writes them, with an index of its own: line ends, encodings, `$Id$`, filters and
-        modes come out as in a work tree, by the attributes that the commit has.
+        modes follow the commit's attributes.
         """
         files = [item for item in self.files(commit, paths) if _is_safe(item.path)]
         attributes = [item for item in self._attributes(commit, files) if _is_safe(item.path)]
@@ -239,9 +239,10 @@ class Repository:
 
 
 def open_repository(directory: Path, *, fix: str = "run it in a clone") -> Repository:
-    """The repository around a directory. Raises `ConfigError`, with this way out if there is none.
+    """The repository around a directory.
 
-    So does a repository that git cannot read, or that belongs to another user.
+    Raises `ConfigError` if there is none, with this way out; also if git cannot read it, or it
+    belongs to another user.
     """
     top = find_top(directory)
     if top is None:

@@ -42,10 +42,10 @@ def read_messages(path: Path) -> Iterator[Trailer]:
 
 
 def read_trailers(repository: Repository) -> tuple[Trailer, ...]:
-    """Of HEAD, and of all that it merged if it is a merge; the newest first.
+    """The trailers of HEAD and of all that it merged; the newest first.
 
-    So a trailer in any commit of a pull request is found in the run of the pull request (whose HEAD
-    merges it), after its merge, and after a squash that keeps the messages.
+    So a trailer in any commit of a pull request counts in its run (whose HEAD merges it), after its
+    merge, and after a squash that keeps the messages.
     """
     first = repository.ask("rev-parse", "--verify", "--quiet", "HEAD^1")
     reach = [f"{first}..HEAD"] if first else ["--max-count=1", "HEAD"]

@@ -20,9 +20,9 @@ _SUBMODULE = "160000"
 
 
 class _Entry(NamedTuple):
-    """One file of the index; `hidden` says that git does not look at it on the disk.
+    """One file of the index. `hidden`: git does not look at it on the disk.
 
-    `twin` says that the name of another one differs from it in case only.
+    `twin`: another name differs from this one in case only.
     """
 
     path: str
@@ -32,7 +32,7 @@ class _Entry(NamedTuple):
 
 
 def require_whole(directory: Path, places: Sequence[Path]) -> None:
-    """Refuse a checkout that leaves out anything of these files and directories.
+    """Refuse a checkout that leaves out any of these files and directories.
 
     Raises `ConfigError` that names a file and how to bring it back.
     """
@@ -65,7 +65,7 @@ def require_whole(directory: Path, places: Sequence[Path]) -> None:
 
 
 def _is_listed(top: str, path: str) -> bool:
-    """Whether a file is there by exactly this name: to be found by it says nothing of its case."""
+    """Whether a file with exactly this name exists: finding it by the name says nothing of case."""
     place = Path(top)
     for name in path.split("/"):
         if not place.is_dir() or all(name != each.name for each in place.iterdir()):

@@ -173,9 +173,9 @@ def _parsed(text: bytes, place: str) -> Any:
 
 
 def _sort_of(said: str, *, repeatable: bool) -> str:
-    """Why it may be sent again: `failed`, `limited`, or "" for what stays refused.
+    """Why it may be sent again: `failed`, `limited`, or "" if it may not.
 
-    A write that failed may have been carried out; one that was limited was not.
+    A failed write may have been carried out; a limited one was not.
     """
     status = _STATUS.search(said)
     number = int(status[1]) if status else 0

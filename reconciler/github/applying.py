@@ -41,10 +41,10 @@ _PROTECT = (
 
 
 def apply(runner: Runner) -> int:
-    """`reconcile apply --apply`, only if the plan is still the one with the expected digest.
+    """`reconcile apply --apply`, only if the plan still has the expected digest.
 
-    A push that another one has overtaken changes nothing: its successor plans everything anew. The
-    job fails all the same: what was not applied is never green. Either way a page tells of it.
+    If a newer push has taken over, this one changes nothing and fails: a job that applied nothing
+    is never green. A page tells the outcome in any case.
     """
     site = Site.of(runner)
     page = temporary(runner) / f"{site.slug}-applied" / PAGE_FILE
@@ -88,9 +88,9 @@ def _apply(runner: Runner, site: Site, page: Path) -> int:
 
 
 def require_protected(github: GitHub, runner: Runner) -> None:
-    """Refuse to apply for an environment without any rule; warn of one that nobody approves.
+    """Refuse to apply for an environment without any rule; warn if nobody has to approve.
 
-    What is not seen here: whether administrators may bypass the rules, and who has approved.
+    Not visible here: whether administrators may bypass the rules, and who has approved.
     """
     if runner.get("RECONCILE_ALLOW_UNPROTECTED") == "true":
         return

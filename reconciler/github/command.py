@@ -30,9 +30,9 @@ REFUSED = 4
 
 
 def run_reconcile(runner: Runner, arguments: Sequence[str]) -> tuple[int, str]:
-    """Run the command in the directory asked for; its exit code (128 + N for signal N) and result.
+    """Run the command; return its exit code (128 + N for signal N) and its result.
 
-    What it says on standard error is part of the result only where it failed.
+    Standard error is part of the result only if the command failed.
     """
     python = runner.get("RECONCILE_PYTHON")  # -P: nothing is imported from the directory
     program = [python, "-P", "-m", "reconciler"] if python else ["reconcile"]
@@ -65,9 +65,9 @@ def _environment(runner: Runner) -> dict[str, str]:
 
 
 def _pass_on(child: subprocess.Popen[bytes]) -> tuple[str, str]:
-    """Write every line of both streams to the log as it comes; return each stream whole.
+    """Write every line of both streams to the log at once; return each stream whole.
 
-    Standard output comes first where both have lines: the plan before what is done about it.
+    Standard output goes first if both have lines: the plan before its progress.
     """
     with child, selectors.DefaultSelector() as waiting:  # waits for its end, too
         streams = [_Stream(stream) for stream in (child.stdout, child.stderr) if stream]

@@ -49,10 +49,10 @@ def decide(runner: Runner, site: Site) -> Decision:
 
 
 def offline_because(runner: Runner) -> str:
-    """Why no credentials may be used for this event; empty where they may.
+    """Why this event may use no credentials; empty if it may.
 
-    A pull request's base says where credentials go, so only the default branch counts, and those
-    that the workflow names. Raises `ConfigError` for an input that is no list.
+    A pull request's base says where credentials go, so only the default branch counts, and the
+    branches that the workflow names. Raises `ConfigError`.
     """
     if not runner.is_proposal:
         return ""
@@ -74,9 +74,9 @@ def applies(runner: Runner) -> bool:
 
 
 def was_shown(runner: Runner, site: Site) -> bool:
-    """Whether a review may have shown a plan of what was pushed: not where none of it has changed.
+    """Whether a review may have shown a plan of this push: false if it changes no input of it.
 
-    Asked of Git here, so that a push costs a request to GitHub for the targets alone that it is of.
+    Git answers this, so a push asks GitHub about reviews only for the targets that it changes.
     """
     if runner.event_name != "push" or not runner.base:
         return True
@@ -121,9 +121,9 @@ def _require_known_branch(runner: Runner) -> None:
 
 
 def _ask(runner: Runner, site: Site, base: str) -> dict[str, Any]:
-    """What of the plan's files has changed since the base, and whether it knows the target.
+    """Which inputs of the plan changed since the base, and whether the base knows the target.
 
-    Where that cannot be told, all has changed: then the plan says what is wrong.
+    If that cannot be told, everything has changed: then the plan says what is wrong.
     """
     saved = temporary(runner) / "inputs.json"
     words = ["inputs", "--target", site.target, "--since", base, "-o", f"json={saved}"]

@@ -24,8 +24,8 @@ def body(runner: Runner, site: Site, path: Path, above: str = "") -> str:
 def origin(runner: Runner) -> str:
     """One line: the commit as people know it, the run, its artifact, and the time.
 
-    A pull request's run has GitHub's test merge checked out, a commit that is in nobody's clone. So
-    the last commit of the branch is named, and what that was merged into.
+    A pull request's run checks out GitHub's test merge, which is in nobody's clone. So this names
+    the last commit of the branch, and what it was merged into.
     """
     commit = runner.head or runner.sha
     place = f"{runner.server}/{runner.repository}/commit/{commit}"

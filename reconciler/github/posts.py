@@ -28,10 +28,10 @@ APPLIED = "apply:"
 
 
 def comment(runner: Runner) -> int:
-    """Write or update the pull request's comment of this site; without a page, that there is none.
+    """Write or update this site's comment on the pull request; without a page, say there is none.
 
-    A comment that was left as it is would show the plan of an earlier commit. Where nothing changes
-    there is a comment only if something has changed before.
+    An old comment would show the plan of an earlier commit. If nothing changes, only an existing
+    comment is updated.
     """
     number = runner.pull_request
     if number is None:
@@ -63,10 +63,10 @@ def _others(github: GitHub, number: int, mark: str, addresses: Sequence[str]) ->
 
 
 def outcome(runner: Runner) -> int:
-    """Say in every pull request that this push has merged what became of its apply.
+    """Tell every pull request that this push has merged what became of the apply.
 
-    The body is the directory of an artifact: the apply's, or that of the step before it. Of a push
-    without any pull request `reviewed` has warned.
+    RECONCILE_BODY is the directory of an artifact: the apply's, or the plan's. For a push without a
+    pull request `reviewed` has warned.
     """
     site, github = Site.of(runner), GitHub.of(runner)
     nothing = heading(site, "apply", "nothing was applied")
@@ -86,7 +86,7 @@ def outcome(runner: Runner) -> int:
 def drift(runner: Runner) -> int:
     """Open, update or close the one issue about this site's drift.
 
-    While an apply waits for its approval or runs, what it will apply is no drift: nothing is said.
+    What an approved or waiting apply is about to change is not drift: the issue stays as it is.
     """
     site, github = Site.of(runner), GitHub.of(runner)
     if runner.need("RECONCILE_CHANGES") != "true":

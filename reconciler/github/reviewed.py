@@ -36,9 +36,9 @@ _LARGEST = 64 * 1024 * 1024
 
 
 def reviewed(runner: Runner) -> int:
-    """Fetch the plans that the merged pull requests showed, and what their commits say.
+    """Fetch the plans that the merged pull requests showed, and the messages of their commits.
 
-    Never fails the job: without them, or with such as are of no use, nothing is compared.
+    Never fails the job: without a usable plan, nothing is compared.
     """
     site = Site.of(runner)
     place = plan_place(runner, site)
@@ -106,8 +106,8 @@ class Push:
 def merged_pull_requests(github: GitHub, push: Push) -> Iterator[Any]:
     """The pull requests that a push has merged, the newest first.
 
-    A commit may be of several: of stacked ones, and of such as took it over later. The one that was
-    merged first into this branch has brought it.
+    A commit may belong to several, such as stacked ones. The one that was merged first into this
+    branch brought it.
     """
     seen = set()
     for commit in push.commits:
@@ -142,10 +142,7 @@ def _message(commit: str, author: Mapping[str, Any], text: str) -> dict[str, str
 
 
 def fetch_reviewed(github: GitHub, pull: Any, site: Site, place: Path) -> Path:
-    """Save the plan that a merged pull request showed last, in this directory.
-
-    Raises `ReconcileError` that says why there is none.
-    """
+    """Save the last plan that a merged pull request showed. Raises `ReconcileError`."""
     number, head = pull["number"], pull["head"]["sha"]
     name = artifact_name(site, number)
     found = [

@@ -220,11 +220,11 @@ _MOST_COMMITS = 50
 
 
 def base_commit(runner: Runner) -> str:
-    """The commit that the change is compared with; empty where there is none.
+    """The commit that the change is compared with; empty if there is none.
 
-    Of a pull request it is the first parent of GitHub's test merge, where that is checked out: the
-    base's tip. The event's own `base.sha` may be behind that, so that what others have merged since
-    would count as this branch's, and old targets and guards would hold.
+    For a pull request: the base's tip, which is the first parent of GitHub's test merge. The
+    event's own `base.sha` may be older; then what others have merged since would count as this
+    branch's, and old targets and guards would hold.
     """
     words = ("rev-list", "--parents", "--max-count=1", "HEAD", "--")
     commits = (ask_git(Path(runner.directory), *words) or "").split() if runner.head else []
@@ -234,9 +234,9 @@ def base_commit(runner: Runner) -> str:
 
 
 def pushed_commits(runner: Runner) -> list[str]:
-    """What a push has brought, the newest first; its last commit alone if the one before is gone.
+    """The commits of a push, the newest first; the last one alone if the one before is gone.
 
-    Only the first parents: a merge stands for all that it has merged.
+    Only first parents: a merge stands for all that it has merged.
     """
     words = ("rev-list", "--first-parent", f"--max-count={_MOST_COMMITS}", runner.sha)
     place, before = Path(runner.directory), runner.base

@@ -32,7 +32,7 @@ class Site:
 
     @property
     def environment(self) -> str:
-        """The environment on GitHub whose account may write; that of plans has `-plan` behind it.
+        """The GitHub environment whose account may write; the one for plans ends in `-plan`.
 
         https://docs.github.com/en/rest/deployments/environments takes slashes in names.
         """

@@ -39,7 +39,7 @@ _VALIDATE = ("validate", "-o", "text")
 def check(runner: Runner) -> int:
     """Validate, say what else this run has to do, and do it here if that needs no credentials.
 
-    What is invalid has a page, too: a comment would else go on showing an earlier commit's plan.
+    An invalid configuration gets a page, too: a comment must not keep an earlier commit's plan.
     """
     site = Site.of(runner)
     runner.output(comment=may_comment(runner), apply=applies(runner))
@@ -102,10 +102,10 @@ def _plan(runner: Runner, site: Site, decision: Decision) -> int:
 
 
 def _blamed(runner: Runner, code: int, found: Mapping[str, Any]) -> int:
-    """The exit code, 0 where this run is not to blame for what is refused.
+    """The exit code; 0 if this run is not to blame for what is refused.
 
-    On a push a refused change ends nothing as long as there are others: apply carries those out. A
-    pull request fails only for what it causes itself.
+    After a push, other changes are still applied. A pull request fails only for what it causes
+    itself.
     """
     if code == REFUSED and applies(runner) and found["applyable"]:
         annotate("warning", "some changes are refused; the others can be applied")

@@ -28,17 +28,14 @@ _TOO_LONG = "\n\nThis plan is too long to be shown in full here: see the artifac
 
 
 def marker(name: str, kind: str = "") -> str:
-    """The first line: a comment of HTML, as `-o markdown` writes it for a target, too.
-
-    A name that could end that comment is written plainly, with a digest that keeps it apart.
-    """
+    """The first line of a page: an HTML comment, the same as `-o markdown` writes for a target."""
     return f"<!-- reconcile:{kind}{slug(name)} -->"
 
 
 def under(mark: str, text: str) -> str:
-    """The text with this marker in place of the one it has.
+    """The text with this marker in place of its own.
 
-    What a page says beside its marker (`N of M destroys shown`) becomes the first line below.
+    A note beside its own marker (`N of M destroys shown`) becomes the first line below.
     """
     first, _, rest = text.partition("\n")
     if not first.startswith("<!-- reconcile:"):

@@ -25,10 +25,10 @@ _MOST_TAGS = 10
 
 
 def find_successor(github: GitHub, runner: Runner, inputs: Collection[str]) -> str:
-    """The commit whose run applies what this one would; empty if this one has to.
+    """The commit whose run applies what this one would; empty if this run has to.
 
     `inputs` are the files and directories that the plan is made of. Raises `ReconcileError` if the
-    branch does not hold our commit any more: then nobody may apply it.
+    branch no longer holds our commit: then nobody may apply it.
     """
     name = runner.need("GITHUB_REF").removeprefix("refs/")
     newest = _targets_of(github, name)
@@ -69,7 +69,7 @@ def is_applying(github: GitHub, runner: Runner) -> bool:
 def _targets_of(github: GitHub, name: str) -> list[str]:
     """What a branch or tag points to now; the commit is the last.
 
-    An annotated tag is an object of its own, which may even point to another tag.
+    An annotated tag is an object that may point to another tag.
     """
     found = github.get(f"git/ref/{name}")["object"]
     passed = [str(found["sha"])]
@@ -94,7 +94,7 @@ def _touches(page: Any, inputs: Collection[str]) -> bool:
 
 
 def _with_run(github: GitHub, own: Any, commits: Collection[str]) -> Iterator[str]:
-    """Those of the commits, the newest first, that a push has started this workflow for.
+    """Those of the commits, the newest first, whose push started this workflow.
 
     A run that ended without success applies nothing any more.
     """

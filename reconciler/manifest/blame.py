@@ -80,7 +80,7 @@ class _Trials:
     ) -> bool:
         """Whether the fault is gone with this value at a path (None: without any).
 
-        Others may come in its place only if that is allowed.
+        Other faults may replace it only if that is allowed.
         """
         self._left -= 1
         if self._left < 0:

@@ -17,8 +17,8 @@ def check_together(
 ) -> None:
     """Report the faults of all manifests taken together.
 
-    `broken` holds keys that faulty documents state; None if nobody knows what all of them state,
-    in which case a reference may lead to one of those.
+    `broken` holds the keys that faulty documents state. None: they are unknown, so any reference
+    may lead to one.
     """
     first: dict[ResourceKey, tuple[Resource, Place]] = {}
     for resource, place in stated:

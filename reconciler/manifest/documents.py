@@ -45,7 +45,7 @@ def check(
 ) -> Checked:
     """What every manifest below a directory states, in the order of files and documents.
 
-    `overlays` are those of one target, as `read_overlays` gives them.
+    `overlays` are those of one target, from `read_overlays`.
     """
     try:
         found = ReadFiles(*read_directory(directory, context.root))
@@ -92,8 +92,8 @@ def _check(
 class _Loading:
     """What has been read so far.
 
-    `stated` pairs resources with their places; `broken` holds the keys of documents with faults,
-    and is None once a file could not be read at all: nobody knows what it states.
+    `stated` pairs resources with their places; `broken` holds the keys of faulty documents, and is
+    None once a file could not be read: nobody knows what it states.
     """
 
     def __init__(
@@ -179,8 +179,8 @@ class _Loading:
 def locate(error: ManifestError, root: Path, overlays: ReadFiles = NO_FILES) -> ManifestError:
     """The same report with every `Problem.path` resolved; files are named relative to `root`.
 
-    Only for an error that is about to be shown: the files are read and parsed once more. A file
-    that has changed meanwhile keeps the line of its document. `overlays` are what the manifests
+    Call it only for an error that is shown: it reads and parses the files again. In a file that has
+    changed since, a problem keeps the line of its document. `overlays` are those that the manifests
     were patched with.
     """
     files = {problem.file for problem in error.problems if problem.path}

@@ -133,9 +133,9 @@ def _spans(data: bytes) -> list[_Span]:
 
 
 def _head(lines: list[bytes], content: int) -> int:
-    """Where the first document starts: behind the head of the file, which may be a licence.
+    """Where the first document starts: after the head of the file, which may be a licence.
 
-    Comments right above the document are its own only if a blank line parts them from others.
+    Comments right above the document belong to it only if a blank line separates them from others.
     """
     blank = [number for number in range(content) if not lines[number].strip()]
     above = [number for number in blank if any(line.strip() for line in lines[:number])]
@@ -143,10 +143,9 @@ def _head(lines: list[bytes], content: int) -> int:
 
 
 def _behind(lines: list[bytes], last: int, end: int) -> int:
-    """The end of a document: before the comments at the left margin that come last.
+    """The end of a document: before the last comments at the left margin.
 
-    They may be about the next document, or the foot of the file. Those that are indented are of
-    this one.
+    Those may be about the next document, or the foot of the file. Indented ones belong to this one.
     """
     behind = end
     for number in range(end - 1, last, -1):

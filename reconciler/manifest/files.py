@@ -33,9 +33,9 @@ NO_FILES = ReadFiles([], [])
 def read_directory(directory: Path, root: Path) -> ReadFiles:
     """Every `*.yaml` and `*.yml` below a directory, sorted by path, and what could not be read.
 
-    Hidden files and directories are left out. Symbolic links are followed as long as they stay in
-    the directory; what several links lead to is read once. `root` is what names are relative to.
-    Raises `ManifestError` if there is no such directory.
+    Hidden files and directories are left out. Symbolic links are followed within the directory; the
+    target of several links is read once. Names are relative to `root`. Raises `ManifestError` if
+    there is no such directory.
     """
     shown = directory.relative_to(root) if directory.is_relative_to(root) else directory
     name = shown.as_posix()
@@ -51,9 +51,9 @@ def read_directory(directory: Path, root: Path) -> ReadFiles:
 
 
 class _Walk:
-    """A walk over one directory (a real path); paths in it go by plain strings, for speed.
+    """A walk over one directory (a real path); paths are plain strings, for speed.
 
-    `links` holds (path, name) of symbolic links: they come after everything that is no link.
+    `links` holds (path, name) of symbolic links, which come after everything else.
     """
 
     def __init__(self, boundary: str) -> None:

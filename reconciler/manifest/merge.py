@@ -25,10 +25,10 @@ class Origin(NamedTuple):
 
 
 class Merge:
-    """One merge. `faults` have paths of the overlay; `origins` tells where merged paths are from.
+    """One merge. `faults` have paths of the overlay; `origins` tells where merged paths come from.
 
-    Paths name the entries of lists that merge. A path that is not in `origins` is from where the
-    nearest path around it is from, and from the same place in the manifest if there is none.
+    Paths name the entries of lists that merge. A path that is not in `origins` comes from where the
+    nearest path around it does; without any, from the manifest.
     """
 
     def __init__(self) -> None:

@@ -40,7 +40,7 @@ _METADATA = ("name", "id", *_SETTABLE)
 
 
 def read_overlays(directory: Path, target: str, root: Path) -> ReadFiles:
-    """The overlay files of a target, none if it has no directory, and what could not be read.
+    """The overlay files of a target, if it has any, and what could not be read.
 
     Raises `ManifestError` if the target's directory leads out of the directory of overlays.
     """

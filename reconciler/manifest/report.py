@@ -25,8 +25,8 @@ def all_there_are(names: Sequence[str]) -> str:
 class Place:
     """One document: its file, its index there, and the 1-based line on which it starts.
 
-    `kind` and `id_path` (where the id stands) are known once its metadata was found valid. `patch`
-    tells what of it comes from an overlay.
+    `kind` and `id_path` (where the id stands) are known once its metadata is valid. `patch` tells
+    what comes from an overlay.
     """
 
     file: ManifestFile

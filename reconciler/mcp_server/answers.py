@@ -29,9 +29,9 @@ _MOST_FIELDS = 12
 
 
 def shown_forms(value: Any, stated: Any) -> Iterator[str]:
-    """The texts in a value that look like what an answer shows in place of the real text.
+    """Texts in a value that look like an answer's shortened or escaped form of the real text.
 
-    They end as those do that were cut, or hold an escape that no text of `stated` has.
+    They end like a cut text, or hold an escape that no text of `stated` has.
     """
     known = set(_texts(stated))
     for text in _texts(value):

@@ -68,10 +68,7 @@ def require_planned(plan: Plan, address: str) -> None:
 
 
 def no_such_address(given: str, known: Collection[str], what: str = "") -> ConfigError:
-    """The error for an address that there is not, with those that may have been meant.
-
-    `what` says it in other words.
-    """
+    """The error for an unknown address, with close ones. `what` replaces its words."""
     otherwise = (
         "call list_objects for what there is; an address is KIND.ID, such as "
         "RunaiEnvironment.ml-training-env"

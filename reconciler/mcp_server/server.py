@@ -51,8 +51,8 @@ def make_server(workspace: Workspace, *, allow_writes: bool) -> Server[Any]:
 def serve_stdio(server: Server[Any], end: Callable[[], None]) -> None:
     """Serve over standard input and output until the client closes them.
 
-    On SIGINT or SIGTERM `end` is called, which has to end the process: the thread that waits for
-    the next line of the client cannot be called back.
+    On SIGINT or SIGTERM `end` is called and must end the process: the thread that waits for the
+    client's next line cannot be interrupted.
     """
 
     async def serve() -> None:

@@ -51,9 +51,9 @@ _LARGEST = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a tool answers, before it is fitted; `failed`: it did not all work.
+    """What a tool answers, before it is fitted. `failed`: not everything worked.
 
-    `uri` names a resource that holds the whole of it in another form.
+    `uri` names a resource that holds all of it in another form.
     """
 
     value: dict[str, Any]

@@ -62,8 +62,8 @@ class Fitted:
 def fit(answer: Mapping[str, Any], rest: str = "") -> Fitted:
     """The answer as JSON of at most `LARGEST` characters.
 
-    `rest` is a resource that holds all of it in another form; without one, the whole answer is
-    handed back under a name of its own if anything is left out.
+    `rest` is a resource that holds all of it in another form. Without one, and if anything is left
+    out, the whole answer comes back under a name of its own.
     """
     text, complete = _fitted(answer)
     if complete:

@@ -73,8 +73,8 @@ class Shown:
 class Workspace:
     """One project and target. Its methods may be called from several threads.
 
-    `asked` is what whoever starts the server asks for in every plan: the project, the target, the
-    ref of a trusted configuration. A model is no person: its patterns select, and approve nothing.
+    `asked` holds for every plan: the project, the target, the ref of a trusted configuration. A
+    model's patterns select changes but approve none.
     """
 
     def __init__(self, asked: PlanRequest) -> None:
@@ -167,10 +167,10 @@ class Workspace:
             return tuple(reversed(self._shown))
 
     def apply(self, digest: str) -> tuple[Plan, tuple[Outcome, ...]]:
-        """Carry out the plan of this digest, if that is what a fresh plan says as well.
+        """Carry out the plan of this digest, if a fresh plan has the same.
 
-        Raises `StalePlanError` that names every address that moved, and `ReconcileError`; nothing
-        was written then.
+        Raises `StalePlanError` that names every address that moved, or `ReconcileError`; then
+        nothing was written.
         """
         shown = self.shown(digest)
         with self._applying, open_session(self._asked) as session:

@@ -22,9 +22,9 @@ _LEVELS = ("error", "warning", "notice")
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """A message for people; `file` (of the repository), `line` and `column` where known.
+    """A message for people; `file` (relative to the repository), `line`, `column` if known.
 
-    `message` is one line for each item; all of it may hold data.
+    `message` has one line per item, and may hold data.
     """
 
     level: str
@@ -38,7 +38,7 @@ class Annotation:
 def plan_annotations(plan: Plan, header: Header) -> Iterator[Annotation]:
     """Errors: what could not be read or is refused. Warnings: what will be destroyed.
 
-    What is refused on the base that `--since` names, too, is a warning.
+    A change that is refused on the base of `--since` as well is a warning.
     """
     for failure in plan.failures:
         yield Annotation(
@@ -111,7 +111,7 @@ def _is_older(change: Change, header: Header) -> bool:
 
 
 def place_of(change: Change, header: Header) -> tuple[str, int]:
-    """The manifest's line; of what has none any more, the file that it was taken from."""
+    """The line of the manifest; without a manifest, the file that it was removed from."""
     if change.desired is not None:
         return change.desired.source
     cause = header.review.causes.get(change.address)
@@ -138,5 +138,5 @@ def _data(text: str) -> str:
 
 
 def _property(text: str) -> str:
-    """A path keeps its characters, but for those that would end the property or change a screen."""
+    """The path, without characters that would end the property or confuse a screen."""
     return _data(visible(text)).replace(":", "%3A").replace(",", "%2C")

@@ -55,7 +55,7 @@ def explain_change(
     cause: Cause | None = None,
     applied: Edit | None = None,
 ) -> Explanation:
-    """Explain one change of a plan. `used_by` is what uses the live object, as providers say it.
+    """Explain one change of a plan. `used_by`: what uses the live object, as providers say.
 
     `applied` is the commit that the object's mark names, if this checkout has it.
     """

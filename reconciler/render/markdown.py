@@ -73,9 +73,7 @@ class Page:
 def marker(target: str, kind: str = "") -> str:
     """The hidden first line by which a comment is found again: `<!-- reconcile:TARGET -->`.
 
-    What is no plan has its `kind` before the target, such as `apply:`.
-
-    A name that could end the HTML comment is written plainly, with a digest that keeps it apart.
+    For anything but a plan, its `kind` stands before the target, such as `apply:`.
     """
     return f"<!-- reconcile:{kind}{slug(target)} -->"
 

@@ -84,10 +84,10 @@ _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 def render_sarif(
     problems: Iterable[Problem], version: str, directory: str = "", page: str = ""
 ) -> str:
-    """A log of one run, also without problems: that closes the alerts of the run before.
+    """A log of one run; without problems it closes the alerts of the run before.
 
-    `directory` leads from the root of the repository to what files are relative to. `page` is the
-    address of the repository that this tool is used from, if it is known.
+    `directory` leads from the root of the repository to the files. `page` is the address of the
+    repository that this tool is used from, if known.
     """
     ids = list(RULES)
     driver = {

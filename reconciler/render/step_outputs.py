@@ -11,9 +11,9 @@ from reconciler.support.printable import printable
 
 
 def plan_outputs(plan: Plan, header: Header) -> dict[str, str]:
-    """What a workflow decides by. Counts are decimal numbers, conditions `true` or `false`.
+    """What a workflow decides by: counts as decimal numbers, conditions as `true` or `false`.
 
-    Without a plan the counts are empty: nobody knows what would be done.
+    Without a plan the counts are empty.
     """
     counts = count(plan.changes)
     numbers = {
@@ -68,11 +68,10 @@ def first_of(reasons: Sequence[str]) -> str:
 
 
 def render_outputs(values: Mapping[str, str]) -> str:
-    """`NAME<<DELIMITER`, the value, DELIMITER; nobody who writes a value can know the delimiter.
+    """`NAME<<DELIMITER`, the value, DELIMITER: the runner's format for output files.
 
-    Control characters of a value are escaped: each is one line.
-
-    The form is that of the runner's file commands (FileCommandManager.cs of actions/runner).
+    The delimiter is random, so no value can hold it. Control characters are escaped, so each value
+    is one line.
     """
     delimiter = f"reconcile_{secrets.token_hex(16)}"
     return "".join(

@@ -41,10 +41,10 @@ def prior_state(entries: Iterable[Entry]) -> dict[str, Any]:
 
 
 def configuration(changes: Sequence[Change]) -> dict[str, Any]:
-    """The manifests: which fields each states, and what it depends on.
+    """The manifests: the fields that each states, and what it depends on.
 
-    An expression is empty, which Terraform has for what is no constant: a manifest may write a
-    value in another way than the plan compares it in.
+    Expressions are empty, as Terraform writes values that are not constant: a manifest may write a
+    value in another form than the plan.
     """
     resources = [
         {

@@ -59,10 +59,10 @@ class WrittenFloat(float):
 
 
 def load(data: bytes, file: str) -> list[YamlDocument]:
-    """All documents of a file, empty ones (as None) included, so that their index can be located.
+    """All documents of a file, including empty ones (as None), so that an index can be located.
 
-    Raises `ManifestError` with every fault that was found before the parser had to stop; `file`
-    is what the faults call the file.
+    Raises `ManifestError` with every fault up to where the parser had to stop; `file` is the name
+    for it.
     """
     faults: list[Fault] = []
     documents: list[YamlDocument] = []
@@ -81,8 +81,8 @@ def load(data: bytes, file: str) -> list[YamlDocument]:
 class _Construction:
     """One pass over the events of a text.
 
-    `faults` collects what is not accepted but leaves the parser going; such a text is refused in
-    the end, so what is constructed of it does not matter.
+    `faults` collects what is refused but does not stop the parser; what is constructed of such a
+    text does not matter.
     """
 
     def __init__(self, text: str, faults: list[Fault]) -> None:

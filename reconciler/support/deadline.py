@@ -25,10 +25,10 @@ _SLICE = 0.25
 
 
 def read_whole(answer: Any, limit: int, end: float | None = None) -> bytes:
-    """The body of an answer of urllib3 as it was sent: nothing is unpacked.
+    """The body of an answer of urllib3 as it was sent, never unpacked.
 
-    Raises urllib3's `ProtocolError` where it is cut short, longer than `limit` bytes, or packed,
-    and `TimeoutError` at `end` of the monotonic clock, give or take one pause.
+    Raises urllib3's `ProtocolError` if it is cut short, longer than `limit` bytes, or packed, and
+    `TimeoutError` at `end` of the monotonic clock, give or take one pause.
     """
     data = bytearray()
     read = answer.read if end is None else answer.read1  # which waits for no whole piece
@@ -46,7 +46,7 @@ def read_whole(answer: Any, limit: int, end: float | None = None) -> bytes:
 
 
 def limit_answers(pool_manager: Any, stop: threading.Event, longest: int = 10) -> None:
-    """Let every connection of a pool manager of urllib3, proxies included, read answers so.
+    """Let every connection of a pool manager, proxies included, read answers with a deadline.
 
     A whole answer may take `longest` times the time limit of one pause.
     """

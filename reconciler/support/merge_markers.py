@@ -11,7 +11,7 @@ _MARKER = re.compile(r"^(?:<{7}|\|{7}|>{7})(?: .*)?\r?$|^={7}\r?$", re.MULTILINE
 def conflict_line(text: str) -> int:
     """The 1-based line of the first marker, 0 without one.
 
-    To be asked of text that cannot be read: text of which a line of `=` is a part is no conflict.
+    Ask only of text that cannot be read: a line of `=` may be a sound part of other text.
     """
     found = _MARKER.search(text)
     return text.count("\n", 0, found.start()) + 1 if found else 0

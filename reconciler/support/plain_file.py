@@ -9,9 +9,9 @@ from reconciler.errors import ReconcileError
 
 
 def read_plain(path: Path | str, limit: int) -> bytes:
-    """The content of a plain file. Raises `OSError`, in words, for all else and for more bytes.
+    """The content of a plain file. Raises `OSError`, in words, for others and for more bytes.
 
-    Of a pipe or a device nothing is read, and nothing is waited for.
+    Never reads from a pipe or a device, and never waits.
     """
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
     try:
@@ -32,7 +32,7 @@ def read_plain(path: Path | str, limit: int) -> bytes:
 def append(path: Path, text: str) -> None:
     """Add to what a step has written so far, on a line of its own. Raises `OSError`.
 
-    What was written before may end in the middle of a line: `printf name=value > $GITHUB_OUTPUT`.
+    Earlier text may end in the middle of a line: `printf name=value > $GITHUB_OUTPUT`.
     """
     with path.open("ab") as stream:
         written = path.stat()

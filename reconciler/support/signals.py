@@ -9,10 +9,9 @@ from types import FrameType
 
 @contextmanager
 def handled(handler: Callable[[int, FrameType | None], None], *numbers: int) -> Iterator[None]:
-    """Let `handler` have these signals within the block; who had them before gets them back.
+    """Let `handler` have these signals within the block; then restore the former handlers.
 
-    Only in the main thread. Elsewhere, as in a library call from a thread, they belong to whoever
-    owns the main thread.
+    Only in the main thread: elsewhere, as in a library call, signals belong to its owner.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -6,10 +6,7 @@ from typing import Any
 
 
 def parse_json(data: bytes) -> Any:
-    """UTF-8 in which no name is said twice and every number is one.
-
-    Raises `ValueError`, also for what is nested too deep to be read.
-    """
+    """UTF-8 without double names, with real numbers only. Raises `ValueError`."""
     try:
         return json.loads(
             data.decode("utf-8"),

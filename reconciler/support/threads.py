@@ -18,8 +18,8 @@ class Executor(Protocol):
 class ThreadExecutor:
     """At most `parallelism` tasks at a time, each on a thread of this process.
 
-    Where the consumer is interrupted, tasks that have not begun are dropped, and those that run
-    are not waited for.
+    If the consumer is interrupted, tasks that have not begun are dropped, and running ones are not
+    waited for.
     """
 
     def __init__(self, parallelism: int) -> None:

@@ -30,10 +30,10 @@ def read_approved(path: Path) -> SavedPlan:
 
 
 def for_saved(request: Request, saved: SavedPlan) -> Request:
-    """A saved plan brings its target along, and what of other histories it may change.
+    """A saved plan brings its target along, and the other histories that it may change.
 
-    Deletions that were named when it was saved are approved by its being applied. Beside a digest
-    they are not: that covers the changes, and not how they were chosen.
+    Applying it approves the deletions that were named when it was saved. With a digest it does not:
+    that covers the changes, and not how they were chosen.
     """
     if request.target not in (None, saved.plan.target):
         raise StalePlanError(
@@ -55,10 +55,9 @@ def for_saved(request: Request, saved: SavedPlan) -> Request:
 
 
 def require_unmoved(planned: Planned, saved: SavedPlan, request: PlanRequest) -> Planned:
-    """The plan with whose change each one is, as the saved plan says, which is the same.
+    """The plan, with the saved plan's causes, which still hold.
 
-    Raises `StalePlanError`. A plan that is incomplete is compared with nothing: what was not read
-    has not moved.
+    Raises `StalePlanError`. An incomplete plan is not compared: what was not read has not moved.
     """
     plan, selection = planned.plan, request.selection
     if plan.failures:
@@ -74,10 +73,10 @@ def require_unmoved(planned: Planned, saved: SavedPlan, request: PlanRequest) ->
 
 
 def compare_with(request: PlanRequest, planned: Planned) -> Planned:
-    """The plan with what is new since a review: of a saved plan's file, or its digest.
+    """The plan, with what is new since a review: of a saved plan's file, or its digest.
 
-    Where the reviewed plan is anybody's data, a useless one stops nothing: a warning, and the
-    header, say then why nothing was compared.
+    With `if_comparable` anybody may have written the reviewed plan, so a useless one is only a
+    warning, also in the header.
     """
     try:
         return _compare_with(request.reviewed, planned)
@@ -92,8 +91,8 @@ def compare_with(request: PlanRequest, planned: Planned) -> Planned:
 def _compare_with(reviewed: Sequence[str], planned: Planned) -> Planned:
     """As `compare_with`.
 
-    Of several plans, each of which showed a part, what one of them showed was reviewed. An
-    incomplete plan is compared with nothing: what was not read is neither new nor gone.
+    Of several plans, each showed a part: what any of them showed was reviewed. An incomplete plan
+    is not compared: what was not read is neither new nor gone.
     """
     plan = planned.plan
     if plan.failures:
@@ -121,7 +120,7 @@ def _comparable(name: str, plan: Plan) -> SavedPlan:
 
 
 def _common_news(saved: Sequence[SavedPlan], plan: Plan, description: str) -> dict[str, str]:
-    """What no review has shown of that which is to be done, and what any has shown besides."""
+    """Pending changes that no review has shown, and reviewed ones that are gone."""
     each = [news_since(one, Present(plan, description, __version__)) for one in saved]
     going = {change.address for change in plan.changes if change.action is not Action.UNCHANGED}
     merged = {address: words for news in reversed(each) for address, words in news.items()}

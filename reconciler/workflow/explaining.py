@@ -10,10 +10,10 @@ from reconciler.workflow.session import Session
 
 
 def explain_address(planned: Planned, address: str, session: Session) -> Explanation:
-    """Explain the change of one address of a plan of the session (made without a selection).
+    """Explain the change of one address of a plan that was made without a selection.
 
-    Asks the control plane what uses the live object: one read. Raises `ConfigError` with close
-    names for an address that the plan does not have, `ProviderError` if a system does not answer.
+    Asks the control plane what uses the live object. Raises `ConfigError` for an unknown address,
+    with close ones, and `ProviderError` if a system does not answer.
     """
     change = find_change(planned.plan, address)
     used_by = change.used_by
@@ -27,10 +27,7 @@ def explain_address(planned: Planned, address: str, session: Session) -> Explana
 
 
 def find_change(plan: Plan, address: str) -> Change:
-    """The change of an address, or of an id or a name that means one alone.
-
-    Raises `ConfigError` with close names.
-    """
+    """The change of an address, or of an unambiguous id or name. Raises `ConfigError`."""
     for change in called(plan, address):
         return change
     for failure in plan.failures:

@@ -30,13 +30,12 @@ class ConfigLocation(Protocol):
 class PlanRequest:
     """What a plan is asked for with. `target` None is the default one.
 
-    `parallelism` is the most requests at a time. `config_from` is a ref whose targets, stack and
-    guards count. `allow_from_commit` and `messages` let trailers of commits approve. `repo` and
-    `ref` name a repository in place of the directory. `expect_digest` is that of the only plan that
-    will do. With `offline`, files alone are read, and the live side of the JSON plan `live` counts.
-    `since` is a ref: whose change is it, this branch's since then? `reviewed` are files of
-    earlier plans, or the digest of one: what is new? With `if_comparable`, where neither can be
-    told, a warning says so.
+    `parallelism` is the most requests at a time. `config_from`: the ref whose targets, stack and
+    guards count. `allow_from_commit`, `messages`: trailers of commits may approve. `repo`, `ref`: a
+    repository in place of the directory. `expect_digest`: only this plan will do. `offline`: read
+    files alone; `live` is a JSON plan whose live side counts. `since`: a ref; tell this branch's
+    changes since then from drift. `reviewed`: files of earlier plans, or the digest of one; tell
+    what is new. `if_comparable`: if neither can be told, only warn.
     """
 
     place: ConfigLocation

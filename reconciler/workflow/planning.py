@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 def plan_for(session: Session, request: PlanRequest, saved: "SavedPlan | None" = None) -> Planned:
     """The plan that was asked for; of a saved plan, only if it is still the same.
 
-    What the saved plan was restricted to holds without being repeated; the request chooses from it.
-    Raises `ConfigError` for an address or a ref that there is not, and `StalePlanError`, naming all
-    that moved, for another plan than was approved.
+    The restrictions of a saved plan still hold; the request chooses from it. Raises `ConfigError`
+    for an unknown address or ref, and `StalePlanError`, naming all that moved, if another plan was
+    approved.
     """
     world = read_world(session)
     whole = compare(world)

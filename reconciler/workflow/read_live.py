@@ -30,8 +30,8 @@ class Reading:
 def read_all(resources: Sequence[Resource], providers: Providers, executor: Executor) -> Reading:
     """Resolve the manifests and read every kind once, all systems at the same time.
 
-    Raises `ManifestError` when a manifest names something that its system does not know; once all
-    reads have ended, so that no connection is closed under one.
+    Raises `ManifestError` if a manifest names something unknown to its system, once all reads have
+    ended: no connection is closed under one.
     """
     kinds = list(providers)
     reads = [_attempt(providers[kind].read) for kind in kinds]

@@ -52,7 +52,7 @@ from reconciler.workflow.trusted_config import TrustedConfig
 class Session:
     """An open target: what `plan` and `apply` work with. `commit` is HEAD, empty if unknown.
 
-    Once `stop` is set no further write begins, and nobody waits for what may never come.
+    Once `stop` is set, no write begins, and nobody waits for an answer.
     """
 
     config: Config

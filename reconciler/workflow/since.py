@@ -29,11 +29,10 @@ from reconciler.workflow.session import Session
 
 
 def attribute(session: Session, request: PlanRequest, planned: Planned) -> Planned:
-    """The plan with whose change each one is since the merge base of `request.since` and HEAD.
+    """The plan with the cause of each change since the merge base of `request.since` and HEAD.
 
-    Raises `ConfigError` where the ref or the history is not there, unless `if_comparable` is set. A
-    base whose own manifests have faults cannot be compared with, nor can an incomplete plan: then
-    a note says so.
+    Raises `ConfigError` if the ref or the history is missing, unless `if_comparable` is set. If the
+    base has faults, or the plan is incomplete, a note says so.
     """
     causes, why = dict[str, Cause](), "this plan is incomplete"
     if not planned.plan.failures:  # else whoever is named is blamed for what nobody could look at
@@ -75,9 +74,9 @@ def _find_causes(session: Session, since: str, planned: Planned) -> tuple[dict[s
 
 
 def _environ(session: Session) -> Mapping[str, str]:
-    """The variables that a base may read: its own `env_allow` allows none that a trusted one lacks.
+    """The variables that a base may read. Its own `env_allow` allows none that a trusted one lacks.
 
-    Any commit of the branch may be the base, and a model may be who names it.
+    Any commit of the branch may be the base, and a model may name it.
     """
     if session.header.review.config_from:
         return variables_for_manifests(session.config, os.environ)

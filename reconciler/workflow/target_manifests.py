@@ -138,7 +138,7 @@ def context_places(config: Config, resources: Sequence[Resource]) -> list[Path]:
 def inputs_of(config: Config, target: str, resources: Sequence[Resource]) -> tuple[str, ...]:
     """All that a plan is made of, relative to the top of the repository; none outside of one.
 
-    A submodule stands for what lies in it: that is all that a commit of the repository has of it.
+    A submodule stands for everything in it: a commit of the repository has no more of it.
     """
     top = find_top(config.root)
     if top is None:

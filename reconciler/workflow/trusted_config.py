@@ -36,10 +36,10 @@ class TrustedConfig(NamedTuple):
 
 @contextmanager
 def config_from(work: Config, ref: str | None) -> Iterator[TrustedConfig]:
-    """The configuration with what counts of a ref; without one, the work tree's.
+    """The configuration, with the trusted parts of a ref; without one, the work tree's.
 
-    Certificates of the ref are kept in files until the block ends. Raises `ConfigError` if the ref
-    has no such file: then nothing there can be trusted.
+    Certificates of the ref are files until the block ends. Raises `ConfigError` if the ref has no
+    configuration: then nothing can be trusted.
     """
     if ref is None:
         yield TrustedConfig(work, (), work.limits)
@@ -83,10 +83,10 @@ def _read(work: Config, ref: str, repository: Repository) -> Config:
 
 
 def _stated_path(path: Path, repository: Repository, meant: str) -> str | None:
-    """The path of a file in its repository as it is stated; None if it is in none of its files.
+    """The path of a file in its repository as it is written; None for a file outside of it.
 
-    A link below the top is refused: the branch could lead us to another file of the ref. One above
-    the repository is not the branch's, and followed.
+    A link below the top is refused: the branch could lead us to another file of the ref. A link
+    above the repository is not the branch's, and is followed.
     """
     stated = Path(os.path.normpath(stated_directory() / path))
     for place in reversed([stated, *stated.parents]):
@@ -113,9 +113,9 @@ def _is_outside(path: str) -> bool:
 
 
 class _Files:
-    """The files that targets name: those of the repository as they are in the ref.
+    """The files that targets name; those of the repository as they are in the ref.
 
-    What a branch puts in their place, a link to any file of this machine for one, is never read.
+    What a branch puts in their place, such as a link to any file of this machine, is never read.
     """
 
     def __init__(self, ref: str, repository: Repository) -> None:

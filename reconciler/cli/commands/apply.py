@@ -44,7 +44,7 @@ from reconciler.workflow.session import Session
 @click.option(
     "--expect-digest",
     type=DIGEST,
-    help="Only if the plan as a whole has this digest: what was reviewed, without its file.",
+    help="Apply only if the whole plan has this digest.",
 )
 @selection_options
 @plan_options

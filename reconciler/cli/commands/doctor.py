@@ -26,12 +26,12 @@ Found = TypeVar("Found")
 @target_option
 @click.pass_context
 def command(ctx: click.Context, /, target: str | None) -> ExitCode:
-    """Say what is reachable, which versions, and what is missing; change nothing.
+    """Say what is reachable, which versions answer, and what is missing. Changes nothing.
 
-    Checks configuration, manifests, the Run:ai control plane and the Docker engine of a target,
-    one after the other, and says what to do about each that fails. Of the control plane it says
-    which proxy leads there, which login worked and which version was found, and tries every right
-    to read that a plan needs. Exit code 1 if anything fails that these manifests need.
+    Checks the configuration, the manifests, the Run:ai control plane and the Docker engine of a
+    target, and says what to do about each failure. For the control plane it names the proxy, the
+    login that worked and the version, and tries every right to read that a plan needs. Exit code 1
+    if anything fails that these manifests need.
     """
     report = _Report(ctx.obj)
     report.good("reconcile", f"{__version__}, runapy {version('runapy')}")

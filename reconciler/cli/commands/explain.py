@@ -34,8 +34,8 @@ def command(place: Globals, address: str, form: str, target: str | None) -> None
     """Say in words what a plan means for one ADDRESS (KIND.ID). Sends no write.
 
     Why the change is planned, field by field; what uses the live object; what applying would do.
-    For an unchanged address: what it was compared with. The plan is made of everything, so that
-    guards judge as they do in `reconcile plan`.
+    For an unchanged address: what it was compared with. Everything is planned, so guards decide as
+    they do in `reconcile plan`.
     """
     request = PlanRequest(place, target)
     with open_session(request) as session:

@@ -36,9 +36,9 @@ from reconciler.workflow.target_manifests import read_stated
 @target_option
 @click.pass_obj
 def command(place: Globals, /, form: str, plan_file: Path | None, target: str | None) -> None:
-    """Print which resource of the manifests needs which: no network, no credentials.
+    """Print which resources need which others: no network, no credentials.
 
-    An arrow leads from what is needed to who needs it. The overlays of the target count.
+    An arrow leads from a resource to those that need it. The target's overlays are applied.
     """
     config = read_config(place)
     saved = read_plan_file(plan_file) if plan_file else None

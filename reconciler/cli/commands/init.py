@@ -63,10 +63,10 @@ _STACK = Matching("NAME", re.compile("[a-z0-9-]{1,32}").fullmatch, "not 1 to 32 
 )
 @click.pass_obj
 def command(place: Globals, stack: str | None) -> None:
-    """Write a reconciler.yaml and an example manifest. Changes no file that exists.
+    """Write a reconciler.yaml and an example manifest. Changes no existing file.
 
-    If RUNAI_BASE_URL and its credentials are set, the control plane is read, so that the stack gets
-    a name that no other repository uses there.
+    If RUNAI_BASE_URL and its credentials are set, the control plane is read to find a stack name
+    that no other repository uses there.
     """
     directory = place.directory
     path = directory / CONFIG_NAME

@@ -53,10 +53,10 @@ def command(
     outputs: tuple[Output, ...],
     detailed_exitcode: bool,
 ) -> ExitCode:
-    """List what a plan is made of: no network, no credentials.
+    """List the files that a plan is made of: no network, no credentials.
 
-    Files and directories from the top of the repository: reconciler.yaml, manifests, the target's
-    overlays, the contexts of images and their lock. A pipeline asks with --since whether there is
+    Paths are relative to the top of the repository: reconciler.yaml, manifests, the target's
+    overlays, the contexts of images and their lock. With --since a pipeline learns whether there is
     anything to plan.
     """
     config = read_config(place)

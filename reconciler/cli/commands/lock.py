@@ -39,9 +39,9 @@ from reconciler.workflow.target_manifests import read_stated
 def command(ctx: click.Context, /, check: bool, target: str | None) -> ExitCode:
     """Pin the base images of all RayfineImages to their digests in reconciler.lock.
 
-    Asks the registries, not an engine. A locked base is the same on every machine and on every
-    day; a new digest shows up in the next plan as a change of `base`. Entries of other targets
-    stay as they are.
+    Asks the registries, not an engine. A locked base is the same on every machine and every day; a
+    new digest shows up in the next plan as a change of `base`. Entries of other targets stay as
+    they are.
     """
     place: Globals = ctx.obj
     config = read_config(place)

@@ -65,8 +65,8 @@ def command(
 ) -> ExitCode:
     """Serve the project to models by the Model Context Protocol. Read-only by default.
 
-    Needs the extra `mcp`: pip install 'reconciler[mcp]'. Texts from live objects go to the client
-    as data, escaped. No guard can be overridden from here.
+    Needs the extra `mcp`: pip install 'reconciler[mcp]'. Texts from live objects reach the client
+    as escaped data. A client cannot override a guard.
     """
     _require_sdk()
     if token_env is not None and port is None:

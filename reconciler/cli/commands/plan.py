@@ -56,31 +56,29 @@ class ActionsType(click.ParamType[frozenset[Action]]):
 @click.option(
     "--since",
     metavar="REF",
-    help="Say whose change each one is: this branch's since it left REF, or drift. With --offline, "
-    "what the manifests said there counts as live.",
+    help="Tell this branch's changes since it left REF from drift. With --offline, the manifests "
+    "at REF count as live.",
 )
 @click.option(
     "--reviewed",
     metavar="FILE|DIGEST",
     multiple=True,
-    help="Compare with the plan that was reviewed: its file, or its digest (same or not). Several "
-    "files, of changes that were merged together: what is in one of them was reviewed.",
+    help="Compare with a reviewed plan: its file, or its digest (same or not). Give several files "
+    "for changes that were merged together: a change in any of them was reviewed.",
 )
 @click.option(
     "--if-comparable",
     is_flag=True,
-    help="A ref of --since that is not here, or a plan of --reviewed that cannot be read or is of "
-    "another target or stack, is a warning: nothing is compared with it.",
+    help="Only warn, and compare nothing, if the ref of --since is missing, or a plan of "
+    "--reviewed cannot be read or is of another target or stack.",
 )
 @click.option(
     "--offline",
     is_flag=True,
-    help="Read files alone: no network, no credentials. Nothing counts as live, or what --live or "
-    "--since says. Such a plan cannot be applied.",
+    help="Read files only: no network, no credentials. Nothing is live, except what --live or "
+    "--since names. Such a plan cannot be applied.",
 )
-@click.option(
-    "--live", **FILE, help="With --offline: a JSON plan whose live side counts as what is there."
-)
+@click.option("--live", **FILE, help="With --offline: the JSON plan whose live side counts.")
 @click.option(
     "--fail-on",
     type=ActionsType(),
@@ -94,11 +92,10 @@ class ActionsType(click.ParamType[frozenset[Action]]):
 def command(options: PlanOptions, out: Path | None, fail_on: frozenset[Action]) -> ExitCode:
     """Show what apply would change on a target. Sends no write.
 
-    Reads the manifests and the live systems and prints the difference. Exit code 0; with
-    --detailed-exitcode 2 if there are changes; 3 if changes were reviewed and none is left; 4 if
-    any change is blocked, in conflict or named by --fail-on; 1 if a system could not be read.
-    Several targets are planned one after the other; {target} in the name of a file stands for the
-    target's.
+    Reads the manifests and the live systems and prints the difference. Exit codes: 0; with
+    --detailed-exitcode 2 if there are changes; 3 if changes were reviewed and none is left; 4 if a
+    change is blocked, in conflict or named by --fail-on; 1 if a system could not be read. Several
+    targets are planned one after the other; write {target} in a file's name for the name of each.
     """
     if options.live is not None and not options.offline:
         raise click.UsageError("--live goes with --offline")

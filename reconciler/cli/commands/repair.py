@@ -23,9 +23,9 @@ from reconciler.workflow.planning import compare, judge, read_world
 def command(options: PlanOptions, address: str, keep: str, really: bool) -> ExitCode:
     """Keep one of several live objects that bear the mark of one ADDRESS (KIND.ID).
 
-    Two of them are left where an apply was killed beside another one, or its answers were lost. A
-    plan names them and changes neither. The others are deleted under the same guards as ever, and
-    only if they are still what the plan saw.
+    Two are left if an apply was killed while another ran, or if its answers were lost. A plan names
+    them and changes neither. This deletes the others under the usual guards, and only if they are
+    still what the plan saw.
     """
     with open_session(options) as session:
         world = read_world(session)

@@ -101,8 +101,9 @@ class Task:
 def command(place: Globals, /, env: str | None, method: str | None, **given: Any) -> ExitCode:
     """Start an environment, call one of its methods, print the result, and clean up.
 
-    ENV is an image on the engine, or a RayfineImage of the manifests by its address or id: then
-    the image of its present content. METHOD is a function of its env.py, or of its class Actor.
+    ENV is an image on the engine, or the address or id of a RayfineImage in the manifests, which
+    means the image of its present content. METHOD is a function of its env.py, or of its class
+    Actor.
     """
     gc.enable()
     if given["only_sweep"]:
@@ -125,7 +126,7 @@ def command(place: Globals, /, env: str | None, method: str | None, **given: Any
 
 
 def _remote_options(given: dict[str, Any]) -> dict[str, Any]:
-    """Where it is served; how it runs there is not ours to say."""
+    """Where the environment is served. How it runs there was decided by `reconcile serve`."""
     for name in (*ENVIRONMENT_OPTIONS, "docker_host", "ray_address"):
         if given[name] not in (None, ""):
             option = f"--{name.replace('_', '-')}"
@@ -194,7 +195,7 @@ def _sweep(docker_host: str) -> ExitCode:
 
 @contextmanager
 def interrupted_by_signals(words: str) -> Iterator[None]:
-    """End the block in the same way for Ctrl-C and SIGTERM: clean up, then say this."""
+    """End the block the same way on Ctrl-C and SIGTERM: clean up, then say these words."""
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt(words)

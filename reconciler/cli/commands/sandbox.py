@@ -76,9 +76,9 @@ def command(
     """Run the embedded Run:ai control plane in the foreground, until Ctrl-C.
 
     It keeps clusters, departments, projects and assets in one SQLite file and answers the part of
-    the Run:ai API that reconcile uses: to try things out, for tests and demonstrations. Prints how
-    to point a client at it. By default it holds cluster `main`, department `default` and projects
-    `team-a` and `team-b`.
+    the Run:ai API that reconcile uses: for trials, tests and demonstrations. It prints how to point
+    a client at it. By default it holds cluster `main`, department `default` and projects `team-a`
+    and `team-b`.
     """
     place: Globals = ctx.obj
     serve(

@@ -93,7 +93,7 @@ class Listening:
 def command(place: Globals, /, env: str, **given: Any) -> ExitCode:
     """Serve an environment over HTTP until Ctrl-C, for `load_env(..., mode="remote")`.
 
-    ENV is an image, or a RayfineImage of the manifests. Every request needs the token. Its
+    ENV is an image, or a RayfineImage of the manifests. Every request needs the token. The
     containers are removed at the end.
     """
     gc.enable()

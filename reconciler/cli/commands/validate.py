@@ -31,8 +31,8 @@ from reconciler.workflow.target_manifests import check_everything
 def command(place: Globals, outputs: tuple[Output, ...]) -> None:
     """Check reconciler.yaml, manifests, overlays and images' files: no network, no credentials.
 
-    All errors of all files are reported together, each with file, line, column and what to do.
-    Images: Dockerfile, .dockerignore, env.py (which is parsed, never run) and reconciler.lock.
+    Reports all errors of all files together, each with file, line, column and what to do. Of images
+    it checks Dockerfile, .dockerignore, env.py (parsed, never run) and reconciler.lock.
     """
     try:
         said = _check(place)
