@@ -24,7 +24,7 @@ For servers that offer the same to models:
 - `reconciler.render.model_text`: data -> text that is safe to hand to a model.
 """
 
-from reconciler.agent.base import Base, read_base
+from reconciler.agent.base_commit import Base, read_base
 from reconciler.agent.functions import (
     runai_create_environment,
     runai_create_environment_async,
@@ -43,7 +43,7 @@ from reconciler.agent.proposal import (
     propose_removal,
 )
 from reconciler.agent.settings import AgentSettings, configure, current, using
-from reconciler.agent.target import Directory
+from reconciler.agent.workplace import Directory
 from reconciler.core.planned import Planned
 from reconciler.workflow.explaining import explain_address, find_change
 from reconciler.workflow.opening import open_session

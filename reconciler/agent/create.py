@@ -9,7 +9,7 @@ that has no environment (any more) is brought to what is asked for.
 from reconciler.agent import headings, messages
 from reconciler.agent.description import asset_lines
 from reconciler.agent.request import Asked, Consent, Flaw, SpecError
-from reconciler.agent.target import (
+from reconciler.agent.workplace import (
     Workplace,
     all_applied,
     carry_out,

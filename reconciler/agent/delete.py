@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from reconciler.agent import headings, messages
 from reconciler.agent.description import scope_id_of
 from reconciler.agent.request import ADDRESS_KIND, Consent, address_id
-from reconciler.agent.target import (
+from reconciler.agent.workplace import (
     Workplace,
     all_applied,
     carry_out,

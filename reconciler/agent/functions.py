@@ -18,7 +18,7 @@ from reconciler.agent.request import (
     read_request,
 )
 from reconciler.agent.settings import current
-from reconciler.agent.target import open_settings_config, open_workplace
+from reconciler.agent.workplace import open_settings_config, open_workplace
 from reconciler.errors import ManifestError, Problem, ReconcileError
 from reconciler.kinds.base import LoadContext
 from reconciler.providers.runai.sdk import missing_part

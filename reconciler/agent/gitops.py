@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from reconciler.agent import headings, messages
-from reconciler.agent.base import Base, read_base
+from reconciler.agent.base_commit import Base, read_base
 from reconciler.agent.description import asset_lines
 from reconciler.agent.proposal import Draft, commit_draft, draft_manifest, draft_removal
 from reconciler.agent.request import ADDRESS_KIND, Asked, Consent

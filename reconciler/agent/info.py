@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from reconciler.agent import headings, messages
-from reconciler.agent.target import PARALLELISM, Workplace
+from reconciler.agent.workplace import PARALLELISM, Workplace
 from reconciler.core.resource import LiveResource
 from reconciler.kinds.compute import COMPUTE
 from reconciler.kinds.environment import ENVIRONMENT

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from reconciler.agent.base import Base, read_base, read_commit
+from reconciler.agent.base_commit import Base, read_base, read_commit
 from reconciler.agent.settings import AgentSettings
 from reconciler.config import Config
 from reconciler.core.resource import Resource, ResourceKey

@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from reconciler.config.file import RunaiSection
-from reconciler.config.source import Source
+from reconciler.config.text_source import Source
 
 _PAGES = re.compile(
     r"analytics|applications|assets|auth|clusters|compute(-resources)?|credentials|dashboards?"

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, ConfigDict, Field, SecretStr, StrictBool, model_validator
 
-from reconciler.config.source import Source
+from reconciler.config.text_source import Source
 from reconciler.kinds.base import Strict, field_fault
 from reconciler.kinds.registry import RunaiKindName
 from reconciler.support.hosts import has_login, is_host, is_loopback

@@ -19,7 +19,7 @@ from reconciler.config.file import (
     RunaiSection,
     TargetSection,
 )
-from reconciler.config.source import Reader, Source, read_source
+from reconciler.config.text_source import Reader, Source, read_source
 from reconciler.core.guards import GuardRules
 from reconciler.errors import ConfigError, ManifestError, Problem
 from reconciler.field_errors import Fault, explain

@@ -13,7 +13,7 @@ from reconciler.config.control_plane import cut_base_url, normal_url, same_file,
 from reconciler.config.file import SECRETS, RunaiSection, TargetSection
 from reconciler.config.load import Config, located, problem_error
 from reconciler.config.proxies import Proxies, proxies_of
-from reconciler.config.source import Source, SourceError, take
+from reconciler.config.text_source import Source, SourceError, take
 from reconciler.errors import ConfigError
 from reconciler.field_errors import Fault, explain
 from reconciler.support.suggest import DataPath, nearest

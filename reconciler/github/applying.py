@@ -9,9 +9,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 from reconciler.errors import ReconcileError, StalePlanError
-from reconciler.github.api import GitHub
 from reconciler.github.findings import read_plan
 from reconciler.github.page import told
+from reconciler.github.rest import GitHub
 from reconciler.github.runner import Runner, annotate, temporary
 from reconciler.github.site import Site
 from reconciler.github.steps import allowances, run_telling

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.errors import ReconcileError
-from reconciler.github.api import GitHub
+from reconciler.github.rest import GitHub
 from reconciler.github.runner import Runner, annotate, pushed_commits, temporary
 from reconciler.github.site import Site
 

@@ -13,8 +13,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from reconciler.github.api import GitHub
 from reconciler.github.page import code
+from reconciler.github.rest import GitHub
 from reconciler.github.site import Site
 from reconciler.support.printable import slug
 

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from reconciler.errors import ReconcileError
-from reconciler.github.api import GitHub
+from reconciler.github.rest import GitHub
 from reconciler.github.runner import APPLYING, Runner
 
 _MOST_FILES = 300

@@ -17,7 +17,7 @@ from reconciler.errors import ConfigError, ManifestError
 from reconciler.manifest.files import ManifestFile
 from reconciler.strict_yaml import MAX_EVENTS
 from reconciler.strict_yaml import load as load_yaml
-from reconciler.strict_yaml.source import decode, open_parser
+from reconciler.strict_yaml.decoding import decode, open_parser
 
 
 def write_document(document: Mapping[str, Any]) -> bytes:

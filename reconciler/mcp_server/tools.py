@@ -10,16 +10,6 @@ from reconciler.agent.plain_data import NotPlainError, plain_data
 from reconciler.core.outcome import Status
 from reconciler.errors import ReconcileError
 from reconciler.kinds.registry import KIND_TRAITS
-from reconciler.mcp_server.answers import (
-    desired_answer,
-    explanation_answer,
-    object_answer,
-    outcomes_answer,
-    owner_of,
-    plan_answer,
-    proposal_answer,
-    shown_forms,
-)
 from reconciler.mcp_server.arguments import (
     AddressArguments,
     ApplyArguments,
@@ -31,6 +21,16 @@ from reconciler.mcp_server.arguments import (
     PlanArguments,
 )
 from reconciler.mcp_server.lookup import desired_and_live, no_such_address
+from reconciler.mcp_server.tool_answers import (
+    desired_answer,
+    explanation_answer,
+    object_answer,
+    outcomes_answer,
+    owner_of,
+    plan_answer,
+    proposal_answer,
+    shown_forms,
+)
 from reconciler.mcp_server.truncation import Part
 from reconciler.mcp_server.workspace import Workspace
 from reconciler.support.suggest import label

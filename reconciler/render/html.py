@@ -18,7 +18,7 @@ from reconciler.render.detail import Line, detail_lines
 from reconciler.render.escape import visible
 from reconciler.render.graph import state_of
 from reconciler.render.html_graph import draw, importance
-from reconciler.render.review_words import change_words, notices, place_words, review_summary
+from reconciler.render.review_words import change_words, head_facts, notices, review_summary
 from reconciler.render.summary import alert_words, is_made, plan_details, plan_line
 
 _ASSETS = Path(__file__).parent / "page"
@@ -78,13 +78,10 @@ def _code(data: str) -> str:
 
 def _header(plan: Plan, header: Header) -> str:
     details = " ".join(plan_details(plan, ""))
-    facts = [f"stack {_code(plan.stack)}"]
-    if header.description:
-        facts.insert(0, _text(header.description))
-    if header.commit:
-        facts.append(f"commit {_code(header.commit)}")
-    facts += [_text(words) for words in place_words(plan, header.review)]
-    listing = "".join(f"<li>{fact}</li>" for fact in facts)
+    listing = "".join(
+        f"<li>{label} {_code(data)}</li>" if label else f"<li>{_text(data)}</li>"
+        for label, data in head_facts(plan, header)
+    )
     words = [*review_summary(plan, header.review), *notices(header.review)]
     if header.offline:
         words.insert(0, "This plan was made offline and cannot be applied.")

@@ -30,9 +30,9 @@ from reconciler.render.markdown_code import (
 from reconciler.render.review_words import (
     LEADS,
     change_words,
+    head_facts,
     notices,
     origins,
-    place_words,
     review_summary,
     short_ref,
 )
@@ -154,13 +154,8 @@ def _brief(change: Change, review: Review) -> str:
 
 def place_line(plan: Plan, header: Header) -> str:
     """Where, which stack, and from which commit."""
-    parts = [f"stack {code(plan.stack)}"]
-    if header.description:
-        parts.insert(0, code(header.description))
-    if header.commit:
-        parts.append(f"commit {code(header.commit)}")
-    parts += [code(words) for words in place_words(plan, header.review)]
-    return " · ".join(parts)
+    facts = head_facts(plan, header)
+    return " · ".join(f"{label} {code(data)}" if label else code(data) for label, data in facts)
 
 
 def _head(plan: Plan, header: Header) -> str:

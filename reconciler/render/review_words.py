@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 
 from reconciler.core.commit_approvals import TRAILER
+from reconciler.core.header import Header
 from reconciler.core.lineage import SHORT
 from reconciler.core.plan import Action, Change, Plan
 from reconciler.core.review_notes import Cause, Edit, Origin, Review
@@ -20,14 +21,18 @@ LEADS = (ALLOWING, UNDONE)
 """Lines of ours that introduce what follows: nothing in them is data."""
 
 
-def place_words(plan: Plan, review: Review) -> list[str]:
-    """What the head of a plan says after the commit."""
-    words = list(plan.accepted)
-    if review.dirty:
-        words.append("with uncommitted changes")
-    if review.config_from:
-        words.append(f"configuration of {short_ref(review.config_from)}")
-    return words
+def head_facts(plan: Plan, header: Header) -> list[tuple[str, str]]:
+    """What the head of a plan says after the target: words of ours, which may be none, and data."""
+    review = header.review
+    facts = [
+        ("", header.description),
+        ("stack", plan.stack),
+        ("commit", header.commit),
+        *(("", words) for words in plan.accepted),
+        ("", "with uncommitted changes" if review.dirty else ""),
+        ("", f"configuration of {short_ref(review.config_from)}" if review.config_from else ""),
+    ]
+    return [(label, data) for label, data in facts if data]
 
 
 def short_ref(ref: str) -> str:

@@ -1,6 +1,7 @@
 """A plan -> text in Terraform's shape. The summary strings are stable; data is always escaped."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from reconciler.core.diff import FieldChange
@@ -10,7 +11,7 @@ from reconciler.core.plan_values import planned
 from reconciler.core.resource import SENSITIVE, Secret, Spec
 from reconciler.core.review_notes import Review
 from reconciler.render.escape import literal, literal_name, log_safe
-from reconciler.render.review_words import change_words, notices, place_words, review_summary
+from reconciler.render.review_words import change_words, head_facts, notices, review_summary
 from reconciler.render.summary import WORDS, is_made, plan_details, plan_line, planned_words
 from reconciler.support.printable import printable
 from reconciler.support.terminal import Style
@@ -52,11 +53,9 @@ def render_plan(plan: Plan, header: Header, style: Style) -> str:
 
 def _header(plan: Plan, header: Header) -> str:
     target = f"{header.target} ({header.description})" if header.description else header.target
-    parts = [f"Target: {target}", f"stack {plan.stack}"]
-    if header.commit:
-        parts.append(f"commit {header.commit}")
-    parts += place_words(plan, header.review)
-    return printable(" · ".join(parts))
+    facts = head_facts(plan, replace(header, description=""))
+    parts = [f"{label} {data}".strip() for label, data in facts]
+    return printable(" · ".join([f"Target: {target}", *parts]))
 
 
 def _legend(shown: Iterable[Change], style: Style) -> str:

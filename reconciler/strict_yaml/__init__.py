@@ -7,9 +7,9 @@ numbers are anything but text: `no`, `1:30`, `012` and `0x1F` stay as they are w
 decimal fraction keeps its spelling where text is meant. Nothing here knows what a manifest is.
 """
 
+from reconciler.strict_yaml.decoding import MAX_BYTES, MAX_DEPTH, MAX_EVENTS
 from reconciler.strict_yaml.loader import WrittenFloat, YamlDocument, load
 from reconciler.strict_yaml.positions import Positions
-from reconciler.strict_yaml.source import MAX_BYTES, MAX_DEPTH, MAX_EVENTS
 
 __all__ = [
     "MAX_BYTES",

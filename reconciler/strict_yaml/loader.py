@@ -17,7 +17,7 @@ from yaml.events import (
 )
 
 from reconciler.errors import ManifestError, Problem
-from reconciler.strict_yaml.source import (
+from reconciler.strict_yaml.decoding import (
     MAX_DEPTH,
     MAX_EVENTS,
     Fault,

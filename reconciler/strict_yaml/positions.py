@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import yaml
 
 from reconciler.errors import ManifestError
+from reconciler.strict_yaml.decoding import decode
 from reconciler.strict_yaml.loader import load
-from reconciler.strict_yaml.source import decode
 from reconciler.support.suggest import ENTRY_NAMES
 
 YamlPath = tuple[str | int, ...]

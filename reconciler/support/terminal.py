@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import click
 
@@ -29,36 +29,21 @@ class Style:
         return f"\x1b[{codes}m{text}\x1b[0m"
 
 
-class Screen(Protocol):
-    """Where progress lines go, and the lines of what is still running."""
+class Screen:
+    """Where lines of progress go: one after another, for logs, files and pipes."""
+
+    repaints = False
+    """Whether `running` shows anything; if not, news of what runs become lines."""
 
     def line(self, text: str) -> None:
         """Print one line for good."""
-        ...
-
-    def running(self, texts: list[str]) -> None:
-        """Show what is running now, in place of what was shown before; may do nothing."""
-        ...
-
-    @property
-    def repaints(self) -> bool:
-        """Whether `running` shows anything; if not, news of what runs become lines."""
-        ...
-
-
-class PlainScreen:
-    """One line after another: for logs, files and pipes."""
-
-    repaints = False
-
-    def line(self, text: str) -> None:
         click.echo(text, err=True, color=False)  # nothing is to be asked of the stream each time
 
     def running(self, texts: list[str]) -> None:
-        """Plain output is not repainted."""
+        """Show what is running now, in place of what was shown before; here it does nothing."""
 
 
-class LiveScreen:
+class LiveScreen(Screen):
     """Lines scroll above a small list of what is running now."""
 
     repaints = True
@@ -82,7 +67,7 @@ def open_screen(*, colour: bool) -> Iterator[Screen]:
     """The screen that fits standard error: live only on a terminal that can repaint."""
     stream = sys.stderr
     if not stream.isatty() or os.environ.get("TERM", "dumb") == "dumb" or os.environ.get("CI"):
-        yield PlainScreen()
+        yield Screen()
         return
     from rich.console import Console  # noqa: PLC0415  (rich is only needed on a terminal)
     from rich.live import Live  # noqa: PLC0415

@@ -1,7 +1,7 @@
 """`plan --since REF`: the manifests of a base, planned against the same live systems, and blame."""
 
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from reconciler.config import Config, variables_for_manifests
@@ -119,13 +119,13 @@ class _Search:
         if not keys:
             return {}
         inputs = {
-            key.address: frozenset(self._inputs(key, desired, base.desired))
+            key.address: self._context(key, _moved(key, desired, base.desired))
             for key in keys
-            if KIND_NAMED[key.kind].files
+            if KIND_NAMED[key.kind].files and key in desired
         }
         wanted = Wanted(
             frozenset(key.address for key in keys),
-            {address: paths for address, paths in inputs.items() if paths},
+            inputs,
             frozenset(self._settings()),
             tuple(f"{path}/" for path in self._manifests()),
         )
@@ -156,8 +156,10 @@ class _Search:
             return {}
         desired = {item.key.address: item for item in self._desired(plan)}
         stated = [desired[address] for address in addresses if address in desired]
+        lock = f"{self.repository.prefix}{LOCK_FILE}"
         inputs = {
-            item.key.address: frozenset(self._context(item)) for item in made_of_files(stated)
+            item.key.address: self._context(item.key, item.spec.get("context", {})) | {lock}
+            for item in made_of_files(stated)
         }
         manifests = self._manifests()
         wanted = Wanted(
@@ -172,13 +174,11 @@ class _Search:
         edits = {address: item.edit for address, item in found.by_address.items()}
         return {address: edits.get(address) for address in net.by_address}
 
-    def _context(self, image: Resource) -> Iterator[str]:
-        """All files that an image is made of."""
+    def _context(self, key: ResourceKey, names: Iterable[str]) -> frozenset[str]:
+        """These files of an image's context, and those that say how it is built."""
         paths = {item.key: item.spec.get("path", "") for item in self.session.resources}
-        context = os.path.normpath(paths.get(image.key, ""))
-        for name in (*image.spec.get("context", {}), "Dockerfile", ".dockerignore"):
-            yield f"{self.repository.prefix}{context}/{name}"
-        yield f"{self.repository.prefix}{LOCK_FILE}"
+        context = f"{self.repository.prefix}{os.path.normpath(paths.get(key, ''))}"
+        return frozenset(f"{context}/{name}" for name in (*names, "Dockerfile", ".dockerignore"))
 
     @staticmethod
     def _desired(plan: Plan) -> Iterator[Resource]:
@@ -201,27 +201,19 @@ class _Search:
         prefix = self.repository.prefix
         return [f"{prefix}{self.session.config.path.name}", f"{prefix}{LOCK_FILE}"]
 
-    def _inputs(
-        self,
-        key: ResourceKey,
-        desired: Mapping[ResourceKey, Resource],
-        base: Mapping[ResourceKey, Resource],
-    ) -> Iterator[str]:
-        """The files of an image's context that are not what they were at the base."""
-        paths = {item.key: item.spec.get("path", "") for item in self.session.resources}
-        if key not in paths or key not in desired:
-            return
-        before = base[key].spec.get("context", {}) if key in base else {}
-        after = desired[key].spec.get("context", {})
-        context = os.path.normpath(paths[key])
-        for name in before.keys() | after.keys():
-            if before.get(name) != after.get(name):
-                yield f"{self.repository.prefix}{context}/{name}"
-        for name in ("Dockerfile", ".dockerignore"):
-            yield f"{self.repository.prefix}{context}/{name}"
-
 
 _NOT_BRANCH = (None, Origin.DRIFT, Origin.PENDING, Origin.AHEAD)
+
+
+def _moved(
+    key: ResourceKey,
+    desired: Mapping[ResourceKey, Resource],
+    base: Mapping[ResourceKey, Resource],
+) -> Iterator[str]:
+    """The files of an image's context that are not what they were at the base."""
+    before = base[key].spec.get("context", {}) if key in base else {}
+    after = desired[key].spec.get("context", {})
+    return (name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
 
 
 def _newest(

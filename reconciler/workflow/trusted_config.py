@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from reconciler.config import Config, parse_config
 from reconciler.config.file import TargetSection
-from reconciler.config.source import Source, SourceError, read_source, take
+from reconciler.config.text_source import Source, SourceError, read_source, take
 from reconciler.errors import ConfigError
 from reconciler.git.repository import Repository, open_repository
 from reconciler.kinds.base import Limits

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from reconciler.config import Config, Target, load_config, resolve_target
 from reconciler.config.control_plane import cut_base_url
-from reconciler.config.source import MOST_BYTES
+from reconciler.config.text_source import MOST_BYTES
 from reconciler.errors import ConfigError
 
 TEXT = """\

@@ -14,7 +14,7 @@ from reconciler.core.header import Header
 from reconciler.core.outcome import Outcome, Status
 from reconciler.core.plan import Action, Plan
 from reconciler.core.review_notes import Review
-from reconciler.mcp_server.answers import plan_answer
+from reconciler.mcp_server.tool_answers import plan_answer
 from reconciler.planfile.reader import read_plan_file
 from reconciler.planfile.writer import plan_document, render_json
 from reconciler.render.annotations import plan_annotations

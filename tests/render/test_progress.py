@@ -6,11 +6,12 @@ from reconciler.cli.carry_out import _unfinished
 from reconciler.core.outcome import Outcome, Status
 from reconciler.core.plan import Change, Plan
 from reconciler.render.progress import Progress
+from reconciler.support.terminal import Screen
 from tests.core.builders import live, plan_of, resource
 
 
 @dataclass
-class Lines:
+class Lines(Screen):
     """A screen that remembers."""
 
     printed: list[str] = field(default_factory=list)

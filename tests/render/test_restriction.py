@@ -10,7 +10,7 @@ import pytest
 from reconciler.core.header import Header
 from reconciler.core.plan import Plan
 from reconciler.core.selection import Selection, narrow
-from reconciler.mcp_server.answers import plan_answer
+from reconciler.mcp_server.tool_answers import plan_answer
 from reconciler.planfile.reader import read_plan_file
 from reconciler.planfile.writer import render_json
 from reconciler.render.annotations import plan_annotations, render_annotations

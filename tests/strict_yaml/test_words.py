@@ -6,7 +6,7 @@ import yaml
 
 from reconciler.errors import ManifestError
 from reconciler.strict_yaml import load
-from reconciler.strict_yaml.source import Fault, SourceError, explain_syntax
+from reconciler.strict_yaml.decoding import Fault, SourceError, explain_syntax
 
 CASES = yaml.safe_load((Path(__file__).parent / "words.yaml").read_text(encoding="utf-8"))
 

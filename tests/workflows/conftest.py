@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.github.api import GitHub
+from reconciler.github.rest import GitHub
 from reconciler.sandbox import Behaviour, SandboxServer
 from tests.workflows.fake_github import FakeGitHub
 from tests.workflows.stage import CONFIG, Stage

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from reconciler.errors import ReconcileError
-from reconciler.github.api import GitHub
+from reconciler.github.rest import GitHub
 from tests.workflows.fake_github import FakeGitHub
 
 LIMITED = "You have exceeded a secondary rate limit. Please wait a few minutes."

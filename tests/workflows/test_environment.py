@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from reconciler.errors import ReconcileError
-from reconciler.github.api import GitHub
 from reconciler.github.applying import require_protected
+from reconciler.github.rest import GitHub
 from reconciler.github.runner import Runner
 from tests.workflows.fake_github import APPROVED, FakeGitHub
 from tests.workflows.stage import Stage

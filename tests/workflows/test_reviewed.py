@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from reconciler.errors import ReconcileError
-from reconciler.github.api import GitHub
+from reconciler.github.rest import GitHub
 from reconciler.github.reviewed import Push, fetch_reviewed, merged_pull_requests
 from reconciler.github.site import Site
 from tests.workflows.fake_github import FakeGitHub

@@ -3,8 +3,8 @@
 import pytest
 
 from reconciler.core.header import Header
-from reconciler.github.api import GitHub
 from reconciler.github.page import fenced
+from reconciler.github.rest import GitHub
 from reconciler.github.runner import Runner
 from reconciler.github.site import Site
 from reconciler.github.sticky import (

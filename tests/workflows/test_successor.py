@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from reconciler.errors import ReconcileError
-from reconciler.github.api import GitHub
+from reconciler.github.rest import GitHub
 from reconciler.github.runner import Runner
 from reconciler.github.successor import find_successor, is_applying
 from tests.workflows.fake_github import FakeGitHub, Repository

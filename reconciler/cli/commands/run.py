@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from reconciler.cli.calls import Counter, call_all, read_arguments, read_inputs, to_line
-from reconciler.cli.environment import (
+from reconciler.cli.env_options import (
     ENVIRONMENT_OPTIONS,
     Chosen,
     choose_image,

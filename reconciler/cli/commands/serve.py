@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from reconciler.cli.commands.run import interrupted_by_signals
-from reconciler.cli.environment import (
+from reconciler.cli.env_options import (
     Chosen,
     choose_image,
     environment_options,

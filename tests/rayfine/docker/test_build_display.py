@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.rayfine.docker.build_display import BuildDisplay, shown
+from reconciler.support.terminal import Screen
 
 ROOT = Path(__file__).parents[3]
 BUILD = """
@@ -22,7 +23,7 @@ build_image_from_env(sys.argv[1], sys.argv[2], "reconciler/python-base:local",
 """
 
 
-class Recorded:
+class Recorded(Screen):
     """A screen that keeps what it is told."""
 
     def __init__(self, *, repaints: bool) -> None:
