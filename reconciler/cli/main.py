@@ -11,8 +11,7 @@ from typing import NoReturn
 import click
 
 from reconciler import __version__
-from reconciler.cli.exit_codes import ExitCode
-from reconciler.cli.place import Globals
+from reconciler.cli.place import ExitCode, Globals
 from reconciler.cli.process import entered, prepare_streams, require_files, start_logging
 from reconciler.errors import ReconcileError, StalePlanError
 from reconciler.support.plain_file import stated_directory

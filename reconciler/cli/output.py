@@ -13,11 +13,9 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler import __version__
-from reconciler.cli.exit_codes import ExitCode, strongest
-from reconciler.cli.formats import Output, PlanOptions
+from reconciler.cli.formats import Output, PlanOptions, directory_of, run_url, tool_page
 from reconciler.cli.main import say_error
-from reconciler.cli.place import Globals, lose_output
-from reconciler.cli.step_files import directory_of, run_url, tool_page
+from reconciler.cli.place import ExitCode, Globals, lose_output, strongest
 from reconciler.core.header import Header
 from reconciler.core.outcome import Outcome, Status
 from reconciler.core.plan import Plan

@@ -1,10 +1,11 @@
-"""Where a command works, and how it speaks: the root command's options, and standard output."""
+"""Where a command works, and how it speaks: global options, standard output, exit codes."""
 
 import contextlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -89,3 +90,29 @@ def open_event_stream() -> "Iterator[EventStream]":
 def _write_line(line: str) -> None:
     show(line)
     sys.stdout.flush()
+
+
+class ExitCode(IntEnum):
+    """What the process says when it ends."""
+
+    OK = 0
+    ERROR = 1
+    CHANGES = 2
+    STALE = 3
+    REFUSED = 4
+    PARTIAL = 5
+
+
+_PRECEDENCE = (
+    ExitCode.ERROR,
+    ExitCode.STALE,
+    ExitCode.REFUSED,
+    ExitCode.PARTIAL,
+    ExitCode.CHANGES,
+    ExitCode.OK,
+)
+
+
+def strongest(codes: Iterable[ExitCode]) -> ExitCode:
+    """The one of several exit codes that wins: 1, 3, 4, 5, 2, 0 in this order."""
+    return min(codes, key=_PRECEDENCE.index, default=ExitCode.OK)

@@ -10,10 +10,9 @@ from urllib.parse import quote
 
 from reconciler.errors import ReconcileError, StalePlanError
 from reconciler.github.findings import read_plan
-from reconciler.github.page import told
 from reconciler.github.rest import GitHub
 from reconciler.github.runner import Runner, annotate, temporary
-from reconciler.github.site import Site
+from reconciler.github.site import Site, told
 from reconciler.github.steps import allowances, run_telling
 from reconciler.github.successor import find_successor
 

@@ -7,11 +7,10 @@ from pathlib import Path
 from reconciler.errors import ConfigError, ReconcileError
 from reconciler.github.applying import PAGE_FILE as APPLIED_PAGE
 from reconciler.github.findings import caused_here, read_plan
-from reconciler.github.page import body, heading, origin, told
 from reconciler.github.rest import GitHub
 from reconciler.github.reviewed import PLAN_FILE, Push, merged_pull_requests
 from reconciler.github.runner import Runner, annotate
-from reconciler.github.site import Site
+from reconciler.github.site import Site, body, heading, origin, told
 from reconciler.github.steps import PAGE_FILE as PLAN_PAGE
 from reconciler.github.sticky import (
     close_drift,

@@ -21,7 +21,6 @@ from reconciler.github.decide import (
     was_shown,
 )
 from reconciler.github.findings import is_refused_here, plan_outputs, read_outputs, read_plan
-from reconciler.github.page import origin, told
 from reconciler.github.reviewed import (
     MESSAGES_FILE,
     PLAN_FILE,
@@ -30,7 +29,7 @@ from reconciler.github.reviewed import (
     reviewed_place,
 )
 from reconciler.github.runner import Runner, annotate, base_commit
-from reconciler.github.site import Site
+from reconciler.github.site import Site, origin, told
 
 PAGE_FILE = "plan.md"
 _VALIDATE = ("validate", "-o", "text")

@@ -13,9 +13,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from reconciler.github.page import code
 from reconciler.github.rest import GitHub
-from reconciler.github.site import Site
+from reconciler.github.site import Site, code
 from reconciler.support.printable import slug
 
 AUTHOR = "github-actions[bot]"

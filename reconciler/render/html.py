@@ -16,8 +16,7 @@ from reconciler.core.header import Header
 from reconciler.core.plan import Action, Change, Plan, ReadFailure
 from reconciler.render.detail import Line, detail_lines
 from reconciler.render.escape import visible
-from reconciler.render.graph import state_of
-from reconciler.render.html_graph import draw, importance
+from reconciler.render.graph import draw, importance, state_of
 from reconciler.render.review_words import change_words, head_facts, notices, review_summary
 from reconciler.render.summary import alert_words, is_made, plan_details, plan_line
 

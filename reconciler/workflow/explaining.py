@@ -4,7 +4,7 @@ from reconciler.core.plan import Change, Plan
 from reconciler.core.planned import Planned
 from reconciler.core.selection import called, close_addresses
 from reconciler.errors import ConfigError, ReconcileError
-from reconciler.git.known import read_edit
+from reconciler.git.commits import read_edit
 from reconciler.render.explain import Explanation, explain_change
 from reconciler.workflow.session import Session
 

@@ -20,7 +20,7 @@ from reconciler.core.renames import hint_renames
 from reconciler.core.resource import LiveResource
 from reconciler.core.selection import apply_selection, chosen_addresses, exact_addresses, narrow
 from reconciler.errors import ManifestError
-from reconciler.git.known import GitHistory
+from reconciler.git.commits import GitHistory
 from reconciler.kinds.registry import KIND_TRAITS
 from reconciler.workflow.plan_request import PlanRequest
 from reconciler.workflow.read_live import look_up_users, read_all

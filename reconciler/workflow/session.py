@@ -159,8 +159,8 @@ def _problems_of_target(config: Config, name: str | None) -> Sequence[Problem]:
 
 
 def _trailers(root: Path, messages: Path | None) -> tuple[Trailer, ...]:
+    from reconciler.git.commits import read_messages, read_trailers  # noqa: PLC0415
     from reconciler.git.repository import open_repository  # noqa: PLC0415  (only if asked for)
-    from reconciler.git.trailers import read_messages, read_trailers  # noqa: PLC0415
 
     repository = open_repository(root)
     found = read_trailers(repository)

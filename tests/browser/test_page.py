@@ -11,8 +11,8 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 from reconciler.core.header import Header
 from reconciler.core.plan import Plan
 from reconciler.render.escape import visible
+from reconciler.render.graph import MOST_NODES
 from reconciler.render.html import render_html
-from reconciler.render.html_graph import MOST_NODES
 from tests.browser.conftest import PATIENCE
 from tests.browser.plans import large, small
 from tests.core.builders import plan_of

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.cli.exit_codes import ExitCode, strongest
 from reconciler.cli.main import _COMMANDS, run
+from reconciler.cli.place import ExitCode, strongest
 
 
 def test_the_order_of_exit_codes() -> None:

@@ -18,8 +18,8 @@ import click
 import pytest
 import yaml
 
-from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.main import _COMMANDS, root
+from reconciler.cli.place import ExitCode
 from reconciler.config import load_config
 from reconciler.kinds.base import Limits, LoadContext
 from reconciler.kinds.connections import TOOLS

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from reconciler.core.lineage import Standing
+from reconciler.git.commits import GitHistory, read_edit
 from reconciler.git.identity import identify
-from reconciler.git.known import GitHistory, read_edit
 from reconciler.git.repository import open_repository
 from tests.acceptance.git_project import git
 

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 import yaml
 
-from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.main import run
 from reconciler.cli.output import plan_exit_code
+from reconciler.cli.place import ExitCode
 from reconciler.core.plan import Plan
 from reconciler.errors import ReconcileError
 from tests.acceptance.live_side import call, create_live

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from jsonschema import Draft202012Validator
 
+from reconciler.cli.formats import tool_page
 from reconciler.cli.main import run
-from reconciler.cli.step_files import tool_page
 from reconciler.errors import Problem
 from reconciler.render.sarif import RULES, render_sarif
 from tests.examples import examples

@@ -3,10 +3,9 @@
 import pytest
 
 from reconciler.core.header import Header
-from reconciler.github.page import fenced
 from reconciler.github.rest import GitHub
 from reconciler.github.runner import Runner
-from reconciler.github.site import Site
+from reconciler.github.site import Site, fenced
 from reconciler.github.sticky import (
     COMMENT_LIMIT,
     close_drift,

@@ -6,7 +6,6 @@ from pathlib import Path
 import click
 
 from reconciler.cli.carry_out import carry_out
-from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.formats import PlanOptions
 from reconciler.cli.options import DIGEST, plan_options, selection_options
 from reconciler.cli.output import (
@@ -16,6 +15,7 @@ from reconciler.cli.output import (
     emit_result,
     plan_exit_code,
 )
+from reconciler.cli.place import ExitCode
 from reconciler.cli.usage_hints import may_be_address
 from reconciler.core.plan import Plan
 from reconciler.core.planned import Planned

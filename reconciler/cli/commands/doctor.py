@@ -8,9 +8,8 @@ from typing import TypeVar
 import click
 
 from reconciler import __version__
-from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.options import target_option
-from reconciler.cli.place import Globals
+from reconciler.cli.place import ExitCode, Globals
 from reconciler.config import Config, Target, resolve_target
 from reconciler.core.resource import Resource
 from reconciler.errors import ReconcileError

@@ -7,10 +7,9 @@ from pathlib import PurePosixPath
 
 import click
 
-from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.formats import Output
 from reconciler.cli.options import output_option, target_option
-from reconciler.cli.place import Globals
+from reconciler.cli.place import ExitCode, Globals
 from reconciler.config import Config, offline_target, parse_config
 from reconciler.errors import ConfigError
 from reconciler.git.process import find_top

@@ -6,9 +6,8 @@ from contextlib import closing
 
 import click
 
-from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.options import target_option
-from reconciler.cli.place import Globals
+from reconciler.cli.place import ExitCode, Globals
 from reconciler.config import resolve_target
 from reconciler.errors import ConfigError
 from reconciler.kinds.image import IMAGE

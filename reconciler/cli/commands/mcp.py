@@ -7,7 +7,6 @@ from typing import Any, NoReturn
 
 import click
 
-from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.options import (
     PORT,
     checked_token,
@@ -15,7 +14,7 @@ from reconciler.cli.options import (
     parallelism_option,
     target_option,
 )
-from reconciler.cli.place import Globals
+from reconciler.cli.place import ExitCode, Globals
 from reconciler.errors import ConfigError, ReconcileError
 from reconciler.workflow.opening import open_config
 from reconciler.workflow.plan_request import PlanRequest

@@ -1,18 +1,20 @@
-"""`reconcile plan`."""
+"""`reconcile plan`, of one target, or of several: each then has its own options and files."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
-from reconciler.cli.exit_codes import ExitCode, strongest
-from reconciler.cli.formats import PlanOptions
+from reconciler.cli.formats import PlanOptions, name_files, require_own_files
+from reconciler.cli.main import say_error
 from reconciler.cli.options import FILE, plan_options, selection_options
-from reconciler.cli.output import emit, plan_exit_code, save
-from reconciler.cli.targets import for_each_target
+from reconciler.cli.output import emit, plan_exit_code, report, save
+from reconciler.cli.place import ExitCode, strongest
 from reconciler.core.plan import Action, Plan, is_digest
 from reconciler.core.planned import Planned
+from reconciler.errors import ReconcileError
 from reconciler.support.printable import printable
 from reconciler.workflow.opening import open_session
 from reconciler.workflow.planning import plan_for
@@ -149,3 +151,76 @@ def _failing(plan: Plan, actions: frozenset[Action]) -> ExitCode:
     for change in found:
         click.echo(f"Error: --fail-on {change.action}: {printable(change.address)}", err=True)
     return ExitCode.REFUSED if found else ExitCode.OK
+
+
+PLACEHOLDER = "{target}"
+
+
+def for_each_target(
+    options: PlanOptions, out: Path | None, action: Callable[[PlanOptions, Path | None], ExitCode]
+) -> ExitCode:
+    """Run the action for every target in the order given; return the strongest exit code.
+
+    A failed target is reported, and the others still run. `{target}` in a path stands for the
+    target's name; with several targets every path needs it. Raises `click.UsageError`.
+    """
+    if len(options.targets) < 2:
+        one, place = _of_target(options, out, options.target or "")
+        require_own_files(name_files(one.outputs, place))
+        return action(one, place)
+    _require_places(options, out)
+    each = [_of_target(options, out, target) for target in options.targets]
+    require_own_files(
+        (f"{option} of {target}", path)
+        for target, (one, place) in zip(options.targets, each, strict=True)
+        for option, path in name_files(one.outputs, place)
+    )
+    codes = []
+    for number, (target, (one, place)) in enumerate(zip(options.targets, each, strict=True)):
+        if number and options.events is None:
+            click.echo()
+        try:
+            codes.append(action(one, place))
+        except ReconcileError as error:
+            say_error(error, target)
+            if options.events is not None:
+                options.events.error(error)
+            report(error, one.outputs, options.place)
+            codes.append(ExitCode.ERROR)
+    return strongest(codes)
+
+
+def _of_target(
+    options: PlanOptions, out: Path | None, target: str
+) -> tuple[PlanOptions, Path | None]:
+    outputs = tuple(replace(output, path=_place(output.path, target)) for output in options.outputs)
+    one = replace(options, target=target or None, targets=(), outputs=outputs)
+    return one, _place(out, target)
+
+
+def _place(path: Path | None, target: str) -> Path | None:
+    return None if path is None else Path(str(path).replace(PLACEHOLDER, target or "default"))
+
+
+def _require_places(options: PlanOptions, out: Path | None) -> None:
+    """Refuse options that would write several plans to one place."""
+    twice = {name for name in options.targets if options.targets.count(name) > 1}
+    if twice:
+        raise click.UsageError(f"--target {min(twice)} is given twice")
+    for _, path in name_files(options.outputs, out):
+        if PLACEHOLDER not in str(path):
+            raise click.UsageError(
+                f"the plans of several targets would overwrite one another in {path}: "
+                f"put {PLACEHOLDER} into the name"
+            )
+    for output in options.outputs:
+        if output.format == "outputs" and output.path is None:
+            raise click.UsageError(
+                "the outputs of several targets would overwrite one another: use one step for each "
+                f"target, or -o outputs=PATH-{PLACEHOLDER}"
+            )
+        if output.on_stdout and output.format not in ("text", "annotations"):
+            raise click.UsageError(
+                f"several {output.format} documents on standard output cannot be told apart: "
+                f"write -o {output.format}=plan-{PLACEHOLDER}.{output.format}"
+            )

@@ -3,9 +3,9 @@
 import click
 
 from reconciler.cli.commands.apply import finish
-from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.formats import PlanOptions
 from reconciler.cli.options import complete_address, plan_options
+from reconciler.cli.place import ExitCode
 from reconciler.core.repair import plan_repair
 from reconciler.workflow.opening import open_session
 from reconciler.workflow.planning import compare, judge, read_world

@@ -21,9 +21,8 @@ from reconciler.cli.env_options import (
     variable,
     variables,
 )
-from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.options import target_option
-from reconciler.cli.place import Globals
+from reconciler.cli.place import ExitCode, Globals
 from reconciler.rayfine import EnvironmentWrapper, load_env
 from reconciler.rayfine.docker.engine import Engine
 from reconciler.rayfine.runtime.replies import no_method

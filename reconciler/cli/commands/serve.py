@@ -22,9 +22,8 @@ from reconciler.cli.env_options import (
     variable,
     variables,
 )
-from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.options import EXISTING_FILE, PORT, checked_token, target_option
-from reconciler.cli.place import Globals
+from reconciler.cli.place import ExitCode, Globals
 from reconciler.errors import ConfigError
 from reconciler.rayfine import load_env
 from reconciler.rayfine.remote.gateway import Gateway

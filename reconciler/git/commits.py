@@ -1,18 +1,26 @@
-"""Commits that marks name -> whether HEAD contains them: two short git processes for all of them.
+"""Commits: whether HEAD contains those that marks name, and the `Reconcile-Allow` trailers of some.
 
-Nothing is asked before the first question.
+Marks cost two short git processes for all of them, and nothing before the first question. After a
+squash, the commits of a pull request are nowhere in the history, and their messages may be lost: so
+a file can hold the messages of commits that are not in this clone.
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from reconciler.core.commit_approvals import Trailer, find_trailers
 from reconciler.core.lineage import Standing
 from reconciler.core.resource import ORIGIN_LENGTH
 from reconciler.core.review_notes import Edit
+from reconciler.errors import ConfigError
 from reconciler.git.identity import MANIFESTS, origin_names, own_name, sibling_names
 from reconciler.git.process import ask_git
+from reconciler.git.repository import Repository
+from reconciler.support.plain_file import read_plain
 
 _ORIGIN, _DIRECTORY = slice(ORIGIN_LENGTH), slice(ORIGIN_LENGTH, None)
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
@@ -108,3 +116,45 @@ class GitHistory:
 
     def _is_shallow(self) -> bool:
         return ask_git(self._directory, "rev-parse", "--is-shallow-repository") == "true"
+
+
+class _Commit(BaseModel):
+    """A commit as GitHub's interface describes it, as far as it is looked at."""
+
+    commit: str
+    author: str
+    message: str
+
+
+_MOST_BYTES = 64 << 20
+_MESSAGES = TypeAdapter(list[_Commit])
+
+
+def read_messages(path: Path) -> Iterator[Trailer]:
+    """Every trailer of the file, a JSON list of `commit`, `author`, `message`. `ConfigError`."""
+    try:
+        commits = _MESSAGES.validate_json(read_plain(path, _MOST_BYTES))
+    except (OSError, ValidationError) as error:
+        raise ConfigError(
+            f"messages of commits cannot be read: {str(error).splitlines()[0]}",
+            where=str(path),
+            fix='write a JSON list of {"commit": HASH, "author": NAME, "message": TEXT}',
+        ) from error
+    for item in commits:
+        yield from find_trailers(item.commit, item.author, item.message)
+
+
+def read_trailers(repository: Repository) -> tuple[Trailer, ...]:
+    """The trailers of HEAD and of all that it merged; the newest first.
+
+    So a trailer in any commit of a pull request counts in its run (whose HEAD merges it), after its
+    merge, and after a squash that keeps the messages.
+    """
+    first = repository.ask("rev-parse", "--verify", "--quiet", "HEAD^1")
+    reach = [f"{first}..HEAD"] if first else ["--max-count=1", "HEAD"]
+    output = repository.run("log", "-z", "--format=%H%x00%an%x00%B", *reach)
+    fields = output.decode("utf-8", "replace").split("\0")[:-1]
+    found: list[Trailer] = []
+    for commit, author, message in zip(fields[::3], fields[1::3], fields[2::3], strict=True):
+        found += find_trailers(commit, author, message)
+    return tuple(found)
