@@ -1,6 +1,5 @@
 """Options that several commands share, and what they add up to."""
 
-import functools
 import re
 from collections.abc import Callable
 from dataclasses import fields, replace
@@ -117,9 +116,6 @@ parallelism_option = click.option(
     metavar="N",
     help="Requests and builds at the same time.",
 )
-_checked_output = functools.partial(
-    click.option, "-o", "--output", "outputs", multiple=True, callback=lambda _c, _p, v: checked(v)
-)
 
 
 def checked_token(token: str, where: str) -> str:
@@ -140,9 +136,21 @@ def config_from_option(when: str) -> Callable[[Any], Any]:
     return click.option("--config-from", metavar="REF", help=f"{_CONFIG_FROM}{when}.")
 
 
-def output_option(text: str, formats: tuple[str, ...] = FORMATS) -> Callable[[Any], Any]:
+def output_option(
+    text: str,
+    formats: tuple[str, ...] = FORMATS,
+    check: Callable[[tuple[Output, ...]], tuple[Output, ...]] = checked,
+) -> Callable[[Any], Any]:
     """`-o FORMAT[=PATH]`, repeatable, with text as the default."""
-    return _checked_output(type=OutputType(formats), help=f"{text}  [default: text]")
+    return click.option(
+        "-o",
+        "--output",
+        "outputs",
+        type=OutputType(formats),
+        multiple=True,
+        callback=lambda _context, _parameter, outputs: check(outputs),
+        help=f"{text}  [default: text]",
+    )
 
 
 def _outputs_beside_events(given: tuple[Output, ...]) -> tuple[Output, ...]:
@@ -210,14 +218,10 @@ def plan_options(command: Any) -> Any:
         "history was rewritten, or for a former repository. Part of the plan's digest; repeatable.",
     )
     @parallelism_option
-    @click.option(
-        "-o",
-        "--output",
-        "outputs",
-        type=OutputType(FORMATS),
-        multiple=True,
-        help="text, json, digest, markdown, html, annotations: to standard output or to PATH; "
-        "summary, outputs: added to the step's file or to PATH. Repeatable.  [default: text]",
+    @output_option(
+        "text, json, digest, markdown, html, annotations: to standard output or to PATH; "
+        "summary, outputs: added to the step's file or to PATH. Repeatable.",
+        check=tuple,
     )
     @click.option(
         "--json",
