@@ -52,9 +52,9 @@ def manifest_schema(kinds: Sequence[Kind] = KINDS) -> Schema:
     return readable
 
 
-def overlay_schema(kinds: Sequence[Kind] = KINDS) -> Schema:
+def overlay_schema() -> Schema:
     """The schema of one document of an overlay: any part of a manifest, and null to remove one."""
-    schema = manifest_schema(kinds)
+    schema = manifest_schema()
     definitions = {name: _partial(part) for name, part in schema["$defs"].items()}
     metadata = definitions["Metadata"]
     del metadata["properties"]["moved_from"]

@@ -25,9 +25,6 @@ class Objects:
     desired: tuple[Resource, ...]
     live: tuple[LiveResource, ...]
 
-    def manifest_of(self, resource: Resource) -> Any:
-        return document_of(self.root, resource)
-
 
 def document_of(root: Path, resource: Resource) -> Any:
     """The document that states a resource, as it stands in its file."""

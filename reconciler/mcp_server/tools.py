@@ -20,7 +20,7 @@ from reconciler.mcp_server.arguments import (
     NoArguments,
     PlanArguments,
 )
-from reconciler.mcp_server.lookup import desired_and_live, no_such_address
+from reconciler.mcp_server.lookup import desired_and_live, document_of, no_such_address
 from reconciler.mcp_server.tool_answers import (
     desired_answer,
     explanation_answer,
@@ -109,7 +109,7 @@ def _get(workspace: Workspace, given: AddressArguments) -> Answer:
         known = {item.key.address for item in objects.desired}
         known |= {f"{item.kind}.{item.name}" for item in objects.live}
         raise no_such_address(given.address, known)
-    stated = desired_answer(desired, objects.manifest_of(desired)) if desired else None
+    stated = desired_answer(desired, document_of(objects.root, desired)) if desired else None
     return Answer(object_answer(given.address, stated, live, objects.stack))
 
 

@@ -87,9 +87,9 @@ def details(title: str, body: str) -> str:
     return f"\n<details><summary><b>{title}</b></summary>\n\n{body}\n</details>\n"
 
 
-def code(text: str, most: int = _MOST_CHARACTERS) -> str:
+def code(text: str) -> str:
     """One code span on one line; empty text is shown as `""`."""
-    shown = visible(text, most)
+    shown = visible(text, _MOST_CHARACTERS)
     if not shown.strip(" "):
         shown = f'"{shown}"'
     mark = _longer_than_any_in([shown], 1)

@@ -37,10 +37,10 @@ def plain(text: object) -> str:
     return str(text) if _WORD.fullmatch(str(text)) else quoted(text)
 
 
-def sentence(text: object, longest: int = 600) -> str:
+def sentence(text: object) -> str:
     """Words of an error, which may quote data: on one line, backticks as apostrophes."""
     lines = [part.strip() for part in str(text).splitlines()]
-    return one_line(" / ".join(part for part in lines if part), longest).replace("`", "'")
+    return one_line(" / ".join(part for part in lines if part)).replace("`", "'")
 
 
 def one_line(value: object, longest: int = 600) -> str:

@@ -83,7 +83,7 @@ def command(place: Globals, stack: str | None) -> None:
             f"stack {stack} is in use on the {looked_at}",
             fix="choose another name; or leave --stack out, and a free one is taken",
         )
-    chosen = stack or _free_name(_proposal(directory), taken)
+    chosen = stack or next(name for name in _variants(_proposal(directory)) if name not in taken)
     write_whole(path, _config_text(chosen, os.environ))
     written = [CONFIG_NAME, *_write_example(directory), *_ignore_sandbox(directory)]
     show(f"Wrote {', '.join(written)}. The stack is {chosen}.\n")
@@ -130,10 +130,6 @@ def _proposal(directory: Path) -> str:
 
 def _slug(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:32].strip("-") or "images"
-
-
-def _free_name(wanted: str, taken: Collection[str]) -> str:
-    return next(name for name in _variants(wanted) if name not in taken)
 
 
 def _variants(name: str) -> Iterator[str]:
