@@ -68,6 +68,11 @@ class InfoConfig(AgentFunctionConfig, name="runailabs_environment_info"):
     """`_type: runailabs_environment_info`."""
 
 
+def _argument(kind: str, description: str, default: Any = None) -> Any:
+    """An argument that may be of any type, and is described to the model as the right one."""
+    return Field(default=default, description=description, json_schema_extra={"type": kind})
+
+
 class CreateInput(BaseModel):
     """What a model passes to create an environment asset: of any type, described as the right one.
 
@@ -76,24 +81,17 @@ class CreateInput(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    env_spec: Any = Field(
-        default=None,
-        description="name and image, and optionally scope (cluster unless the person says "
+    env_spec: Any = _argument(
+        "object",
+        "name and image, and optionally scope (cluster unless the person says "
         "otherwise), scope_id, description, workload_types (a list of workspace, training, "
         'inference; for distributed training a mapping such as {"distributed": true, '
         '"distFramework": "PyTorch"}), image_pull_policy, environment_variables, compute (gpu, '
         "cpu_cores, memory), tools",
-        json_schema_extra={"type": "object"},
     )
-    dry_run: Any = Field(
-        default=None,
-        description="true: preview only. false: create.",
-        json_schema_extra={"type": "boolean"},
-    )
-    confirmed: Any = Field(
-        default=False,
-        description="true only if the person asked for the creation.",
-        json_schema_extra={"type": "boolean"},
+    dry_run: Any = _argument("boolean", "true: preview only. false: create.")
+    confirmed: Any = _argument(
+        "boolean", "true only if the person asked for the creation.", default=False
     )
 
 
@@ -102,15 +100,9 @@ class DeleteInput(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    environment_name: Any = Field(
-        default=None,
-        description="Name of the environment asset.",
-        json_schema_extra={"type": "string"},
-    )
-    confirmed: Any = Field(
-        default=False,
-        description="true only if the person confirmed the deletion.",
-        json_schema_extra={"type": "boolean"},
+    environment_name: Any = _argument("string", "Name of the environment asset.")
+    confirmed: Any = _argument(
+        "boolean", "true only if the person confirmed the deletion.", default=False
     )
 
 
@@ -119,11 +111,7 @@ class InfoInput(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    input_message: Any = Field(
-        default="",
-        description="What to show, such as: show projects",
-        json_schema_extra={"type": "string"},
-    )
+    input_message: Any = _argument("string", "What to show, such as: show projects", default="")
 
 
 @register_function(config_type=CreateConfig)
