@@ -7,10 +7,9 @@ a file can hold the messages of commits that are not in this clone.
 
 import re
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-
-from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from reconciler.core.commit_approvals import Trailer, find_trailers
 from reconciler.core.lineage import Standing
@@ -118,7 +117,8 @@ class GitHistory:
         return ask_git(self._directory, "rev-parse", "--is-shallow-repository") == "true"
 
 
-class _Commit(BaseModel):
+@dataclass(frozen=True, slots=True)
+class _Commit:
     """A commit as GitHub's interface describes it, as far as it is looked at."""
 
     commit: str
@@ -127,13 +127,14 @@ class _Commit(BaseModel):
 
 
 _MOST_BYTES = 64 << 20
-_MESSAGES = TypeAdapter(list[_Commit])
 
 
 def read_messages(path: Path) -> Iterator[Trailer]:
     """Every trailer of the file, a JSON list of `commit`, `author`, `message`. `ConfigError`."""
+    from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415  (only if asked for)
+
     try:
-        commits = _MESSAGES.validate_json(read_plain(path, _MOST_BYTES))
+        commits = TypeAdapter(list[_Commit]).validate_json(read_plain(path, _MOST_BYTES))
     except (OSError, ValidationError) as error:
         raise ConfigError(
             f"messages of commits cannot be read: {str(error).splitlines()[0]}",
