@@ -86,17 +86,12 @@ def _render(plan: Plan, header: Header, output: Output, place: Globals) -> str:
             from reconciler.render.html import render_html  # noqa: PLC0415
 
             return render_html(plan, header)
-        case "outputs":
-            from reconciler.render.step_outputs import plan_outputs, render_outputs  # noqa: PLC0415
+        case "outputs" | "annotations":
+            from reconciler.render import workflow_step as step  # noqa: PLC0415
 
-            return render_outputs(plan_outputs(plan, header))
-        case "annotations":
-            from reconciler.render.annotations import (  # noqa: PLC0415
-                plan_annotations,
-                render_annotations,
-            )
-
-            return render_annotations(plan_annotations(plan, header), directory_of(place))
+            if output.format == "outputs":
+                return step.render_outputs(step.plan_outputs(plan, header))
+            return step.render_annotations(step.plan_annotations(plan, header), directory_of(place))
         case _:
             from reconciler.render.text import render_plan  # noqa: PLC0415
 
@@ -153,14 +148,14 @@ def emit_result(planned: Planned, outcomes: Sequence[Outcome], options: PlanOpti
 
 
 def _render_result(result: "Result", output: Output, place: Globals) -> str:
-    from reconciler.render import annotations, outcomes, step_outputs  # noqa: PLC0415
+    from reconciler.render import outcomes, workflow_step  # noqa: PLC0415
 
     match output.format:
         case "outputs":
-            return step_outputs.render_outputs(outcomes.outcome_outputs(result))
+            return workflow_step.render_outputs(outcomes.outcome_outputs(result))
         case "annotations":
             found = outcomes.outcome_annotations(result)
-            return annotations.render_annotations(found, directory_of(place))
+            return workflow_step.render_annotations(found, directory_of(place))
         case _:
             page = outcomes.outcome_page(result, _room(output))
             return f"\n{page}\n" if page and output.format == "summary" else page
@@ -173,7 +168,7 @@ def report(error: ReconcileError, outputs: Sequence[Output], place: Globals) -> 
             title = "stale plan" if isinstance(error, StalePlanError) else "no plan"
             output.put(render_problems("annotations", place, problems_of(error), title))
         elif output.format == "outputs":
-            from reconciler.render.step_outputs import error_outputs, render_outputs  # noqa: PLC0415
+            from reconciler.render.workflow_step import error_outputs, render_outputs  # noqa: PLC0415
 
             try:
                 output.put(render_outputs(error_outputs(error)))
@@ -186,13 +181,13 @@ def render_problems(
     form: str, place: Globals, problems: Sequence[Problem], title: str = "no plan"
 ) -> str:
     """Problems as `annotations` or `sarif`; the title is for those of no file."""
-    from reconciler.render import annotations, sarif  # noqa: PLC0415
+    from reconciler.render import sarif, workflow_step  # noqa: PLC0415
 
     directory = directory_of(place)
     if form == "sarif":
         return sarif.render_sarif(problems, __version__, directory, tool_page())
-    found = annotations.problem_annotations(problems, title)
-    return annotations.render_annotations(found, directory)
+    found = workflow_step.problem_annotations(problems, title)
+    return workflow_step.render_annotations(found, directory)
 
 
 def save(planned: Planned, options: PlanOptions, path: Path) -> None:

@@ -2,7 +2,7 @@
 
 The summary comes first, then what is destroyed or refused, then the rest in collapsed sections.
 Every destroyed address has precedence over everything else; what has no room is counted. Data
-stands in code only; see `reconciler.render.markdown_code`.
+stands in code only; see `reconciler.render.markdown_parts`.
 """
 
 import re
@@ -16,7 +16,7 @@ from reconciler.core.review_notes import Review
 from reconciler.render.detail import Line, detail_lines
 from reconciler.render.escape import visible
 from reconciler.render.graph import mermaid, plan_graph
-from reconciler.render.markdown_code import (
+from reconciler.render.markdown_parts import (
     Entry,
     Room,
     Section,

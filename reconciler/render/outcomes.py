@@ -11,13 +11,18 @@ from functools import partial
 from reconciler.core.header import Header
 from reconciler.core.outcome import Outcome, Status
 from reconciler.core.plan import Change, Plan
-from reconciler.render.annotations import Annotation, place_of, refused_annotations
 from reconciler.render.detail import Line
 from reconciler.render.escape import visible
 from reconciler.render.markdown import marker, place_line
-from reconciler.render.markdown_code import Entry, Room, Section, code, entries_of, fence, size
-from reconciler.render.step_outputs import first_of, refusals
+from reconciler.render.markdown_parts import Entry, Room, Section, code, entries_of, fence, size
 from reconciler.render.summary import WORDS, apply_line, count_ends, planned_words
+from reconciler.render.workflow_step import (
+    Annotation,
+    first_of,
+    place_of,
+    refusals,
+    refused_annotations,
+)
 
 _TITLES = {  # of what is not applied
     Status.FAILED: "Failed",

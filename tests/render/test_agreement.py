@@ -17,13 +17,12 @@ from reconciler.core.review_notes import Review
 from reconciler.mcp_server.tool_answers import plan_answer
 from reconciler.planfile.reader import read_plan_file
 from reconciler.planfile.writer import plan_document, render_json
-from reconciler.render.annotations import plan_annotations
 from reconciler.render.events import EventStream
 from reconciler.render.html import render_html
 from reconciler.render.markdown import COMMENT_LIMIT, render_markdown
-from reconciler.render.step_outputs import plan_outputs
 from reconciler.render.summary import apply_line
 from reconciler.render.text import render_plan
+from reconciler.render.workflow_step import plan_annotations, plan_outputs
 from reconciler.support.terminal import Style
 from tests.render.random_plans import plans
 from tests.render.test_cases import ROOT

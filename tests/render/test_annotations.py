@@ -7,7 +7,7 @@ from reconciler.core.header import Header
 from reconciler.core.plan import Plan, ReadFailure
 from reconciler.core.review_notes import Cause, Edit, Origin, Review
 from reconciler.errors import Problem
-from reconciler.render.annotations import (
+from reconciler.render.workflow_step import (
     MOST_OF_A_LEVEL,
     Annotation,
     plan_annotations,

@@ -18,12 +18,16 @@ from reconciler.errors import ReconcileError
 from reconciler.planfile.reader import SavedPlan, read_plan_file
 from reconciler.planfile.staleness import Present, news_since
 from reconciler.planfile.writer import render_json
-from reconciler.render.annotations import plan_annotations, render_annotations
 from reconciler.render.graph import dot, mermaid, plan_graph
 from reconciler.render.html import render_html
 from reconciler.render.markdown import render_markdown
-from reconciler.render.step_outputs import plan_outputs, render_outputs
 from reconciler.render.text import render_plan
+from reconciler.render.workflow_step import (
+    plan_annotations,
+    plan_outputs,
+    render_annotations,
+    render_outputs,
+)
 from reconciler.support.terminal import Style
 
 CASES = Path(__file__).parent / "cases"

@@ -11,7 +11,7 @@ from reconciler.render.detail import Line
 from reconciler.render.escape import visible
 from reconciler.render.graph import dot, mermaid, plan_graph
 from reconciler.render.markdown import COMMENT_LIMIT, SUMMARY_LIMIT, marker, render_markdown
-from reconciler.render.markdown_code import code, fence, text_fence
+from reconciler.render.markdown_parts import code, fence, text_fence
 from tests.core.builders import live, plan_of, resource
 from tests.examples import examples
 from tests.render import commonmark

@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from reconciler.core.header import Header
 from reconciler.core.outcome import Outcome, Status
 from reconciler.core.plan import Plan
-from reconciler.render.annotations import render_annotations
 from reconciler.render.markdown import COMMENT_LIMIT
 from reconciler.render.outcomes import (
     Result,
@@ -15,7 +14,7 @@ from reconciler.render.outcomes import (
     outcome_outputs,
     outcome_page,
 )
-from reconciler.render.step_outputs import render_outputs
+from reconciler.render.workflow_step import render_annotations, render_outputs
 from tests.core.builders import live, plan_of, resource
 from tests.examples import examples
 from tests.render import commonmark

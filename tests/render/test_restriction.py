@@ -13,13 +13,17 @@ from reconciler.core.selection import Selection, narrow
 from reconciler.mcp_server.tool_answers import plan_answer
 from reconciler.planfile.reader import read_plan_file
 from reconciler.planfile.writer import render_json
-from reconciler.render.annotations import plan_annotations, render_annotations
 from reconciler.render.events import EventStream
 from reconciler.render.html import render_html
 from reconciler.render.markdown import render_markdown
-from reconciler.render.step_outputs import plan_outputs, render_outputs
 from reconciler.render.summary import NO_CHANGES, restriction
 from reconciler.render.text import render_plan
+from reconciler.render.workflow_step import (
+    plan_annotations,
+    plan_outputs,
+    render_annotations,
+    render_outputs,
+)
 from reconciler.support.terminal import Style
 from tests.core.builders import live, plan_of, resource
 

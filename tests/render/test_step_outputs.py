@@ -2,7 +2,7 @@ from hypothesis import given, settings
 
 from reconciler.core.header import Header
 from reconciler.core.plan import ReadFailure
-from reconciler.render.step_outputs import plan_outputs, render_outputs
+from reconciler.render.workflow_step import plan_outputs, render_outputs
 from reconciler.support.printable import printable
 from tests.core.builders import live, plan_of, resource
 from tests.examples import examples
