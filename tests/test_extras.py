@@ -27,7 +27,7 @@ ENTERED = (
     "reconciler.__main__",  # runs when imported
     "reconciler.rayfine.in_container",  # runs inside containers, on their own terms
     "reconciler.agent.toolkit",  # imported by the toolkit
-    "reconciler.mcp_server.server",  # imported by `reconcile mcp` once the SDK was found
+    "reconciler.mcp_server.protocol",  # imported by `reconcile mcp` once the SDK was found
     "reconciler.mcp_server.http",
 )
 

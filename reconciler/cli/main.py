@@ -12,7 +12,7 @@ import click
 
 from reconciler import __version__
 from reconciler.cli.place import ExitCode, Globals
-from reconciler.cli.process import entered, prepare_streams, require_files, start_logging
+from reconciler.cli.process_setup import entered, prepare_streams, require_files, start_logging
 from reconciler.errors import ReconcileError, StalePlanError
 from reconciler.support.plain_file import stated_directory
 

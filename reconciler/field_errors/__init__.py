@@ -4,7 +4,7 @@ Used for manifests and for `reconciler.yaml`. The words never repeat a value, wh
 names of fields and the values that a field may have are no secret.
 """
 
-from reconciler.field_errors.faults import (
+from reconciler.field_errors.field_faults import (
     Fault,
     explain,
     field_names,

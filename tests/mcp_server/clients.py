@@ -13,7 +13,7 @@ from mcp.client import Client
 from mcp.client.stdio import StdioServerParameters
 
 from reconciler.cli.place import Globals
-from reconciler.mcp_server.server import make_server
+from reconciler.mcp_server.protocol import make_server
 from reconciler.mcp_server.workspace import Workspace
 from reconciler.workflow.plan_request import PlanRequest
 

@@ -74,7 +74,7 @@ def command(
     with open_config(asked):
         pass  # what is wrong with it is said before a client comes
     gc.enable()  # a server is long-lived; see `main`
-    from reconciler.mcp_server.server import make_server, serve_stdio  # noqa: PLC0415  (SDK)
+    from reconciler.mcp_server.protocol import make_server, serve_stdio  # noqa: PLC0415  (SDK)
     from reconciler.mcp_server.workspace import Workspace  # noqa: PLC0415
 
     workspace = Workspace(asked)
