@@ -31,13 +31,15 @@ class Shape(NamedTuple):
 class Codec:
     """API -> canonical, canonical -> API, and for what holds objects their shape.
 
-    `key` is the field that names each object of a list.
+    `key` is the field that names each object of a list. `state` turns a canonical value into what
+    a manifest says for it.
     """
 
     read: Callable[[Any], Any] = lambda value: value
     write: Callable[[Any], Any] = lambda value: value
     shape: Shape | None = None
     key: str = ""
+    state: Callable[[Any], Any] = lambda value: value
 
 
 SHORTHAND = Codec()
@@ -110,13 +112,18 @@ def named_list(
     read: Callable[[Mapping[str, Any]], tuple[str, Any]],
     write: Callable[[str, Any], dict[str, Any]],
     shape: Shape,
+    state: Callable[[Any], Any] = lambda value: value,
 ) -> Codec:
-    """A list of objects in the API, each of which has its name in `key`; a mapping here."""
+    """A list of objects in the API, each of which has its name in `key`; a mapping here.
+
+    `state` is for one of them.
+    """
     return Codec(
         lambda value: _by_name([read(as_mapping(entry)) for entry in _as_list(value)]),
         lambda named: [write(name, item) for name, item in named.items()],
         shape,
         key,
+        lambda named: {name: state(item) for name, item in named.items()},
     )
 
 
