@@ -119,7 +119,9 @@ def named_list(
     `state` is for one of them.
     """
     return Codec(
-        lambda value: _by_name([read(as_mapping(entry)) for entry in _as_list(value)]),
+        lambda value: _by_name(
+            [read(as_mapping(entry)) for entry in _as_list(value) if entry is not None]
+        ),
         lambda named: [write(name, item) for name, item in named.items()],
         shape,
         key,
