@@ -130,7 +130,7 @@ def named_list(
 
 
 def _by_name(entries: list[tuple[str, Any]]) -> dict[str, Any] | None:
-    """Entries by name; a name that occurs again is kept apart as `NAME#2`, and so differs."""
+    """Entries by name; a name that occurs again is kept apart, as no manifest can state it."""
     named: dict[str, Any] = {}
     counts: dict[str, int] = {}
     for name, value in entries:
@@ -139,8 +139,12 @@ def _by_name(entries: list[tuple[str, Any]]) -> dict[str, Any] | None:
             count += 1
             key = f"{name}#{count}"
         counts[name] = count
-        named[key] = value
+        named[key] = value if key == name else _again(value)
     return named or None
+
+
+def _again(value: Any) -> dict[str, Any]:
+    return {**(value if isinstance(value, dict) else {"value": value}), "duplicate": True}
 
 
 def present(mapping: Mapping[str, Any], *names: str) -> dict[str, Any]:

@@ -6,46 +6,28 @@ something, the object *differs*; where no manifest can say what the object holds
 expressed*. Nothing is assumed about a kind that this round trip does not prove.
 """
 
-import json
-import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from fnmatch import fnmatchcase
-from pathlib import PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from reconciler import manifest
 from reconciler.core.plan import Action, Change
 from reconciler.core.planner import PlanInput, make_plan
-from reconciler.core.resource import LiveResource, Named, Resource, ResourceKey, Secret, Spec
-from reconciler.core.secrecy import is_secret
-from reconciler.errors import ConfigError, ManifestError, Problem, ReconcileError
-from reconciler.kinds.base import ID_PATTERN, LoadContext
-from reconciler.kinds.registry import KIND_NAMED, KIND_TRAITS
+from reconciler.core.resource import LiveResource, Resource, ResourceKey
+from reconciler.errors import ManifestError, Problem, ReconcileError
+from reconciler.kinds.base import LoadContext
+from reconciler.kinds.registry import KIND_NAMED
 from reconciler.kinds.runai_asset import AssetKind
-from reconciler.manifest.envelope import API_VERSION
+from reconciler.workflow.export_drafts import Draft, DraftWriter, Place, Secrets, scope_name
 from reconciler.workflow.planning import compare, read_world
 from reconciler.workflow.read_live import resolve_all
 from reconciler.workflow.session import Session, manifests_of
 
-VARIABLE_PREFIX = "RECONCILE_VAR_"
 _SCOPES = ("tenant", "cluster", "department", "project")
-_VALID_ID = re.compile(ID_PATTERN)
-_PART_OF = {traits.part_of: name for name, traits in KIND_TRAITS.items() if traits.part_of}
-"""By kind, the kind of the object that its manifests may state as well."""
-
-
-class Secrets(Enum):
-    """What becomes of the values of variables."""
-
-    ENV = "env"
-    """A value that looks secret is taken from a variable of the reconciler's environment."""
-    KEEP = "keep"
-    """Every value is written in the clear."""
-    MASK = "mask"
-    """Every value is taken from a variable."""
 
 
 class Fate(Enum):
@@ -60,9 +42,8 @@ class Fate(Enum):
 class ExportRequest:
     """Which objects are exported, and how.
 
-    `only` holds globs of names or of KIND.NAME, `scopes` such as `project/vision`. `grouped` puts
-    all objects of a scope into one file. `directory` is where the files go, relative to
-    `reconciler.yaml`; None is the directory of the manifests.
+    `only` holds globs of names or of KIND.NAME, `scopes` such as `project/vision`. Without a
+    `directory`, files go to that of the manifests; `file` is one for all. See `Place`.
     """
 
     only: tuple[str, ...] = ()
@@ -70,7 +51,8 @@ class ExportRequest:
     scopes: tuple[str, ...] = ()
     secrets: Secrets = Secrets.ENV
     grouped: bool = False
-    directory: str | None = None
+    directory: str = ""
+    file: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +89,19 @@ def export(session: Session, request: ExportRequest) -> Export:
     found, counts = _unmanaged(world)
     chosen = [item for item in found if _is_chosen(item, request)]
     counts["not chosen"] = len(found) - len(chosen)
-    writer = _Writer(session, request, {item.key for item in world.desired})
+    place = Place(
+        session.config.root,
+        request.directory or manifests_of(session.config),
+        request.file,
+        request.grouped,
+    )
+    writer = DraftWriter(place, request.secrets, [item.key for item in world.desired])
     drafts = writer.drafts(chosen)
     items = _Trial(session, world, writer.secrets.values).judge(drafts)
     ready = [item for item in items if item.fate is Fate.READY]
     used = {name: text for name, text in writer.secrets.values.items() if _names(ready, name)}
-    return Export(tuple(items), _files(ready), used, {k: n for k, n in counts.items() if n})
+    files = _files(ready, session.config.root)
+    return Export(tuple(items), files, used, {k: n for k, n in counts.items() if n})
 
 
 def _names(items: Iterable[Exported], variable: str) -> bool:
@@ -139,196 +128,18 @@ def _unmanaged(world: PlanInput) -> tuple[list[LiveResource], Counter[str]]:
 
 def _order(item: LiveResource) -> tuple[Any, ...]:
     scope = item.spec["scope"]
-    return (_SCOPES.index(scope), _scope_name(item), item.name, item.kind, item.uid)
-
-
-def _scope_name(item: LiveResource) -> str:
-    scope_id = item.spec.get("scope_id", "")
-    return scope_id.name if isinstance(scope_id, Named) else str(scope_id)
+    return (_SCOPES.index(scope), scope_name(item), item.name, item.kind, item.uid)
 
 
 def _is_chosen(item: LiveResource, request: ExportRequest) -> bool:
     names = (item.name, f"{item.kind}.{item.name}", item.uid)
     scope, unit = item.spec["scope"], item.spec.get("scope_id", "")
-    scopes = (scope, f"{scope}/{_scope_name(item)}", f"{scope}/{unit}")
+    scopes = (scope, f"{scope}/{scope_name(item)}", f"{scope}/{unit}")
     return (
         (not request.kinds or item.kind in request.kinds)
         and (not request.scopes or any(wanted in scopes for wanted in request.scopes))
         and (not request.only or any(fnmatchcase(n, glob) for n in names for glob in request.only))
     )
-
-
-class _Variables:
-    """The variables that values are taken from: one for each value."""
-
-    def __init__(self, mode: Secrets) -> None:
-        self._mode = mode
-        self.values: dict[str, str] = {}
-
-    def hide(self, spec: Spec) -> Spec:
-        """The spec with each `Secret` in the clear, or naming the variable that holds it."""
-        variables = spec.get("environment_variables")
-        if not variables:
-            return spec
-        named = {name: self._one(name, value) for name, value in variables.items()}
-        return {**spec, "environment_variables": named}
-
-    def _one(self, name: str, value: Any) -> Any:
-        if isinstance(value, Mapping):
-            if "value" not in value:
-                return value
-            return {**value, "value": self._one(name, value["value"])}
-        text = value.reveal() if isinstance(value, Secret) else value
-        hidden = is_secret(name, text) if self._mode is Secrets.ENV else self._mode is Secrets.MASK
-        return Secret(self._variable(name, text)) if hidden else text
-
-    def _variable(self, name: str, text: str) -> str:
-        word = VARIABLE_PREFIX + (re.sub(r"[^A-Za-z0-9_]", "_", name).upper() or "VALUE")
-        variable, number = word, 1
-        while self.values.setdefault(variable, text) != text:
-            number += 1
-            variable = f"{word}_{number}"
-        return variable
-
-
-@dataclass(frozen=True, slots=True)
-class _Draft:
-    """One document to be tried: by names, and, where a name means several things, by ids."""
-
-    key: ResourceKey
-    live: tuple[LiveResource, ...]
-    file: str
-    by_name: bytes
-    by_id: bytes
-
-
-class _Writer:
-    """Live objects -> documents, each with an address and a file of its own."""
-
-    def __init__(self, session: Session, request: ExportRequest, taken: set[ResourceKey]) -> None:
-        self._config = session.config
-        self._context = context_of(session, {})
-        self._grouped = request.grouped
-        self._directory = request.directory or manifests_of(session.config)
-        self._taken = {(key.kind, key.id.lower()) for key in taken}
-        self._files: set[str] = set()
-        self.secrets = _Variables(request.secrets)
-
-    def drafts(self, chosen: Sequence[LiveResource]) -> list[_Draft]:
-        """One for each object; a compute asset that an environment's `compute` makes is in that."""
-        same = {(item.kind, *_identity(item)): item for item in chosen}
-        folded: dict[int, LiveResource] = {}
-        for item in chosen:
-            part = same.get((_PART_OF.get(item.kind), *_identity(item)))
-            if part is not None and _asset_kind(item).fold({}, part.spec) is not None:
-                folded[id(item)] = part
-        parts = {id(part) for part in folded.values()}
-        return [self._draft(item, folded.get(id(item))) for item in chosen if id(item) not in parts]
-
-    def _draft(self, item: LiveResource, part: LiveResource | None) -> _Draft:
-        key = ResourceKey(item.kind, self._new_id(item, part))
-        spec = self.secrets.hide(item.spec)
-        comments = _unknown(item)
-        texts = []
-        for shown in (_by_name, _by_id):
-            document = _document(key, item.name, self._state(item, shown(spec), part))
-            texts.append(comments + manifest.write_document(document))
-        live = (item,) if part is None else (item, part)
-        return _Draft(key, live, self._file(item, key), *texts)
-
-    def _state(self, item: LiveResource, spec: Spec, part: LiveResource | None) -> dict[str, Any]:
-        kind = _asset_kind(item)
-        stated = kind.state(spec)
-        return stated if part is None else kind.fold(stated, part.spec) or stated
-
-    def _new_id(self, item: LiveResource, part: LiveResource | None) -> str:
-        kinds = {item.kind, *([part.kind] if part else [])}
-        slug = item.name
-        if not _VALID_ID.fullmatch(slug):
-            slug = "-".join(re.findall(r"[A-Za-z0-9]+", item.name)).lower()[:100].strip("-") or "x"
-        for candidate in _numbered(slug):
-            wanted = {(kind, candidate.lower()) for kind in kinds}
-            if not wanted & self._taken:
-                self._taken |= wanted
-                return candidate
-        raise AssertionError  # the numbers have no end
-
-    def _file(self, item: LiveResource, key: ResourceKey) -> str:
-        scope, place = item.spec["scope"], PurePosixPath(self._directory)
-        unit = _path_part(_scope_name(item))
-        if self._grouped:
-            return str(place / (f"{scope}-{unit}.yaml" if unit else f"{scope}.yaml"))
-        folder = place / scope / unit if unit else place / scope
-        word = KIND_NAMED[key.kind].words.split()[0]
-        names = (key.id, f"{key.id}.{word}", *(f"{key.id}.{word}-{n}" for n in range(2, 100)))
-        for name in names:
-            file = str(folder / f"{_path_part(name)}.yaml")
-            if file.lower() not in self._files and not (self._config.root / file).exists():
-                self._files.add(file.lower())
-                return file
-        raise ConfigError("there is no free name for a file", where=str(folder))
-
-
-def _asset_kind(item: LiveResource) -> AssetKind:
-    kind = KIND_NAMED[item.kind]
-    assert isinstance(kind, AssetKind)
-    return kind
-
-
-def _numbered(word: str) -> Iterator[str]:
-    yield word
-    number = 2
-    while True:
-        yield f"{word}-{number}"
-        number += 1
-
-
-def _path_part(text: str) -> str:
-    """A name as part of a path: no separators, no leading dot."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip(".-")
-
-
-def _identity(item: LiveResource) -> tuple[Any, ...]:
-    return (item.name, item.spec["scope"], item.spec.get("scope_id"))
-
-
-def _by_name(spec: Spec) -> dict[str, Any]:
-    named: dict[str, Any] = _with_ids(spec, lambda value: value.name)
-    return named
-
-
-def _by_id(spec: Spec) -> dict[str, Any]:
-    plain: dict[str, Any] = _with_ids(spec, str)
-    if "scope_id" in plain:
-        plain["scope_id"] = f"id:{plain['scope_id']}"
-    return plain
-
-
-def _with_ids(value: Any, shown: Callable[[Named], str]) -> Any:
-    if isinstance(value, Named):
-        return shown(value)
-    if isinstance(value, Mapping):
-        return {name: _with_ids(item, shown) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_with_ids(item, shown) for item in value]
-    return value
-
-
-def _unknown(item: LiveResource) -> bytes:
-    """A comment for each field that this version does not manage, with its value."""
-    lines = []
-    for path in item.unknown_fields:
-        value: Any = item.raw.get("spec") if isinstance(item.raw, Mapping) else None
-        for part in path.split("."):
-            value = value.get(part) if isinstance(value, Mapping) else None
-        text = json.dumps(value, ensure_ascii=True) if value is not None else "set"
-        lines.append(f"# not managed: {path}: {text[:200]}\n")
-    return "".join(lines).encode("ascii", "backslashreplace")
-
-
-def _document(key: ResourceKey, name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
-    metadata = {"name": name} if key.id == name else {"name": name, "id": key.id}
-    return {"apiVersion": API_VERSION, "kind": key.kind, "metadata": metadata, "spec": dict(spec)}
 
 
 def context_of(session: Session, variables: Mapping[str, str]) -> LoadContext:
@@ -345,7 +156,7 @@ class _Trial:
         self._world = world
         self._context = context_of(session, variables)
 
-    def judge(self, drafts: Sequence[_Draft]) -> list[Exported]:
+    def judge(self, drafts: Sequence[Draft]) -> list[Exported]:
         """The documents with their fates, in the same order."""
         by_name = self._try(drafts, [draft.by_name for draft in drafts])
         doubtful = [
@@ -361,7 +172,7 @@ class _Trial:
                 by_name[index] = item
         return by_name
 
-    def _try(self, drafts: Sequence[_Draft], texts: Sequence[bytes]) -> list[Exported]:
+    def _try(self, drafts: Sequence[Draft], texts: Sequence[bytes]) -> list[Exported]:
         files = {f"{index}": text for index, text in enumerate(texts)}
         faults: dict[str, list[str]] = {}
         changes: dict[str, list[Change]] = {}
@@ -406,7 +217,7 @@ def _reason(problem: Problem) -> str:
     return f"{path}: {problem.message}" if path else problem.message
 
 
-def _differences(changes: Sequence[Change], draft: _Draft) -> list[str]:
+def _differences(changes: Sequence[Change], draft: Draft) -> list[str]:
     """What the plan would do besides importing exactly these objects."""
     found = []
     imported = {change.live.uid for change in changes if change.live is not None}
@@ -419,10 +230,12 @@ def _differences(changes: Sequence[Change], draft: _Draft) -> list[str]:
     return found
 
 
-def _files(items: Iterable[Exported]) -> dict[str, bytes]:
-    """The text of each file; documents of one file are parted by `---`."""
+def _files(items: Iterable[Exported], root: Path) -> dict[str, bytes]:
+    """The new text of each file: documents come behind those that it has."""
     files: dict[str, bytes] = {}
     for item in items:
-        before = files.get(item.file)
-        files[item.file] = item.text if before is None else before + b"---\n" + item.text
+        if item.file not in files and (root / item.file).exists():
+            files[item.file] = (root / item.file).read_bytes()
+        before = files.get(item.file, b"")
+        files[item.file] = before + (b"---\n" if before else b"") + item.text
     return files

@@ -15,15 +15,8 @@ from reconciler.cli.place import Globals
 from reconciler.cli.stdout import show
 from reconciler.kinds.registry import ASSET_KINDS
 from reconciler.render.escape import printable
-from reconciler.workflow.export import (
-    VARIABLE_PREFIX,
-    Export,
-    Exported,
-    ExportRequest,
-    Fate,
-    Secrets,
-    export,
-)
+from reconciler.workflow.export import Export, Exported, ExportRequest, Fate, export
+from reconciler.workflow.export_drafts import VARIABLE_PREFIX, Secrets
 from reconciler.workflow.opening import open_session
 from reconciler.workflow.plan_request import PlanRequest
 
@@ -95,7 +88,7 @@ def command(  # noqa: PLR0913  (one for each option)
     """
     wanted = checked(outputs) or (Output("text", None),)
     request = ExportRequest(
-        only, kinds, scopes, Secrets(secrets), group, str(out.resolve()) if out else None
+        only, kinds, scopes, Secrets(secrets), group, str(out.resolve()) if out else ""
     )
     with open_session(PlanRequest(place, target)) as session:
         found = export(session, request)
