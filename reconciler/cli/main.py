@@ -28,6 +28,7 @@ _COMMANDS = {
     "apply": ("Show the plan and, only with --apply, carry it out.", "apply"),
     "repair": ("Keep one of several live objects with one mark.", "repair"),
     "export": ("Write manifests for live objects that belong to no stack.", "export"),
+    "import": ("Write manifests for single live objects.", "import_objects"),
     "show": ("Print a saved plan again.", "show"),
     "explain": ("Say why one address changes, field by field, in words.", "explain"),
     "schema": ("Print the JSON Schemas for editors and tools.", "schema"),

@@ -9,6 +9,7 @@ expressed*. Nothing is assumed about a kind that this round trip does not prove.
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from enum import Enum
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -18,7 +19,7 @@ from reconciler import manifest
 from reconciler.core.plan import Action, Change
 from reconciler.core.planner import PlanInput, make_plan
 from reconciler.core.resource import LiveResource, Resource, ResourceKey
-from reconciler.errors import ManifestError, Problem, ReconcileError
+from reconciler.errors import ConfigError, ManifestError, Problem, ReconcileError
 from reconciler.kinds.base import LoadContext
 from reconciler.kinds.registry import KIND_NAMED
 from reconciler.kinds.runai_asset import AssetKind
@@ -40,13 +41,14 @@ class Fate(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ExportRequest:
-    """Which objects are exported, and how.
+    """Which objects are exported, and how. What is empty chooses everything.
 
     `only` holds globs of names or of KIND.NAME, `scopes` such as `project/vision`. Without a
     `directory`, files go to that of the manifests; `file` is one for all. See `Place`.
     """
 
     only: tuple[str, ...] = ()
+    ids: frozenset[str] = frozenset()
     kinds: tuple[str, ...] = ()
     scopes: tuple[str, ...] = ()
     secrets: Secrets = Secrets.ENV
@@ -83,9 +85,7 @@ class Export:
 
 def export(session: Session, request: ExportRequest) -> Export:
     """Manifests for what belongs to no stack. Raises `ReconcileError`; nothing is written."""
-    world = read_world(session)
-    for failure in world.failures:
-        raise ReconcileError(failure.reason, where=failure.system, fix=failure.fix)
+    world = _read_all_of(session)
     found, counts = _unmanaged(world)
     chosen = [item for item in found if _is_chosen(item, request)]
     counts["not chosen"] = len(found) - len(chosen)
@@ -102,6 +102,52 @@ def export(session: Session, request: ExportRequest) -> Export:
     used = {name: text for name, text in writer.secrets.values.items() if _names(ready, name)}
     files = _files(ready, session.config.root)
     return Export(tuple(items), files, used, {k: n for k, n in counts.items() if n})
+
+
+def find_unmanaged(session: Session, addresses: Sequence[str]) -> frozenset[str]:
+    """The ids of live objects that belong to no stack, by KIND.NAME or by id.
+
+    Raises `ConfigError` with close names for an address that means none, or several.
+    """
+    unmanaged, _ = _unmanaged(_read_all_of(session))
+    return frozenset(_find(address, unmanaged).uid for address in addresses)
+
+
+def _find(address: str, unmanaged: Sequence[LiveResource]) -> LiveResource:
+    found = [item for item in unmanaged if address in (f"{item.kind}.{item.name}", item.uid)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        named = ", ".join(f"{item.uid} in {_place_of(item)}" for item in found)
+        raise ConfigError(f"{len(found)} objects are named {address}", fix=f"name one: {named}")
+    close = get_close_matches(address, [f"{item.kind}.{item.name}" for item in unmanaged], n=3)
+    meant = f"did you mean {' or '.join(close)}?"
+    raise ConfigError(
+        f"no live object {address} is outside of a stack",
+        fix=meant if close else "reconcile export --check lists those that are",
+    )
+
+
+def _place_of(item: LiveResource) -> str:
+    return " ".join(filter(None, (item.spec["scope"], scope_name(item))))
+
+
+def require_ready(found: Export) -> None:
+    """Raise `ConfigError` for an object that cannot be imported as it is."""
+    for item in found.items:
+        if item.fate is not Fate.READY:
+            raise ConfigError(
+                f"{item.live[0].kind}.{item.live[0].name} {item.fate.value}: "
+                f"{'; '.join(item.reasons)}",
+                fix="change the live object, or write a manifest with metadata.adopt: true",
+            )
+
+
+def _read_all_of(session: Session) -> PlanInput:
+    world = read_world(session)
+    for failure in world.failures:
+        raise ReconcileError(failure.reason, where=failure.system, fix=failure.fix)
+    return world
 
 
 def _names(items: Iterable[Exported], variable: str) -> bool:
@@ -136,7 +182,8 @@ def _is_chosen(item: LiveResource, request: ExportRequest) -> bool:
     scope, unit = item.spec["scope"], item.spec.get("scope_id", "")
     scopes = (scope, f"{scope}/{scope_name(item)}", f"{scope}/{unit}")
     return (
-        (not request.kinds or item.kind in request.kinds)
+        (not request.ids or item.uid in request.ids)
+        and (not request.kinds or item.kind in request.kinds)
         and (not request.scopes or any(wanted in scopes for wanted in request.scopes))
         and (not request.only or any(fnmatchcase(n, glob) for n in names for glob in request.only))
     )

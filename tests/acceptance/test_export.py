@@ -379,3 +379,36 @@ def test_unknown_fields_are_comments(tmp_path: Path, capsys: pytest.CaptureFixtu
         assert '# not managed: newField: {"x": "\\n- y"}\n' in text
         world.apply()
         assert assets(world)[0]["spec"]["newField"] == {"x": "\n- y"}
+
+
+def test_single_objects_are_imported(world: Project) -> None:
+    make(world, "environment", "train", {"image": "a"})
+    make(world, "compute", "train", {"cpuCoreRequest": 1, "cpuCoreLimit": 2})
+    make(world, "environment", "other", {"image": "a"})
+    to = world.directory / "manifests" / "mine.yaml"
+    ran = world.reconcile("import", "RunaiEnvironment.train", "RunaiCompute.train", "--to", str(to))
+    assert ran.code == 0, ran.err
+    assert list(files(world)) == ["mine.yaml"]
+    assert world.plan() == {"RunaiEnvironment.train": "adopt", "RunaiCompute.train": "adopt"}
+    world.apply()
+    ran = world.reconcile("import", "RunaiEnvironment.train")
+    assert ran.code == 1
+    assert "no live object RunaiEnvironment.train is outside of a stack" in ran.err
+
+
+def test_an_import_names_one_object_that_can_be_imported(world: Project) -> None:
+    place = in_project(world, "team-a")
+    uid = make(world, "environment", "train", {"image": "a"}, **place)
+    make(world, "environment", "train", {"image": "a"})
+    make(world, "environment", "odd", {"image": "a", "tty": True})
+    for address, reason in (
+        ("RunaiEnvironment.train", "2 objects are named RunaiEnvironment.train\n  name one: "),
+        ("RunaiEnvironment.trian", "did you mean RunaiEnvironment.train"),
+        ("RunaiEnvironment.odd", "RunaiEnvironment.odd cannot be expressed: "),
+    ):
+        ran = world.reconcile("import", address)
+        assert ran.code == 1
+        assert reason in ran.err
+        assert files(world) == {}
+    assert world.reconcile("import", uid).code == 0
+    assert list(files(world)) == ["project/team-a/train.yaml"]

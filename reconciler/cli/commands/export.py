@@ -20,6 +20,10 @@ from reconciler.workflow.export_drafts import VARIABLE_PREFIX, Secrets
 from reconciler.workflow.opening import open_session
 from reconciler.workflow.plan_request import PlanRequest
 
+SECRETS_HELP = (
+    "env: take values that look secret from variables; keep: write every value in the clear; "
+    "mask: take every value from a variable."
+)
 _KINDS = [kind.traits.name for kind in ASSET_KINDS]
 
 
@@ -53,8 +57,7 @@ _KINDS = [kind.traits.name for kind in ASSET_KINDS]
     type=click.Choice([mode.value for mode in Secrets]),
     default=Secrets.ENV.value,
     show_default=True,
-    help="env: take values that look secret from variables; keep: write every value in the clear; "
-    "mask: take every value from a variable.",
+    help=SECRETS_HELP,
 )
 @click.option(
     "--check", is_flag=True, help="Write nothing; exit with 2 if any object belongs to no stack."
@@ -88,7 +91,12 @@ def command(  # noqa: PLR0913  (one for each option)
     """
     wanted = checked(outputs) or (Output("text", None),)
     request = ExportRequest(
-        only, kinds, scopes, Secrets(secrets), group, str(out.resolve()) if out else ""
+        only=only,
+        kinds=kinds,
+        scopes=scopes,
+        secrets=Secrets(secrets),
+        grouped=group,
+        directory=str(out.resolve()) if out else "",
     )
     with open_session(PlanRequest(place, target)) as session:
         found = export(session, request)
@@ -96,7 +104,7 @@ def command(  # noqa: PLR0913  (one for each option)
             for name, data in found.files.items():
                 write_whole(session.config.root / name, data.decode())
     for output in wanted:
-        text = _json(found) if output.format == "json" else _text(found, written=not check)
+        text = _json(found) if output.format == "json" else text_of(found, written=not check)
         if output.path is None:
             show(text)
         else:
@@ -104,7 +112,8 @@ def command(  # noqa: PLR0913  (one for each option)
     return ExitCode.CHANGES if check and found.items else ExitCode.OK
 
 
-def _text(found: Export, *, written: bool) -> str:
+def text_of(found: Export, *, written: bool) -> str:
+    """What was exported, what was not and why, and what comes next."""
     return "".join(f"{printable(line)}\n" for line in _lines(found, written))
 
 
