@@ -27,6 +27,7 @@ _COMMANDS = {
     "plan": ("Show what apply would change.", "plan"),
     "apply": ("Show the plan and, only with --apply, carry it out.", "apply"),
     "repair": ("Keep one of several live objects with one mark.", "repair"),
+    "get": ("List live objects, whoever owns them.", "get"),
     "export": ("Write manifests for live objects that belong to no stack.", "export"),
     "import": ("Write manifests for single live objects.", "import_objects"),
     "show": ("Print a saved plan again.", "show"),
