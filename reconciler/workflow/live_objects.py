@@ -57,7 +57,7 @@ def live_objects(session: Session, kind: str, names: Sequence[str] = ()) -> list
     provider = session.providers.get(kind)
     if provider is None:
         raise ConfigError(
-            f"target {session.target.name!r} has no `{KIND_NAMED[kind].system}`, which {kind} needs",
+            f"{kind} needs `{KIND_NAMED[kind].system}`, which target {session.target.name!r} lacks",
             fix="choose another target with --target",
         )
     found = list(provider.read())

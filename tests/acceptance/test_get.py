@@ -60,7 +60,7 @@ def test_wrong_words(world: Project) -> None:
         (("enviroment",), "there is no kind 'enviroment'", "did you mean RunaiEnvironment?"),
         (("pods",), "there is no kind 'pods'", "it may be: RayfineImage, "),
         (("environment", "trian"), "no RunaiEnvironment named 'trian'", "did you mean train?"),
-        (("RayfineImage",), "target 'live' has no `docker`", "--target"),
+        (("RayfineImage",), "RayfineImage needs `docker`, which target 'live' lacks", "--target"),
     ):
         ran = world.reconcile("get", *words)
         assert ran.code == 1
