@@ -1,14 +1,19 @@
 """The live objects of one kind, whoever owns them: for people who look."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
+from reconciler.config import Target, resolve_target
 from reconciler.core.resource import LiveResource, Named, redact
 from reconciler.errors import ConfigError
 from reconciler.kinds.registry import KIND_NAMED
-from reconciler.workflow.session import Session
+from reconciler.providers.base import Providers
+from reconciler.providers.systems import open_providers
+from reconciler.workflow.opening import open_config
+from reconciler.workflow.plan_request import PlanRequest
 
 OURS, NOBODY = "this stack", "none"
 
@@ -49,15 +54,26 @@ def kind_of(word: str) -> str:
     return found
 
 
-def live_objects(session: Session, kind: str, names: Sequence[str] = ()) -> list[LiveObject]:
+def live_objects(request: PlanRequest, kind: str, names: Sequence[str] = ()) -> list[LiveObject]:
     """The live objects of a kind by name; `names` chooses some, by name or id.
 
-    Raises `ConfigError` with close names for one that does not exist, and `ProviderError`.
+    No manifest is read. Raises `ConfigError` with close names for one that does not exist, and
+    `ProviderError`.
     """
-    provider = session.providers.get(kind)
+    with open_config(request) as trusted:
+        config = trusted.config
+        target = resolve_target(config, request.target, os.environ)
+        with open_providers(target, config.root, request.parallelism) as providers:
+            return _live_objects(target, providers, kind, names)
+
+
+def _live_objects(
+    target: Target, providers: Providers, kind: str, names: Sequence[str]
+) -> list[LiveObject]:
+    provider = providers.get(kind)
     if provider is None:
         raise ConfigError(
-            f"{kind} needs `{KIND_NAMED[kind].system}`, which target {session.target.name!r} lacks",
+            f"{kind} needs `{KIND_NAMED[kind].system}`, which target {target.name!r} lacks",
             fix="choose another target with --target",
         )
     found = list(provider.read())
@@ -72,7 +88,7 @@ def live_objects(session: Session, kind: str, names: Sequence[str] = ()) -> list
             raise ConfigError(f"there is no {kind} named {name!r}", fix=fix)
     chosen = [item for item in found if not names or item.name in names or item.uid in names]
     used = provider.usage(chosen) if chosen else {}
-    rows = [_row(item, session.target.stack, used.get(item.uid, ())) for item in chosen]
+    rows = [_row(item, target.stack, used.get(item.uid, ())) for item in chosen]
     return sorted(rows, key=lambda row: (row.scope, row.name, row.id))
 
 

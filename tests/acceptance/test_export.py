@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import time
 import urllib.error
 from pathlib import Path
@@ -10,11 +11,13 @@ from typing import Any
 import pytest
 import yaml
 
+from reconciler.cli.main import run
 from reconciler.sandbox import Behaviour, SandboxServer
 from tests.acceptance.live_side import assets, call
 from tests.acceptance.project import Project, environment, project
 from tests.acceptance.random_assets import random_assets
 
+EXAMPLE = Path(__file__).parents[2] / "examples/brownfield"
 MARK = re.compile(r" ?\[reconcile:[^]]*\]$")
 
 
@@ -412,3 +415,25 @@ def test_an_import_names_one_object_that_can_be_imported(world: Project) -> None
         assert files(world) == {}
     assert world.reconcile("import", uid).code == 0
     assert list(files(world)) == ["project/team-a/train.yaml"]
+
+
+def test_the_example_of_forty_assets(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the README has it."""
+    place = tmp_path / "brownfield"
+    shutil.copytree(EXAMPLE, place)
+    (place / "manifests").mkdir()
+
+    def ran(*words: str) -> str:
+        capsys.readouterr()
+        assert run(["-C", str(place), *words]) == 0
+        return capsys.readouterr().out
+
+    assert "Wrote 33 files for 37 objects:" in ran("export")
+    monkeypatch.setenv("RECONCILE_VAR_HF_TOKEN", "hf_q3Zk8VtLw0bXe7RmYcPsAuJd")
+    assert "Plan: 37 to import, 0 to add, 0 to change, 0 to destroy." in ran("plan")
+    assert "Resources: 37 imported, 0 added, 0 changed" in ran(
+        "apply", "--apply", "--target", "sandbox"
+    )
+    assert "No changes." in ran("plan")

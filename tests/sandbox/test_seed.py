@@ -232,6 +232,6 @@ def test_assets_are_created_once(start: Start) -> None:
 def test_an_asset_that_cannot_be_created(tmp_path: Path, asset: str, message: str) -> None:
     (tmp_path / "seed.yaml").write_text(f"assets: [{asset}]\n")
     server = SandboxServer(tmp_path / "a.db", seed=tmp_path / "seed.yaml")
-    with pytest.raises(SandboxError, match="seed.yaml:1:") as caught:
+    with pytest.raises(SandboxError, match=r"seed\.yaml:1:") as caught:
         server.start()
     assert message in str(caught.value)

@@ -13,7 +13,6 @@ from reconciler.cli.place import Globals
 from reconciler.cli.stdout import show
 from reconciler.render.escape import printable
 from reconciler.workflow.live_objects import LiveObject, kind_of, live_objects
-from reconciler.workflow.opening import open_session
 from reconciler.workflow.plan_request import PlanRequest
 
 _COLUMNS = ("NAME", "SCOPE", "OWNER", "CHANGED")
@@ -48,8 +47,7 @@ def command(
     OWNER is this stack, the name of another stack, or none.
     """
     wanted = kind_of(kind)
-    with open_session(PlanRequest(place, target)) as session:
-        found = live_objects(session, wanted, names)
+    found = live_objects(PlanRequest(place, target), wanted, names)
     if form in ("json", "yaml"):
         text = json.dumps([asdict(item) for item in found], indent=2) + "\n"
         show(text if form == "json" else yaml.safe_dump(json.loads(text), sort_keys=False))
