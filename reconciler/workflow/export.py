@@ -205,21 +205,16 @@ class _Trial:
 
     def judge(self, drafts: Sequence[Draft]) -> list[Exported]:
         """The documents with their fates, in the same order."""
-        by_name = self._try(drafts, [draft.by_name for draft in drafts])
-        doubtful = [
-            index
-            for index, item in enumerate(by_name)
-            if item.fate is not Fate.READY and drafts[index].by_id != drafts[index].by_name
-        ]
-        again = [drafts[index] for index in doubtful]
-        for index, item in zip(
-            doubtful, self._try(again, [draft.by_id for draft in again]), strict=True
-        ):
+        items = self._try(drafts, by_name=True)
+        doubtful = [index for index, item in enumerate(items) if item.fate is not Fate.READY]
+        again = self._try([drafts[index] for index in doubtful], by_name=False)
+        for index, item in zip(doubtful, again, strict=True):
             if item.fate is Fate.READY:
-                by_name[index] = item
-        return by_name
+                items[index] = item
+        return items
 
-    def _try(self, drafts: Sequence[Draft], texts: Sequence[bytes]) -> list[Exported]:
+    def _try(self, drafts: Sequence[Draft], *, by_name: bool) -> list[Exported]:
+        texts = [draft.text(by_name=by_name) for draft in drafts]
         files = {f"{index}": text for index, text in enumerate(texts)}
         faults: dict[str, list[str]] = {}
         changes: dict[str, list[Change]] = {}

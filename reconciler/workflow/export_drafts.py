@@ -69,13 +69,22 @@ class Variables:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """One document to be tried: by names, and, where a name means several things, by ids."""
+    """One document to be tried: by names or, where a name means several things, by ids."""
 
     key: ResourceKey
     live: tuple[LiveResource, ...]
     file: str
-    by_name: bytes
-    by_id: bytes
+    spec: Spec
+
+    def text(self, *, by_name: bool) -> bytes:
+        """The document, behind comments about what it does not say."""
+        item, *parts = self.live
+        kind = _asset_kind(item)
+        stated = kind.state(_by_name(self.spec) if by_name else _by_id(self.spec))
+        for part in parts:
+            stated = kind.fold(stated, part.spec) or stated
+        document = _document(self.key, item.name, stated)
+        return _unknown(item) + manifest.write_document(document)
 
 
 def scope_name(item: LiveResource) -> str:
@@ -118,19 +127,8 @@ class DraftWriter:
 
     def _draft(self, item: LiveResource, part: LiveResource | None) -> Draft:
         key = ResourceKey(item.kind, self._new_id(item, part))
-        spec = self.secrets.hide(item.spec)
-        comments = _unknown(item)
-        texts = []
-        for shown in (_by_name, _by_id):
-            document = _document(key, item.name, self._state(item, shown(spec), part))
-            texts.append(comments + manifest.write_document(document))
         live = (item,) if part is None else (item, part)
-        return Draft(key, live, self._file(item, key), *texts)
-
-    def _state(self, item: LiveResource, spec: Spec, part: LiveResource | None) -> dict[str, Any]:
-        kind = _asset_kind(item)
-        stated = kind.state(spec)
-        return stated if part is None else kind.fold(stated, part.spec) or stated
+        return Draft(key, live, self._file(item, key), self.secrets.hide(item.spec))
 
     def _new_id(self, item: LiveResource, part: LiveResource | None) -> str:
         kinds = {item.kind, *([part.kind] if part else [])}
