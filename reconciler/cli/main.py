@@ -22,6 +22,9 @@ _COMMANDS = {
     "plan": "Show what apply would change.",
     "apply": "Show the plan and, only with --apply, carry it out.",
     "repair": "Keep one of several live objects with one mark.",
+    "get": "List live objects, whoever owns them.",
+    "export": "Write manifests for live objects that belong to no stack.",
+    "import": "Write manifests for single live objects.",
     "show": "Print a saved plan again.",
     "explain": "Say why one address changes, field by field, in words.",
     "schema": "Print the JSON Schemas for editors and tools.",
@@ -37,6 +40,8 @@ _COMMANDS = {
     "version": "Print the versions of reconcile and of what it uses.",
 }
 """Name, also of the module in `reconciler.cli.commands`, -> short help."""
+_MODULES = {"import": "import_objects"}
+"""Commands whose name no module can have."""
 
 
 class LazyGroup(click.Group):
@@ -48,7 +53,8 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in _COMMANDS:
             return None
-        module = importlib.import_module(f"reconciler.cli.commands.{cmd_name}")
+        name = _MODULES.get(cmd_name, cmd_name)
+        module = importlib.import_module(f"reconciler.cli.commands.{name}")
         command: click.Command = module.command
         return command
 

@@ -21,7 +21,6 @@ _OTHER_TOOLS = {
         ("state", "taint", "unlock", "force-unlock"),
         "there is no state and no lock: what is owned is marked on the live objects",
     ),
-    "import": "write the manifest with metadata.adopt: true, then: reconcile plan",
 }
 """Commands of other tools, and what does the same here."""
 _OTHER_OPTIONS = {

@@ -31,13 +31,15 @@ class Shape(NamedTuple):
 class Codec:
     """API -> canonical, canonical -> API, and for what holds objects their shape.
 
-    `key` is the field that names each object of a list.
+    `key` is the field that names each object of a list. `state` turns a canonical value into what
+    a manifest says for it.
     """
 
     read: Callable[[Any], Any] = lambda value: value
     write: Callable[[Any], Any] = lambda value: value
     shape: Shape | None = None
     key: str = ""
+    state: Callable[[Any], Any] = lambda value: value
 
 
 SHORTHAND = Codec()
@@ -110,18 +112,25 @@ def named_list(
     read: Callable[[Mapping[str, Any]], tuple[str, Any]],
     write: Callable[[str, Any], dict[str, Any]],
     shape: Shape,
+    state: Callable[[Any], Any] = lambda value: value,
 ) -> Codec:
-    """A list of objects in the API, each of which has its name in `key`; a mapping here."""
+    """A list of objects in the API, each of which has its name in `key`; a mapping here.
+
+    `state` is for one of them.
+    """
     return Codec(
-        lambda value: _by_name([read(as_mapping(entry)) for entry in _as_list(value)]),
+        lambda value: _by_name(
+            [read(as_mapping(entry)) for entry in _as_list(value) if entry is not None]
+        ),
         lambda named: [write(name, item) for name, item in named.items()],
         shape,
         key,
+        lambda named: {name: state(item) for name, item in named.items()},
     )
 
 
 def _by_name(entries: list[tuple[str, Any]]) -> dict[str, Any] | None:
-    """Entries by name; a name that occurs again is kept apart as `NAME#2`, and so differs."""
+    """Entries by name; a name that occurs again is kept apart, as no manifest can state it."""
     named: dict[str, Any] = {}
     counts: dict[str, int] = {}
     for name, value in entries:
@@ -130,8 +139,12 @@ def _by_name(entries: list[tuple[str, Any]]) -> dict[str, Any] | None:
             count += 1
             key = f"{name}#{count}"
         counts[name] = count
-        named[key] = value
+        named[key] = value if key == name else _again(value)
     return named or None
+
+
+def _again(value: Any) -> dict[str, Any]:
+    return {**(value if isinstance(value, dict) else {"value": value}), "duplicate": True}
 
 
 def present(mapping: Mapping[str, Any], *names: str) -> dict[str, Any]:

@@ -196,6 +196,11 @@ def _write(name: str, connection: Mapping[str, Any]) -> dict[str, Any]:
     return {"name": name, "isExternal": False, "internalToolInfo": inside}
 
 
+def _state(connection: Mapping[str, Any]) -> dict[str, Any]:
+    default = ("connection_type", "ExternalUrl")
+    return {name: value for name, value in connection.items() if (name, value) != default}
+
+
 _SHAPE = shape(
     *("name", "is_external"),
     internal_tool_info=shape(*_INSIDE, **{info: shape(*fields) for info, fields in _INFO.values()}),
@@ -204,7 +209,7 @@ _SHAPE = shape(
 Connections = Annotated[
     dict[Annotated[str, Field(min_length=1)], Connection] | None,
     ByName("name"),
-    named_list("name", _read, _write, _SHAPE),
+    named_list("name", _read, _write, _SHAPE, _state),
     Field(
         description="Connections by name, beyond those that `tools` makes.",
         examples=[{"UI": {"tool_type": "custom", "container_port": 8080}}],
@@ -245,3 +250,14 @@ def _canonical(connection: Connection) -> dict[str, Any]:
     }
     stated = {field: getattr(connection, field) for _, fields in _INFO.values() for field in fields}
     return {**canonical, **{field: value for field, value in stated.items() if value}}
+
+
+def fold_tools(connections: Mapping[str, Any]) -> tuple[list[str], dict[str, Any]]:
+    """The words of `tools` that make some of these stated connections, and the others."""
+    words = {
+        tool.name: word
+        for word, tool in TOOLS.items()
+        if connections.get(tool.name) == {"tool_type": tool.tool_type, "container_port": tool.port}
+    }
+    rest = {name: item for name, item in connections.items() if name not in words}
+    return list(words.values()), rest

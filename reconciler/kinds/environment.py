@@ -12,9 +12,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PlainValidator, StrictInt
+from pydantic import Field, PlainValidator, StrictInt, ValidationError
 
-from reconciler.core.resource import KindTraits, Reference, Resource, ResourceKey, has_secrets
+from reconciler.core.resource import (
+    KindTraits,
+    Reference,
+    Resource,
+    ResourceKey,
+    Spec,
+    has_secrets,
+)
 from reconciler.core.secrecy import conceal_resource
 from reconciler.kinds.api_fields import (
     NUMBER,
@@ -34,7 +41,7 @@ from reconciler.kinds.base import (
 )
 from reconciler.kinds.capabilities import Capabilities
 from reconciler.kinds.compute import COMPUTE, limit_faults
-from reconciler.kinds.connections import Connections, Tools, expand_connections
+from reconciler.kinds.connections import Connections, Tools, expand_connections, fold_tools
 from reconciler.kinds.image import IMAGE, reference_form, split_reference
 from reconciler.kinds.limited_fields import Cores, Gpus, Memory
 from reconciler.kinds.probes import PROBES, Probes, canonical_probes
@@ -226,6 +233,28 @@ class RunaiEnvironment(AssetKind):
             faults.append((("spec", "tty"), "tty needs stdin", "add stdin: true"))
         return spec
 
+    def state(self, spec: Spec) -> dict[str, Any]:
+        """The same, with `tools` in place of the connections that they make."""
+        stated = super().state(spec)
+        tools, connections = fold_tools(stated.pop("connections", {}))
+        if tools:
+            stated["tools"] = tools
+        if connections:
+            stated["connections"] = connections
+        return self.in_order(stated)
+
+    def fold(self, stated: Mapping[str, Any], compute: Spec) -> dict[str, Any] | None:
+        """The stated spec with `compute`, if that makes exactly this compute asset."""
+        asked = {word: compute[name] for name, word in _SHORTHAND.items() if name in compute}
+        own = {name: value for name, value in compute.items() if name not in ASSET_IDENTITY}
+        try:
+            shorthand = ComputeShorthand.model_validate(asked)
+        except ValidationError:
+            return None
+        if not asked or _made_by(shorthand) != own:
+            return None
+        return self.in_order({**stated, "compute": asked})
+
     def implies(self, spec: Any) -> Mapping[str, Any]:
         """The compute asset beside it is what `compute`, `scope` and `scope_id` say."""
         if not isinstance(spec, Mapping) or not spec.get("compute"):
@@ -235,11 +264,29 @@ class RunaiEnvironment(AssetKind):
         return {COMPUTE.name: beside, ENVIRONMENT.name: own}
 
 
+_SHORTHAND = {
+    "gpu_devices_request": "gpu",
+    "cpu_core_request": "cpu_cores",
+    "cpu_memory_request": "memory",
+}
+"""Fields of a compute asset, and the words of `compute` that ask for them."""
+
+
 def _expand_compute(
     fields: ComputeShorthand | None, context: LoadContext, faults: list[Fault]
 ) -> dict[str, Any] | None:
     if fields is None:
         return None
+    spec = _made_by(fields)
+    if not spec:
+        fix = "state gpu, cpu_cores or memory, or remove compute"
+        faults.append((("spec", "compute"), "compute asks for nothing", fix))
+    for path, what, fix in limit_faults(spec, context.limits, ()):
+        faults.append((("spec", "compute", _SHORTHAND[str(path[0])]), what, fix))
+    return spec
+
+
+def _made_by(fields: ComputeShorthand) -> dict[str, Any]:
     spec: dict[str, Any] = {}
     if fields.gpu:
         spec["gpu_devices_request"] = fields.gpu
@@ -250,16 +297,6 @@ def _expand_compute(
         spec["cpu_core_request"] = fields.cpu_cores
     if fields.memory is not None:
         spec["cpu_memory_request"] = canonical_memory(fields.memory)
-    if not spec:
-        fix = "state gpu, cpu_cores or memory, or remove compute"
-        faults.append((("spec", "compute"), "compute asks for nothing", fix))
-    words = {
-        "gpu_devices_request": "gpu",
-        "cpu_core_request": "cpu_cores",
-        "cpu_memory_request": "memory",
-    }
-    for path, what, fix in limit_faults(spec, context.limits, ()):
-        faults.append((("spec", "compute", words[str(path[0])]), what, fix))
     return spec
 
 

@@ -96,8 +96,13 @@ def _write(probes: Mapping[str, Any]) -> dict[str, Any]:
     return {"readiness": {**written(readiness, *_TIMES), "handler": handler}}
 
 
+def _state(probes: Mapping[str, Any]) -> dict[str, Any]:
+    return {"readiness": {"handler": {"http_get": {}}, **probes["readiness"]}}
+
+
 PROBES = Codec(
     _read,
     _write,
     shape(readiness=shape(*_TIMES, handler=shape(http_get=shape(*_HTTP_FIELDS)))),
+    state=_state,
 )

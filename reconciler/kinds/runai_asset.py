@@ -21,7 +21,7 @@ from pydantic import (
 )
 
 from reconciler.core.ownership import holds_mark, text_limit
-from reconciler.core.resource import Mark, Resource, ResourceKey
+from reconciler.core.resource import Mark, Resource, ResourceKey, Spec
 from reconciler.kinds.api_fields import TRUE, ApiField, api_fields
 from reconciler.kinds.base import Document, Kind, Limits, LoadContext, Strict, field_fault
 from reconciler.support.suggest import did_you_mean
@@ -138,6 +138,31 @@ class AssetKind(Kind):
         """What the API has in `spec`."""
         return api_fields(self.model, AssetSpec)
 
+    def state(self, spec: Spec) -> dict[str, Any]:
+        """What a manifest says under `spec` for a canonical spec: the reverse of `expand`.
+
+        What no manifest can say is kept, so that it is refused when the manifest is loaded.
+        """
+        stated = {name: value for name, value in spec.items() if name != "name"}
+        for row in self.fields:
+            if row.name in stated:
+                stated[row.name] = row.codec.state(stated[row.name])
+        if types := stated.get("workload_types"):
+            stated["workload_types"] = _state_types(types)
+        return self.in_order(stated)
+
+    def fold(self, stated: Mapping[str, Any], part: Spec) -> dict[str, Any] | None:  # noqa: ARG002
+        """The stated spec with another object in it, where manifests of this kind can state both.
+
+        `part` is the canonical spec of that object, of the kind that is `part_of` this one.
+        """
+        return None
+
+    def in_order(self, stated: Mapping[str, Any]) -> dict[str, Any]:
+        """The fields in the order of the docs."""
+        known = {name: stated[name] for name in self.model.model_fields if name in stated}
+        return {**known, **stated}
+
 
 class AssetSpec(Strict):
     """The fields that environment and compute assets share."""
@@ -222,6 +247,11 @@ def _canonical_types(types: WorkloadTypes) -> dict[str, Any]:
     if types.distFramework is not None:
         canonical["dist_framework"] = types.distFramework
     return canonical
+
+
+def _state_types(types: Mapping[str, Any]) -> Any:
+    stated = {"distFramework" if name == "dist_framework" else name: types[name] for name in types}
+    return [*stated] if all(value is True for value in stated.values()) else stated
 
 
 def _check_meta(document: Document, context: LoadContext, faults: list[Fault]) -> None:

@@ -150,6 +150,21 @@ def _write_entry(name: str, variable: Any) -> dict[str, Any]:
     return {**entry, **written(variable, "exclude", "description")}
 
 
+def _state_entry(variable: Any) -> Any:
+    """A `Secret` stands for a variable of the reconciler's environment: its text is the name."""
+    if isinstance(variable, Secret):
+        return {"env": variable.reveal()}
+    if not isinstance(variable, Mapping):
+        return variable
+    stated = dict(variable)
+    if isinstance(value := stated.get("value"), Secret):
+        stated["env"] = value.reveal()
+        del stated["value"]
+    if source := stated.get("credential"):
+        stated["credential"] = {"name": source.get("asset_id"), "key": source.get("key")}
+    return stated
+
+
 VARIABLES = named_list(
     "name",
     _read_entry,
@@ -161,6 +176,7 @@ VARIABLES = named_list(
         config_map=shape("name", "key"),
         pod_field_ref=shape("path"),
     ),
+    _state_entry,
 )
 Variables = Annotated[
     dict[

@@ -4,7 +4,7 @@ Every fault of every file is reported in one `ManifestError`. No network, no cre
 of the manifests' authors is touched; `env.py` files are only looked for.
 """
 
-from reconciler.manifest.documents import Checked, check, load, load_files, locate
+from reconciler.manifest.documents import Checked, check, check_files, load, load_files, locate
 from reconciler.manifest.edit import remove_document, replace_document, write_document
 from reconciler.manifest.files import NO_FILES, ManifestFile, ReadFiles, read_directory
 from reconciler.manifest.overlay import check_overlay_names, read_overlays
@@ -15,6 +15,7 @@ __all__ = [
     "ManifestFile",
     "ReadFiles",
     "check",
+    "check_files",
     "check_overlay_names",
     "load",
     "load_files",

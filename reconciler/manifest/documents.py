@@ -64,6 +64,13 @@ def load(
     return check(directory, context, kinds, overlays).sound()
 
 
+def check_files(
+    files: Iterable[ManifestFile], context: LoadContext, kinds: Sequence[Kind] = KINDS
+) -> Checked:
+    """What these files state, without overlays."""
+    return _check(ReadFiles(list(files), []), context, kinds, NO_FILES)
+
+
 def load_files(
     files: Iterable[ManifestFile],
     context: LoadContext,

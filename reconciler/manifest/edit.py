@@ -19,11 +19,15 @@ from reconciler.strict_yaml import MAX_EVENTS
 from reconciler.strict_yaml import load as load_yaml
 from reconciler.strict_yaml.decoding import decode, open_parser
 
+_Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # libyaml may be missing
+
 
 def write_document(document: Mapping[str, Any]) -> bytes:
     """A manifest as YAML text that the strict loader reads as the same data."""
     for plain in (True, False):
-        text = yaml.safe_dump(dict(document), sort_keys=False, allow_unicode=plain, width=100)
+        text = yaml.dump(
+            dict(document), Dumper=_Dumper, sort_keys=False, allow_unicode=plain, width=100
+        )
         try:
             if _data(text.encode()) == [document]:
                 return text.encode()

@@ -1,4 +1,4 @@
-"""What a sandbox holds from the start: organisation units, credentials and usage.
+"""What a sandbox holds from the start: organisation units, credentials, assets and usage.
 
 Reads a YAML file into frozen models, strictly and with every problem in one error; seeding.py puts
 them into a database. The form:
@@ -10,12 +10,15 @@ them into a database. The form:
             projects: [team-a, {name: team-b, id: 33}]
     credentials:
       - {name: hf-token, type: generic-secret, scope: project, project: team-a, keys: [TOKEN]}
+    assets:
+      - {kind: environment, name: jupyter, scope: project, project: team-b, spec: {image: busybox}}
     usage:
       - {kind: environment, name: jupyter, workspaces: [notebook-1], templates: [starter]}
 
 Ids may be given (`uuid` of a cluster, `id` of a department or project); otherwise they follow from
 the names, projects aside, which are counted. A unit is named by its name, or by CLUSTER/NAME where
-the name alone is ambiguous. Credentials have no values: the API never returns any.
+the name alone is ambiguous. Credentials have no values: the API never returns any. The `meta` and
+`spec` of an asset are those of a request to create it, and are checked like one.
 """
 
 from __future__ import annotations
@@ -70,16 +73,14 @@ class ClusterSeed(_Model):
     departments: tuple[DepartmentSeed, ...] = ()
 
 
-class CredentialSeed(_Model):
-    """A credential asset; the unit of its scope by name."""
+class _Placed(_Model):
+    """What is in a scope, whose unit is named by its name."""
 
     name: Name
-    type: CredentialType
     scope: Literal["tenant", "cluster", "department", "project"] = "tenant"
     cluster: Name | None = None
     department: Name | None = None
     project: Name | None = None
-    keys: tuple[Name, ...] = ()
 
     @model_validator(mode="after")
     def _check_unit(self) -> Self:
@@ -95,6 +96,21 @@ class CredentialSeed(_Model):
     def unit(self) -> str | None:
         """The name of the unit of the scope; None for the tenant."""
         return self.cluster or self.department or self.project
+
+
+class CredentialSeed(_Placed):
+    """A credential asset."""
+
+    type: CredentialType
+    keys: tuple[Name, ...] = ()
+
+
+class AssetSeed(_Placed):
+    """An asset that somebody has made, with the `meta` and `spec` of a request to create it."""
+
+    kind: Literal["environment", "compute"]
+    meta: dict[str, Any] = {}
+    spec: dict[str, Any] = {}
 
 
 class WorkloadSeed(_Model):
@@ -124,6 +140,7 @@ class Seed(_Model):
 
     clusters: tuple[ClusterSeed, ...] = ()
     credentials: tuple[CredentialSeed, ...] = ()
+    assets: tuple[AssetSeed, ...] = ()
     usage: tuple[UsageSeed, ...] = ()
 
 
@@ -174,7 +191,7 @@ def load_seed(path: Path) -> SeedFile:
         raise SeedError(
             f"there are {len(documents)} documents in the seed file",
             where=str(path),
-            fix="Write one: clusters, credentials and usage.",
+            fix="Write one: clusters, credentials, assets and usage.",
         )
     content: Any = documents[0].data if documents else None
     content = {} if content is None else content

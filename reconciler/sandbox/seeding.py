@@ -21,6 +21,7 @@ from reconciler.sandbox.database import CLIENT_ID, Database
 from reconciler.sandbox.org_units import TENANT_ID
 from reconciler.sandbox.seed import (
     DEFAULT_SEED,
+    AssetSeed,
     ClusterSeed,
     CredentialSeed,
     DepartmentSeed,
@@ -41,23 +42,27 @@ CREDENTIAL_KINDS: Final = MappingProxyType(
 )
 """The type in the API's path, and the kind in an asset's meta."""
 
+Planted = list[tuple[str, dict[str, Any]]]
 _At = tuple[str | int, ...]  # where in the seed a value is
 _KEY_ID = 1  # of the encryption key; the API's models require one
 
 
-def plant(database: Database, file: SeedFile | None, *, again: bool = True) -> None:
+def plant(database: Database, file: SeedFile | None, *, again: bool = True) -> Planted:
     """Plant a seed; without one, the default organisation, if there is none yet.
 
-    Without `again`, an organisation that is there is left alone.
+    Without `again`, an organisation that is there is left alone. The answer is what is left to do:
+    the kind of each asset of the seed, and the body of the request that creates it.
     """
     with database.write() as connection:
         if connection.execute("SELECT 1 FROM asset WHERE scope = 'system'").fetchone() is None:
             for asset in builtin_assets():
                 insert_builtin(connection, asset)
+        assets: Planted = []
         if file is not None and (again or _is_empty(connection)):
-            _Planting(connection, file).plant()
+            assets = _Planting(connection, file).plant()
         if _is_empty(connection):
             _Planting(connection, SeedFile(DEFAULT_SEED)).plant()
+    return assets
 
 
 def _is_empty(connection: sqlite3.Connection) -> bool:
@@ -72,7 +77,7 @@ class _Planting:
         self._file = file
         self._now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
-    def plant(self) -> None:
+    def plant(self) -> Planted:
         seed = self._file.seed
         for i, cluster in enumerate(seed.clusters):
             at: _At = ("clusters", i)
@@ -88,6 +93,19 @@ class _Planting:
             self._connection.execute("DELETE FROM usage")
         for usage in seed.usage:
             self._plant_usage(usage)
+        return [
+            (asset.kind, self._body(asset, ("assets", i))) for i, asset in enumerate(seed.assets)
+        ]
+
+    def _body(self, seed: AssetSeed, at: _At) -> dict[str, Any]:
+        meta = {**seed.meta, "name": seed.name, "scope": seed.scope}
+        return {"meta": meta | self._scope_id(seed, at), "spec": seed.spec}
+
+    def _scope_id(self, seed: CredentialSeed | AssetSeed, at: _At) -> dict[str, Any]:
+        scope, scope_id = self._place(seed, at)
+        if scope == "tenant":
+            return {}
+        return {f"{scope}Id": int(scope_id) if scope == "project" else scope_id}
 
     def _plant_cluster(self, seed: ClusterSeed, at: _At) -> str:
         wanted = str(seed.uuid or uuid.uuid5(NAMESPACE, f"cluster/{seed.name}"))
@@ -151,9 +169,7 @@ class _Planting:
     def _plant_credential(self, seed: CredentialSeed, at: _At) -> None:
         scope, scope_id = self._place(seed, at)
         id_ = str(uuid.uuid5(NAMESPACE, f"credential/{seed.type}/{scope}/{scope_id}/{seed.name}"))
-        meta: dict[str, object] = {"name": seed.name, "scope": scope}
-        if scope != "tenant":
-            meta[f"{scope}Id"] = int(scope_id) if scope == "project" else scope_id
+        meta = {"name": seed.name, "scope": scope} | self._scope_id(seed, at)
         meta |= {"id": id_, "kind": CREDENTIAL_KINDS[seed.type], "tenantId": TENANT_ID}
         meta |= {"createdBy": CLIENT_ID, "createdAt": self._now}
         meta |= {"updatedBy": CLIENT_ID, "updatedAt": self._now, "updateCount": 0}
@@ -165,7 +181,7 @@ class _Planting:
             (id_, seed.type, seed.name, scope, scope_id, dump({"meta": meta, "spec": spec})),
         )
 
-    def _place(self, seed: CredentialSeed, at: _At) -> Place:
+    def _place(self, seed: CredentialSeed | AssetSeed, at: _At) -> Place:
         if seed.unit is None:
             return ("tenant", "")
         cluster, _, name = seed.unit.rpartition("/")
@@ -173,8 +189,9 @@ class _Planting:
             _UNITS[seed.scope], {"name": name, "cluster": cluster}
         ).fetchall()
         if len(rows) != 1:
+            what = str(at[0]).removesuffix("s")
             raise SeedError(
-                f"credential {seed.name}: {len(rows)} {seed.scope}s are named {seed.unit}",
+                f"{what} {seed.name}: {len(rows)} {seed.scope}s are named {seed.unit}",
                 where=self._file.where(*at, seed.scope),
                 fix=f"Name a {seed.scope} of the seed, as CLUSTER/NAME if there are several.",
             )

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import json
 import logging
 from collections.abc import Callable
+from http import HTTPStatus
 
 from aiohttp import web
 from pydantic import SecretStr
 
-from reconciler.errors import SandboxError
+from reconciler.errors import SandboxError, SeedError
+from reconciler.sandbox.answers import ApiError
+from reconciler.sandbox.api_schema import load_contract
 from reconciler.sandbox.app import make_app
+from reconciler.sandbox.assets import Assets
 from reconciler.sandbox.connections import QuietServer
 from reconciler.sandbox.database import Database
 from reconciler.sandbox.endpoint import Endpoint, Setup
 from reconciler.sandbox.request_log import RequestLog
-from reconciler.sandbox.seed import load_seed
-from reconciler.sandbox.seeding import plant
+from reconciler.sandbox.seed import SeedFile, load_seed
+from reconciler.sandbox.seeding import Planted, plant
+from reconciler.sandbox.switches import Behaviour
 
 _GRACE_SECONDS = 5.0
 _LOG = logging.getLogger(__name__)
@@ -33,7 +39,8 @@ async def run_service(
     seed = load_seed(setup.seed) if setup.seed else None
     database = Database(setup.database, setup.busy)
     try:
-        plant(database, seed, again=setup.seed_again)
+        planted = plant(database, seed, again=setup.seed_again)
+        _create(planted, database, setup.behaviour, seed)
         application = web.AppRunner(make_app(database, setup.behaviour, log))
         await application.setup()
         assert application.server is not None
@@ -50,6 +57,24 @@ async def run_service(
             await application.cleanup()
     finally:
         database.close()
+
+
+def _create(
+    planted: Planted, database: Database, behaviour: Behaviour, seed: SeedFile | None
+) -> None:
+    """Create the assets of a seed that do not exist yet, each checked like a request."""
+    contract = load_contract(behaviour.version)
+    for number, (kind, body) in enumerate(planted):
+        try:
+            Assets(kind, database, behaviour, contract).create(json.dumps(body).encode())
+        except ApiError as error:
+            if error.status != HTTPStatus.CONFLICT:
+                assert seed is not None
+                raise SeedError(
+                    f"the asset {body['meta']['name']} is refused: {error.message}",
+                    where=seed.where("assets", number),
+                    fix="Write meta and spec as in a request of this Run:ai version.",
+                ) from error
 
 
 async def _listen(runner: web.BaseRunner, host: str, port: int) -> str:

@@ -60,7 +60,6 @@ def said(arguments: str, capsys: pytest.CaptureFixture[str]) -> str:
         ("diff", "reconcile plan"),
         ("sync", "reconcile apply --apply"),
         ("lint", "reconcile validate"),
-        ("import RunaiEnvironment.a", "reconcile plan"),
         ("destroy", "reconcile apply --apply"),
         ("help", "reconcile --help"),
         ("help plan", "reconcile plan --help"),

@@ -197,3 +197,41 @@ def test_a_missing_seed_file(tmp_path: Path) -> None:
         server.start()
     assert caught.value.where.endswith("nothing.yaml")
     assert not (tmp_path / "a.db").exists()
+
+
+ASSETS = """
+clusters: [{name: main, departments: [{name: default, projects: [vision]}]}]
+assets:
+  - {kind: environment, name: train, scope: project, project: vision, spec: {image: busybox}}
+  - kind: compute
+    name: small
+    scope: tenant
+    meta: {description: By hand}
+    spec: {cpuCoreRequest: 1}
+"""
+
+
+def test_assets_are_created_once(start: Start) -> None:
+    for _ in range(2):
+        send = start(seed=ASSETS).http.send
+        (train,) = send("GET", "/api/v1/asset/environment?scope=project").body["entries"]
+        (small,) = send("GET", "/api/v1/asset/compute?scope=tenant").body["entries"]
+        assert train["meta"]["projectId"] == 1
+        assert train["spec"]["image"] == "busybox"
+        assert small["meta"]["description"] == "By hand"
+
+
+@pytest.mark.parametrize(
+    ("asset", "message"),
+    [
+        ("{kind: compute, name: a, scope: tenant, spec: {cpuCoreRequest: x}}", "a is refused: "),
+        ("{kind: compute, name: a, scope: project, project: b}", "0 projects are named b"),
+        ("{kind: pod, name: a, scope: tenant}", "must be one of environment, compute"),
+    ],
+)
+def test_an_asset_that_cannot_be_created(tmp_path: Path, asset: str, message: str) -> None:
+    (tmp_path / "seed.yaml").write_text(f"assets: [{asset}]\n")
+    server = SandboxServer(tmp_path / "a.db", seed=tmp_path / "seed.yaml")
+    with pytest.raises(SandboxError, match=r"seed\.yaml:1:") as caught:
+        server.start()
+    assert message in str(caught.value)

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, assert_never
 
+from reconciler.core.diff import diff_specs
 from reconciler.core.ownership import desired_mark, room
 from reconciler.core.plan import Action, Change
 from reconciler.core.resource import LiveResource, Mark, Resource, Spec, deposed_digits, has_secrets
@@ -152,7 +153,10 @@ class AssetWriter:
 
     def _update(self, desired: Resource, live: LiveResource) -> str:
         mark = desired_mark(desired, self._rules.stack)
-        body = self._mapping.update_body(desired.spec, mark, live.raw.get("spec") or {})
+        if diff_specs(live.spec, desired.spec, frozenset()):
+            body = self._mapping.update_body(desired.spec, mark, live.raw.get("spec") or {})
+        else:  # only the mark changes, and nothing is written in another way than it stands there
+            body = self._mapping.rename_body(live, live.name, self._mapping.written(mark))
         self._put(live, body, lambda found: (found.mark, found.spec) == (mark, desired.spec))
         return live.uid
 

@@ -185,7 +185,13 @@ def test_variables_of_others_are_hidden() -> None:
 
 def test_a_doubled_variable_differs() -> None:
     raw = {"environmentVariables": [{"name": "A", "value": "1"}, {"name": "A", "value": "2"}]}
-    assert read(raw).spec["environment_variables"] == {"A": "1", "A#2": "2"}
+    again = {"value": "2", "duplicate": True}
+    assert read(raw).spec["environment_variables"] == {"A": "1", "A#2": again}
+
+
+def test_a_variable_that_is_null_is_none() -> None:
+    raw = {"environmentVariables": [None, {"name": "A", "value": "1"}]}
+    assert read(raw).spec["environment_variables"] == {"A": "1"}
 
 
 def test_any_number_of_doubled_variables_takes_no_time() -> None:

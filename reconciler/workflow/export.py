@@ -1,0 +1,283 @@
+"""Live objects that belong to no stack -> manifests that import them without a change.
+
+Each object becomes a document, by the names that people know. The documents are loaded and planned
+like any other manifest: what the plan would import as it is, is *ready*; where it would change
+something, the object *differs*; where no manifest can say what the object holds, it *cannot be
+expressed*. Nothing is assumed about a kind that this round trip does not prove.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
+from enum import Enum
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from reconciler import manifest
+from reconciler.core.plan import Action, Change
+from reconciler.core.planner import PlanInput, make_plan
+from reconciler.core.resource import LiveResource, Resource, ResourceKey
+from reconciler.errors import ConfigError, ManifestError, Problem, ReconcileError
+from reconciler.kinds.base import LoadContext
+from reconciler.kinds.registry import KIND_NAMED
+from reconciler.kinds.runai_asset import AssetKind
+from reconciler.workflow.export_drafts import Draft, DraftWriter, Place, Secrets, scope_name
+from reconciler.workflow.planning import compare, read_world
+from reconciler.workflow.read_live import resolve_all
+from reconciler.workflow.session import Session, manifests_of
+
+_SCOPES = ("tenant", "cluster", "department", "project")
+
+
+class Fate(Enum):
+    """How well a manifest describes a live object."""
+
+    READY = "ready"
+    DIFFERS = "differs"
+    IMPOSSIBLE = "cannot be expressed"
+
+
+@dataclass(frozen=True, slots=True)
+class ExportRequest:
+    """Which objects are exported, and how. What is empty chooses everything.
+
+    `only` holds globs of names or of KIND.NAME, `scopes` such as `project/vision`. Without a
+    `directory`, files go to that of the manifests; `file` is one for all. See `Place`.
+    """
+
+    only: tuple[str, ...] = ()
+    ids: frozenset[str] = frozenset()
+    kinds: tuple[str, ...] = ()
+    scopes: tuple[str, ...] = ()
+    secrets: Secrets = Secrets.ENV
+    grouped: bool = False
+    directory: str = ""
+    file: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """One document: the live objects that it states, the file it goes to, and how well it fits."""
+
+    key: ResourceKey
+    live: tuple[LiveResource, ...]
+    file: str
+    text: bytes
+    fate: Fate = Fate.READY
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """What was found. `variables` names what has to be set, `counts` what was left out and why."""
+
+    items: tuple[Exported, ...]
+    files: Mapping[str, bytes]
+    variables: Mapping[str, str] = field(repr=False)
+    counts: Mapping[str, int]
+
+    def of(self, fate: Fate) -> list[Exported]:
+        """The documents of one fate."""
+        return [item for item in self.items if item.fate is fate]
+
+
+def export(session: Session, request: ExportRequest) -> Export:
+    """Manifests for what belongs to no stack. Raises `ReconcileError`; nothing is written."""
+    world = _read_all_of(session)
+    found, counts = _unmanaged(world)
+    chosen = [item for item in found if _is_chosen(item, request)]
+    counts["not chosen"] = len(found) - len(chosen)
+    place = Place(
+        session.config.root,
+        request.directory or manifests_of(session.config),
+        request.file,
+        request.grouped,
+    )
+    writer = DraftWriter(place, request.secrets, [item.key for item in world.desired])
+    drafts = writer.drafts(chosen)
+    items = _Trial(session, world, writer.secrets.values).judge(drafts)
+    ready = [item for item in items if item.fate is Fate.READY]
+    used = {name: text for name, text in writer.secrets.values.items() if _names(ready, name)}
+    files = _files(ready, session.config.root)
+    return Export(tuple(items), files, used, {k: n for k, n in counts.items() if n})
+
+
+def find_unmanaged(session: Session, addresses: Sequence[str]) -> frozenset[str]:
+    """The ids of live objects that belong to no stack, by KIND.NAME or by id.
+
+    Raises `ConfigError` with close names for an address that means none, or several.
+    """
+    unmanaged, _ = _unmanaged(_read_all_of(session))
+    return frozenset(_find(address, unmanaged).uid for address in addresses)
+
+
+def _find(address: str, unmanaged: Sequence[LiveResource]) -> LiveResource:
+    found = [item for item in unmanaged if address in (f"{item.kind}.{item.name}", item.uid)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        named = ", ".join(f"{item.uid} in {_place_of(item)}" for item in found)
+        raise ConfigError(f"{len(found)} objects are named {address}", fix=f"name one: {named}")
+    close = get_close_matches(address, [f"{item.kind}.{item.name}" for item in unmanaged], n=3)
+    meant = f"did you mean {' or '.join(close)}?"
+    raise ConfigError(
+        f"no live object {address} is outside of a stack",
+        fix=meant if close else "reconcile export --check lists those that are",
+    )
+
+
+def _place_of(item: LiveResource) -> str:
+    return " ".join(filter(None, (item.spec["scope"], scope_name(item))))
+
+
+def require_ready(found: Export) -> None:
+    """Raise `ConfigError` for an object that cannot be imported as it is."""
+    for item in found.items:
+        if item.fate is not Fate.READY:
+            raise ConfigError(
+                f"{item.live[0].kind}.{item.live[0].name} {item.fate.value}: "
+                f"{'; '.join(item.reasons)}",
+                fix="change the live object, or write a manifest with metadata.adopt: true",
+            )
+
+
+def _read_all_of(session: Session) -> PlanInput:
+    world = read_world(session)
+    for failure in world.failures:
+        raise ReconcileError(failure.reason, where=failure.system, fix=failure.fix)
+    return world
+
+
+def _names(items: Iterable[Exported], variable: str) -> bool:
+    return any(f"env: {variable}\n".encode() in item.text for item in items)
+
+
+def _unmanaged(world: PlanInput) -> tuple[list[LiveResource], Counter[str]]:
+    """The live objects of kinds that manifests can state, and how many others there are."""
+    stated = {id(change.live) for change in compare(world).changes if change.desired is not None}
+    found: list[LiveResource] = []
+    counts: Counter[str] = Counter()
+    for item in world.live:
+        if not isinstance(KIND_NAMED[item.kind], AssetKind):
+            continue
+        if id(item) in stated:
+            counts["stated by a manifest"] += 1
+        elif item.mark is not None:
+            own = item.mark.stack == world.stack
+            counts["of this stack" if own else "of another stack"] += 1
+        else:
+            found.append(item)
+    return sorted(found, key=_order), counts
+
+
+def _order(item: LiveResource) -> tuple[Any, ...]:
+    scope = item.spec["scope"]
+    return (_SCOPES.index(scope), scope_name(item), item.name, item.kind, item.uid)
+
+
+def _is_chosen(item: LiveResource, request: ExportRequest) -> bool:
+    names = (item.name, f"{item.kind}.{item.name}", item.uid)
+    scope, unit = item.spec["scope"], item.spec.get("scope_id", "")
+    scopes = (scope, f"{scope}/{scope_name(item)}", f"{scope}/{unit}")
+    return (
+        (not request.ids or item.uid in request.ids)
+        and (not request.kinds or item.kind in request.kinds)
+        and (not request.scopes or any(wanted in scopes for wanted in request.scopes))
+        and (not request.only or any(fnmatchcase(n, glob) for n in names for glob in request.only))
+    )
+
+
+def context_of(session: Session, variables: Mapping[str, str]) -> LoadContext:
+    """What manifests of the session are checked with; every variable is permitted."""
+    config = session.config
+    return LoadContext(config.root, session.target.stack, config.limits, ("*",), variables)
+
+
+class _Trial:
+    """Loads and plans drafts as the next plan would."""
+
+    def __init__(self, session: Session, world: PlanInput, variables: Mapping[str, str]) -> None:
+        self._session = session
+        self._world = world
+        self._context = context_of(session, variables)
+
+    def judge(self, drafts: Sequence[Draft]) -> list[Exported]:
+        """The documents with their fates, in the same order."""
+        items = self._try(drafts, by_name=True)
+        doubtful = [index for index, item in enumerate(items) if item.fate is not Fate.READY]
+        again = self._try([drafts[index] for index in doubtful], by_name=False)
+        for index, item in zip(doubtful, again, strict=True):
+            if item.fate is Fate.READY:
+                items[index] = item
+        return items
+
+    def _try(self, drafts: Sequence[Draft], *, by_name: bool) -> list[Exported]:
+        texts = [draft.text(by_name=by_name) for draft in drafts]
+        files = {f"{index}": text for index, text in enumerate(texts)}
+        faults: dict[str, list[str]] = {}
+        changes: dict[str, list[Change]] = {}
+        while True:
+            left = [name for name in files if name not in faults]
+            problems = self._plan({name: files[name] for name in left}, changes)
+            if not problems:
+                break
+            for problem in problems:
+                faults.setdefault(problem.file, []).append(_reason(problem))
+        items = []
+        for index, (draft, text) in enumerate(zip(drafts, texts, strict=True)):
+            made = Exported(draft.key, draft.live, draft.file, text)
+            if wrong := faults.get(str(index)):
+                made = replace(made, fate=Fate.IMPOSSIBLE, reasons=tuple(dict.fromkeys(wrong)))
+            elif different := _differences(changes.get(str(index), []), draft):
+                made = replace(made, fate=Fate.DIFFERS, reasons=tuple(different))
+            items.append(made)
+        return items
+
+    def _plan(
+        self, files: Mapping[str, bytes], changes: dict[str, list[Change]]
+    ) -> Sequence[Problem]:
+        checked = manifest.check_files(
+            [manifest.ManifestFile(name, text) for name, text in files.items()], self._context
+        )
+        if checked.problems:
+            return checked.problems
+        bound = resolve_all(checked.resources, self._session.providers)
+        if isinstance(bound, ManifestError):
+            return bound.problems
+        changes.clear()
+        plan = make_plan(replace(self._world, desired=bound[0], failures=()))
+        for change in plan.changes:
+            if isinstance(change.desired, Resource):
+                changes.setdefault(change.desired.source.file, []).append(change)
+        return ()
+
+
+def _reason(problem: Problem) -> str:
+    path = ".".join(str(part) for part in problem.path)
+    return f"{path}: {problem.message}" if path else problem.message
+
+
+def _differences(changes: Sequence[Change], draft: Draft) -> list[str]:
+    """What the plan would do besides importing exactly these objects."""
+    found = []
+    imported = {change.live.uid for change in changes if change.live is not None}
+    for change in changes:
+        if change.action is not Action.ADOPT:
+            found.append(f"{change.address} would be {change.action.value}d")
+        found += [f"{field.name} would change" for field in change.fields]
+    if not found and imported != {item.uid for item in draft.live}:
+        found.append("another object would be imported in its place")
+    return found
+
+
+def _files(items: Iterable[Exported], root: Path) -> dict[str, bytes]:
+    """The new text of each file: documents come behind those that it has."""
+    files: dict[str, bytes] = {}
+    for item in items:
+        if item.file not in files and (root / item.file).exists():
+            files[item.file] = (root / item.file).read_bytes()
+        before = files.get(item.file, b"")
+        files[item.file] = before + (b"---\n" if before else b"") + item.text
+    return files
