@@ -15,7 +15,9 @@ from typing import Any, NamedTuple
 
 from reconciler.core.diff import FieldChange
 from reconciler.core.resource import (
+    KindTraits,
     LiveResource,
+    Replacement,
     Resource,
     ResourceKey,
     digest_spec,
@@ -57,6 +59,9 @@ class Refusal:
     allow: str = ""
 
 
+_UNKNOWN_KIND = KindTraits("", frozenset(), (), 0)
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """One planned action on one address.
@@ -66,6 +71,7 @@ class Change:
     that the same manifest states first, `parts` those that it states beside this one: all of them
     are changed, or none. `hint` says what may have been meant instead. `doubles` are the live
     objects with the mark of this address where there are several: which is right, nobody can tell.
+    `traits` are those of its kind, as far as a plan tells them.
     """
 
     key: ResourceKey
@@ -80,6 +86,7 @@ class Change:
     parts: tuple[ResourceKey, ...] = ()
     hint: str = ""
     doubles: tuple[LiveResource, ...] = ()
+    traits: KindTraits = field(default=_UNKNOWN_KIND, repr=False)
 
     @property
     def address(self) -> str:
@@ -111,6 +118,16 @@ class Change:
     def destroys(self) -> bool:
         """Whether the change, if carried out, ends the life of a live object."""
         return self.action in (Action.DELETE, Action.REPLACE)
+
+    @property
+    def destroys_besides(self) -> str:
+        """What ends with the live object, in words; empty for nothing."""
+        return self.traits.destroys if self.destroys else ""
+
+    @property
+    def deletes_first(self) -> bool:
+        """Whether the old object goes before the new one is created."""
+        return self.action is Action.REPLACE and self.traits.replacement is Replacement.DELETE_FIRST
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from reconciler.core.resource import (
     KindTraits,
     LiveResource,
     Mark,
+    Replacement,
     Resource,
     ResourceKey,
     hash_id,
@@ -143,7 +144,8 @@ def _decide(resource: Resource, index: _LiveIndex, world: PlanInput) -> Iterable
     if not found:
         found = index.predecessor_of(resource, world.kinds)
     if len(found) > 1:
-        change = Change(resource.key, Action.UPDATE, resource, found[0])
+        traits = world.kinds[resource.key.kind]
+        change = Change(resource.key, Action.UPDATE, resource, found[0], traits=traits)
         yield _doubled(change, found, world)
     elif found:
         yield _compare(resource, found[0], index, world)
@@ -156,17 +158,27 @@ def _compare(resource: Resource, live: LiveResource, index: _LiveIndex, world: P
     fields = diff_specs(live.spec, resource.spec, traits.immutable, resource.key.address)
     fields += _mark_changes(resource, live, world, alone=not fields)
     if not fields:
-        return Change(resource.key, Action.UNCHANGED, resource, live)
-    replaces = any(field.forces_replacement for field in fields)
-    action = Action.REPLACE if replaces else Action.UPDATE
+        return Change(resource.key, Action.UNCHANGED, resource, live, traits=traits)
+    forcing = [field.name for field in fields if field.forces_replacement]
+    action = Action.REPLACE if forcing else Action.UPDATE
     refusal = world.lineage.refusal(live)
-    if world.kinds[resource.key.kind].identify(resource.spec) in index.foreign:
+    if forcing and traits.replacement is Replacement.NEVER:
+        refusal = _never_replaced(forcing)
+    elif traits.identify(resource.spec) in index.foreign:
         refusal = Refusal(
             RefusalKind.CONFLICT,
             "an object of the name it is to have exists and is not ours",
             "remove or rename that one, or choose another name here",
         )
-    return Change(resource.key, action, resource, live, fields, refusal)
+    return Change(resource.key, action, resource, live, fields, refusal, traits=traits)
+
+
+def _never_replaced(names: Sequence[str]) -> Refusal:
+    return Refusal(
+        RefusalKind.BLOCKED,
+        f"{', '.join(names)} cannot be changed, and an object of this kind is never replaced",
+        "change the manifest back; for another object, give it another id and name",
+    )
 
 
 def _mark_changes(
@@ -203,10 +215,10 @@ def _former_id(resource: Resource, live: LiveResource, mark: Mark) -> str:
 
 def _create_or_adopt(resource: Resource, index: _LiveIndex, world: PlanInput) -> Change:
     kind = resource.key.kind
-    live = index.foreign.get(world.kinds[kind].identify(resource.spec))
-    if live is None:
-        return Change(resource.key, Action.CREATE, resource)
     traits = world.kinds[kind]
+    live = index.foreign.get(traits.identify(resource.spec))
+    if live is None:
+        return Change(resource.key, Action.CREATE, resource, traits=traits)
     fields = diff_specs(live.spec, resource.spec, traits.immutable, resource.key.address)
     refusal: Refusal | None = None
     if live.mark is not None and live.mark.stack == world.stack:
@@ -230,7 +242,7 @@ def _create_or_adopt(resource: Resource, index: _LiveIndex, world: PlanInput) ->
             "an object of this name exists, is not ours, and differs",
             "set metadata.adopt: true to take it over and change it, or choose another name",
         )
-    return Change(resource.key, Action.ADOPT, resource, live, fields, refusal)
+    return Change(resource.key, Action.ADOPT, resource, live, fields, refusal, traits=traits)
 
 
 def _deletions(index: _LiveIndex, keys: set[ResourceKey], world: PlanInput) -> Iterable[Change]:
@@ -238,8 +250,14 @@ def _deletions(index: _LiveIndex, keys: set[ResourceKey], world: PlanInput) -> I
     for found in index.by_mark.values():
         left = [item for item in found if id(item) not in index.paired]
         if left:
-            refusal = lineage.refusal(left[0])
-            change = Change(_key_of(left[0]), Action.DELETE, live=left[0], refusal=refusal)
+            item = left[0]
+            change = Change(
+                _key_of(item),
+                Action.DELETE,
+                live=item,
+                refusal=lineage.refusal(item),
+                traits=world.kinds[item.kind],
+            )
             yield _doubled(change, found, world) if len(found) > 1 else change
     hashes = {(key.kind, hash_id(key.kind, key.id)): key for key in keys}
     for found in index.deposed.values():
@@ -252,6 +270,7 @@ def _deletions(index: _LiveIndex, keys: set[ResourceKey], world: PlanInput) -> I
             live=item,
             refusal=lineage.refusal(item),
             deposed=item.mark.deposed,
+            traits=world.kinds[item.kind],
         )
         yield _doubled(change, found, world) if len(found) > 1 else change
 

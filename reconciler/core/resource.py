@@ -12,6 +12,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from functools import lru_cache
 from typing import Any, NamedTuple, Self, TypeAlias
 
@@ -117,6 +118,16 @@ class Reference(NamedTuple):
     key: ResourceKey
 
 
+class Replacement(StrEnum):
+    """How an object is replaced that cannot be changed in place."""
+
+    CREATE_FIRST = "create_first"
+    """The new one is created and confirmed before the old one is deleted: there is always one."""
+    DELETE_FIRST = "delete_first"
+    """For objects that cannot stand beside one another."""
+    NEVER = "never"
+
+
 @dataclass(frozen=True, slots=True)
 class KindTraits:
     """What the core has to know of a kind.
@@ -124,6 +135,8 @@ class KindTraits:
     `immutable` names top-level fields whose change forces a replacement; `identity` names the
     fields that make two objects of the live system clash; `rank` orders kinds by dependency.
     `part_of` is the kind whose manifests may state an object of this one beside their own.
+    `destroys` says in words what ends with an object, such as `its workloads`: manifests of such
+    a kind protect their objects unless they state otherwise.
     """
 
     name: str
@@ -131,6 +144,8 @@ class KindTraits:
     identity: tuple[str, ...]
     rank: int
     part_of: str = ""
+    replacement: Replacement = Replacement.CREATE_FIRST
+    destroys: str = ""
 
     def identify(self, spec: Mapping[str, Any]) -> tuple[Any, ...]:
         """What no two objects of a live system may share: the kind and its identity fields."""

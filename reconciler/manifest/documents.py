@@ -15,7 +15,7 @@ from reconciler.kinds.base import Document, FieldError, Kind, LoadContext, Metad
 from reconciler.kinds.registry import KINDS
 from reconciler.manifest.blame import blame
 from reconciler.manifest.checks import Stated, check_together
-from reconciler.manifest.envelope import check_envelope, check_id, key_of
+from reconciler.manifest.envelope import check_envelope, check_id, key_of, protect_by_kind
 from reconciler.manifest.files import NO_FILES, ManifestFile, ReadFiles, read_directory
 from reconciler.manifest.overlay import Overlays
 from reconciler.manifest.report import Place, Report
@@ -149,6 +149,7 @@ class _Loading:
         spec, spec_faults = self._validate(kind.model, data, "spec")
         faults += spec_faults
         if metadata is not None:
+            metadata = protect_by_kind(metadata, kind.traits)
             faults += check_id(metadata)
         if faults:
             return [], faults

@@ -96,6 +96,7 @@ class OwnChangeJson(TypedDict):
     cause: NotRequired[CauseJson | None]
     refusal: RefusalJson | None
     used_by: list[str]
+    destroys: NotRequired[str]
     hint: str
     notes: list[str]
     unknown_fields: list[str]
@@ -121,6 +122,7 @@ class SideJson(TypedDict):
 class ValuesJson(TypedDict):
     """Both sides of one change."""
 
+    actions: list[str]
     before: SideJson | None
     after: SideJson | None
     before_sensitive: dict[str, Any] | Literal[False]

@@ -31,8 +31,10 @@ from reconciler.core.plan import (
 from reconciler.core.plan_values import named_at, spec_of
 from reconciler.core.resource import (
     UNKNOWN,
+    KindTraits,
     LiveResource,
     Mark,
+    Replacement,
     Resource,
     ResourceKey,
     Secret,
@@ -317,6 +319,20 @@ def _change(item: Mapping[str, Any], stack: str, manifests: Mapping[str, Any]) -
         item.get("deposed"),
         tuple(own["used_by"]),
         hint=own["hint"],
+        traits=_traits(item),
+    )
+
+
+def _traits(item: Mapping[str, Any]) -> KindTraits:
+    """What the plan tells of a kind, which this version may not know."""
+    delete_first = item["change"]["actions"] == ["delete", "create"]
+    return KindTraits(
+        item["type"],
+        frozenset(),
+        (),
+        0,
+        replacement=Replacement.DELETE_FIRST if delete_first else Replacement.CREATE_FIRST,
+        destroys=item["reconciler"].get("destroys", ""),
     )
 
 

@@ -156,7 +156,7 @@ def _cause(cause: Cause | None) -> dict[str, Any] | None:
 def shown_values(change: Change) -> dict[str, Any]:
     """What a change shows of values: both sides, and the fields that differ."""
     live, spec = change.live, planned(change)
-    actions = _ACTIONS[change.action]
+    actions = ["delete", "create"] if change.deletes_first else _ACTIONS[change.action]
     if change.action is Action.ADOPT and change.fields:
         actions = ["update"]
     body: dict[str, Any] = {
@@ -184,7 +184,13 @@ def _change(change: Change, row: PlanRow, review: Review) -> dict[str, Any]:
     if reason:
         answer["action_reason"] = reason
     own = _own(change, row, review)
-    return answer | {"reconciler": own | {"fields": values["fields"]}}
+    own |= {"fields": values["fields"], **_of_kind(change)}
+    return answer | {"reconciler": own}
+
+
+def _of_kind(change: Change) -> dict[str, Any]:
+    """What is remarkable about the kind, if anything is."""
+    return {"destroys": words} if (words := change.destroys_besides) else {}
 
 
 def _own(change: Change, row: PlanRow, review: Review) -> dict[str, Any]:

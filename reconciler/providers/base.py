@@ -50,7 +50,8 @@ class Provider(ABC):
         """Carry out one change and return the uid of the object (the old one of a delete).
 
         A replacement renames the live object, marks it deposed and creates the new one; it does
-        not delete: apply sends that as a delete of its own once the new object is confirmed.
+        not delete: apply sends that as a delete of its own once the new object is confirmed. Of a
+        kind that deletes first, it gets the delete and then a create instead.
         Raises `AmbiguousWriteError` where it cannot be known whether the write took place.
         """
 

@@ -12,7 +12,7 @@ from html import escape
 from reconciler.core.plan import Change, Plan
 from reconciler.render.escape import visible
 from reconciler.render.graph import changes_and_edges, state_of
-from reconciler.render.text import SYMBOLS
+from reconciler.render.text import symbol_of
 
 MOST_NODES = 300
 _WIDTH, _HEIGHT = 232, 42
@@ -145,7 +145,7 @@ def _box(change: Change, place: tuple[int, int], anchor: str) -> str:
     state = state_of(change)
     address, kind = visible(change.address, 200), visible(change.key.kind, _LETTERS)
     name = _short(address.removeprefix(f"{kind}."))
-    mark = "!" if state == "refused" else SYMBOLS.get(change.action, "")
+    mark = "!" if state == "refused" else symbol_of(change)
     inside = (
         f"<title>{escape(address)}: {state}</title>"
         f'<rect x="{x}" y="{y}" width="{_WIDTH}" height="{_HEIGHT}" rx="5"/>'

@@ -21,13 +21,15 @@ SYMBOLS = {
     Action.REPLACE: "+/-",
     Action.ADOPT: " ",
 }
+_DELETE_FIRST = "-/+"
 _LEGEND = {
-    Action.CREATE: "create",
-    Action.UPDATE: "update in-place",
-    Action.DELETE: "destroy",
-    Action.REPLACE: "create replacement and then destroy",
+    "+": "create",
+    "~": "update in-place",
+    "-": "destroy",
+    "+/-": "create replacement and then destroy",
+    _DELETE_FIRST: "destroy and then create replacement",
 }
-_COLOURS = {"+": "green", "-": "red", "~": "yellow", "+/-": "yellow"}
+_COLOURS = {"+": "green", "-": "red", "~": "yellow", "+/-": "yellow", _DELETE_FIRST: "yellow"}
 VERBS = {
     Action.CREATE: "will be created",
     Action.UPDATE: "will be updated in-place",
@@ -37,6 +39,11 @@ VERBS = {
 }
 MOST_ELEMENTS = 40
 """A longer mapping that appears or goes as a whole is told by its length."""
+
+
+def symbol_of(change: Change) -> str:
+    """Terraform's sign for what is done; empty where nothing is."""
+    return _DELETE_FIRST if change.deletes_first else SYMBOLS.get(change.action, "")
 
 
 def render_plan(plan: Plan, header: Header, style: Style) -> str:
@@ -79,11 +86,11 @@ def _header(plan: Plan, header: Header) -> str:
 
 
 def _legend(shown: Iterable[Change], style: Style) -> str:
-    used = {change.action for change in shown}
+    used = {symbol_of(change) for change in shown}
     lines = [
-        f"{style.paint(SYMBOLS[action].rjust(3), _COLOURS[SYMBOLS[action]])} {words}"
-        for action, words in _LEGEND.items()
-        if action in used
+        f"{style.paint(symbol.rjust(3), _COLOURS[symbol])} {words}"
+        for symbol, words in _LEGEND.items()
+        if symbol in used
     ]
     if not lines:
         return ""
@@ -92,7 +99,7 @@ def _legend(shown: Iterable[Change], style: Style) -> str:
 
 
 def _change(change: Change, review: Review, style: Style) -> str:
-    symbol = SYMBOLS[change.action]
+    symbol = symbol_of(change)
     mark = style.paint(symbol, _COLOURS[symbol]) if symbol in _COLOURS else symbol
     kind, name = literal(change.key.kind), literal(change.key.id)
     lines = [
@@ -135,6 +142,8 @@ def _comments(change: Change, style: Style) -> list[str]:
         lines.append(f"  # ({printable(str(change.desired.source))})")
     if change.live is not None and change.action is Action.ADOPT:
         lines.append(f"  # (existing object {literal(change.live.uid)})")
+    if words := change.destroys_besides:
+        lines.append(f"  # destroys {printable(words)} as well")
     lines += [f"  # used by {printable(user)}" for user in change.used_by]
     if change.live is not None:
         lines += [f"  # {printable(note)}" for note in change.live.notes]

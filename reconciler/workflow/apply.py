@@ -207,9 +207,27 @@ class _Run:
         return write
 
     def _write(self, change: Change) -> Outcome:
+        if change.deletes_first:
+            return self._delete_and_create(change)
+        return Outcome(change, Status.APPLIED, uid=self._send(change), sent=True)
+
+    def _send(self, change: Change) -> str:
         provider = self.context.providers[change.key.kind]
-        uid = provider.write(change, lambda line: self.context.observer.progressed(change, line))
-        return Outcome(change, Status.APPLIED, uid=uid, sent=True)
+        return provider.write(change, lambda line: self.context.observer.progressed(change, line))
+
+    def _delete_and_create(self, change: Change) -> Outcome:
+        """Replace in that order. A run that is killed in between creates when it runs again."""
+        provider, removal = self.context.providers[change.key.kind], _removal(change)
+        sent = Outcome(change, Status.APPLIED, uid=self._send(removal), sent=True)
+        if fault := provider.settle([removal], {change.address: sent.uid}).get(change.address):
+            return _failed(sent, fault)
+        try:
+            uid = self._send(replace(change, action=Action.CREATE, live=None, fields=()))
+        except ReconcileError as error:
+            failed = _failed(sent, error)
+            text = f"the old object is deleted, and the new one is not created: {failed.message}"
+            return replace(failed, message=text)
+        return replace(sent, uid=uid)
 
     def _guarded(self, change: Change, action: Callable[[], Outcome]) -> Outcome:
         try:
@@ -250,9 +268,9 @@ class _Run:
 
     def _finish(self, kind: str, confirmed: Sequence[Outcome]) -> Iterable[Outcome]:
         """Delete what a confirmed replacement has replaced: the last step of the same change."""
-        replaced = [item for item in confirmed if item.change.action is Action.REPLACE]
-        yield from (item for item in confirmed if item.change.action is not Action.REPLACE)
-        tasks = [self._removal(item) for item in replaced]
+        replaced = [item for item in confirmed if _leaves_old(item.change)]
+        yield from (item for item in confirmed if not _leaves_old(item.change))
+        tasks = [self._remove(item.change) for item in replaced]
         removals = dict(self.context.executor.run(tasks)) if tasks else {}
         sent = [removals[n] for n in sorted(removals) if removals[n].status is Status.APPLIED]
         settled = {item.change.address: item for item in self._settle(kind, sent)}
@@ -273,8 +291,8 @@ class _Run:
             else:
                 yield self._left_behind(outcome, removal)
 
-    def _removal(self, outcome: Outcome) -> Callable[[], Outcome]:
-        removal = replace(outcome.change, action=Action.DELETE, desired=None, fields=())
+    def _remove(self, change: Change) -> Callable[[], Outcome]:
+        removal = _removal(change)
         return lambda: self._guarded(removal, lambda: self._write(removal))
 
     @staticmethod
@@ -283,6 +301,16 @@ class _Run:
         old = "the old object could not be deleted" if failed else "the old object may be, too"
         text = f"the replacement is there, but {old}: {removal.message}"
         return replace(outcome, status=removal.status, message=text, fix=removal.fix)
+
+
+def _leaves_old(change: Change) -> bool:
+    """Whether writing it leaves an old object, which is to be deleted once the new is confirmed."""
+    return change.action is Action.REPLACE and not change.deletes_first
+
+
+def _removal(change: Change) -> Change:
+    """The end of the old object of a replacement."""
+    return replace(change, action=Action.DELETE, desired=None, fields=())
 
 
 def _unconfirmed(outcome: Outcome, why: str) -> Outcome:

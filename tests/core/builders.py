@@ -10,6 +10,7 @@ from reconciler.core.resource import (
     LiveResource,
     Mark,
     Reference,
+    Replacement,
     Resource,
     ResourceKey,
     Secret,
@@ -27,6 +28,15 @@ KINDS = {
     "RunaiEnvironment": KindTraits(
         "RunaiEnvironment", IMMUTABLE, ("name", "scope", "scope_id"), 20
     ),
+    "Volume": KindTraits(
+        "Volume",
+        IMMUTABLE,
+        ("name",),
+        5,
+        replacement=Replacement.DELETE_FIRST,
+        destroys="the data on it",
+    ),
+    "Tenant": KindTraits("Tenant", IMMUTABLE, ("name",), 4, replacement=Replacement.NEVER),
 }
 
 

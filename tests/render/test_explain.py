@@ -237,3 +237,16 @@ def test_no_data_makes_a_line_of_its_own(before: str, after: str, name: str) -> 
         )
         assert line == "" or line.isprintable()
         assert len(line) < 3000
+
+
+def test_a_kind_says_what_ends_with_an_object_and_which_comes_first() -> None:
+    volume = "Volume.data"
+    moved = text(plan_of([resource(volume, {"scope": "cluster"})], [live(volume)]))
+    assert moved.endswith(
+        "  - The old object is deleted, and then the new one created.\n"
+        "  - The id changes: what refers to the old id has to be moved.\n"
+        "  - That destroys the data on it as well.\n"
+    )
+    gone = text(plan_of([], [live(volume)]))
+    assert "Workloads" not in gone
+    assert gone.endswith("  - That destroys the data on it as well.\n")

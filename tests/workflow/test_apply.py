@@ -353,3 +353,44 @@ def test_a_defect_in_settling_does_not_swallow_outcomes(environments: MemoryProv
     outcomes = run(plan_of([resource("RunaiEnvironment.a")]), environments)
     assert statuses(outcomes) == {"RunaiEnvironment.a": "written"}
     assert "unexpected KeyError" in outcomes["RunaiEnvironment.a"].message
+
+
+def moved_volume() -> Plan:
+    return plan_of([resource("Volume.a", {"scope": "cluster"})], [live("Volume.a")])
+
+
+def test_a_kind_may_delete_first() -> None:
+    volumes = MemoryProvider("Volume")
+    outcomes = run(moved_volume(), volumes)
+    assert statuses(outcomes) == {"Volume.a": "applied"}
+    assert outcomes["Volume.a"].uid == "new-uid"
+    assert volumes.calls == [
+        "delete Volume.a",
+        "settle Volume.a",
+        "create Volume.a",
+        "settle Volume.a",
+    ]
+
+
+def test_nothing_is_created_while_the_old_one_is_there() -> None:
+    volumes = MemoryProvider("Volume")
+    volumes.wrong["Volume.a"] = "still there"
+    outcome = run(moved_volume(), volumes)["Volume.a"]
+    assert (outcome.status, outcome.message, outcome.sent) == (Status.FAILED, "still there", True)
+    assert "create Volume.a" not in volumes.calls
+
+
+def test_a_create_that_fails_says_that_the_old_one_is_deleted() -> None:
+    volumes = MemoryProvider("Volume")
+    volumes.broken["create Volume.a"] = ProviderError("denied", fix="ask")
+    outcome = run(moved_volume(), volumes)["Volume.a"]
+    assert (outcome.status, outcome.fix, outcome.sent) == (Status.FAILED, "ask", True)
+    assert outcome.message == "the old object is deleted, and the new one is not created: denied"
+
+
+def test_a_delete_that_fails_leaves_all_as_it_was() -> None:
+    volumes = MemoryProvider("Volume")
+    volumes.broken["delete Volume.a"] = ProviderError("denied")
+    outcome = run(moved_volume(), volumes)["Volume.a"]
+    assert (outcome.status, outcome.message, outcome.sent) == (Status.FAILED, "denied", False)
+    assert volumes.calls == ["delete Volume.a"]
