@@ -157,6 +157,7 @@ class Plan:
 
     `owned` counts the live objects of this stack, `stated` the resources of the manifests,
     `restricted` says in words what was chosen, `left_out` counts the addresses that were not.
+    `released` are live objects that manifests of a base stated and nothing can say to be ours.
     `accepted` says what of other histories the plan may change, and `gone` which manifests HEAD
     has and the disk has not: see `lineage`. `rows_read` are the rows, by address, of a
     plan that was read back from a file, which holds less of each object than a digest covers.
@@ -166,6 +167,7 @@ class Plan:
     stack: str
     changes: tuple[Change, ...]
     detached: tuple[Unmanaged, ...] = ()
+    released: tuple[Unmanaged, ...] = ()
     failures: tuple[ReadFailure, ...] = ()
     owned: int = 0
     stated: int = 0
@@ -235,6 +237,7 @@ def digest_desired(resource: Resource | None) -> str:
     if resource is None:
         return ""
     metadata = [resource.protect, resource.adopt, resource.moved_from]
+    metadata += ["absent"] if resource.absent else []
     return _sha256([digest_spec(resource.spec), metadata])
 
 

@@ -137,6 +137,9 @@ def _claims(desired: Sequence[Resource]) -> Iterable[ResourceKey]:
 
 
 def _decide(resource: Resource, index: _LiveIndex, world: PlanInput) -> Iterable[Change]:
+    if not world.kinds[resource.key.kind].marked:
+        yield from _decide_unmarked(resource, index, world)
+        return
     found = index.owned(resource.key)
     moved = ResourceKey(resource.key.kind, resource.moved_from) if resource.moved_from else None
     if not found and moved is not None and moved not in {item.key for item in world.desired}:
@@ -153,32 +156,61 @@ def _decide(resource: Resource, index: _LiveIndex, world: PlanInput) -> Iterable
         yield _create_or_adopt(resource, index, world)
 
 
+def _decide_unmarked(resource: Resource, index: _LiveIndex, world: PlanInput) -> Iterable[Change]:
+    """One of a kind without marks: what the manifest names is ours as long as it states it."""
+    key, traits = resource.key, world.kinds[resource.key.kind]
+    live = index.foreign.get(traits.identify(resource.spec))
+    if live is None:
+        if not resource.absent:
+            yield Change(key, Action.CREATE, resource, traits=traits)
+        return
+    if resource.absent:
+        index.owned_count += 1
+        alone = replace(resource, depends_on=())
+        yield Change(key, Action.DELETE, alone, live, traits=traits)
+        return
+    fields = diff_specs(live.spec, resource.spec, traits.immutable, key.address)
+    action, refusal = _how(fields, traits) if fields else (Action.UNCHANGED, None)
+    if fields and not resource.adopt:
+        refusal = Refusal(
+            RefusalKind.CONFLICT,
+            "an object of this name exists and differs, and nothing on it can say that it is ours",
+            "set metadata.adopt: true to let this manifest change it, or choose another name",
+        )
+    else:
+        index.owned_count += 1
+    yield Change(key, action, resource, live, fields, refusal, traits=traits)
+
+
+def _how(fields: Sequence[FieldChange], traits: KindTraits) -> tuple[Action, Refusal | None]:
+    """In place or by a replacement, and why that is out of the question, if so."""
+    names = ", ".join(field.name for field in fields if field.forces_replacement)
+    if not names:
+        return Action.UPDATE, None
+    if traits.replacement is not Replacement.NEVER:
+        return Action.REPLACE, None
+    return Action.REPLACE, Refusal(
+        RefusalKind.BLOCKED,
+        f"{names} cannot be changed, and an object of this kind is never replaced",
+        "change the manifest back; for another object, give it another id and name",
+    )
+
+
 def _compare(resource: Resource, live: LiveResource, index: _LiveIndex, world: PlanInput) -> Change:
     traits = world.kinds[resource.key.kind]
     fields = diff_specs(live.spec, resource.spec, traits.immutable, resource.key.address)
     fields += _mark_changes(resource, live, world, alone=not fields)
     if not fields:
         return Change(resource.key, Action.UNCHANGED, resource, live, traits=traits)
-    forcing = [field.name for field in fields if field.forces_replacement]
-    action = Action.REPLACE if forcing else Action.UPDATE
-    refusal = world.lineage.refusal(live)
-    if forcing and traits.replacement is Replacement.NEVER:
-        refusal = _never_replaced(forcing)
-    elif traits.identify(resource.spec) in index.foreign:
+    action, never = _how(fields, traits)
+    refusal = never or world.lineage.refusal(live)
+    if traits.identify(resource.spec) in index.foreign:
         refusal = Refusal(
             RefusalKind.CONFLICT,
             "an object of the name it is to have exists and is not ours",
             "remove or rename that one, or choose another name here",
         )
     return Change(resource.key, action, resource, live, fields, refusal, traits=traits)
-
-
-def _never_replaced(names: Sequence[str]) -> Refusal:
-    return Refusal(
-        RefusalKind.BLOCKED,
-        f"{', '.join(names)} cannot be changed, and an object of this kind is never replaced",
-        "change the manifest back; for another object, give it another id and name",
-    )
 
 
 def _mark_changes(

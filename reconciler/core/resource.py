@@ -136,7 +136,8 @@ class KindTraits:
     fields that make two objects of the live system clash; `rank` orders kinds by dependency.
     `part_of` is the kind whose manifests may state an object of this one beside their own.
     `destroys` says in words what ends with an object, such as `its workloads`: manifests of such
-    a kind protect their objects unless they state otherwise.
+    a kind protect their objects unless they state otherwise. Where there is no room for a mark
+    (`marked` false), an object is ours as long as a manifest states it, by its identity.
     """
 
     name: str
@@ -146,6 +147,12 @@ class KindTraits:
     part_of: str = ""
     replacement: Replacement = Replacement.CREATE_FIRST
     destroys: str = ""
+    marked: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse what could not be gone on from: a leftover has to say what it is left of."""
+        if not self.marked and self.replacement is Replacement.CREATE_FIRST:
+            raise ValueError(f"{self.name} has no mark, so it cannot be replaced create-first")
 
     def identify(self, spec: Mapping[str, Any]) -> tuple[Any, ...]:
         """What no two objects of a live system may share: the kind and its identity fields."""
@@ -157,6 +164,7 @@ class Resource:
     """A validated manifest (desired state). `exports` is what references to it resolve to.
 
     `part_of` is the resource that the same manifest states first: both are carried out, or none.
+    `absent`: the manifest states that there must be no such object.
     """
 
     key: ResourceKey
@@ -164,6 +172,7 @@ class Resource:
     source: Source
     protect: bool = False
     adopt: bool = False
+    absent: bool = False
     moved_from: str | None = None
     depends_on: tuple[ResourceKey, ...] = ()
     part_of: ResourceKey | None = None

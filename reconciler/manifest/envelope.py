@@ -96,6 +96,14 @@ def check_id(metadata: Metadata) -> list[Fault]:
     return []
 
 
+def check_ensure(metadata: Metadata, traits: KindTraits) -> list[Fault]:
+    """What is wrong with `ensure`: where a mark says whose an object is, nobody has to."""
+    if metadata.ensure == "present" or not traits.marked:
+        return []
+    what = f"a {traits.name} is deleted by removing its manifest"
+    return [Fault(("metadata", "ensure"), what, "remove the manifest, or `ensure: absent`")]
+
+
 def protect_by_kind(metadata: Metadata, traits: KindTraits) -> Metadata:
     """The metadata, protecting what destroys more than itself, unless it says otherwise."""
     if not traits.destroys or "protect" in metadata.model_fields_set:

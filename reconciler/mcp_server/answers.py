@@ -84,11 +84,11 @@ def plan_answer(plan: Plan, review: Review, *, applicable: bool) -> dict[str, An
                 for item in plan.failures
             ]
         )
-    if plan.detached:
+    if not_ours := (*plan.detached, *plan.released):
         answer["not_ours"] = Part(
             [
                 {"kind": item.kind, "name": item.name, "id": item.uid, "reason": item.reason}
-                for item in plan.detached
+                for item in not_ours
             ],
             MOST_CHANGES,
         )

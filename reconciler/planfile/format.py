@@ -97,6 +97,7 @@ class OwnChangeJson(TypedDict):
     refusal: RefusalJson | None
     used_by: list[str]
     destroys: NotRequired[str]
+    absent: NotRequired[bool]
     hint: str
     notes: list[str]
     unknown_fields: list[str]
@@ -205,6 +206,7 @@ class OwnJson(TypedDict):
     review: ReviewJson
     owned: int
     detached: list[DetachedJson]
+    released: NotRequired[list[DetachedJson]]
     failures: list[FailureJson]
     warnings: list[str]
 

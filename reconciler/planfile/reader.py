@@ -5,7 +5,7 @@ carried out itself: apply makes a new plan and refuses if it differs.
 """
 
 import errno
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -234,10 +234,8 @@ def _plan(document: Mapping[str, Any], own: Mapping[str, Any]) -> Plan:
         target=own["target"],
         stack=own["stack"],
         changes=tuple(_change(item, own["stack"], stated) for item in items),
-        detached=tuple(
-            Unmanaged(item["type"], item["name"], item["id"], item["reason"])
-            for item in own["detached"]
-        ),
+        detached=_listed(own["detached"]),
+        released=_listed(own.get("released", ())),
         failures=tuple(
             ReadFailure(
                 item["system"],
@@ -254,6 +252,12 @@ def _plan(document: Mapping[str, Any], own: Mapping[str, Any]) -> Plan:
         accepted=tuple(own.get("accepted", ())),
         rows_read={row.address: row for row in rows},
         warnings=tuple(own["warnings"]),
+    )
+
+
+def _listed(items: Iterable[Mapping[str, Any]]) -> tuple[Unmanaged, ...]:
+    return tuple(
+        Unmanaged(item["type"], item["name"], item["id"], item["reason"]) for item in items
     )
 
 
@@ -291,6 +295,8 @@ def _change(item: Mapping[str, Any], stack: str, manifests: Mapping[str, Any]) -
             adopt=metadata.get("adopt", False),
             depends_on=tuple(_key(address) for address in manifest["depends_on"]),
         )
+    elif own.get("absent"):
+        desired = Resource(key, {}, Source(source["file"], source["line"]), absent=True)
     if before is not None:
         live = LiveResource(
             key.kind,

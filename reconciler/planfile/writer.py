@@ -4,6 +4,7 @@ What Terraform has no name for stands under the one key `reconciler`. The publis
 `docs/schema/plan.schema.json`. No secret value enters: it is null, and named in `*_sensitive`.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -17,6 +18,7 @@ from reconciler.core.plan import (
     Change,
     Plan,
     PlanRow,
+    Unmanaged,
     digest_document,
 )
 from reconciler.core.plan_values import after, before, is_protected, names_in, planned, secrets_in
@@ -98,10 +100,8 @@ def plan_document(plan: Plan, header: Header, made_at: datetime, version: str) -
             }
             if is_made(plan)
             else None,
-            "detached": [
-                {"type": item.kind, "name": item.name, "id": item.uid, "reason": item.reason}
-                for item in plan.detached
-            ],
+            "detached": _listed(plan.detached),
+            **({"released": _listed(plan.released)} if plan.released else {}),
             "failures": [
                 {
                     "system": failure.system,
@@ -184,13 +184,25 @@ def _change(change: Change, row: PlanRow, review: Review) -> dict[str, Any]:
     if reason:
         answer["action_reason"] = reason
     own = _own(change, row, review)
-    own |= {"fields": values["fields"], **_of_kind(change)}
+    own |= {"fields": values["fields"], **_remarkable(change)}
     return answer | {"reconciler": own}
 
 
-def _of_kind(change: Change) -> dict[str, Any]:
-    """What is remarkable about the kind, if anything is."""
-    return {"destroys": words} if (words := change.destroys_besides) else {}
+def _remarkable(change: Change) -> dict[str, Any]:
+    """What is said of few changes alone."""
+    found: dict[str, Any] = {}
+    if words := change.destroys_besides:
+        found["destroys"] = words
+    if change.desired is not None and change.desired.absent:
+        found["absent"] = True
+    return found
+
+
+def _listed(items: Sequence[Unmanaged]) -> list[dict[str, str]]:
+    return [
+        {"type": item.kind, "name": item.name, "id": item.uid, "reason": item.reason}
+        for item in items
+    ]
 
 
 def _own(change: Change, row: PlanRow, review: Review) -> dict[str, Any]:
@@ -248,6 +260,6 @@ def _field(field: FieldChange) -> dict[str, Any]:
 def _reason(change: Change) -> str | None:
     if change.action is Action.REPLACE:
         return "replace_because_cannot_update"
-    if change.action is Action.DELETE and not change.deposed:
+    if change.action is Action.DELETE and not change.deposed and change.desired is None:
         return "delete_because_no_resource_config"
     return None

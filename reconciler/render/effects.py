@@ -30,7 +30,8 @@ def effects(change: Change, plan: Plan) -> Iterator[str]:
 def _on_asset(change: Change, plan: Plan) -> Iterator[str]:
     match change.action:
         case Action.CREATE:
-            yield f"One object is created, with the mark of stack {plan.stack}."
+            mark = f", with the mark of stack {plan.stack}" if change.traits.marked else ""
+            yield f"One object is created{mark}."
             if change.desired and change.desired.depends_on:
                 first = ", ".join(key.address for key in change.desired.depends_on)
                 yield f"Before it: {one_line(first, _LONGEST)}."

@@ -30,6 +30,7 @@ from reconciler.render.review_words import (
 from reconciler.render.summary import (
     alert_words,
     is_made,
+    listings,
     plan_details,
     plan_line,
     restriction,
@@ -276,7 +277,7 @@ def _failure(failure: ReadFailure) -> str:
 
 
 def _tail(plan: Plan) -> Iterator[str]:
-    """What is good to know, as far as there is room: the graph, what is detached, warnings."""
+    """What is good to know, as far as there is room: the graph, what is not ours, warnings."""
     graph = plan_graph(plan)
     if graph.edges and len(graph.nodes) <= _MOST_OF_GRAPH:
         drawn = mermaid(graph)
@@ -284,12 +285,12 @@ def _tail(plan: Plan) -> Iterator[str]:
             "\n<details><summary><b>Dependencies</b></summary>\n\n"
             f"```mermaid\n{drawn}```\n\n</details>\n"
         )
-    if plan.detached:
+    for title, items in listings(plan):
         lines = [
             f"- {code(f'{item.kind} {item.name}')} {code(item.uid)}: {code(item.reason)}\n"
-            for item in plan.detached
+            for item in items
         ]
-        yield _collapsed("Detached: marked, but not ours", lines)
+        yield _collapsed(title, lines)
     if plan.warnings:
         yield _collapsed("Warnings", [f"- {code(text)}\n" for text in plan.warnings])
     yield f"\nPlan {code(plan.digest())}\n"

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from reconciler.core.outcome import Outcome, Status
-from reconciler.core.plan import Action, Change, Plan, RefusalKind
+from reconciler.core.plan import Action, Change, Plan, RefusalKind, Unmanaged
 
 NO_CHANGES = "No changes. Your infrastructure matches the configuration."
 NO_CHANGES_IN_PART = "No changes. What was looked at matches the configuration."
@@ -112,6 +112,15 @@ def plan_details(plan: Plan, place: str = " (see above)") -> list[str]:
     if refused:
         lines.append(f"{', '.join(refused)}: not applied until cleared{place}.")
     return lines
+
+
+def listings(plan: Plan) -> list[tuple[str, Sequence[Unmanaged]]]:
+    """Live objects that are never changed, by why they are listed; what is empty is left out."""
+    found = (
+        ("Detached: marked, but not ours", plan.detached),
+        ("Released: no manifest states them any more", plan.released),
+    )
+    return [(title, items) for title, items in found if items]
 
 
 def alert_words(plan: Plan) -> list[str]:

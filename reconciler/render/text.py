@@ -1,18 +1,18 @@
 """A plan -> text in Terraform's shape. The summary strings are stable; data is always escaped."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from reconciler.core.diff import FieldChange
 from reconciler.core.header import Header
-from reconciler.core.plan import Action, Change, Plan, ReadFailure
+from reconciler.core.plan import Action, Change, Plan, ReadFailure, Unmanaged
 from reconciler.core.plan_values import planned
 from reconciler.core.resource import SENSITIVE, Secret, Spec
 from reconciler.core.review_notes import Review
 from reconciler.render.escape import literal, literal_name, log_safe, printable
 from reconciler.render.review_words import change_words, notices, place_words, review_summary
 from reconciler.render.style import Style
-from reconciler.render.summary import is_made, plan_details, plan_line
+from reconciler.render.summary import is_made, listings, plan_details, plan_line
 
 SYMBOLS = {
     Action.CREATE: "+",
@@ -57,7 +57,7 @@ def render_plan(plan: Plan, header: Header, style: Style) -> str:
         blocks.append(legend)
     blocks += [_change(change, header.review, style) for change in shown]
     blocks += [_failure(failure, style) for failure in plan.failures]
-    blocks += _detached(plan)
+    blocks += [_listed(title, items) for title, items in listings(plan)]
     blocks += _warnings(plan, style)
     line = plan_line(plan)
     blocks.append(
@@ -133,11 +133,7 @@ def _comments(change: Change, style: Style) -> list[str]:
         lines.append(style.paint(f"  # {printable(change.refusal.reason)}", "red"))
         lines.append(f"  # to clear it: {printable(change.refusal.fix)}")
     elif change.action is Action.DELETE:
-        lines.append(
-            "  # (left over from an interrupted replacement)"
-            if change.deposed
-            else f"  # (because {address} is not in the manifests)"
-        )
+        lines.append(f"  # ({printable(_why_deleted(change))})")
     if change.desired is not None:
         lines.append(f"  # ({printable(str(change.desired.source))})")
     if change.live is not None and change.action is Action.ADOPT:
@@ -151,6 +147,14 @@ def _comments(change: Change, style: Style) -> list[str]:
             names = ", ".join(change.live.unknown_fields)
             lines.append(f"  # (kept as they are, unknown to this version: {printable(names)})")
     return lines
+
+
+def _why_deleted(change: Change) -> str:
+    if change.deposed:
+        return "left over from an interrupted replacement"
+    if change.desired is not None:
+        return "because its manifest says ensure: absent"
+    return f"because {change.address} is not in the manifests"
 
 
 WANTED = {
@@ -261,11 +265,9 @@ def _warnings(plan: Plan, style: Style) -> list[str]:
     return ["\n".join(lines)] if lines else []
 
 
-def _detached(plan: Plan) -> list[str]:
-    if not plan.detached:
-        return []
-    lines = ["Detached: marked, but not ours (never changed):"]
-    for item in plan.detached:
+def _listed(title: str, items: Sequence[Unmanaged]) -> str:
+    lines = [f"{title} (never changed):"]
+    for item in items:
         lines.append(f"  {item.kind} {literal(item.name)} [id={printable(item.uid)}]")
         lines.append(f"    {printable(item.reason)}")
-    return ["\n".join(lines)]
+    return "\n".join(lines)

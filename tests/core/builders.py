@@ -37,6 +37,15 @@ KINDS = {
         destroys="the data on it",
     ),
     "Tenant": KindTraits("Tenant", IMMUTABLE, ("name",), 4, replacement=Replacement.NEVER),
+    "Pool": KindTraits(
+        "Pool",
+        IMMUTABLE,
+        ("name",),
+        3,
+        replacement=Replacement.DELETE_FIRST,
+        destroys="its workloads",
+        marked=False,
+    ),
 }
 
 

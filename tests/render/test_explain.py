@@ -250,3 +250,16 @@ def test_a_kind_says_what_ends_with_an_object_and_which_comes_first() -> None:
     gone = text(plan_of([], [live(volume)]))
     assert "Workloads" not in gone
     assert gone.endswith("  - That destroys the data on it as well.\n")
+
+
+def test_what_has_no_mark_is_what_its_manifest_names() -> None:
+    pool = "Pool.a"
+    there = [live(pool, owner=None)]
+    assert "  - manifests/all.yaml:1 states it, and there is no such object.\n" in text(
+        plan_of([resource(pool)])
+    )
+    assert "  - One object is created.\n" in text(plan_of([resource(pool)]))
+    changed = text(plan_of([resource(pool, {"image": "new"}, adopt=True)], there))
+    assert "is what its manifest names, and is not what manifests/all.yaml:1 states." in changed
+    gone = text(plan_of([resource(pool, absent=True)], there))
+    assert "is there, and manifests/all.yaml:1 states that it must not be.\n" in gone
