@@ -69,7 +69,8 @@ class Change:
     `deposed` names (6 hex digits) a leftover of an interrupted replacement of the same address.
     `used_by` lists what refers to a live object that is to be destroyed. `part_of` names the object
     that the same manifest states first, `parts` those that it states beside this one: all of them
-    are changed, or none. `hint` says what may have been meant instead. `doubles` are the live
+    are changed, or none. `holders` refer to an output that a replacement gives another value: they
+    are changed with it. `hint` says what may have been meant instead. `doubles` are the live
     objects with the mark of this address where there are several: which is right, nobody can tell.
     `traits` are those of its kind, as far as a plan tells them.
     """
@@ -84,6 +85,7 @@ class Change:
     used_by: tuple[str, ...] = ()
     part_of: ResourceKey | None = None
     parts: tuple[ResourceKey, ...] = ()
+    holders: tuple[ResourceKey, ...] = ()
     hint: str = ""
     doubles: tuple[LiveResource, ...] = ()
     traits: KindTraits = field(default=_UNKNOWN_KIND, repr=False)
@@ -112,6 +114,7 @@ class Change:
         return (
             *((key, "depends on") for key in needed),
             *((key, "is stated together with") for key in beside),
+            *((key, "is referred to by") for key in self.holders),
         )
 
     @property

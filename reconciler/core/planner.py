@@ -12,13 +12,16 @@ from typing import Any
 
 from reconciler.core.diff import FieldChange, diff_specs
 from reconciler.core.lineage import Lineage
+from reconciler.core.live_index import LiveIndex
 from reconciler.core.ownership import describe_live, desired_mark
-from reconciler.core.plan import Action, Change, Plan, ReadFailure, Refusal, RefusalKind, Unmanaged
+from reconciler.core.plan import Action, Change, Plan, ReadFailure, Refusal, RefusalKind
+from reconciler.core.references import bind, references
 from reconciler.core.resource import (
     UNKNOWN,
     KindTraits,
     LiveResource,
     Mark,
+    Reference,
     Replacement,
     Resource,
     ResourceKey,
@@ -48,10 +51,20 @@ def make_plan(world: PlanInput) -> Plan:
     world = replace(world, live=world.lineage.sort_out(world.live, world.stack))
     unread = {kind for failure in world.failures for kind in failure.kinds}
     desired = [item for item in world.desired if item.key.kind not in unread]
-    index = _LiveIndex(world)
+    index = LiveIndex(world.desired, world.live, world.stack, world.kinds)
+    outputs: dict[ResourceKey, LiveResource] = {}
+
+    def known(reference: Reference) -> Any:
+        live = outputs.get(reference.key)
+        return None if live is None else live.output(reference.output)
+
     changes: list[Change] = []
-    for resource in desired:
-        changes.extend(_decide(resource, index, world))
+    for resource in sorted(desired, key=lambda item: world.kinds[item.key.kind].rank):
+        for change in _decide(bind(resource, known), index, world):
+            changes.append(change)
+            if change.live is not None and not (change.destroys and change.pending):
+                outputs[change.key] = change.live  # what refers to it goes on doing so
+    changes = _with_holders(changes)
     changes.extend(_deletions(index, {item.key for item in desired}, world))
     kept = {item.key for item in desired if item.protect}
     changes = [
@@ -73,70 +86,22 @@ def make_plan(world: PlanInput) -> Plan:
     )
 
 
-class _LiveIndex:
-    """Live resources by mark and by identity; remembers which of them were paired."""
-
-    def __init__(self, world: PlanInput) -> None:
-        self.by_mark: dict[tuple[str, str], list[LiveResource]] = {}
-        self.by_identity: dict[tuple[Any, ...], LiveResource] = {}
-        self.deposed: dict[tuple[str, str, str], list[LiveResource]] = {}
-        self.foreign: dict[tuple[Any, ...], LiveResource] = {}
-        self.claimed = {(key.kind, hash_id(*key)) for key in _claims(world.desired)}
-        self.paired: set[int] = set()
-        self.owned_count = 0
-        self._detached: list[LiveResource] = []
-        for item in sorted(world.live, key=lambda live: (live.kind, live.name, live.uid)):
-            mark = item.mark
-            if item.detached:
-                self._detached.append(item)
-            if mark is not None and mark.stack == world.stack and not item.detached:
-                self.owned_count += 1
-                if mark.deposed:
-                    leftover = (item.kind, mark.id_hash, mark.deposed)
-                    self.deposed.setdefault(leftover, []).append(item)
-                else:
-                    self.by_mark.setdefault((item.kind, mark.id_hash), []).append(item)
-                    self.by_identity[world.kinds[item.kind].identify(item.spec)] = item
-            else:
-                self.foreign.setdefault(world.kinds[item.kind].identify(item.spec), item)
-
-    def owned(self, key: ResourceKey) -> list[LiveResource]:
-        """The live objects of this stack that bear the mark of this key."""
-        found = self.by_mark.get((key.kind, hash_id(key.kind, key.id)), [])
-        self.paired.update(id(item) for item in found)
-        return found
-
-    def predecessor_of(
-        self, resource: Resource, kinds: Mapping[str, KindTraits]
-    ) -> list[LiveResource]:
-        """The object of ours that no manifest claims and that is what this resource describes.
-
-        Somebody gave the resource another id and nothing else: the object is marked anew instead
-        of being deleted, which its successor would have to wait for.
-        """
-        item = self.by_identity.get(kinds[resource.key.kind].identify(resource.spec))
-        if item is None or item.mark is None or (item.kind, item.mark.id_hash) in self.claimed:
-            return []
-        self.paired.add(id(item))
-        return [item]
-
-    def detached(self, changes: Sequence[Change]) -> Iterable[Unmanaged]:
-        """Detached objects that no change speaks of."""
-        spoken_of = {id(change.live) for change in changes if change.live is not None}
-        for item in self._detached:
-            if id(item) not in spoken_of:
-                yield Unmanaged(item.kind, item.name, item.uid, item.detached or "")
+def _with_holders(changes: Sequence[Change]) -> list[Change]:
+    """The changes, each replacement with those that wait for what the new object gives out."""
+    holders: dict[ResourceKey, list[ResourceKey]] = {}
+    for change in changes:
+        if change.desired is not None and change.desired.depends_on:
+            for key in dict.fromkeys(found.key for _, found in references(change.desired.spec)):
+                holders.setdefault(key, []).append(change.key)
+    return [
+        replace(change, holders=tuple(holders[change.key]))
+        if change.action is Action.REPLACE and change.key in holders
+        else change
+        for change in changes
+    ]
 
 
-def _claims(desired: Sequence[Resource]) -> Iterable[ResourceKey]:
-    """The keys that manifests have, or say they had before."""
-    for item in desired:
-        yield item.key
-        if item.moved_from:
-            yield ResourceKey(item.key.kind, item.moved_from)
-
-
-def _decide(resource: Resource, index: _LiveIndex, world: PlanInput) -> Iterable[Change]:
+def _decide(resource: Resource, index: LiveIndex, world: PlanInput) -> Iterable[Change]:
     if not world.kinds[resource.key.kind].marked:
         yield from _decide_unmarked(resource, index, world)
         return
@@ -156,7 +121,7 @@ def _decide(resource: Resource, index: _LiveIndex, world: PlanInput) -> Iterable
         yield _create_or_adopt(resource, index, world)
 
 
-def _decide_unmarked(resource: Resource, index: _LiveIndex, world: PlanInput) -> Iterable[Change]:
+def _decide_unmarked(resource: Resource, index: LiveIndex, world: PlanInput) -> Iterable[Change]:
     """One of a kind without marks: what the manifest names is ours as long as it states it."""
     key, traits = resource.key, world.kinds[resource.key.kind]
     live = index.foreign.get(traits.identify(resource.spec))
@@ -196,7 +161,7 @@ def _how(fields: Sequence[FieldChange], traits: KindTraits) -> tuple[Action, Ref
     )
 
 
-def _compare(resource: Resource, live: LiveResource, index: _LiveIndex, world: PlanInput) -> Change:
+def _compare(resource: Resource, live: LiveResource, index: LiveIndex, world: PlanInput) -> Change:
     traits = world.kinds[resource.key.kind]
     fields = diff_specs(live.spec, resource.spec, traits.immutable, resource.key.address)
     fields += _mark_changes(resource, live, world, alone=not fields)
@@ -245,7 +210,7 @@ def _former_id(resource: Resource, live: LiveResource, mark: Mark) -> str:
     return _key_of(live).id
 
 
-def _create_or_adopt(resource: Resource, index: _LiveIndex, world: PlanInput) -> Change:
+def _create_or_adopt(resource: Resource, index: LiveIndex, world: PlanInput) -> Change:
     kind = resource.key.kind
     traits = world.kinds[kind]
     live = index.foreign.get(traits.identify(resource.spec))
@@ -277,7 +242,7 @@ def _create_or_adopt(resource: Resource, index: _LiveIndex, world: PlanInput) ->
     return Change(resource.key, Action.ADOPT, resource, live, fields, refusal, traits=traits)
 
 
-def _deletions(index: _LiveIndex, keys: set[ResourceKey], world: PlanInput) -> Iterable[Change]:
+def _deletions(index: LiveIndex, keys: set[ResourceKey], world: PlanInput) -> Iterable[Change]:
     lineage = world.lineage
     for found in index.by_mark.values():
         left = [item for item in found if id(item) not in index.paired]

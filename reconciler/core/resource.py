@@ -112,10 +112,30 @@ class Named(str):
         return made
 
 
+class Made(str):
+    """The id of an object that was written, with its other `outputs`, as far as the answer told."""
+
+    __slots__ = ("outputs",)
+    outputs: Mapping[str, Any]
+
+    def __new__(cls, uid: str, outputs: Mapping[str, Any]) -> Self:
+        """The id, with what else others may refer to."""
+        made = super().__new__(cls, uid)
+        made.outputs = outputs
+        return made
+
+
 class Reference(NamedTuple):
-    """A leaf that stands for a value another resource exports, until `link` puts it in."""
+    """A leaf that stands for an output of another resource, until `references.bind` puts it in.
+
+    Every object has the output `id`; others are those of its kind.
+    """
 
     key: ResourceKey
+    output: str = "id"
+
+    def __str__(self) -> str:
+        return f"{self.key.address}.{self.output}"
 
 
 class Replacement(StrEnum):
@@ -161,7 +181,7 @@ class KindTraits:
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """A validated manifest (desired state). `exports` is what references to it resolve to.
+    """A validated manifest (desired state). `outputs` are known before it is applied.
 
     `part_of` is the resource that the same manifest states first: both are carried out, or none.
     `absent`: the manifest states that there must be no such object.
@@ -176,7 +196,7 @@ class Resource:
     moved_from: str | None = None
     depends_on: tuple[ResourceKey, ...] = ()
     part_of: ResourceKey | None = None
-    exports: Mapping[str, str] = field(default_factory=dict)
+    outputs: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
     @property
@@ -235,8 +255,9 @@ class Mark:
 class LiveResource:
     """One object as a provider read it, in the same canonical form as a manifest's spec.
 
-    `uid` is the system's own id. `mark` is None for an object without a mark, and `detached` says
-    why a mark that is there does not count. `raw` is the provider's own, never looked at here.
+    `uid` is the system's own id; `outputs` are what others may refer to besides. `mark` is None
+    for an object without a mark, and `detached` says why a mark that is there does not count. `raw`
+    is the provider's own, never looked at here.
     """
 
     kind: str
@@ -250,7 +271,12 @@ class LiveResource:
     updated_at: str | None = None
     created_at: str | None = None
     notes: tuple[str, ...] = ()
+    outputs: Mapping[str, Any] = field(default_factory=dict)
     raw: Any = field(default=None, compare=False, repr=False)
+
+    def output(self, name: str) -> Any:
+        """What a reference to an output of this object stands for; None if there is none yet."""
+        return self.uid if name == "id" else self.outputs.get(name)
 
 
 @lru_cache(maxsize=65536)
@@ -308,7 +334,7 @@ def redact(value: Any) -> Any:
     if isinstance(value, Secret):
         return SENSITIVE
     if isinstance(value, Reference):
-        return f"${{{value.key.address}}}"
+        return f"${{{value}}}"
     if isinstance(value, Mapping):
         return {name: redact(value[name]) for name in sorted(value)}
     if isinstance(value, list | tuple):

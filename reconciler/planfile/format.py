@@ -62,6 +62,7 @@ class FieldJson(TypedDict):
     after: Any
     sensitive: bool
     forces_replacement: bool
+    unknown: NotRequired[bool]
 
 
 @with_config(_STRICT)
@@ -98,6 +99,7 @@ class OwnChangeJson(TypedDict):
     used_by: list[str]
     destroys: NotRequired[str]
     absent: NotRequired[bool]
+    references: NotRequired[dict[str, Any]]
     hint: str
     notes: list[str]
     unknown_fields: list[str]

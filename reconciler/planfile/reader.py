@@ -28,7 +28,7 @@ from reconciler.core.plan import (
     digest_document,
     digest_rows,
 )
-from reconciler.core.plan_values import named_at, spec_of
+from reconciler.core.plan_values import named_at, spec_of, value_at
 from reconciler.core.resource import (
     UNKNOWN,
     KindTraits,
@@ -271,8 +271,8 @@ def _change(item: Mapping[str, Any], stack: str, manifests: Mapping[str, Any]) -
     before, after = (
         None
         if body[side] is None
-        else spec_of(body[side], body[f"{side}_sensitive"], own["names"][side])
-        for side in ("before", "after")
+        else spec_of(body[side], body[f"{side}_sensitive"], own["names"][side], later)
+        for side, later in (("before", {}), ("after", own.get("references", {})))
     )
     source = own["source"] or {"file": "", "line": 0}
     action = Action(own["action"])
@@ -365,6 +365,8 @@ def _field(item: Mapping[str, Any], live: Spec | None, desired: Spec | None) -> 
     path = tuple(item["path"])
     before = named_at(live, path, item["before"])
     after = named_at(desired, path, item["after"])
+    if item.get("unknown"):
+        after = value_at(desired, path)
     if item["sensitive"]:
         before = None if before is None else Secret("")
         after = None if after is None else Secret("")

@@ -21,7 +21,17 @@ from reconciler.core.plan import (
     Unmanaged,
     digest_document,
 )
-from reconciler.core.plan_values import after, before, is_protected, names_in, planned, secrets_in
+from reconciler.core.plan_values import (
+    after,
+    before,
+    is_protected,
+    names_in,
+    planned,
+    references_in,
+    secrets_in,
+    unknown_in,
+)
+from reconciler.core.references import references
 from reconciler.core.resource import SENSITIVE, redact
 from reconciler.core.review_notes import Cause, Origin, Review
 from reconciler.render.escape import json_line
@@ -159,11 +169,12 @@ def shown_values(change: Change) -> dict[str, Any]:
     actions = ["delete", "create"] if change.deletes_first else _ACTIONS[change.action]
     if change.action is Action.ADOPT and change.fields:
         actions = ["update"]
+    new = {"id": True} if "create" in actions else {}
     body: dict[str, Any] = {
         "actions": actions,
         "before": before(change),
         "after": after(change),
-        "after_unknown": {"id": True} if "create" in actions else {},
+        "after_unknown": unknown_in(references_in(change)) | new,
         "before_sensitive": secrets_in(live.spec) if live is not None else False,
         "after_sensitive": secrets_in(spec) if spec is not None else False,
     }
@@ -195,6 +206,8 @@ def _remarkable(change: Change) -> dict[str, Any]:
         found["destroys"] = words
     if change.desired is not None and change.desired.absent:
         found["absent"] = True
+    if later := references_in(change):
+        found["references"] = later
     return found
 
 
@@ -254,6 +267,7 @@ def _field(field: FieldChange) -> dict[str, Any]:
         "after": SENSITIVE if hidden and field.after is not None else redact(field.after),
         "sensitive": field.sensitive,
         "forces_replacement": field.forces_replacement,
+        **({"unknown": True} if any(references(field.after)) else {}),
     }
 
 

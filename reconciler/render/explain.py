@@ -11,11 +11,11 @@ from typing import Any, assert_never
 
 from reconciler.core.diff import FieldChange
 from reconciler.core.plan import Action, Change, Plan
-from reconciler.core.resource import SENSITIVE, Secret, Written, leaves, redact
+from reconciler.core.resource import SENSITIVE, Reference, Secret, Written, leaves, redact
 from reconciler.core.review_notes import Cause, Edit, Origin
 from reconciler.kinds.image import IMAGE
 from reconciler.render.effects import effects
-from reconciler.render.escape import literal
+from reconciler.render.escape import KNOWN_LATER, literal
 from reconciler.render.model_text import one_line
 
 _LONGEST = 200
@@ -239,4 +239,7 @@ def _shown(value: Any) -> str:
     """A value as in a plan, escaped and cut; a secret is never shown."""
     if isinstance(value, Secret):
         return SENSITIVE
+    if isinstance(value, Reference):
+        output = f"the {value.output} of {value.key.address}"
+        return f"{one_line(output, _LONGEST)} {KNOWN_LATER}"
     return one_line(literal(redact(value)), _LONGEST)

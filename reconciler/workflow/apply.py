@@ -13,17 +13,19 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from reconciler.core.outcome import Outcome, Status
 from reconciler.core.plan import Action, Change, Plan
-from reconciler.core.resource import ResourceKey
+from reconciler.core.references import bind, references
+from reconciler.core.resource import Made, Reference, ResourceKey, dotted
 from reconciler.errors import AmbiguousWriteError, ReconcileError
 from reconciler.providers.base import Providers
 from reconciler.support.threads import Executor
 
 log = logging.getLogger(__name__)
 _LOOK = "run plan to see what is there"
+_AGAIN = "see what became of that, and apply again"
 
 
 class Observer(Protocol):
@@ -95,6 +97,7 @@ def _carry_out(plan: Plan, run: "_Run") -> None:
     pending = plan.pending
     for wave in _waves([change for change in pending if change.action is not Action.DELETE]):
         run.write_wave(wave)
+    run.end_replacements()
     deletes = [change for change in pending if change.action is Action.DELETE]
     for wave in _delete_waves(deletes, run.context.providers):
         if run.all_applied:
@@ -137,6 +140,9 @@ class _Run:
         self.begun: dict[tuple[ResourceKey, str | None], float] = {}
         self.ended: dict[tuple[ResourceKey, str | None], Outcome] = {}
         self.outcomes: dict[tuple[ResourceKey, str | None], Outcome] = {}
+        self._made: dict[ResourceKey, str] = {}
+        self._held: list[Outcome] = []
+        """Confirmed replacements whose old objects are still held."""
 
     @property
     def all_applied(self) -> bool:
@@ -213,7 +219,30 @@ class _Run:
 
     def _send(self, change: Change) -> str:
         provider = self.context.providers[change.key.kind]
-        return provider.write(change, lambda line: self.context.observer.progressed(change, line))
+        bound = self._bind(change)
+        uid = provider.write(bound, lambda line: self.context.observer.progressed(change, line))
+        if change.action is not Action.DELETE:
+            self._made[change.key] = uid
+        return uid
+
+    def _bind(self, change: Change) -> Change:
+        """The change with what was known only after other writes. Raises `ReconcileError`."""
+        if change.desired is None or change.action is Action.DELETE:
+            return change
+        desired = bind(change.desired, self._output)
+        for path, reference in references(desired.spec):
+            raise ReconcileError(
+                f"{dotted(path)} needs the {reference.output} of {reference.key.address}, which is "
+                "not known yet",
+                fix="run plan again",
+            )
+        return replace(change, desired=desired)
+
+    def _output(self, reference: Reference) -> Any:
+        uid = self._made.get(reference.key)
+        if uid is None or reference.output == "id":
+            return uid
+        return uid.outputs.get(reference.output) if isinstance(uid, Made) else None
 
     def _delete_and_create(self, change: Change) -> Outcome:
         """Replace in that order. A run that is killed in between creates when it runs again."""
@@ -252,7 +281,7 @@ class _Run:
             return []
         uids = {outcome.change.address: outcome.uid for outcome in outcomes}
         try:
-            changes = [outcome.change for outcome in outcomes]
+            changes = [self._bind(outcome.change) for outcome in outcomes]
             wrong = self.context.providers[kind].settle(changes, uids)
         except Exception as error:  # law 10, as in `_guarded`
             if isinstance(error, ReconcileError):
@@ -268,8 +297,26 @@ class _Run:
 
     def _finish(self, kind: str, confirmed: Sequence[Outcome]) -> Iterable[Outcome]:
         """Delete what a confirmed replacement has replaced: the last step of the same change."""
-        replaced = [item for item in confirmed if _leaves_old(item.change)]
+        leaving = [item for item in confirmed if _leaves_old(item.change)]
         yield from (item for item in confirmed if not _leaves_old(item.change))
+        self._held += [item for item in leaving if item.change.holders]
+        yield from self._delete_old(kind, [item for item in leaving if not item.change.holders])
+
+    def end_replacements(self) -> None:
+        """Delete the old objects that others held, the last ones first, if these hold new ones."""
+        while self._held:
+            outcome = self._held.pop()
+            holders = (self.outcomes[(key, None)] for key in outcome.change.holders)
+            left = [item.change.address for item in holders if item.status is not Status.APPLIED]
+            if left:
+                text = f"the old object stays, because {', '.join(left)} may still refer to it"
+                self.record(replace(outcome, status=Status.FAILED, message=text, fix=_AGAIN))
+                continue
+            for ended in self._delete_old(outcome.change.key.kind, [outcome]):
+                self.record(ended)
+
+    def _delete_old(self, kind: str, replaced: Sequence[Outcome]) -> Iterable[Outcome]:
+        """The outcomes of replacements, once what they replaced is deleted."""
         tasks = [self._remove(item.change) for item in replaced]
         removals = dict(self.context.executor.run(tasks)) if tasks else {}
         sent = [removals[n] for n in sorted(removals) if removals[n].status is Status.APPLIED]

@@ -69,7 +69,8 @@ def _find_causes(
     trusted = planned.header.review.config_from
     stack = stack_of(None if trusted else config, session.target)
     base_plan = make_plan(replace(world, desired=desired, stack=stack))
-    base = Base({item.key: item for item in desired}, base_plan, world.lineage)
+    bound = (change.desired for change in base_plan.changes)
+    base = Base({item.key: item for item in bound if item}, base_plan, world.lineage)
     origins = find_origins(plan, base)
     search = _Search(repository, commit, session, config)
     edits = search.edits(plan, origins, base)

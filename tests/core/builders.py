@@ -5,6 +5,7 @@ from typing import Any
 
 from reconciler.core.plan import Plan, ReadFailure
 from reconciler.core.planner import PlanInput, make_plan
+from reconciler.core.references import references
 from reconciler.core.resource import (
     KindTraits,
     LiveResource,
@@ -55,20 +56,21 @@ def key(address: str) -> ResourceKey:
 
 
 def tree(value: Any) -> Any:
-    """`{secret: TEXT}` and `{reference: ADDRESS}` in test data become leaves."""
+    """`{secret: TEXT}` and `{reference: ADDRESS, output: NAME}` in test data become leaves."""
     if isinstance(value, Mapping):
         if value.keys() == {"secret"}:
             return Secret(value["secret"])
-        if value.keys() == {"reference"}:
-            return Reference(key(value["reference"]))
+        if "reference" in value:
+            return Reference(key(value["reference"]), value.get("output", "id"))
         return {name: tree(item) for name, item in value.items()}
-    return value
+    return [tree(item) for item in value] if isinstance(value, list) else value
 
 
 def resource(address: str, spec: Mapping[str, Any] | None = None, **rest: Any) -> Resource:
     k = key(address)
     spec = {"name": k.id, "scope": "tenant", "image": "busybox", **tree(spec or {})}
-    rest["depends_on"] = tuple(key(item) for item in rest.get("depends_on", ()))
+    needed = [*map(key, rest.get("depends_on", ())), *(ref.key for _, ref in references(spec))]
+    rest["depends_on"] = tuple(dict.fromkeys(needed))
     line = rest.pop("line", 1)
     return Resource(k, spec, Source("manifests/all.yaml", line), **rest)
 

@@ -18,10 +18,13 @@ from reconciler.core.outcome import Outcome
 from reconciler.core.ownership import desired_mark
 from reconciler.core.plan import Action, Change, Plan
 from reconciler.core.planner import PlanInput, make_plan
+from reconciler.core.references import references
 from reconciler.core.resource import (
     KindTraits,
     LiveResource,
+    Made,
     Mark,
+    Reference,
     Replacement,
     Resource,
     ResourceKey,
@@ -48,6 +51,8 @@ KINDS = {
             marked=False,
         ),
         KindTraits("Crate", frozenset({"size"}), ("name",), 10),
+        KindTraits("Label", frozenset({"colour"}), ("name",), 30),
+        KindTraits("Index", frozenset(), ("name",), 40),
         KindTraits(
             "Vat",
             frozenset({"size"}),
@@ -74,6 +79,8 @@ class Depot(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.tables: dict[str, Table] = {kind: {} for kind in KINDS}
         self._made = 0
+        self.refused = ""
+        """A kind of which nothing can be written for now."""
 
     def make(self, kind: str, body: dict[str, Any]) -> str:
         """Put an object there, as a person does."""
@@ -90,7 +97,9 @@ class Depot(ThreadingHTTPServer):
         """The status and the answer of one request."""
         table = self.tables[kind]
         if method == "GET":
-            return 200, [{**body, "id": uid} for uid, body in table.items()]
+            return 200, [{**body, "id": u, "serial": _serial(u)} for u, body in table.items()]
+        if kind == self.refused:
+            return 503, {}
         if method in ("PUT", "DELETE") and uid not in table:
             return 404, {}
         if method == "DELETE":
@@ -102,9 +111,15 @@ class Depot(ThreadingHTTPServer):
         if any(one["name"] == body["name"] and key != uid for key, one in table.items()):
             return 409, {}
         if method == "POST":
-            return 201, {"id": self.make(kind, body)}
+            made = self.make(kind, body)
+            return 201, {"id": made, "serial": _serial(made)}
         table[uid] = body
         return 200, {}
+
+
+def _serial(uid: str) -> str:
+    """What the system tells of an object besides its id."""
+    return f"serial of {uid}"
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -177,9 +192,10 @@ class DepotProvider(Provider):
         return [self._read(row) for row in self._client.call("GET", self._path)]
 
     def _read(self, row: Mapping[str, Any]) -> LiveResource:
-        spec = {name: value for name, value in row.items() if name not in ("id", "mark")}
+        spec = {name: value for name, value in row.items() if name not in ("id", "serial", "mark")}
         mark = Mark(**row["mark"]) if "mark" in row else None
-        return LiveResource(self.traits.name, row["id"], row["name"], spec, mark)
+        outputs = {"serial": row["serial"]}
+        return LiveResource(self.traits.name, row["id"], row["name"], spec, mark, outputs=outputs)
 
     def usage(self, live: Sequence[LiveResource]) -> Mapping[str, tuple[str, ...]]:
         return {}
@@ -199,7 +215,8 @@ class DepotProvider(Provider):
         if change.action is Action.REPLACE:
             assert live is not None
             self._depose(live)
-        return str(self._client.call("POST", self._path, body)["id"])
+        answer = self._client.call("POST", self._path, body)
+        return Made(answer["id"], {"serial": answer["serial"]})
 
     def _depose(self, live: LiveResource) -> None:
         assert live.mark is not None
@@ -261,7 +278,15 @@ def stated(address: str, spec: Mapping[str, Any] | None = None, **rest: Any) -> 
     """A manifest of the depot."""
     kind, _, name = address.partition(".")
     key = ResourceKey(kind, name)
-    return Resource(key, {"name": name, **(spec or {})}, Source("depot.yaml", 1), **rest)
+    spec = {"name": name, **(spec or {})}
+    needed = tuple(dict.fromkeys(found.key for _, found in references(spec)))
+    return Resource(key, spec, Source("depot.yaml", 1), depends_on=needed, **rest)
+
+
+def ref(address: str, output: str = "id") -> Reference:
+    """What another object of the depot will be known by."""
+    kind, _, name = address.partition(".")
+    return Reference(ResourceKey(kind, name), output)
 
 
 def providers_of(client: Client) -> Providers:

@@ -263,3 +263,10 @@ def test_what_has_no_mark_is_what_its_manifest_names() -> None:
     assert "is what its manifest names, and is not what manifests/all.yaml:1 states." in changed
     gone = text(plan_of([resource(pool, absent=True)], there))
     assert "is there, and manifests/all.yaml:1 states that it must not be.\n" in gone
+
+
+def test_what_is_known_after_apply_says_of_what() -> None:
+    plan = plan_of([resource("Tenant.t"), resource(TRAIN, {"image": {"reference": "Tenant.t"}})])
+    change = next(item for item in plan.changes if item.address == TRAIN)
+    words = explanation_text(explain_change(change, plan))
+    assert "  - image is set to the id of Tenant.t (known after apply).\n" in words

@@ -11,7 +11,7 @@ from reconciler.render.html import render_html
 from reconciler.render.markdown import COMMENT_LIMIT, render_markdown
 from reconciler.render.style import Style
 from reconciler.render.text import render_plan
-from tests.core.builders import live, plan_of
+from tests.core.builders import live, plan_of, resource
 
 HEADER = Header("test")
 
@@ -37,3 +37,10 @@ def test_what_is_released(page: str) -> None:
     assert "Released: no manifest states them any more" in shown
     assert "uid-a" in shown
     assert "a.yaml:1 stated it as Pool.a" in shown
+
+
+@pytest.mark.parametrize("page", ["text", "markdown", "html"])
+def test_what_is_known_after_apply(page: str) -> None:
+    deep = {"context": {"on": {"reference": "Tenant.t"}}}
+    shown = pages(plan_of([resource("Tenant.t"), resource("RunaiEnvironment.a", deep)]))[page]
+    assert "on = (known after apply)" in shown

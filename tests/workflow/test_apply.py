@@ -394,3 +394,17 @@ def test_a_delete_that_fails_leaves_all_as_it_was() -> None:
     outcome = run(moved_volume(), volumes)["Volume.a"]
     assert (outcome.status, outcome.message, outcome.sent) == (Status.FAILED, "denied", False)
     assert volumes.calls == ["delete Volume.a"]
+
+
+def test_an_output_that_never_becomes_known_stops_who_needs_it() -> None:
+    tenants, environments = MemoryProvider("Tenant"), MemoryProvider()
+    wanted = {"context": {"path": {"reference": "Tenant.t", "output": "path"}}}
+    outcomes = run(
+        plan_of([resource("Tenant.t"), resource("RunaiEnvironment.a", wanted)]),
+        tenants,
+        environments,
+    )
+    outcome = outcomes["RunaiEnvironment.a"]
+    assert (outcome.status, outcome.sent) == (Status.FAILED, False)
+    assert outcome.message == ("context.path needs the path of Tenant.t, which is not known yet")
+    assert environments.calls == []
