@@ -6,7 +6,15 @@ from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, ConfigDict, Field, SecretStr, StrictBool, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StrictBool,
+    model_validator,
+)
 
 from reconciler.config.source import Source
 from reconciler.kinds.base import Strict, field_fault
@@ -71,6 +79,14 @@ def _check_literal(value: Any) -> Any:
         fix = "write {env: NAME}, and set the variable of that name under `env:` of the step"
         raise field_fault("expressions of a workflow are not filled in here", fix)
     return value
+
+
+def _refuse_written(value: Any) -> Any:
+    """Refuse a key that whoever can read the repository has."""
+    if isinstance(value, Mapping | Source):
+        return value
+    fix = "write {env: NAME} or {file: PATH}"
+    raise field_fault("a key that is written into the file protects nothing", fix)
 
 
 def _check_directory(value: str) -> str:
@@ -237,6 +253,12 @@ class TargetSection(Section):
         default=None,
         description="A stack of its own for this target.",
         examples=["ml-platform-staging"],
+    )
+    fingerprint_key: Annotated[Source, BeforeValidator(_refuse_written)] | None = Field(
+        default=None,
+        description="Key that lets plans see that a write-only value, such as a password, changed; "
+        "the same for everybody who applies: 16 characters or more.",
+        examples=[{"env": "RECONCILE_FINGERPRINT_KEY"}],
     )
     ca_bundle: Text | None = Field(
         default=None,

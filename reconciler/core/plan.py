@@ -241,6 +241,7 @@ def digest_desired(resource: Resource | None) -> str:
         return ""
     metadata = [resource.protect, resource.adopt, resource.moved_from]
     metadata += ["absent"] if resource.absent else []
+    metadata += [resource.fingerprint] if resource.fingerprint else []
     return _sha256([digest_spec(resource.spec), metadata])
 
 
@@ -251,9 +252,8 @@ def digest_live(live: LiveResource | None) -> str:
     """
     if live is None:
         return ""
-    mark = list(astuple(live.mark)) if live.mark is not None else None
-    if mark is not None and not any(mark[-1]):
-        del mark[-1]
+    parts = astuple(live.mark) if live.mark is not None else ()
+    mark = [*parts[:5], *(part for part in parts[5:] if any(part))] or None
     changed = live.updated_at if has_secrets(live.spec) else None
     return _sha256([digest_spec(live.spec), live.uid, mark, live.detached, changed])
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from reconciler.core.diff import FieldChange, diff_specs
+from reconciler.core.fingerprints import refuse_uncompared, with_fingerprint, write_only_changes
 from reconciler.core.lineage import Lineage
 from reconciler.core.live_index import LiveIndex
 from reconciler.core.ownership import describe_live, desired_mark
@@ -32,7 +33,10 @@ from reconciler.core.units import in_units
 
 @dataclass(frozen=True, slots=True)
 class PlanInput:
-    """What `make_plan` compares: both sides, who owns, from where, and the traits of every kind."""
+    """What `make_plan` compares: both sides, who owns, from where, and the traits of every kind.
+
+    Without a `fingerprint_key` write-only values are not compared; None: nor are they known.
+    """
 
     target: str
     stack: str
@@ -41,6 +45,7 @@ class PlanInput:
     kinds: Mapping[str, KindTraits]
     failures: Sequence[ReadFailure] = ()
     lineage: Lineage = field(default_factory=Lineage)
+    fingerprint_key: bytes | None = field(default=b"", repr=False)
 
 
 def make_plan(world: PlanInput) -> Plan:
@@ -60,11 +65,14 @@ def make_plan(world: PlanInput) -> Plan:
 
     changes: list[Change] = []
     for resource in sorted(desired, key=lambda item: world.kinds[item.key.kind].rank):
-        for change in _decide(bind(resource, known), index, world):
+        traits = world.kinds[resource.key.kind]
+        bound = with_fingerprint(bind(resource, known), traits, world.stack, world.fingerprint_key)
+        for change in _decide(bound, index, world):
             changes.append(change)
             if change.live is not None and not (change.destroys and change.pending):
                 outputs[change.key] = change.live  # what refers to it goes on doing so
     changes = _with_holders(changes)
+    changes, uncompared = refuse_uncompared(changes, world.target, world.fingerprint_key)
     changes.extend(_deletions(index, {item.key for item in desired}, world))
     kept = {item.key for item in desired if item.protect}
     changes = [
@@ -78,8 +86,9 @@ def make_plan(world: PlanInput) -> Plan:
         failures=tuple(_name_addresses(world)),
         owned=index.owned_count,
         stated=len(world.desired),
-        warnings=tuple(
-            f"{item.key.address}: {text}" for item in world.desired for text in item.warnings
+        warnings=(
+            *(f"{item.key.address}: {text}" for item in world.desired for text in item.warnings),
+            *uncompared,
         ),
         accepted=world.lineage.accepted,
         gone=world.lineage.gone,
@@ -163,7 +172,7 @@ def _how(fields: Sequence[FieldChange], traits: KindTraits) -> tuple[Action, Ref
 
 def _compare(resource: Resource, live: LiveResource, index: LiveIndex, world: PlanInput) -> Change:
     traits = world.kinds[resource.key.kind]
-    fields = diff_specs(live.spec, resource.spec, traits.immutable, resource.key.address)
+    fields = _differences(resource, live, world)
     fields += _mark_changes(resource, live, world, alone=not fields)
     if not fields:
         return Change(resource.key, Action.UNCHANGED, resource, live, traits=traits)
@@ -176,6 +185,16 @@ def _compare(resource: Resource, live: LiveResource, index: LiveIndex, world: Pl
             "remove or rename that one, or choose another name here",
         )
     return Change(resource.key, action, resource, live, fields, refusal, traits=traits)
+
+
+def _differences(
+    resource: Resource, live: LiveResource, world: PlanInput
+) -> tuple[FieldChange, ...]:
+    """The fields that differ, and those of which only a fingerprint tells."""
+    traits = world.kinds[resource.key.kind]
+    wanted = traits.readable(resource.spec)
+    fields = diff_specs(live.spec, wanted, traits.immutable, resource.key.address)
+    return fields + write_only_changes(resource, live, traits, world.stack, world.fingerprint_key)
 
 
 def _mark_changes(
@@ -216,7 +235,7 @@ def _create_or_adopt(resource: Resource, index: LiveIndex, world: PlanInput) -> 
     live = index.foreign.get(traits.identify(resource.spec))
     if live is None:
         return Change(resource.key, Action.CREATE, resource, traits=traits)
-    fields = diff_specs(live.spec, resource.spec, traits.immutable, resource.key.address)
+    fields = _differences(resource, live, world)
     refusal: Refusal | None = None
     if live.mark is not None and live.mark.stack == world.stack:
         refusal = world.lineage.conflict(live, live.mark)

@@ -93,6 +93,8 @@ def reveal(value: Any) -> Any:
         return value.reveal()
     if isinstance(value, Mapping):
         return {name: reveal(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [reveal(item) for item in value]
     return value
 
 
@@ -158,6 +160,7 @@ class KindTraits:
     `destroys` says in words what ends with an object, such as `its workloads`: manifests of such
     a kind protect their objects unless they state otherwise. Where there is no room for a mark
     (`marked` false), an object is ours as long as a manifest states it, by its identity.
+    `write_only` names top-level fields that no read gives back: see `fingerprints`.
     """
 
     name: str
@@ -168,15 +171,28 @@ class KindTraits:
     replacement: Replacement = Replacement.CREATE_FIRST
     destroys: str = ""
     marked: bool = True
+    write_only: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
-        """Refuse what could not be gone on from: a leftover has to say what it is left of."""
+        """Refuse what needs a mark: what a leftover is left of, and fingerprints, stand there."""
         if not self.marked and self.replacement is Replacement.CREATE_FIRST:
             raise ValueError(f"{self.name} has no mark, so it cannot be replaced create-first")
+        if not self.marked and self.write_only:
+            raise ValueError(f"{self.name} has no mark, so it can have no write-only fields")
 
     def identify(self, spec: Mapping[str, Any]) -> tuple[Any, ...]:
         """What no two objects of a live system may share: the kind and its identity fields."""
         return (self.name, *map(spec.get, self.identity))
+
+    def write_only_in(self, spec: Spec) -> list[str]:
+        """The fields of a spec that no read gives back, sorted."""
+        return sorted(self.write_only & spec.keys()) if self.write_only else []
+
+    def readable(self, spec: Spec) -> Spec:
+        """The spec as it is read back, if all is well."""
+        if not self.write_only:
+            return spec
+        return {name: item for name, item in spec.items() if name not in self.write_only}
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +200,8 @@ class Resource:
     """A validated manifest (desired state). `outputs` are known before it is applied.
 
     `part_of` is the resource that the same manifest states first: both are carried out, or none.
-    `absent`: the manifest states that there must be no such object.
+    `absent`: the manifest states that there must be no such object. `fingerprint` stands for its
+    write-only values.
     """
 
     key: ResourceKey
@@ -197,6 +214,7 @@ class Resource:
     depends_on: tuple[ResourceKey, ...] = ()
     part_of: ResourceKey | None = None
     outputs: Mapping[str, str] = field(default_factory=dict)
+    fingerprint: str = ""
     warnings: tuple[str, ...] = ()
 
     @property
@@ -239,7 +257,8 @@ class Mark:
     """What a live object says of its owner. `id_hash` is `hash_id(kind, id)`.
 
     `deposed` is set on an object that was renamed to make room for its replacement.
-    `secrets` says that values on it came from variables and must not be shown.
+    `secrets` says that values on it came from variables and must not be shown. `fingerprint` stands
+    for the write-only values that it was given.
     `written` never makes two marks differ: an object is not written only to name a newer commit.
     """
 
@@ -249,6 +268,7 @@ class Mark:
     secrets: bool = False
     deposed: str | None = None
     written: Written = field(default=UNWRITTEN, compare=False)
+    fingerprint: str = ""
 
 
 @dataclass(frozen=True, slots=True)

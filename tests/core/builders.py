@@ -38,6 +38,9 @@ KINDS = {
         destroys="the data on it",
     ),
     "Tenant": KindTraits("Tenant", IMMUTABLE, ("name",), 4, replacement=Replacement.NEVER),
+    "Login": KindTraits(
+        "Login", frozenset({"scope"}), ("name",), 6, write_only=frozenset({"password", "pin"})
+    ),
     "Pool": KindTraits(
         "Pool",
         IMMUTABLE,
@@ -94,8 +97,11 @@ def plan_of(
     desired: Sequence[Resource],
     live_resources: Sequence[LiveResource] = (),
     failures: Sequence[ReadFailure] = (),
+    key: bytes | None = b"",
 ) -> Plan:
-    return make_plan(PlanInput("test", STACK, desired, live_resources, KINDS, failures))
+    return make_plan(
+        PlanInput("test", STACK, desired, live_resources, KINDS, failures, fingerprint_key=key)
+    )
 
 
 def actions(plan: Plan) -> dict[str, str]:

@@ -39,6 +39,7 @@ from reconciler.workflow.apply import ApplyContext, LogObserver, apply_plan
 from reconciler.workflow.read_live import read_all
 
 STACK = "depot"
+KEY = b"the key of the target"
 KINDS = {
     traits.name: traits
     for traits in (
@@ -53,6 +54,8 @@ KINDS = {
         KindTraits("Crate", frozenset({"size"}), ("name",), 10),
         KindTraits("Label", frozenset({"colour"}), ("name",), 30),
         KindTraits("Index", frozenset(), ("name",), 40),
+        KindTraits("Login", frozenset(), ("name",), 10, write_only=frozenset({"password", "pin"})),
+        KindTraits("Badge", frozenset({"code"}), ("name",), 10, write_only=frozenset({"code"})),
         KindTraits(
             "Vat",
             frozenset({"size"}),
@@ -97,7 +100,9 @@ class Depot(ThreadingHTTPServer):
         """The status and the answer of one request."""
         table = self.tables[kind]
         if method == "GET":
-            return 200, [{**body, "id": u, "serial": _serial(u)} for u, body in table.items()]
+            hidden = KINDS[kind].write_only
+            rows = [{**body, "id": u, "serial": _serial(u)} for u, body in table.items()]
+            return 200, [{k: v for k, v in row.items() if k not in hidden} for row in rows]
         if kind == self.refused:
             return 503, {}
         if method in ("PUT", "DELETE") and uid not in table:
@@ -247,8 +252,11 @@ class DepotProvider(Provider):
         assert change.desired is not None
         if found is None:
             return "not there"
-        fields = diff_specs(found.spec, change.desired.spec, self.traits.immutable)
-        return ", ".join(field.name for field in fields)
+        wanted = self.traits.readable(change.desired.spec)
+        names = [item.name for item in diff_specs(found.spec, wanted, self.traits.immutable)]
+        if self.traits.marked and found.mark != desired_mark(change.desired, STACK):
+            names.append("its mark")
+        return ", ".join(names)
 
 
 def _fields(mark: Mark) -> dict[str, Any]:
@@ -256,6 +264,8 @@ def _fields(mark: Mark) -> dict[str, Any]:
         "stack": mark.stack,
         "id_hash": mark.id_hash,
         "protect": mark.protect,
+        "secrets": mark.secrets,
+        "fingerprint": mark.fingerprint,
         "deposed": mark.deposed,
     }
 
@@ -293,11 +303,12 @@ def providers_of(client: Client) -> Providers:
     return {name: DepotProvider(traits, client) for name, traits in KINDS.items()}
 
 
-def plan_on(depot: Depot, desired: Sequence[Resource]) -> Plan:
+def plan_on(depot: Depot, desired: Sequence[Resource], key: bytes | None = KEY) -> Plan:
     """What applying these manifests would do."""
     providers = providers_of(Client(depot))
     reading = read_all(desired, providers, InTurn())
-    plan = make_plan(PlanInput("depot", STACK, reading.desired, reading.live, KINDS))
+    world = PlanInput("depot", STACK, reading.desired, reading.live, KINDS, fingerprint_key=key)
+    plan = make_plan(world)
     return guard(plan, GuardRules(max_delete_percent=100), Approval())
 
 

@@ -4,16 +4,27 @@ import copy
 import json
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
+from reconciler.core.header import Header
 from reconciler.core.outcome import Status
-from reconciler.core.resource import Resource
+from reconciler.core.resource import Resource, ResourceKey, Secret
+from reconciler.planfile.writer import render_json
+from reconciler.render.explain import explain_change
+from reconciler.render.html import render_html
+from reconciler.render.markdown import COMMENT_LIMIT, render_markdown
+from reconciler.render.style import Style
+from reconciler.render.text import render_plan
 from tests.core.builders import actions
 from tests.laws.depot import Client, Depot, KilledError, apply_on, plan_on, ref, running, stated
 
 Scenario = tuple[Sequence[Resource], Sequence[Resource]]
 """The manifests before, and after."""
+CANARY = "canary-bird-singing"
+HEADER = Header("depot")
 
 
 def scenario_replacements() -> Scenario:
@@ -41,6 +52,10 @@ def scenario_replaced_under_their_holders() -> Scenario:
     return chain(1), chain(2)
 
 
+def scenario_write_only() -> Scenario:
+    return secrets("old"), secrets("new")
+
+
 def scenario_given_up() -> Scenario:
     return chain(1), [stated("Shelf.s", {"hall": "east"})]
 
@@ -52,6 +67,15 @@ def chain(size: int) -> list[Resource]:
         stated("Label.fixed", {"colour": ref("Crate.c")}),
         stated("Label.l", {"on": {"crates": [{"crate": ref("Crate.c")}]}, "text": "x"}),
         stated("Index.i", {"labels": {"fixed": ref("Label.fixed"), "l": ref("Label.l", "serial")}}),
+    ]
+
+
+def secrets(text: str) -> list[Resource]:
+    """Values that are not read back: changed in place, and by a replacement that another holds."""
+    return [
+        stated("Login.l", {"user": "u", "password": Secret(f"{text} {CANARY}")}),
+        stated("Badge.b", {"code": {"main": Secret(f"{text} {CANARY}"), "spare": "x"}}),
+        stated("Index.i", {"badge": ref("Badge.b")}),
     ]
 
 
@@ -169,3 +193,105 @@ def test_an_old_object_stays_while_a_holder_could_not_be_moved() -> None:
         depot.refused = ""
         reach(depot, chain(2))
         assert len(depot.tables["Crate"]) == 1
+
+
+def test_a_write_only_value_that_changed_is_written_and_what_it_is_is_told_nowhere() -> None:
+    with running() as depot:
+        reach(depot, secrets("old"))
+        plan = plan_on(depot, secrets("new"))
+        assert actions(plan) == {
+            "Login.l": "update",
+            "Badge.b": "replace",
+            "Index.i": "update",
+        }
+        login = next(item for item in plan.changes if item.address == "Login.l")
+        assert [(item.name, item.sensitive) for item in login.fields] == [("password", True)]
+        made_at = datetime(2026, 1, 2, tzinfo=UTC)
+        told = [
+            render_plan(plan, HEADER, Style()),
+            render_markdown(plan, HEADER, COMMENT_LIMIT).text,
+            render_html(plan, HEADER),
+            render_json(plan, HEADER, made_at, "1"),
+            *(str(explain_change(change, plan)) for change in plan.changes),
+            repr(plan),
+        ]
+        assert "password = (sensitive value, changed)" in told[0]
+        told.append(repr(apply_on(depot, secrets("new"), Client(depot))))
+        assert not [text for text in told if CANARY in text]
+        assert depot.names("Login")["l"]["password"] == f"new {CANARY}"
+        assert depot.names("Badge")["b"]["code"]["main"] == f"new {CANARY}"
+
+
+def test_an_approval_covers_the_fingerprint() -> None:
+    with running() as depot:
+        reach(depot, secrets("old"))
+        approved = plan_on(depot, secrets("new")).digest()
+        assert plan_on(depot, secrets("new")).digest() == approved
+        assert plan_on(depot, secrets("newer")).digest() != approved
+        assert plan_on(depot, secrets("new"), b"another key").digest() != approved
+
+
+def test_without_a_key_nothing_is_compared_or_written_and_that_is_said_once() -> None:
+    with running() as depot:
+        fresh = plan_on(depot, secrets("old"), b"")
+        assert actions(fresh)["Login.l"] == "blocked create"
+        assert actions(fresh)["Index.i"] == "blocked create", "it refers to what is not written"
+        reach(depot, secrets("old"))
+        plan = plan_on(depot, secrets("new"), b"")
+        assert set(actions(plan).values()) == {"unchanged"}
+        (warning,) = plan.warnings
+        assert warning == (
+            "write-only values of Badge.b and 1 more cannot be compared, and are not written: "
+            "target depot has no fingerprint_key"
+        )
+        renamed = [stated("Login.l", {"user": "v", "password": Secret("x")})]
+        (change,) = [item for item in plan_on(depot, renamed, b"").changes if item.desired]
+        assert change.refusal is not None
+        assert change.refusal.reason == (
+            "its write-only values cannot be compared: target depot has no fingerprint_key"
+        )
+        assert plan_on(depot, secrets("new"), None).warnings == (), "offline, none are known"
+
+
+def test_values_that_are_stated_no_more_are_taken_away() -> None:
+    with running() as depot:
+        reach(depot, secrets("old"))
+        bare = [stated("Login.l", {"user": "u"}), *secrets("old")[1:]]
+        (login,) = [item for item in plan_on(depot, bare).changes if item.address == "Login.l"]
+        assert [(item.name, item.after) for item in login.fields] == [
+            ("password", None),
+            ("pin", None),
+        ]
+        reach(depot, bare)
+        assert "password" not in depot.names("Login")["l"]
+
+
+def test_an_object_of_others_is_adopted_only_with_its_values_written_anew() -> None:
+    with running() as depot:
+        depot.make("Login", {"name": "l", "user": "u", "password": "of others"})
+        depot.make("Badge", {"name": "b"})
+        assert actions(plan_on(depot, secrets("new")))["Login.l"] == "conflict adopt"
+        login = replace(secrets("new")[0], adopt=True)
+        badge = replace(secrets("new")[1], adopt=True)
+        plan = plan_on(depot, [login, badge])
+        assert actions(plan) == {"Login.l": "adopt", "Badge.b": "conflict adopt"}
+        reach(depot, [login])
+        assert depot.names("Login")["l"]["password"] == f"new {CANARY}"
+
+
+def test_another_id_for_the_same_object_changes_no_value() -> None:
+    with running() as depot:
+        badge = stated("Badge.b", {"code": Secret("x")})
+        reach(depot, [badge])
+        moved = replace(badge, key=ResourceKey("Badge", "c"), moved_from="b")
+        (change,) = plan_on(depot, [moved]).changes
+        assert [item.name for item in change.fields] == ["metadata.id"]
+        reach(depot, [moved])
+
+
+def test_the_same_value_looks_different_on_each_object() -> None:
+    with running() as depot:
+        reach(depot, [stated(f"Badge.{name}", {"code": Secret("x")}) for name in "abc"])
+        marks = [body["mark"]["fingerprint"] for body in depot.tables["Badge"].values()]
+        assert len({*marks}) == 3
+        assert all(len(mark) == 8 for mark in marks)

@@ -39,7 +39,7 @@ def load(case: Path) -> Plan:
         ReadFailure(item["system"], tuple(item["kinds"]), item["reason"], item["fix"])
         for item in world.get("failures", ())
     ]
-    plan = plan_of(desired, found, failures)
+    plan = plan_of(desired, found, failures, world.get("key", "").encode())
     released = tuple(Unmanaged(**item) for item in world.get("released", ()))
     return guard(replace(plan, released=released), GuardRules(), Approval())
 
