@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
-    BeforeValidator,
     ConfigDict,
     Field,
     SecretStr,
@@ -16,7 +15,7 @@ from pydantic import (
     model_validator,
 )
 
-from reconciler.config.source import Source
+from reconciler.config.source import KeyText, Source
 from reconciler.kinds.base import Strict, field_fault
 from reconciler.kinds.registry import RunaiKindName
 from reconciler.support.hosts import has_login, is_host, is_loopback
@@ -79,14 +78,6 @@ def _check_literal(value: Any) -> Any:
         fix = "write {env: NAME}, and set the variable of that name under `env:` of the step"
         raise field_fault("expressions of a workflow are not filled in here", fix)
     return value
-
-
-def _refuse_written(value: Any) -> Any:
-    """Refuse a key that whoever can read the repository has."""
-    if isinstance(value, Mapping | Source):
-        return value
-    fix = "write {env: NAME} or {file: PATH}"
-    raise field_fault("a key that is written into the file protects nothing", fix)
 
 
 def _check_directory(value: str) -> str:
@@ -254,7 +245,7 @@ class TargetSection(Section):
         description="A stack of its own for this target.",
         examples=["ml-platform-staging"],
     )
-    fingerprint_key: Annotated[Source, BeforeValidator(_refuse_written)] | None = Field(
+    fingerprint_key: KeyText | None = Field(
         default=None,
         description="Key that lets plans see that a write-only value, such as a password, changed; "
         "the same for everybody who applies: 16 characters or more.",

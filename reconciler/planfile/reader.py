@@ -44,10 +44,10 @@ from reconciler.core.resource import (
     has_secrets,
     hash_id,
 )
-from reconciler.core.review_notes import Cause, Edit, Origin, Review
 from reconciler.core.selection import Selection
 from reconciler.errors import ReconcileError, StalePlanError
 from reconciler.planfile.format import PLAN_JSON
+from reconciler.planfile.review import read_cause, read_review
 from reconciler.support.plain_file import read_plain
 from reconciler.support.strict_json import parse_json
 
@@ -104,11 +104,16 @@ def read_plan_file(path: Path) -> SavedPlan:
         plan = _plan(document, own)
     except _UnfitError as error:
         raise _no_plan(path, str(error)) from error
+    causes = {
+        _row(item).address: read_cause(item["reconciler"]["cause"])
+        for item in document["resource_changes"]
+        if item["reconciler"].get("cause")
+    }
     header = Header(
         plan.target,
         own["target_description"],
         own["commit"] or "",
-        _review(document, own["review"]),
+        read_review(own["review"], causes),
         offline=own["offline"],
         selection=_selection(own),
     )
@@ -164,37 +169,6 @@ def _depth(document: dict[str, Any] | list[Any]) -> int:
             if isinstance(child, dict | list)
         ]
     return _DEEPEST + 1
-
-
-def _review(document: Mapping[str, Any], given: Mapping[str, Any]) -> Review:
-    causes = {}
-    for item in document["resource_changes"]:
-        if item["reconciler"].get("cause"):
-            causes[_row(item).address] = _cause(item["reconciler"]["cause"])
-    return Review(
-        since=given["since"] or "",
-        dirty=given["dirty"],
-        causes=causes,
-        reviewed=given["reviewed"] or "",
-        differs=given["differs"],
-        compared=given["compared"],
-        uncompared=given["uncompared"],
-        news=dict(given["news"]),
-        note=given["note"],
-        config_from=given["config_from"] or "",
-        overridden=tuple(given["overridden"]),
-        allowances=tuple(given["allowances"]),
-    )
-
-
-def _cause(item: Mapping[str, Any]) -> Cause:
-    edit = item["edit"]
-    return Cause(
-        Origin(item["origin"]),
-        Edit(**edit) if edit else None,
-        item["changed_by"] or "",
-        item["changed_at"] or "",
-    )
 
 
 def _key(address: str) -> ResourceKey:

@@ -5,7 +5,6 @@ What Terraform has no name for stands under the one key `reconciler`. The publis
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -33,7 +32,8 @@ from reconciler.core.plan_values import (
 )
 from reconciler.core.references import references
 from reconciler.core.resource import SENSITIVE, redact
-from reconciler.core.review_notes import Cause, Origin, Review
+from reconciler.core.review_notes import Review
+from reconciler.planfile.review import cause_json, review_json
 from reconciler.render.escape import json_line
 from reconciler.render.summary import count, is_complete, is_made
 from reconciler.render.terraform import (
@@ -97,7 +97,7 @@ def plan_document(plan: Plan, header: Header, made_at: datetime, version: str) -
                 "exclude": list(header.selection.exclude),
                 "left_out": plan.left_out,
             },
-            "review": _review(header.review),
+            "review": review_json(header.review),
             "owned": plan.owned,
             "summary": {
                 "import": counts.imports,
@@ -127,40 +127,6 @@ def plan_document(plan: Plan, header: Header, made_at: datetime, version: str) -
     }
     document["reconciler"][DOCUMENT_DIGEST] = digest_document(document)
     return document
-
-
-def _review(review: Review) -> dict[str, Any]:
-    """What is known beside the plan; causes and news stand with their changes, too."""
-    return {
-        "since": review.since or None,
-        "dirty": review.dirty,
-        "note": review.note,
-        "origins": {
-            origin.value: sum(cause.origin is origin for cause in review.causes.values())
-            for origin in Origin
-        }
-        if review.since and not review.note
-        else None,
-        "reviewed": review.reviewed or None,
-        "differs": review.differs,
-        "compared": review.compared,
-        "uncompared": review.uncompared,
-        "news": dict(sorted(review.news.items())),
-        "config_from": review.config_from or None,
-        "overridden": list(review.overridden),
-        "allowances": list(review.allowances),
-    }
-
-
-def _cause(cause: Cause | None) -> dict[str, Any] | None:
-    if cause is None:
-        return None
-    return {
-        "origin": cause.origin.value,
-        "edit": asdict(cause.edit) if cause.edit else None,
-        "changed_by": cause.changed_by or None,
-        "changed_at": cause.changed_at or None,
-    }
 
 
 def shown_values(change: Change) -> dict[str, Any]:
@@ -235,7 +201,7 @@ def _own(change: Change, row: PlanRow, review: Review) -> dict[str, Any]:
             "before": names_in(change.live.spec) if change.live is not None else {},
             "after": names_in(planned(change) or {}),
         },
-        "cause": _cause(review.causes.get(change.address)),
+        "cause": cause_json(review.causes.get(change.address)),
         "refusal": {
             "kind": refusal.kind.value,
             "reason": refusal.reason,

@@ -124,7 +124,7 @@ class EventStream:
             self._diagnostic("error", what, error.fix)
 
     def started(self, change: Change) -> None:
-        """See `reconciler.workflow.apply.Observer`."""
+        """See `reconciler.workflow.observer.Observer`."""
         with self._lock:
             self._begun[change.address] = (change, self._clock())
         hook = _hook(change) | _identity(change.live.uid if change.live else "")
@@ -132,12 +132,12 @@ class EventStream:
         self._event("apply_start", message, {"hook": hook})
 
     def progressed(self, change: Change, line: str) -> None:
-        """See `reconciler.workflow.apply.Observer`."""
+        """See `reconciler.workflow.observer.Observer`."""
         hook = _hook(change) | {"elapsed_seconds": self._elapsed(change), "output": printable(line)}
         self._event("apply_progress", f"{change.address}: {line}", {"hook": hook})
 
     def finished(self, outcome: Outcome) -> None:
-        """See `reconciler.workflow.apply.Observer`."""
+        """See `reconciler.workflow.observer.Observer`."""
         change = outcome.change
         with self._lock:
             self._begun.pop(change.address, None)

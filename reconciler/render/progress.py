@@ -42,20 +42,20 @@ class Progress:
         self._told: dict[str, int] = {}
 
     def started(self, change: Change) -> None:
-        """See `reconciler.workflow.apply.Observer`."""
+        """See `reconciler.workflow.observer.Observer`."""
         with self._lock:
             self._begun[change.address] = (change, self._clock())
             self._screen.line(f"{_subject(change)}: {DOING[change.action]}...")
 
     def progressed(self, change: Change, line: str) -> None:
-        """See `reconciler.workflow.apply.Observer`."""
+        """See `reconciler.workflow.observer.Observer`."""
         with self._lock:
             self._news[change.address] = line
             if not self._screen.repaints:
                 self._screen.line(f"{_subject(change)}: {printable(line)}")
 
     def finished(self, outcome: Outcome) -> None:
-        """See `reconciler.workflow.apply.Observer`."""
+        """See `reconciler.workflow.observer.Observer`."""
         with self._lock:
             self._begun.pop(outcome.change.address, None)
             self._news.pop(outcome.change.address, None)

@@ -13,35 +13,20 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
 
 from reconciler.core.outcome import Outcome, Status
 from reconciler.core.plan import Action, Change, Plan
-from reconciler.core.references import bind, references
-from reconciler.core.resource import Made, Reference, ResourceKey, dotted
+from reconciler.core.resource import ResourceKey
 from reconciler.errors import AmbiguousWriteError, ReconcileError
 from reconciler.providers.base import Providers
 from reconciler.support.threads import Executor
+from reconciler.workflow.observer import Muffled, Observer
+from reconciler.workflow.outputs import Outputs
+from reconciler.workflow.waves import delete_waves, write_waves
 
 log = logging.getLogger(__name__)
 _LOOK = "run plan to see what is there"
 _AGAIN = "see what became of that, and apply again"
-
-
-class Observer(Protocol):
-    """Is told what happens while a plan is applied; may be called from several threads."""
-
-    def started(self, change: Change) -> None:
-        """The write of this change begins."""
-        ...
-
-    def progressed(self, change: Change, line: str) -> None:
-        """A line of news about a running write."""
-        ...
-
-    def finished(self, outcome: Outcome) -> None:
-        """This change has its outcome."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +80,11 @@ def apply_plan(plan: Plan, context: ApplyContext) -> tuple[Outcome, ...]:
 
 def _carry_out(plan: Plan, run: "_Run") -> None:
     pending = plan.pending
-    for wave in _waves([change for change in pending if change.action is not Action.DELETE]):
+    for wave in write_waves([change for change in pending if change.action is not Action.DELETE]):
         run.write_wave(wave)
     run.end_replacements()
     deletes = [change for change in pending if change.action is Action.DELETE]
-    for wave in _delete_waves(deletes, run.context.providers):
+    for wave in delete_waves(deletes, run.context.providers):
         if run.all_applied:
             run.write_wave(wave)
             continue
@@ -107,40 +92,15 @@ def _carry_out(plan: Plan, run: "_Run") -> None:
             run.record(_not_attempted(change, "an earlier write failed, so nothing is deleted"))
 
 
-class _Muffled:
-    """An observer whose own failures stop nothing: a closed terminal must not cost a ledger."""
-
-    def __init__(self, observer: Observer) -> None:
-        self._observer = observer
-        self._told = False
-
-    def started(self, change: Change) -> None:
-        self._tell(lambda: self._observer.started(change))
-
-    def progressed(self, change: Change, line: str) -> None:
-        self._tell(lambda: self._observer.progressed(change, line))
-
-    def finished(self, outcome: Outcome) -> None:
-        self._tell(lambda: self._observer.finished(outcome))
-
-    def _tell(self, news: Callable[[], None]) -> None:
-        try:
-            news()
-        except Exception as error:  # noqa: BLE001  (law 10: an outcome outlives its display)
-            if not self._told:
-                self._told = True
-                log.debug("progress can no longer be shown: %s", error)
-
-
 class _Run:
     """The outcomes of one apply so far."""
 
     def __init__(self, context: ApplyContext) -> None:
-        self.context = replace(context, observer=_Muffled(context.observer))
+        self.context = replace(context, observer=Muffled(context.observer))
         self.begun: dict[tuple[ResourceKey, str | None], float] = {}
         self.ended: dict[tuple[ResourceKey, str | None], Outcome] = {}
         self.outcomes: dict[tuple[ResourceKey, str | None], Outcome] = {}
-        self._made: dict[ResourceKey, str] = {}
+        self._outputs = Outputs()
         self._held: list[Outcome] = []
         """Confirmed replacements whose old objects are still held."""
 
@@ -219,30 +179,10 @@ class _Run:
 
     def _send(self, change: Change) -> str:
         provider = self.context.providers[change.key.kind]
-        bound = self._bind(change)
+        bound = self._outputs.bind(change)
         uid = provider.write(bound, lambda line: self.context.observer.progressed(change, line))
-        if change.action is not Action.DELETE:
-            self._made[change.key] = uid
+        self._outputs.add(change, uid)
         return uid
-
-    def _bind(self, change: Change) -> Change:
-        """The change with what was known only after other writes. Raises `ReconcileError`."""
-        if change.desired is None or change.action is Action.DELETE:
-            return change
-        desired = bind(change.desired, self._output)
-        for path, reference in references(desired.spec):
-            raise ReconcileError(
-                f"{dotted(path)} needs the {reference.output} of {reference.key.address}, which is "
-                "not known yet",
-                fix="run plan again",
-            )
-        return replace(change, desired=desired)
-
-    def _output(self, reference: Reference) -> Any:
-        uid = self._made.get(reference.key)
-        if uid is None or reference.output == "id":
-            return uid
-        return uid.outputs.get(reference.output) if isinstance(uid, Made) else None
 
     def _delete_and_create(self, change: Change) -> Outcome:
         """Replace in that order. A run that is killed in between creates when it runs again."""
@@ -281,7 +221,7 @@ class _Run:
             return []
         uids = {outcome.change.address: outcome.uid for outcome in outcomes}
         try:
-            changes = [self._bind(outcome.change) for outcome in outcomes]
+            changes = [self._outputs.bind(outcome.change) for outcome in outcomes]
             wrong = self.context.providers[kind].settle(changes, uids)
         except Exception as error:  # law 10, as in `_guarded`
             if isinstance(error, ReconcileError):
@@ -378,29 +318,3 @@ def _failed(outcome: Outcome, error: ReconcileError) -> Outcome:
 
 def _not_attempted(change: Change, why: str) -> Outcome:
     return Outcome(change, Status.NOT_ATTEMPTED, why)
-
-
-def _waves(changes: Sequence[Change]) -> Iterable[list[Change]]:
-    """Group changes so that each comes after what it depends on."""
-    keys = {change.key for change in changes}
-    level: dict[ResourceKey, int] = {}
-    needs = {change.key: [key for key in change.waits_for if key in keys] for change in changes}
-    waiting = list(changes)
-    depth = 0
-    while waiting:
-        wave = [change for change in waiting if all(key in level for key in needs[change.key])]
-        if not wave:  # a circle: manifests cannot state one, so this is a defect of ours
-            addresses = ", ".join(change.address for change in waiting)
-            raise ReconcileError(f"these changes depend on one another: {addresses}")
-        for change in wave:
-            level[change.key] = depth
-        waiting = [change for change in waiting if change.key not in level]
-        depth += 1
-        yield wave
-
-
-def _delete_waves(changes: Sequence[Change], providers: Providers) -> Iterable[list[Change]]:
-    """One wave per kind, the kinds that depend on others first."""
-    ranks = {kind: provider.traits.rank for kind, provider in providers.items()}
-    for kind in sorted({change.key.kind for change in changes}, key=lambda kind: -ranks[kind]):
-        yield [change for change in changes if change.key.kind == kind]
