@@ -103,7 +103,7 @@ def _with_holders(changes: Sequence[Change]) -> list[Change]:
             for key in dict.fromkeys(found.key for _, found in references(change.desired.spec)):
                 holders.setdefault(key, []).append(change.key)
     return [
-        replace(change, holders=tuple(holders[change.key]))
+        replace(change, holders=tuple(sorted(holders[change.key])))
         if change.action is Action.REPLACE and change.key in holders
         else change
         for change in changes

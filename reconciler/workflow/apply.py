@@ -117,11 +117,15 @@ class _Run:
 
     def abandon(self, pending: Sequence[Change]) -> None:
         """Give every change without an outcome the one that is true of it now."""
+        held = {item.change.key for item in self._held}
         for change in pending:
             key = (change.key, change.deposed)
             if key in self.outcomes:
                 continue
-            if key in self.ended:
+            if change.key in held and not change.deposed:
+                why = "interrupted before the old object was deleted"
+                self.record(_unconfirmed(self.ended[key], why))
+            elif key in self.ended:
                 self.record(_unconfirmed(self.ended[key], "interrupted before it was read back"))
             elif key in self.begun:
                 text = "interrupted while it ran: it may be done or not"

@@ -13,6 +13,7 @@ from reconciler.errors import (
     ProviderError,
     ReconcileError,
 )
+from reconciler.providers.base import Progress
 from reconciler.support.threads import Result, ThreadExecutor
 from reconciler.workflow.apply import ApplyContext, apply_plan
 from tests.core.builders import live, plan_of, resource
@@ -408,3 +409,26 @@ def test_an_output_that_never_becomes_known_stops_who_needs_it() -> None:
     assert (outcome.status, outcome.sent) == (Status.FAILED, False)
     assert outcome.message == ("context.path needs the path of Tenant.t, which is not known yet")
     assert environments.calls == []
+
+
+def test_an_interrupt_before_an_old_object_goes_is_said() -> None:
+    class Interrupted(MemoryProvider):
+        def write(self, change: Change, progress: Progress) -> str:
+            raise KeyboardInterrupt
+
+    crates, environments = MemoryProvider("RunaiCompute"), Interrupted()
+    outcomes = run(
+        plan_of(
+            [
+                resource("RunaiCompute.c", {"scope": "cluster"}),
+                resource("RunaiEnvironment.e", {"image": {"reference": "RunaiCompute.c"}}),
+            ],
+            [live("RunaiCompute.c"), live("RunaiEnvironment.e", {"image": "uid-c"})],
+        ),
+        crates,
+        environments,
+    )
+    assert statuses(outcomes) == {"RunaiCompute.c": "written", "RunaiEnvironment.e": "unknown"}
+    message = outcomes["RunaiCompute.c"].message
+    assert message == "interrupted before the old object was deleted"
+    assert "delete RunaiCompute.c" not in crates.calls
