@@ -309,7 +309,7 @@ def plan_on(depot: Depot, desired: Sequence[Resource], key: bytes | None = KEY) 
     reading = read_all(desired, providers, InTurn())
     world = PlanInput("depot", STACK, reading.desired, reading.live, KINDS, fingerprint_key=key)
     plan = make_plan(world)
-    return guard(plan, GuardRules(max_delete_percent=100), Approval())
+    return guard(plan, GuardRules(max_deletes=100, max_delete_percent=100), Approval())
 
 
 def apply_on(depot: Depot, desired: Sequence[Resource], client: Client) -> tuple[Outcome, ...]:

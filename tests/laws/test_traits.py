@@ -3,11 +3,15 @@
 import copy
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from reconciler.core.header import Header
 from reconciler.core.outcome import Status
@@ -19,7 +23,18 @@ from reconciler.render.markdown import COMMENT_LIMIT, render_markdown
 from reconciler.render.style import Style
 from reconciler.render.text import render_plan
 from tests.core.builders import actions
-from tests.laws.depot import Client, Depot, KilledError, apply_on, plan_on, ref, running, stated
+from tests.examples import examples
+from tests.laws.depot import (
+    KINDS,
+    Client,
+    Depot,
+    KilledError,
+    apply_on,
+    plan_on,
+    ref,
+    running,
+    stated,
+)
 
 Scenario = tuple[Sequence[Resource], Sequence[Resource]]
 """The manifests before, and after."""
@@ -92,9 +107,9 @@ def reach(depot: Depot, desired: Sequence[Resource]) -> None:
     assert plan_on(depot, desired).pending == ()
 
 
-def contents(depot: Depot) -> str:
+def contents(depot: Depot, kinds: Iterable[str] = KINDS) -> str:
     """All objects, with names in place of ids: those differ from run to run."""
-    text = json.dumps({kind: depot.names(kind) for kind in depot.tables}, sort_keys=True)
+    text = json.dumps({kind: depot.names(kind) for kind in kinds}, sort_keys=True)
     for kind, table in depot.tables.items():
         for uid, body in table.items():
             text = re.sub(rf"\b{uid}\b", f"{kind} {body['name']}", text)
@@ -295,3 +310,49 @@ def test_the_same_value_looks_different_on_each_object() -> None:
         marks = [body["mark"]["fingerprint"] for body in depot.tables["Badge"].values()]
         assert len({*marks}) == 3
         assert all(len(mark) == 8 for mark in marks)
+
+
+names = st.sampled_from("ab")
+texts = st.sampled_from(["x", "y"])
+worlds = st.builds(
+    lambda crates, labels, logins, shelves: (crates, labels, logins, shelves),
+    st.dictionaries(names, st.integers(1, 2), min_size=1),
+    st.dictionaries(names, st.tuples(st.booleans(), names, texts)),
+    st.dictionaries(names, texts),
+    st.dictionaries(names, st.tuples(texts, st.booleans())),
+)
+
+
+def manifests(world: Any) -> list[Resource]:
+    """Crates; labels that hold the id of one, in place or where it replaces; logins; shelves."""
+    crates, labels, logins, shelves = world
+    found = [stated(f"Crate.{name}", {"size": size}) for name, size in crates.items()]
+    for name, (fixed, crate, text) in labels.items():
+        held = ref(f"Crate.{crate}") if crate in crates else text
+        spec = {"colour": held} if fixed else {"on": [{"crate": held}], "text": text}
+        found.append(stated(f"Label.{name}", spec))
+    for name, text in logins.items():
+        found.append(stated(f"Login.{name}", {"password": Secret(text)}))
+    for name, (hall, absent) in shelves.items():
+        found.append(stated(f"Shelf.{name}", {"hall": hall}, adopt=True, absent=absent))
+    return found
+
+
+@settings(max_examples=examples(300), deadline=None)
+@given(st.lists(st.tuples(worlds, st.integers(0, 12), st.booleans()), min_size=2, max_size=4))
+def test_any_changes_converge_whenever_a_run_is_killed(steps: list[Any]) -> None:
+    with running() as depot, running() as fresh:
+        for world, kill_at, after in steps:
+            desired = manifests(world)
+            with suppress(KilledError):
+                apply_on(depot, desired, Client(depot, kill_at, after=after))
+            for _ in range(2):  # an old object that what is deleted last still held goes next time
+                apply_on(depot, desired, Client(depot))
+            assert plan_on(depot, desired).pending == ()
+        reach(fresh, desired)
+        marked = [kind for kind, traits in KINDS.items() if traits.marked]
+        assert contents(depot, marked) == contents(fresh, marked)
+        shelves = world[3]
+        for name, (hall, absent) in shelves.items():
+            there = depot.names("Shelf").get(name)
+            assert there == (None if absent else {"name": name, "hall": hall})
