@@ -19,7 +19,7 @@ from reconciler.agent.workplace import (
     require_complete,
 )
 from reconciler.core.plan import Action, Change, Plan
-from reconciler.core.resource import LiveResource, Reference
+from reconciler.core.resource import LiveResource
 from reconciler.kinds.image import IMAGE
 from reconciler.render.explain import explain_change
 from reconciler.workflow.planning import compare, read_world
@@ -38,7 +38,7 @@ _UNOWNED = (
 
 def create(place: Workplace, asked: Asked, consent: Consent) -> str:
     """Create what was asked for, or show what would be made."""
-    if any(isinstance(value, Reference) for value in asked.environment.spec.values()):
+    if asked.environment.depends_on:
         what = f"image: a reference to a {IMAGE.name} needs its manifest, which direct mode has not"
         raise SpecError([Flaw(what, "write the name of an image, or use mode gitops")])
     with open_direct(place, asked.resources) as session:

@@ -162,7 +162,7 @@ def _content_tag(resource: Resource, config: Config, target: Target) -> str:
         cache_directory=user_cache(),
     )
     found = resolve_images([resource], config.root, around)
-    return str(found[resource.key].resource.exports["image"])
+    return str(found[resource.key].resource.outputs["image"])
 
 
 def _require_built(image: Chosen) -> None:

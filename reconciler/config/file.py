@@ -6,9 +6,16 @@ from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, ConfigDict, Field, SecretStr, StrictBool, model_validator
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StrictBool,
+    model_validator,
+)
 
-from reconciler.config.text_source import Source
+from reconciler.config.text_source import KeyText, Source
 from reconciler.kinds.base import Strict, field_fault
 from reconciler.kinds.registry import RunaiKindName
 from reconciler.support.hosts import has_login, is_host, is_loopback
@@ -238,6 +245,12 @@ class TargetSection(Section):
         default=None,
         description="A stack of its own for this target.",
         examples=["ml-platform-staging"],
+    )
+    fingerprint_key: KeyText | None = Field(
+        default=None,
+        description="Key that lets plans see that a write-only value, such as a password, changed; "
+        "the same for everybody who applies: 16 characters or more.",
+        examples=[{"env": "RECONCILE_FINGERPRINT_KEY"}],
     )
     ca_bundle: Text | None = Field(
         default=None,

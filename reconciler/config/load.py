@@ -16,7 +16,7 @@ from reconciler.config.file import (
     SECRETS,
     TARGET_NAME,
     ConfigFile,
-    RunaiSection,
+    Section,
     TargetSection,
 )
 from reconciler.config.text_source import Reader, Source, read_source
@@ -199,19 +199,23 @@ def _check_file(file: ConfigFile, root: Path) -> Iterator[Fault]:
         yield Fault(("default_target",), "there is no target of this name", fix)
     seen: dict[tuple[str, str], str] = {}
     for name, section in file.targets.items():
+        yield from _check_variables(name, section, ("fingerprint_key",), file.env_allow)
         if section.runai is None:
             continue
         stack = section.stack or file.stack
         twin = seen.setdefault((control_plane(section.runai, root), stack), name)
         if twin != name:
             yield Fault(("targets", name), *twin_words(name, twin, stack))
-        yield from _check_variables(name, section.runai, file.env_allow)
+        names = ("client_id", *SECRETS)
+        yield from _check_variables(name, section.runai, names, file.env_allow)
 
 
-def _check_variables(name: str, runai: RunaiSection, env_allow: tuple[str, ...]) -> Iterator[Fault]:
+def _check_variables(
+    name: str, section: Section, secrets: Iterable[str], env_allow: tuple[str, ...]
+) -> Iterator[Fault]:
     """Manifests must not be able to read the credentials of a target."""
-    for secret in ("client_id", *SECRETS):
-        value = getattr(runai, secret)
+    for secret in secrets:
+        value = getattr(section, secret)
         if not isinstance(value, Source) or value.env is None:
             continue
         for index, pattern in enumerate(env_allow):

@@ -19,6 +19,8 @@ from reconciler.field_errors import Fault, explain
 from reconciler.support.suggest import DataPath, nearest
 
 log = logging.getLogger(__name__)
+LEAST_KEY = 16
+"""Characters of a fingerprint key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ class Target:
     ca_bundle: Path | None = None
     proxies: Proxies = field(default_factory=Proxies)
     timeout: float = 30.0
+    fingerprint_key: SecretStr | None = None
 
     @property
     def is_sandbox(self) -> bool:
@@ -197,6 +200,7 @@ class _Resolution:
             ca_bundle=None if ca_bundle is None else self.config.root / ca_bundle,
             proxies=proxies_of(self.environ, self.text(section, "proxy")),
             timeout=section.timeout,
+            fingerprint_key=self._fingerprint_key(section),
         )
         if target.ca_bundle is not None and not target.ca_bundle.is_file():
             fault = f"there is no file {target.ca_bundle}"
@@ -205,6 +209,13 @@ class _Resolution:
             name, data = self.config.path.name, self.config.data
             raise problem_error(located(name, data, self.faults))
         return target
+
+    def _fingerprint_key(self, section: TargetSection) -> SecretStr | None:
+        key = self._taken(section, "fingerprint_key")
+        if key is not None and len(key) < LEAST_KEY:
+            fault = f"{section.fingerprint_key} has less than {LEAST_KEY} characters"
+            self._add(("fingerprint_key",), fault, "make one: openssl rand -hex 32")
+        return None if key is None else SecretStr(key)
 
     def _runai(self, section: RunaiSection) -> RunaiTarget:
         makers: dict[str, Callable[[str], Any]] = {
@@ -236,6 +247,18 @@ class _Resolution:
 
         A closing line end is dropped: most editors, and `echo`, write one.
         """
+        text, value = self._taken(section, name, *above), getattr(section, name)
+        if text is None or not isinstance(value, Source):
+            return text
+        try:
+            type(section).model_validate({**section.written(), name: text})
+        except ValidationError as error:
+            for fault in explain(error, {name: text}, type(section)):
+                self._add((*above, name), f"{value.env or value.file}: {fault.message}", fault.fix)
+        return text
+
+    def _taken(self, section: Any, name: str, *above: str) -> str | None:
+        """The text of a field, not checked yet; None, and a fault, where its source has none."""
         value = getattr(section, name)
         if isinstance(value, SecretStr):
             return value.get_secret_value().rstrip("\r\n")
@@ -253,11 +276,6 @@ class _Resolution:
             problem = f"{value} is not set, which target {self.name} takes its {name} from"
             self._add((*above, name), problem, f"set {value.env}, or choose another target")
             return None
-        try:
-            type(section).model_validate({**section.written(), name: text})
-        except ValidationError as error:
-            for fault in explain(error, {name: text}, type(section)):
-                self._add((*above, name), f"{value.env or value.file}: {fault.message}", fault.fix)
         return text
 
     def _add(self, path: DataPath, message: str, fix: str) -> None:

@@ -7,8 +7,9 @@ content is never repeated in an error.
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from reconciler.kinds.base import Strict, field_fault
 from reconciler.support.plain_file import read_plain
@@ -49,6 +50,17 @@ class Source(Strict):
 
     def __str__(self) -> str:
         return f"the environment variable {self.env}" if self.env else f"the file {self.file}"
+
+
+def _refuse_written(value: Any) -> Any:
+    if isinstance(value, Mapping | Source):
+        return value
+    fix = "write {env: NAME} or {file: PATH}"
+    raise field_fault("a key that is written into the file protects nothing", fix)
+
+
+KeyText = Annotated[Source, BeforeValidator(_refuse_written)]
+"""A key that nobody must have who can read the repository."""
 
 
 class SourceError(Exception):

@@ -75,12 +75,14 @@ def _protection(change: Change) -> Refusal | None:
     if not change.destroys or stated is None or not stated.protect:
         return None
     verb = "replaced" if change.action is Action.REPLACE else "destroyed"
+    words = change.destroys_besides
+    besides = f": that would destroy {words} as well" if words else ""
     return Refusal(
         RefusalKind.BLOCKED,
-        f"it is protected and must not be {verb}",
+        f"it is protected and must not be {verb}{besides}",
         "put the manifest back with metadata.protect: false, apply, then remove it"
         if change.desired is None
-        else "set metadata.protect: false in the manifest if it really may be replaced",
+        else f"set metadata.protect: false in the manifest if it really may be {verb}",
     )
 
 
@@ -143,6 +145,7 @@ def _refuse_pruning_beside_missing_files(plan: Plan, approval: Approval) -> Plan
             refusal
             if change.action is Action.DELETE
             and change.deposed is None
+            and not (change.desired is not None and change.desired.absent)
             and not _approved(change, approval)
             else None
         ),

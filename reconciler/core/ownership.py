@@ -30,7 +30,7 @@ from reconciler.core.resource import (
     needs_secrecy,
 )
 
-TRAILER_LIMIT = 96
+TRAILER_LIMIT = 105
 """The longest mark without its place: room for all of it is always kept."""
 DESCRIPTION_LIMIT = 250
 REPOSITORY_LENGTH = 8
@@ -38,7 +38,8 @@ COMMIT_DIGITS = 10
 
 _MARK = re.compile(
     r"\[reconcile:(?P<stack>[a-z0-9-]{1,32}):(?P<id>[a-z2-7]{12}):(?P<check>[a-z2-7]{8})"
-    r"(?::(?P<protect>p?)(?P<secrets>s?)(?:r(?P<deposed>[0-9a-f]{6}))?)?"
+    r"(?::(?P<protect>p?)(?P<secrets>s?)(?:f(?P<fingerprint>[a-z2-7]{8}))?"
+    r"(?:r(?P<deposed>[0-9a-f]{6}))?)?"
     r"(?:@(?P<repository>[a-z2-7]{8})?(?:\.(?P<commit>[0-9a-f]{10}))?)?"
     r"(?: [A-Za-z0-9_.~/:+-]+)?\]"
 )
@@ -122,6 +123,7 @@ def read_mark(description: str | None, holder: Holder) -> Description:
         protect=bool(found["protect"]),
         secrets=bool(found["secrets"]),
         deposed=found["deposed"],
+        fingerprint=found["fingerprint"] or "",
         written=Written(found["repository"] or "", found["commit"] or ""),
     )
     text = (before.removesuffix(" ")) + after
@@ -149,7 +151,8 @@ def _trailer(mark: Mark, holder: Holder) -> str:
 
 def _flags(mark: Mark) -> str:
     deposed = f"r{mark.deposed}" if mark.deposed else ""
-    return ("p" if mark.protect else "") + ("s" if mark.secrets else "") + deposed
+    fingerprint = f"f{mark.fingerprint}" if mark.fingerprint else ""
+    return ("p" if mark.protect else "") + ("s" if mark.secrets else "") + fingerprint + deposed
 
 
 def _check(mark: Mark, holder: Holder) -> str:
@@ -191,4 +194,5 @@ def desired_mark(resource: Resource, stack: str) -> Mark:
         id_hash=hash_id(resource.key.kind, resource.key.id),
         protect=resource.protect,
         secrets=needs_secrecy(resource.spec),
+        fingerprint=resource.fingerprint,
     )

@@ -15,7 +15,9 @@ from typing import Any, NamedTuple
 
 from reconciler.core.diff import FieldChange
 from reconciler.core.resource import (
+    KindTraits,
     LiveResource,
+    Replacement,
     Resource,
     ResourceKey,
     digest_spec,
@@ -57,6 +59,9 @@ class Refusal:
     allow: str = ""
 
 
+_UNKNOWN_KIND = KindTraits("", frozenset(), (), 0)
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """One planned action on one address.
@@ -64,8 +69,10 @@ class Change:
     `deposed` names (6 hex digits) a leftover of an interrupted replacement of the same address.
     `used_by` lists what refers to a live object that is to be destroyed. `part_of` names the object
     that the same manifest states first, `parts` those that it states beside this one: all of them
-    are changed, or none. `hint` says what may have been meant instead. `doubles` are the live
+    are changed, or none. `holders` refer to an output that a replacement gives another value: they
+    are changed with it. `hint` says what may have been meant instead. `doubles` are the live
     objects with the mark of this address where there are several: which is right, nobody can tell.
+    `traits` are those of its kind, as far as a plan tells them.
     """
 
     key: ResourceKey
@@ -78,8 +85,10 @@ class Change:
     used_by: tuple[str, ...] = ()
     part_of: ResourceKey | None = None
     parts: tuple[ResourceKey, ...] = ()
+    holders: tuple[ResourceKey, ...] = ()
     hint: str = ""
     doubles: tuple[LiveResource, ...] = ()
+    traits: KindTraits = field(default=_UNKNOWN_KIND, repr=False)
 
     @property
     def address(self) -> str:
@@ -105,12 +114,23 @@ class Change:
         return (
             *((key, "depends on") for key in needed),
             *((key, "is stated together with") for key in beside),
+            *((key, "is referred to by") for key in self.holders),
         )
 
     @property
     def destroys(self) -> bool:
         """Whether the change, if carried out, ends the life of a live object."""
         return self.action in (Action.DELETE, Action.REPLACE)
+
+    @property
+    def destroys_besides(self) -> str:
+        """What ends with the live object, in words; empty for nothing."""
+        return self.traits.destroys if self.destroys else ""
+
+    @property
+    def deletes_first(self) -> bool:
+        """Whether the old object goes before the new one is created."""
+        return self.action is Action.REPLACE and self.traits.replacement is Replacement.DELETE_FIRST
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +160,7 @@ class Plan:
 
     `owned` counts the live objects of this stack, `stated` the resources of the manifests,
     `restricted` says in words what was chosen, `left_out` counts the addresses that were not.
+    `released` are live objects that manifests of a base stated and nothing can say to be ours.
     `accepted` says what of other histories the plan may change, and `gone` which manifests HEAD
     has and the disk has not: see `lineage`. `rows_read` are the rows, by address, of a
     plan that was read back from a file, which holds less of each object than a digest covers.
@@ -149,6 +170,7 @@ class Plan:
     stack: str
     changes: tuple[Change, ...]
     detached: tuple[Unmanaged, ...] = ()
+    released: tuple[Unmanaged, ...] = ()
     failures: tuple[ReadFailure, ...] = ()
     owned: int = 0
     stated: int = 0
@@ -218,6 +240,8 @@ def digest_desired(resource: Resource | None) -> str:
     if resource is None:
         return ""
     metadata = [resource.protect, resource.adopt, resource.moved_from]
+    metadata += ["absent"] if resource.absent else []
+    metadata += [resource.fingerprint] if resource.fingerprint else []
     return _sha256([digest_spec(resource.spec), metadata])
 
 
@@ -228,9 +252,8 @@ def digest_live(live: LiveResource | None) -> str:
     """
     if live is None:
         return ""
-    mark = list(astuple(live.mark)) if live.mark is not None else None
-    if mark is not None and not any(mark[-1]):
-        del mark[-1]
+    parts = astuple(live.mark) if live.mark is not None else ()
+    mark = [*parts[:5], *(part for part in parts[5:] if any(part))] or None
     changed = live.updated_at if has_secrets(live.spec) else None
     return _sha256([digest_spec(live.spec), live.uid, mark, live.detached, changed])
 

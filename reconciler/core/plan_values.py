@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from reconciler.core.plan import Action, Change
-from reconciler.core.resource import Named, Path, Secret, Spec
+from reconciler.core.resource import Named, Path, Reference, ResourceKey, Secret, Spec
 
 _BESIDE = ("id", "metadata")
 
@@ -50,10 +50,10 @@ def after(change: Change) -> dict[str, Any] | None:
     return _side(spec, change.live.uid if change.live and keeps_id else None, metadata)
 
 
-def spec_of(values: Any, sensitive: Any, names: Any) -> Spec:
+def spec_of(values: Any, sensitive: Any, names: Any, references: Any = ()) -> Spec:
     """The spec of a side that was read, with a `Secret` (of no text) wherever one was."""
     own = {name: value for name, value in values.items() if name not in _BESIDE}
-    spec: Spec = _read(own, sensitive or {}, names)
+    spec: Spec = _refer(_read(own, sensitive or {}, names), references or {})
     return spec
 
 
@@ -68,6 +68,23 @@ def secrets_in(spec: Spec) -> dict[str, Any]:
     return _tree(spec, lambda value: True if isinstance(value, Secret) else None)
 
 
+def references_in(change: Change) -> dict[str, Any]:
+    """A tree of what is known after apply: `KIND.ID.OUTPUT` at its place in the planned side."""
+    if change.desired is None or not change.desired.depends_on:
+        return {}
+    tree: dict[str, Any] = _references(planned(change)) or {}
+    return tree
+
+
+def unknown_in(tree: Any) -> Any:
+    """The tree of `references_in` with `true` at each place, as in Terraform."""
+    if isinstance(tree, Mapping):
+        return {name: unknown_in(item) for name, item in tree.items()}
+    if isinstance(tree, list):
+        return [unknown_in(item) for item in tree]
+    return tree is not None
+
+
 def names_in(spec: Spec) -> dict[str, Any]:
     """A tree of the names of ids that have one, in the shape of the spec."""
     return _tree(spec, lambda value: value.name if isinstance(value, Named) else None)
@@ -75,20 +92,30 @@ def names_in(spec: Spec) -> dict[str, Any]:
 
 def named_at(spec: Spec | None, path: Path, value: Any) -> Any:
     """The value, or the named id that stands for it at this place of its side."""
-    found: Any = spec
-    for part in path:
-        found = found.get(part) if isinstance(found, Mapping) else None
+    found = value_at(spec, path)
     return found if isinstance(found, Named) else value
 
 
+def value_at(spec: Spec | None, path: Path) -> Any:
+    """What a side has at this place; None if nothing."""
+    found: Any = spec
+    for part in path:
+        found = found.get(part) if isinstance(found, Mapping) else None
+    return found
+
+
 def plain(value: Any) -> Any:
-    """The value with null in place of every secret."""
+    """The value with null in place of every secret, and without what is known after apply."""
     if type(value) is str:  # by far the most
         return value
-    if isinstance(value, Secret):
+    if isinstance(value, Secret | Reference):
         return None
     if isinstance(value, Mapping):
-        return {name: plain(value[name]) for name in sorted(value)}
+        return {
+            name: plain(value[name])
+            for name in sorted(value)
+            if not isinstance(value[name], Reference)
+        }
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     return value
@@ -114,6 +141,33 @@ def _tree(spec: Spec, mark: Callable[[Any], Any]) -> dict[str, Any]:
         if here:
             found[name] = here
     return found
+
+
+def _references(value: Any) -> Any:
+    """The names of references in their places; None for a branch without one."""
+    if isinstance(value, Reference):
+        return str(value)
+    if isinstance(value, Mapping):
+        below = {name: _references(item) for name, item in value.items()}
+        return {name: found for name, found in below.items() if found is not None} or None
+    if isinstance(value, list | tuple):
+        items = [_references(item) for item in value]
+        return items if any(item is not None for item in items) else None
+    return None
+
+
+def _refer(values: Any, tree: Any) -> Any:
+    """The values with a reference wherever the tree has the name of one."""
+    if isinstance(tree, str):
+        address, _, output = tree.rpartition(".")
+        kind, _, resource_id = address.partition(".")
+        return Reference(ResourceKey(kind, resource_id), output)
+    if isinstance(tree, Mapping):
+        known = values if isinstance(values, Mapping) else {}
+        return {**known, **{name: _refer(known.get(name), below) for name, below in tree.items()}}
+    if isinstance(tree, list) and isinstance(values, list):
+        return [_refer(value, below) for value, below in zip(values, tree, strict=False)]
+    return values
 
 
 def _read(values: Any, secret: Any, named: Any) -> Any:

@@ -11,14 +11,19 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from reconciler.core.diff import FieldChange, diff_specs
+from reconciler.core.fingerprints import refuse_uncompared, with_fingerprint, write_only_changes
 from reconciler.core.lineage import Lineage
+from reconciler.core.live_index import LiveIndex
 from reconciler.core.ownership import describe_live, desired_mark
-from reconciler.core.plan import Action, Change, Plan, ReadFailure, Refusal, RefusalKind, Unmanaged
+from reconciler.core.plan import Action, Change, Plan, ReadFailure, Refusal, RefusalKind
+from reconciler.core.references import bind, references
 from reconciler.core.resource import (
     UNKNOWN,
     KindTraits,
     LiveResource,
     Mark,
+    Reference,
+    Replacement,
     Resource,
     ResourceKey,
     hash_id,
@@ -28,7 +33,10 @@ from reconciler.core.units import in_units
 
 @dataclass(frozen=True, slots=True)
 class PlanInput:
-    """What `make_plan` compares: both sides, who owns, from where, and the traits of every kind."""
+    """What `make_plan` compares: both sides, who owns, from where, and the traits of every kind.
+
+    Without a `fingerprint_key` write-only values are not compared; None: nor are they known.
+    """
 
     target: str
     stack: str
@@ -37,6 +45,7 @@ class PlanInput:
     kinds: Mapping[str, KindTraits]
     failures: Sequence[ReadFailure] = ()
     lineage: Lineage = field(default_factory=Lineage)
+    fingerprint_key: bytes | None = field(default=b"", repr=False)
 
 
 def make_plan(world: PlanInput) -> Plan:
@@ -47,10 +56,23 @@ def make_plan(world: PlanInput) -> Plan:
     world = replace(world, live=world.lineage.sort_out(world.live, world.stack))
     unread = {kind for failure in world.failures for kind in failure.kinds}
     desired = [item for item in world.desired if item.key.kind not in unread]
-    index = _LiveIndex(world)
+    index = LiveIndex(world.desired, world.live, world.stack, world.kinds)
+    outputs: dict[ResourceKey, LiveResource] = {}
+
+    def known(reference: Reference) -> Any:
+        live = outputs.get(reference.key)
+        return None if live is None else live.output(reference.output)
+
     changes: list[Change] = []
-    for resource in desired:
-        changes.extend(_decide(resource, index, world))
+    for resource in sorted(desired, key=lambda item: world.kinds[item.key.kind].rank):
+        traits = world.kinds[resource.key.kind]
+        bound = with_fingerprint(bind(resource, known), traits, world.stack, world.fingerprint_key)
+        for change in _decide(bound, index, world):
+            changes.append(change)
+            if change.live is not None and not (change.destroys and change.pending):
+                outputs[change.key] = change.live  # what refers to it goes on doing so
+    changes = _with_holders(changes)
+    changes, uncompared = refuse_uncompared(changes, world.target, world.fingerprint_key)
     changes.extend(_deletions(index, {item.key for item in desired}, world))
     kept = {item.key for item in desired if item.protect}
     changes = [
@@ -64,78 +86,34 @@ def make_plan(world: PlanInput) -> Plan:
         failures=tuple(_name_addresses(world)),
         owned=index.owned_count,
         stated=len(world.desired),
-        warnings=tuple(
-            f"{item.key.address}: {text}" for item in world.desired for text in item.warnings
+        warnings=(
+            *(f"{item.key.address}: {text}" for item in world.desired for text in item.warnings),
+            *uncompared,
         ),
         accepted=world.lineage.accepted,
         gone=world.lineage.gone,
     )
 
 
-class _LiveIndex:
-    """Live resources by mark and by identity; remembers which of them were paired."""
-
-    def __init__(self, world: PlanInput) -> None:
-        self.by_mark: dict[tuple[str, str], list[LiveResource]] = {}
-        self.by_identity: dict[tuple[Any, ...], LiveResource] = {}
-        self.deposed: dict[tuple[str, str, str], list[LiveResource]] = {}
-        self.foreign: dict[tuple[Any, ...], LiveResource] = {}
-        self.claimed = {(key.kind, hash_id(*key)) for key in _claims(world.desired)}
-        self.paired: set[int] = set()
-        self.owned_count = 0
-        self._detached: list[LiveResource] = []
-        for item in sorted(world.live, key=lambda live: (live.kind, live.name, live.uid)):
-            mark = item.mark
-            if item.detached:
-                self._detached.append(item)
-            if mark is not None and mark.stack == world.stack and not item.detached:
-                self.owned_count += 1
-                if mark.deposed:
-                    leftover = (item.kind, mark.id_hash, mark.deposed)
-                    self.deposed.setdefault(leftover, []).append(item)
-                else:
-                    self.by_mark.setdefault((item.kind, mark.id_hash), []).append(item)
-                    self.by_identity[world.kinds[item.kind].identify(item.spec)] = item
-            else:
-                self.foreign.setdefault(world.kinds[item.kind].identify(item.spec), item)
-
-    def owned(self, key: ResourceKey) -> list[LiveResource]:
-        """The live objects of this stack that bear the mark of this key."""
-        found = self.by_mark.get((key.kind, hash_id(key.kind, key.id)), [])
-        self.paired.update(id(item) for item in found)
-        return found
-
-    def predecessor_of(
-        self, resource: Resource, kinds: Mapping[str, KindTraits]
-    ) -> list[LiveResource]:
-        """The object of ours that no manifest claims and that is what this resource describes.
-
-        Somebody gave the resource another id and nothing else: the object is marked anew instead
-        of being deleted, which its successor would have to wait for.
-        """
-        item = self.by_identity.get(kinds[resource.key.kind].identify(resource.spec))
-        if item is None or item.mark is None or (item.kind, item.mark.id_hash) in self.claimed:
-            return []
-        self.paired.add(id(item))
-        return [item]
-
-    def detached(self, changes: Sequence[Change]) -> Iterable[Unmanaged]:
-        """Detached objects that no change speaks of."""
-        spoken_of = {id(change.live) for change in changes if change.live is not None}
-        for item in self._detached:
-            if id(item) not in spoken_of:
-                yield Unmanaged(item.kind, item.name, item.uid, item.detached or "")
+def _with_holders(changes: Sequence[Change]) -> list[Change]:
+    """The changes, each replacement with those that wait for what the new object gives out."""
+    holders: dict[ResourceKey, list[ResourceKey]] = {}
+    for change in changes:
+        if change.desired is not None and change.desired.depends_on:
+            for key in dict.fromkeys(found.key for _, found in references(change.desired.spec)):
+                holders.setdefault(key, []).append(change.key)
+    return [
+        replace(change, holders=tuple(sorted(holders[change.key])))
+        if change.action is Action.REPLACE and change.key in holders
+        else change
+        for change in changes
+    ]
 
 
-def _claims(desired: Sequence[Resource]) -> Iterable[ResourceKey]:
-    """The keys that manifests have, or say they had before."""
-    for item in desired:
-        yield item.key
-        if item.moved_from:
-            yield ResourceKey(item.key.kind, item.moved_from)
-
-
-def _decide(resource: Resource, index: _LiveIndex, world: PlanInput) -> Iterable[Change]:
+def _decide(resource: Resource, index: LiveIndex, world: PlanInput) -> Iterable[Change]:
+    if not world.kinds[resource.key.kind].marked:
+        yield from _decide_unmarked(resource, index, world)
+        return
     found = index.owned(resource.key)
     moved = ResourceKey(resource.key.kind, resource.moved_from) if resource.moved_from else None
     if not found and moved is not None and moved not in {item.key for item in world.desired}:
@@ -143,7 +121,8 @@ def _decide(resource: Resource, index: _LiveIndex, world: PlanInput) -> Iterable
     if not found:
         found = index.predecessor_of(resource, world.kinds)
     if len(found) > 1:
-        change = Change(resource.key, Action.UPDATE, resource, found[0])
+        traits = world.kinds[resource.key.kind]
+        change = Change(resource.key, Action.UPDATE, resource, found[0], traits=traits)
         yield _doubled(change, found, world)
     elif found:
         yield _compare(resource, found[0], index, world)
@@ -151,22 +130,71 @@ def _decide(resource: Resource, index: _LiveIndex, world: PlanInput) -> Iterable
         yield _create_or_adopt(resource, index, world)
 
 
-def _compare(resource: Resource, live: LiveResource, index: _LiveIndex, world: PlanInput) -> Change:
+def _decide_unmarked(resource: Resource, index: LiveIndex, world: PlanInput) -> Iterable[Change]:
+    """One of a kind without marks: what the manifest names is ours as long as it states it."""
+    key, traits = resource.key, world.kinds[resource.key.kind]
+    live = index.foreign.get(traits.identify(resource.spec))
+    if live is None:
+        if not resource.absent:
+            yield Change(key, Action.CREATE, resource, traits=traits)
+        return
+    if resource.absent:
+        index.owned_count += 1
+        alone = replace(resource, depends_on=())
+        yield Change(key, Action.DELETE, alone, live, traits=traits)
+        return
+    fields = diff_specs(live.spec, resource.spec, traits.immutable, key.address)
+    action, refusal = _how(fields, traits) if fields else (Action.UNCHANGED, None)
+    if fields and not resource.adopt:
+        refusal = Refusal(
+            RefusalKind.CONFLICT,
+            "an object of this name exists and differs, and nothing on it can say that it is ours",
+            "set metadata.adopt: true to let this manifest change it, or choose another name",
+        )
+    else:
+        index.owned_count += 1
+    yield Change(key, action, resource, live, fields, refusal, traits=traits)
+
+
+def _how(fields: Sequence[FieldChange], traits: KindTraits) -> tuple[Action, Refusal | None]:
+    """In place or by a replacement, and why that is out of the question, if so."""
+    names = ", ".join(field.name for field in fields if field.forces_replacement)
+    if not names:
+        return Action.UPDATE, None
+    if traits.replacement is not Replacement.NEVER:
+        return Action.REPLACE, None
+    return Action.REPLACE, Refusal(
+        RefusalKind.BLOCKED,
+        f"{names} cannot be changed, and an object of this kind is never replaced",
+        "change the manifest back; for another object, give it another id and name",
+    )
+
+
+def _compare(resource: Resource, live: LiveResource, index: LiveIndex, world: PlanInput) -> Change:
     traits = world.kinds[resource.key.kind]
-    fields = diff_specs(live.spec, resource.spec, traits.immutable, resource.key.address)
+    fields = _differences(resource, live, world)
     fields += _mark_changes(resource, live, world, alone=not fields)
     if not fields:
-        return Change(resource.key, Action.UNCHANGED, resource, live)
-    replaces = any(field.forces_replacement for field in fields)
-    action = Action.REPLACE if replaces else Action.UPDATE
-    refusal = world.lineage.refusal(live)
-    if world.kinds[resource.key.kind].identify(resource.spec) in index.foreign:
+        return Change(resource.key, Action.UNCHANGED, resource, live, traits=traits)
+    action, never = _how(fields, traits)
+    refusal = never or world.lineage.refusal(live)
+    if traits.identify(resource.spec) in index.foreign:
         refusal = Refusal(
             RefusalKind.CONFLICT,
             "an object of the name it is to have exists and is not ours",
             "remove or rename that one, or choose another name here",
         )
-    return Change(resource.key, action, resource, live, fields, refusal)
+    return Change(resource.key, action, resource, live, fields, refusal, traits=traits)
+
+
+def _differences(
+    resource: Resource, live: LiveResource, world: PlanInput
+) -> tuple[FieldChange, ...]:
+    """The fields that differ, and those of which only a fingerprint tells."""
+    traits = world.kinds[resource.key.kind]
+    wanted = traits.readable(resource.spec)
+    fields = diff_specs(live.spec, wanted, traits.immutable, resource.key.address)
+    return fields + write_only_changes(resource, live, traits, world.stack, world.fingerprint_key)
 
 
 def _mark_changes(
@@ -201,13 +229,13 @@ def _former_id(resource: Resource, live: LiveResource, mark: Mark) -> str:
     return _key_of(live).id
 
 
-def _create_or_adopt(resource: Resource, index: _LiveIndex, world: PlanInput) -> Change:
+def _create_or_adopt(resource: Resource, index: LiveIndex, world: PlanInput) -> Change:
     kind = resource.key.kind
-    live = index.foreign.get(world.kinds[kind].identify(resource.spec))
-    if live is None:
-        return Change(resource.key, Action.CREATE, resource)
     traits = world.kinds[kind]
-    fields = diff_specs(live.spec, resource.spec, traits.immutable, resource.key.address)
+    live = index.foreign.get(traits.identify(resource.spec))
+    if live is None:
+        return Change(resource.key, Action.CREATE, resource, traits=traits)
+    fields = _differences(resource, live, world)
     refusal: Refusal | None = None
     if live.mark is not None and live.mark.stack == world.stack:
         refusal = world.lineage.conflict(live, live.mark)
@@ -230,16 +258,22 @@ def _create_or_adopt(resource: Resource, index: _LiveIndex, world: PlanInput) ->
             "an object of this name exists, is not ours, and differs",
             "set metadata.adopt: true to take it over and change it, or choose another name",
         )
-    return Change(resource.key, Action.ADOPT, resource, live, fields, refusal)
+    return Change(resource.key, Action.ADOPT, resource, live, fields, refusal, traits=traits)
 
 
-def _deletions(index: _LiveIndex, keys: set[ResourceKey], world: PlanInput) -> Iterable[Change]:
+def _deletions(index: LiveIndex, keys: set[ResourceKey], world: PlanInput) -> Iterable[Change]:
     lineage = world.lineage
     for found in index.by_mark.values():
         left = [item for item in found if id(item) not in index.paired]
         if left:
-            refusal = lineage.refusal(left[0])
-            change = Change(_key_of(left[0]), Action.DELETE, live=left[0], refusal=refusal)
+            item = left[0]
+            change = Change(
+                _key_of(item),
+                Action.DELETE,
+                live=item,
+                refusal=lineage.refusal(item),
+                traits=world.kinds[item.kind],
+            )
             yield _doubled(change, found, world) if len(found) > 1 else change
     hashes = {(key.kind, hash_id(key.kind, key.id)): key for key in keys}
     for found in index.deposed.values():
@@ -252,6 +286,7 @@ def _deletions(index: _LiveIndex, keys: set[ResourceKey], world: PlanInput) -> I
             live=item,
             refusal=lineage.refusal(item),
             deposed=item.mark.deposed,
+            traits=world.kinds[item.kind],
         )
         yield _doubled(change, found, world) if len(found) > 1 else change
 

@@ -54,4 +54,5 @@ def _delete(change: Change, live: LiveResource, keep: str, lineage: Lineage) -> 
         refusal=lineage.refusal(live),
         deposed=deposed_digits(live.uid),
         hint=f"{change.key.address} is to be {keep}",
+        traits=change.traits,
     )

@@ -12,6 +12,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from functools import lru_cache
 from typing import Any, NamedTuple, Self, TypeAlias
 
@@ -92,6 +93,8 @@ def reveal(value: Any) -> Any:
         return value.reveal()
     if isinstance(value, Mapping):
         return {name: reveal(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [reveal(item) for item in value]
     return value
 
 
@@ -111,10 +114,40 @@ class Named(str):
         return made
 
 
+class Made(str):
+    """The id of an object that was written, with its other `outputs`, as far as the answer told."""
+
+    __slots__ = ("outputs",)
+    outputs: Mapping[str, Any]
+
+    def __new__(cls, uid: str, outputs: Mapping[str, Any]) -> Self:
+        """The id, with what else others may refer to."""
+        made = super().__new__(cls, uid)
+        made.outputs = outputs
+        return made
+
+
 class Reference(NamedTuple):
-    """A leaf that stands for a value another resource exports, until `link` puts it in."""
+    """A leaf that stands for an output of another resource, until `references.bind` puts it in.
+
+    Every object has the output `id`; others are those of its kind.
+    """
 
     key: ResourceKey
+    output: str = "id"
+
+    def __str__(self) -> str:
+        return f"{self.key.address}.{self.output}"
+
+
+class Replacement(StrEnum):
+    """How an object is replaced that cannot be changed in place."""
+
+    CREATE_FIRST = "create_first"
+    """The new one is created and confirmed before the old one is deleted: there is always one."""
+    DELETE_FIRST = "delete_first"
+    """For objects that cannot stand beside one another."""
+    NEVER = "never"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +157,10 @@ class KindTraits:
     `immutable` names top-level fields whose change forces a replacement; `identity` names the
     fields that make two objects of the live system clash; `rank` orders kinds by dependency.
     `part_of` is the kind whose manifests may state an object of this one beside their own.
+    `destroys` says in words what ends with an object, such as `its workloads`: manifests of such
+    a kind protect their objects unless they state otherwise. Where there is no room for a mark
+    (`marked` false), an object is ours as long as a manifest states it, by its identity.
+    `write_only` names top-level fields that no read gives back: see `fingerprints`.
     """
 
     name: str
@@ -131,17 +168,40 @@ class KindTraits:
     identity: tuple[str, ...]
     rank: int
     part_of: str = ""
+    replacement: Replacement = Replacement.CREATE_FIRST
+    destroys: str = ""
+    marked: bool = True
+    write_only: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        """Refuse what needs a mark: what a leftover is left of, and fingerprints, stand there."""
+        if not self.marked and self.replacement is Replacement.CREATE_FIRST:
+            raise ValueError(f"{self.name} has no mark, so it cannot be replaced create-first")
+        if not self.marked and self.write_only:
+            raise ValueError(f"{self.name} has no mark, so it can have no write-only fields")
 
     def identify(self, spec: Mapping[str, Any]) -> tuple[Any, ...]:
         """What no two objects of a live system may share: the kind and its identity fields."""
         return (self.name, *map(spec.get, self.identity))
 
+    def write_only_in(self, spec: Spec) -> list[str]:
+        """The fields of a spec that no read gives back, sorted."""
+        return sorted(self.write_only & spec.keys()) if self.write_only else []
+
+    def readable(self, spec: Spec) -> Spec:
+        """The spec as it is read back, if all is well."""
+        if not self.write_only:
+            return spec
+        return {name: item for name, item in spec.items() if name not in self.write_only}
+
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """A validated manifest (desired state). `exports` is what references to it resolve to.
+    """A validated manifest (desired state). `outputs` are known before it is applied.
 
     `part_of` is the resource that the same manifest states first: both are carried out, or none.
+    `absent`: the manifest states that there must be no such object. `fingerprint` stands for its
+    write-only values.
     """
 
     key: ResourceKey
@@ -149,10 +209,12 @@ class Resource:
     source: Source
     protect: bool = False
     adopt: bool = False
+    absent: bool = False
     moved_from: str | None = None
     depends_on: tuple[ResourceKey, ...] = ()
     part_of: ResourceKey | None = None
-    exports: Mapping[str, str] = field(default_factory=dict)
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    fingerprint: str = ""
     warnings: tuple[str, ...] = ()
 
     @property
@@ -195,7 +257,8 @@ class Mark:
     """What a live object says of its owner. `id_hash` is `hash_id(kind, id)`.
 
     `deposed` is set on an object that was renamed to make room for its replacement.
-    `secrets` says that values on it came from variables and must not be shown.
+    `secrets` says that values on it came from variables and must not be shown. `fingerprint` stands
+    for the write-only values that it was given.
     `written` never makes two marks differ: an object is not written only to name a newer commit.
     """
 
@@ -205,14 +268,16 @@ class Mark:
     secrets: bool = False
     deposed: str | None = None
     written: Written = field(default=UNWRITTEN, compare=False)
+    fingerprint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class LiveResource:
     """One object as a provider read it, in the same canonical form as a manifest's spec.
 
-    `uid` is the system's own id. `mark` is None for an object without a mark, and `detached` says
-    why a mark that is there does not count. `raw` is the provider's own, never looked at here.
+    `uid` is the system's own id; `outputs` are what others may refer to besides. `mark` is None
+    for an object without a mark, and `detached` says why a mark that is there does not count. `raw`
+    is the provider's own, never looked at here.
     """
 
     kind: str
@@ -226,7 +291,12 @@ class LiveResource:
     updated_at: str | None = None
     created_at: str | None = None
     notes: tuple[str, ...] = ()
+    outputs: Mapping[str, Any] = field(default_factory=dict)
     raw: Any = field(default=None, compare=False, repr=False)
+
+    def output(self, name: str) -> Any:
+        """What a reference to an output of this object stands for; None if there is none yet."""
+        return self.uid if name == "id" else self.outputs.get(name)
 
 
 @lru_cache(maxsize=65536)
@@ -284,7 +354,7 @@ def redact(value: Any) -> Any:
     if isinstance(value, Secret):
         return SENSITIVE
     if isinstance(value, Reference):
-        return f"${{{value.key.address}}}"
+        return f"${{{value}}}"
     if isinstance(value, Mapping):
         return {name: redact(value[name]) for name in sorted(value)}
     if isinstance(value, list | tuple):

@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 from pydantic_core import PydanticCustomError
@@ -51,6 +51,11 @@ class Metadata(Strict):
     )
     adopt: StrictBool = Field(
         default=False, description="Take over an unowned live object of this name and change it."
+    )
+    ensure: Literal["present", "absent"] = Field(
+        default="present",
+        description="`absent` deletes an object of a kind that bears no mark; others are deleted "
+        "by removing their manifest.",
     )
     moved_from: str | None = Field(
         default=None,

@@ -107,7 +107,7 @@ def _read_reference(value: Mapping[str, Any]) -> Reference:
     kind, _, name = address.partition(".")
     if kind != IMAGE.name or not name:
         raise field_fault(f"{address!r} is not the address of a {IMAGE.name}", fix, ("from",))
-    return Reference(ResourceKey(kind, name))
+    return Reference(ResourceKey(kind, name), "image")
 
 
 class ComputeShorthand(Strict):
@@ -205,9 +205,7 @@ class RunaiEnvironment(AssetKind):
         if faults:
             raise FieldError(*faults)
         environment = conceal_resource(
-            asset_resource(
-                ENVIRONMENT.name, document, spec, _references(spec["image"]), _warnings(spec)
-            )
+            asset_resource(ENVIRONMENT.name, document, spec, _warnings(spec))
         )
         if compute is None:
             return (environment,)
@@ -298,10 +296,6 @@ def _made_by(fields: ComputeShorthand) -> dict[str, Any]:
     if fields.memory is not None:
         spec["cpu_memory_request"] = canonical_memory(fields.memory)
     return spec
-
-
-def _references(image: str | Reference) -> tuple[ResourceKey, ...]:
-    return (image.key,) if isinstance(image, Reference) else ()
 
 
 def _warnings(spec: Mapping[str, Any]) -> tuple[str, ...]:

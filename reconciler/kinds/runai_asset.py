@@ -21,6 +21,7 @@ from pydantic import (
 )
 
 from reconciler.core.ownership import holds_mark, text_limit
+from reconciler.core.references import references
 from reconciler.core.resource import Mark, Resource, ResourceKey, Spec
 from reconciler.kinds.api_fields import TRUE, ApiField, api_fields
 from reconciler.kinds.base import Document, Kind, Limits, LoadContext, Strict, field_fault
@@ -209,10 +210,9 @@ def asset_resource(
     kind: str,
     document: Document,
     spec: Mapping[str, Any],
-    depends_on: tuple[ResourceKey, ...] = (),
     warnings: tuple[str, ...] = (),
 ) -> Resource:
-    """The resource of one asset, with what `metadata` says of it."""
+    """The resource of one asset, with what `metadata` says of it, and what its spec refers to."""
     metadata = document.metadata
     return Resource(
         key=ResourceKey(kind, resource_id(document)),
@@ -221,7 +221,7 @@ def asset_resource(
         protect=metadata.protect,
         adopt=metadata.adopt,
         moved_from=metadata.moved_from,
-        depends_on=depends_on,
+        depends_on=tuple(dict.fromkeys(found.key for _, found in references(spec))),
         warnings=warnings,
     )
 

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from reconciler.core.resource import Reference, Resource, ResourceKey
+from reconciler.core.references import references
+from reconciler.core.resource import Resource, ResourceKey
 from reconciler.field_errors import Fault
 from reconciler.kinds.base import Kind
 from reconciler.manifest.report import MOST_SUGGESTIONS, PLAIN_FIX, Place, Report, all_there_are
@@ -100,9 +101,9 @@ def _check_references(stated: Stated, known: Iterable[ResourceKey], report: Repo
     known, strays = frozenset(known), 0
     for resource, place in stated:
         wanted: dict[ResourceKey, DataPath] = dict.fromkeys(resource.depends_on, ("spec",))
-        for name, value in resource.spec.items():
-            if type(value) is Reference:
-                wanted[value.key] = ("spec", name, "from")
+        if wanted:
+            for place_in, found in references(resource.spec):
+                wanted[found.key] = ("spec", *place_in, "from")
         for key, path in wanted.items():
             if key not in known:
                 strays += 1

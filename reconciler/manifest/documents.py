@@ -15,7 +15,13 @@ from reconciler.kinds.base import Document, FieldError, Kind, LoadContext, Metad
 from reconciler.kinds.registry import KINDS
 from reconciler.manifest.blame import blame
 from reconciler.manifest.checks import Stated, check_together
-from reconciler.manifest.envelope import check_envelope, check_id, key_of
+from reconciler.manifest.envelope import (
+    check_ensure,
+    check_envelope,
+    check_id,
+    key_of,
+    protect_by_kind,
+)
 from reconciler.manifest.files import NO_FILES, ManifestFile, ReadFiles, read_directory
 from reconciler.manifest.overlay import Overlays
 from reconciler.manifest.report import Place, Report
@@ -158,7 +164,8 @@ class _Loading:
         spec, spec_faults = self._validate(kind.model, data, "spec")
         faults += spec_faults
         if metadata is not None:
-            faults += check_id(metadata)
+            metadata = protect_by_kind(metadata, kind.traits)
+            faults += [*check_id(metadata), *check_ensure(metadata, kind.traits)]
         if faults:
             return [], faults
         document = Document(metadata, spec, Source(place.file.name, place.line))
@@ -171,7 +178,8 @@ class _Loading:
             ]
         id_path = ("metadata", "name" if metadata.id is None else "id")
         place = replace(place, kind=kind.traits.name, id_path=id_path)
-        return [(resource, place) for resource in resources], []
+        absent = metadata.ensure == "absent"
+        return [(replace(resource, absent=absent), place) for resource in resources], []
 
     def _validate(
         self, model: type[BaseModel], data: Mapping[str, Any], part: str

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import Any
 
-from reconciler.core.resource import ResourceKey
+from reconciler.core.resource import KindTraits, ResourceKey
 from reconciler.field_errors import Fault, field_names, missing_field, without_misspelt
 from reconciler.kinds.base import ID_PATTERN, Kind, Metadata
 from reconciler.manifest.report import MAX_PROBLEMS_PER_FILE
@@ -94,6 +94,21 @@ def check_id(metadata: Metadata) -> list[Fault]:
         fix = f"add `id: {suggestion}` to the metadata; the name stays as it is"
         return [Fault(("metadata", "name"), "this name cannot be an address in the stack", fix)]
     return []
+
+
+def check_ensure(metadata: Metadata, traits: KindTraits) -> list[Fault]:
+    """What is wrong with `ensure`: where a mark says whose an object is, nobody has to."""
+    if metadata.ensure == "present" or not traits.marked:
+        return []
+    what = f"a {traits.name} is deleted by removing its manifest"
+    return [Fault(("metadata", "ensure"), what, "remove the manifest, or `ensure: absent`")]
+
+
+def protect_by_kind(metadata: Metadata, traits: KindTraits) -> Metadata:
+    """The metadata, protecting what destroys more than itself, unless it says otherwise."""
+    if not traits.destroys or "protect" in metadata.model_fields_set:
+        return metadata
+    return metadata.model_copy(update={"protect": True})
 
 
 def key_of(data: Any) -> ResourceKey | None:

@@ -84,11 +84,11 @@ def plan_answer(plan: Plan, review: Review, *, applicable: bool) -> dict[str, An
                 for item in plan.failures
             ]
         )
-    if plan.detached:
+    if not_ours := (*plan.detached, *plan.released):
         answer["not_ours"] = Part(
             [
                 {"kind": item.kind, "name": item.name, "id": item.uid, "reason": item.reason}
-                for item in plan.detached
+                for item in not_ours
             ],
             MOST_CHANGES,
         )
@@ -118,6 +118,8 @@ def change_answer(change: Change, plan: Plan) -> dict[str, Any]:
         answer["file"] = str(change.desired.source)
     if change.fields:
         answer["fields"] = Part([item.name for item in change.fields], _MOST_FIELDS)
+    if words := change.destroys_besides:
+        answer["destroys_as_well"] = words
     if change.used_by:
         answer["used_by"] = Part(change.used_by, _MOST_FIELDS)
     names = _named_by(change, plan) if change.hint or change.refusal is not None else set()

@@ -62,6 +62,7 @@ class FieldJson(TypedDict):
     after: Any
     sensitive: bool
     forces_replacement: bool
+    unknown: NotRequired[bool]
 
 
 @with_config(_STRICT)
@@ -96,6 +97,9 @@ class OwnChangeJson(TypedDict):
     cause: NotRequired[CauseJson | None]
     refusal: RefusalJson | None
     used_by: list[str]
+    destroys: NotRequired[str]
+    absent: NotRequired[bool]
+    references: NotRequired[dict[str, Any]]
     hint: str
     notes: list[str]
     unknown_fields: list[str]
@@ -121,6 +125,7 @@ class SideJson(TypedDict):
 class ValuesJson(TypedDict):
     """Both sides of one change."""
 
+    actions: list[str]
     before: SideJson | None
     after: SideJson | None
     before_sensitive: dict[str, Any] | Literal[False]
@@ -203,6 +208,7 @@ class OwnJson(TypedDict):
     review: ReviewJson
     owned: int
     detached: list[DetachedJson]
+    released: NotRequired[list[DetachedJson]]
     failures: list[FailureJson]
     warnings: list[str]
 

@@ -5,7 +5,7 @@ carried out itself: apply makes a new plan and refuses if it differs.
 """
 
 import errno
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,11 +28,13 @@ from reconciler.core.plan import (
     digest_document,
     digest_rows,
 )
-from reconciler.core.plan_values import named_at, spec_of
+from reconciler.core.plan_values import named_at, spec_of, value_at
 from reconciler.core.resource import (
     UNKNOWN,
+    KindTraits,
     LiveResource,
     Mark,
+    Replacement,
     Resource,
     ResourceKey,
     Secret,
@@ -42,10 +44,10 @@ from reconciler.core.resource import (
     has_secrets,
     hash_id,
 )
-from reconciler.core.review_notes import Cause, Edit, Origin, Review
 from reconciler.core.selection import Selection
 from reconciler.errors import ReconcileError, StalePlanError
 from reconciler.planfile.format import PLAN_JSON
+from reconciler.planfile.review import read_cause, read_review
 from reconciler.support.plain_file import read_plain
 from reconciler.support.strict_json import parse_json
 
@@ -102,11 +104,16 @@ def read_plan_file(path: Path) -> SavedPlan:
         plan = _plan(document, own)
     except _UnfitError as error:
         raise _no_plan(path, str(error)) from error
+    causes = {
+        _row(item).address: read_cause(item["reconciler"]["cause"])
+        for item in document["resource_changes"]
+        if item["reconciler"].get("cause")
+    }
     header = Header(
         plan.target,
         own["target_description"],
         own["commit"] or "",
-        _review(document, own["review"]),
+        read_review(own["review"], causes),
         offline=own["offline"],
         selection=_selection(own),
     )
@@ -164,37 +171,6 @@ def _depth(document: dict[str, Any] | list[Any]) -> int:
     return _DEEPEST + 1
 
 
-def _review(document: Mapping[str, Any], given: Mapping[str, Any]) -> Review:
-    causes = {}
-    for item in document["resource_changes"]:
-        if item["reconciler"].get("cause"):
-            causes[_row(item).address] = _cause(item["reconciler"]["cause"])
-    return Review(
-        since=given["since"] or "",
-        dirty=given["dirty"],
-        causes=causes,
-        reviewed=given["reviewed"] or "",
-        differs=given["differs"],
-        compared=given["compared"],
-        uncompared=given["uncompared"],
-        news=dict(given["news"]),
-        note=given["note"],
-        config_from=given["config_from"] or "",
-        overridden=tuple(given["overridden"]),
-        allowances=tuple(given["allowances"]),
-    )
-
-
-def _cause(item: Mapping[str, Any]) -> Cause:
-    edit = item["edit"]
-    return Cause(
-        Origin(item["origin"]),
-        Edit(**edit) if edit else None,
-        item["changed_by"] or "",
-        item["changed_at"] or "",
-    )
-
-
 def _key(address: str) -> ResourceKey:
     kind, _, resource_id = address.partition(".")
     return ResourceKey(kind, resource_id)
@@ -232,10 +208,8 @@ def _plan(document: Mapping[str, Any], own: Mapping[str, Any]) -> Plan:
         target=own["target"],
         stack=own["stack"],
         changes=tuple(_change(item, own["stack"], stated) for item in items),
-        detached=tuple(
-            Unmanaged(item["type"], item["name"], item["id"], item["reason"])
-            for item in own["detached"]
-        ),
+        detached=_listed(own["detached"]),
+        released=_listed(own.get("released", ())),
         failures=tuple(
             ReadFailure(
                 item["system"],
@@ -255,6 +229,12 @@ def _plan(document: Mapping[str, Any], own: Mapping[str, Any]) -> Plan:
     )
 
 
+def _listed(items: Iterable[Mapping[str, Any]]) -> tuple[Unmanaged, ...]:
+    return tuple(
+        Unmanaged(item["type"], item["name"], item["id"], item["reason"]) for item in items
+    )
+
+
 def _selection(own: Mapping[str, Any]) -> Selection:
     return Selection(tuple(own["selection"]["only"]), tuple(own["selection"]["exclude"]))
 
@@ -265,8 +245,8 @@ def _change(item: Mapping[str, Any], stack: str, manifests: Mapping[str, Any]) -
     before, after = (
         None
         if body[side] is None
-        else spec_of(body[side], body[f"{side}_sensitive"], own["names"][side])
-        for side in ("before", "after")
+        else spec_of(body[side], body[f"{side}_sensitive"], own["names"][side], later)
+        for side, later in (("before", {}), ("after", own.get("references", {})))
     )
     source = own["source"] or {"file": "", "line": 0}
     action = Action(own["action"])
@@ -289,6 +269,8 @@ def _change(item: Mapping[str, Any], stack: str, manifests: Mapping[str, Any]) -
             adopt=metadata.get("adopt", False),
             depends_on=tuple(_key(address) for address in manifest["depends_on"]),
         )
+    elif own.get("absent"):
+        desired = Resource(key, {}, Source(source["file"], source["line"]), absent=True)
     if before is not None:
         live = LiveResource(
             key.kind,
@@ -317,6 +299,20 @@ def _change(item: Mapping[str, Any], stack: str, manifests: Mapping[str, Any]) -
         item.get("deposed"),
         tuple(own["used_by"]),
         hint=own["hint"],
+        traits=_traits(item),
+    )
+
+
+def _traits(item: Mapping[str, Any]) -> KindTraits:
+    """What the plan tells of a kind, which this version may not know."""
+    delete_first = item["change"]["actions"] == ["delete", "create"]
+    return KindTraits(
+        item["type"],
+        frozenset(),
+        (),
+        0,
+        replacement=Replacement.DELETE_FIRST if delete_first else Replacement.CREATE_FIRST,
+        destroys=item["reconciler"].get("destroys", ""),
     )
 
 
@@ -343,6 +339,8 @@ def _field(item: Mapping[str, Any], live: Spec | None, desired: Spec | None) -> 
     path = tuple(item["path"])
     before = named_at(live, path, item["before"])
     after = named_at(desired, path, item["after"])
+    if item.get("unknown"):
+        after = value_at(desired, path)
     if item["sensitive"]:
         before = None if before is None else Secret("")
         after = None if after is None else Secret("")

@@ -4,7 +4,7 @@ What Terraform has no name for stands under the one key `reconciler`. The publis
 `docs/schema/plan.schema.json`. No secret value enters: it is null, and named in `*_sensitive`.
 """
 
-from dataclasses import asdict
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -17,11 +17,23 @@ from reconciler.core.plan import (
     Change,
     Plan,
     PlanRow,
+    Unmanaged,
     digest_document,
 )
-from reconciler.core.plan_values import after, before, is_protected, names_in, planned, secrets_in
+from reconciler.core.plan_values import (
+    after,
+    before,
+    is_protected,
+    names_in,
+    planned,
+    references_in,
+    secrets_in,
+    unknown_in,
+)
+from reconciler.core.references import references
 from reconciler.core.resource import SENSITIVE, redact
-from reconciler.core.review_notes import Cause, Origin, Review
+from reconciler.core.review_notes import Review
+from reconciler.planfile.review import cause_json, review_json
 from reconciler.render.escape import json_line
 from reconciler.render.summary import count, is_complete, is_made
 from reconciler.render.terraform import (
@@ -85,7 +97,7 @@ def plan_document(plan: Plan, header: Header, made_at: datetime, version: str) -
                 "exclude": list(header.selection.exclude),
                 "left_out": plan.left_out,
             },
-            "review": _review(header.review),
+            "review": review_json(header.review),
             "owned": plan.owned,
             "summary": {
                 "import": counts.imports,
@@ -98,10 +110,8 @@ def plan_document(plan: Plan, header: Header, made_at: datetime, version: str) -
             }
             if is_made(plan)
             else None,
-            "detached": [
-                {"type": item.kind, "name": item.name, "id": item.uid, "reason": item.reason}
-                for item in plan.detached
-            ],
+            "detached": _listed(plan.detached),
+            **({"released": _listed(plan.released)} if plan.released else {}),
             "failures": [
                 {
                     "system": failure.system,
@@ -119,51 +129,18 @@ def plan_document(plan: Plan, header: Header, made_at: datetime, version: str) -
     return document
 
 
-def _review(review: Review) -> dict[str, Any]:
-    """What is known beside the plan; causes and news stand with their changes, too."""
-    return {
-        "since": review.since or None,
-        "dirty": review.dirty,
-        "note": review.note,
-        "origins": {
-            origin.value: sum(cause.origin is origin for cause in review.causes.values())
-            for origin in Origin
-        }
-        if review.since and not review.note
-        else None,
-        "reviewed": review.reviewed or None,
-        "differs": review.differs,
-        "compared": review.compared,
-        "uncompared": review.uncompared,
-        "news": dict(sorted(review.news.items())),
-        "config_from": review.config_from or None,
-        "overridden": list(review.overridden),
-        "allowances": list(review.allowances),
-    }
-
-
-def _cause(cause: Cause | None) -> dict[str, Any] | None:
-    if cause is None:
-        return None
-    return {
-        "origin": cause.origin.value,
-        "edit": asdict(cause.edit) if cause.edit else None,
-        "changed_by": cause.changed_by or None,
-        "changed_at": cause.changed_at or None,
-    }
-
-
 def shown_values(change: Change) -> dict[str, Any]:
     """What a change shows of values: both sides, and the fields that differ."""
     live, spec = change.live, planned(change)
-    actions = _ACTIONS[change.action]
+    actions = ["delete", "create"] if change.deletes_first else _ACTIONS[change.action]
     if change.action is Action.ADOPT and change.fields:
         actions = ["update"]
+    new = {"id": True} if "create" in actions else {}
     body: dict[str, Any] = {
         "actions": actions,
         "before": before(change),
         "after": after(change),
-        "after_unknown": {"id": True} if "create" in actions else {},
+        "after_unknown": unknown_in(references_in(change)) | new,
         "before_sensitive": secrets_in(live.spec) if live is not None else False,
         "after_sensitive": secrets_in(spec) if spec is not None else False,
     }
@@ -184,7 +161,27 @@ def _change(change: Change, row: PlanRow, review: Review) -> dict[str, Any]:
     if reason:
         answer["action_reason"] = reason
     own = _own(change, row, review)
-    return answer | {"reconciler": own | {"fields": values["fields"]}}
+    own |= {"fields": values["fields"], **_remarkable(change)}
+    return answer | {"reconciler": own}
+
+
+def _remarkable(change: Change) -> dict[str, Any]:
+    """What is said of few changes alone."""
+    found: dict[str, Any] = {}
+    if words := change.destroys_besides:
+        found["destroys"] = words
+    if change.desired is not None and change.desired.absent:
+        found["absent"] = True
+    if later := references_in(change):
+        found["references"] = later
+    return found
+
+
+def _listed(items: Sequence[Unmanaged]) -> list[dict[str, str]]:
+    return [
+        {"type": item.kind, "name": item.name, "id": item.uid, "reason": item.reason}
+        for item in items
+    ]
 
 
 def _own(change: Change, row: PlanRow, review: Review) -> dict[str, Any]:
@@ -204,7 +201,7 @@ def _own(change: Change, row: PlanRow, review: Review) -> dict[str, Any]:
             "before": names_in(change.live.spec) if change.live is not None else {},
             "after": names_in(planned(change) or {}),
         },
-        "cause": _cause(review.causes.get(change.address)),
+        "cause": cause_json(review.causes.get(change.address)),
         "refusal": {
             "kind": refusal.kind.value,
             "reason": refusal.reason,
@@ -236,12 +233,13 @@ def _field(field: FieldChange) -> dict[str, Any]:
         "after": SENSITIVE if hidden and field.after is not None else redact(field.after),
         "sensitive": field.sensitive,
         "forces_replacement": field.forces_replacement,
+        **({"unknown": True} if any(references(field.after)) else {}),
     }
 
 
 def _reason(change: Change) -> str | None:
     if change.action is Action.REPLACE:
         return "replace_because_cannot_update"
-    if change.action is Action.DELETE and not change.deposed:
+    if change.action is Action.DELETE and not change.deposed and change.desired is None:
         return "delete_because_no_resource_config"
     return None

@@ -30,6 +30,8 @@ class Provider(ABC):
     def resolve(self, resources: Sequence[Resource]) -> Sequence[Resource]:
         """Bind names in these resources of this kind to what the system or disk knows them as.
 
+        What others may refer to, and is known here already, goes into `outputs`. A `Reference` that
+        is left in a spec is bound later, and stays as it is.
         Called before `read`, in order of rank, with references already linked. Raises
         `ManifestError` that name each manifest whose name means nothing there.
         """
@@ -49,8 +51,10 @@ class Provider(ABC):
     def write(self, change: Change, progress: Progress) -> str:
         """Carry out one change and return the uid of the object (the old one of a delete).
 
+        A `Made` uid brings other outputs along; the desired spec holds no reference any more.
         A replacement renames the live object, marks it deposed and creates the new one; it does
-        not delete: apply sends that as a delete of its own once the new object is confirmed.
+        not delete: apply sends that as a delete of its own once the new object is confirmed. Of a
+        kind that deletes first, it gets the delete and then a create instead.
         Raises `AmbiguousWriteError` where it cannot be known whether the write took place.
         """
 

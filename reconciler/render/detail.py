@@ -55,6 +55,8 @@ def _remarks(change: Change) -> Iterator[Line]:
         if live.unknown_fields:
             names = visible(", ".join(live.unknown_fields), _MOST_CHARACTERS)
             yield Line("#", f"kept as they are, unknown to this version: {names}")
+    if words := change.destroys_besides:
+        yield Line("#", f"destroys {visible(words, _MOST_CHARACTERS)} as well")
     for user in change.used_by:
         yield Line("#", f"used by {visible(user, _MOST_CHARACTERS)}")
 

@@ -30,18 +30,18 @@ def effects(change: Change, plan: Plan) -> Iterator[str]:
 def _on_asset(change: Change, plan: Plan) -> Iterator[str]:
     match change.action:
         case Action.CREATE:
-            yield f"One object is created, with the mark of stack {plan.stack}."
+            mark = f", with the mark of stack {plan.stack}" if change.traits.marked else ""
+            yield f"One object is created{mark}."
             if change.desired and change.desired.depends_on:
                 first = ", ".join(key.address for key in change.desired.depends_on)
                 yield f"Before it: {one_line(first, _LONGEST)}."
         case Action.UPDATE:
             yield "The object is changed in place: its id stays, and whoever uses it goes on."
         case Action.REPLACE:
-            yield "The old object is renamed, the new one created and confirmed, the old deleted."
-            yield "The id changes: what refers to the old id has to be moved."
+            yield from _replaced(change)
         case Action.DELETE:
             yield "The object is deleted, after every other change has succeeded."
-            yield "Workloads made from it go on; new ones cannot use it."
+            yield _besides(change) or "Workloads made from it go on; new ones cannot use it."
         case Action.ADOPT:
             yield f"The object gets the mark of stack {plan.stack} and is managed from then on."
             if change.fields:
@@ -50,6 +50,21 @@ def _on_asset(change: Change, plan: Plan) -> Iterator[str]:
             yield "Nothing: it is as it should be."
         case _:
             assert_never(change.action)
+
+
+def _replaced(change: Change) -> Iterator[str]:
+    if change.deletes_first:
+        yield "The old object is deleted, and then the new one created."
+    else:
+        yield "The old object is renamed, the new one created and confirmed, the old deleted."
+    yield "The id changes: what refers to the old id has to be moved."
+    if words := _besides(change):
+        yield words
+
+
+def _besides(change: Change) -> str:
+    words = change.destroys_besides
+    return f"That destroys {one_line(words)} as well." if words else ""
 
 
 def _on_image(change: Change, plan: Plan) -> Iterator[str]:

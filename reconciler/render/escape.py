@@ -12,9 +12,11 @@ from collections.abc import Mapping
 from json.encoder import encode_basestring
 from typing import Any
 
-from reconciler.core.resource import Named
+from reconciler.core.resource import Named, Reference
 from reconciler.support.printable import escaped, is_unsafe, printable
 
+KNOWN_LATER = "(known after apply)"
+"""In place of a value that an object will have once it is written."""
 _RIGHT_TO_LEFT = frozenset({"R", "AL", "AN"})
 _NOT_ASCII = re.compile(r"[^\x20-\x7e]")
 _COMMAND = re.compile(r"(^|[\r\n])(\s*):(?=:)")
@@ -77,6 +79,8 @@ def literal(value: Any) -> str:
     """
     if isinstance(value, Named):
         return f"{literal(value.name)} ({literal_name(str(value))})"
+    if isinstance(value, Reference):
+        return KNOWN_LATER
     if isinstance(value, str):
         return printable(encode_basestring(value))
     if isinstance(value, Mapping):

@@ -74,7 +74,8 @@ class EventStream:
             }
             if change.action is Action.ADOPT and change.fields:
                 body["action"] = "update"
-            if change.action in _REASONS and not change.deposed:
+            absent = change.action is Action.DELETE and change.desired is not None
+            if change.action in _REASONS and not change.deposed and not absent:
                 body["reason"] = _REASONS[change.action]
             if change.action is Action.ADOPT and change.live is not None:
                 body["importing"] = {"id": change.live.uid}

@@ -11,11 +11,11 @@ from typing import Any, assert_never
 
 from reconciler.core.diff import FieldChange
 from reconciler.core.plan import Action, Change, Plan
-from reconciler.core.resource import SENSITIVE, Secret, Written, leaves, redact
+from reconciler.core.resource import SENSITIVE, Reference, Secret, Written, leaves, redact
 from reconciler.core.review_notes import Cause, Edit, Origin
 from reconciler.kinds.image import IMAGE
 from reconciler.render.effects import effects
-from reconciler.render.escape import literal
+from reconciler.render.escape import KNOWN_LATER, literal
 from reconciler.render.model_text import one_line
 
 _LONGEST = 200
@@ -107,11 +107,13 @@ def _why(change: Change, plan: Plan) -> Iterator[str]:
     where = _manifest(change) or "no manifest"
     match change.action:
         case Action.CREATE:
-            yield f"{where} states it, and no live object bears its mark (stack {plan.stack})."
+            mark = f"no live object bears its mark (stack {plan.stack})"
+            none = mark if change.traits.marked else "there is no such object"
+            yield f"{where} states it, and {none}."
         case Action.UPDATE:
-            yield f"{_object(change)} bears its mark, and is not what {where} states."
+            yield f"{_object(change)} {_ours(change)}, and is not what {where} states."
         case Action.REPLACE:
-            yield f"{_object(change)} bears its mark, and is not what {where} states."
+            yield f"{_object(change)} {_ours(change)}, and is not what {where} states."
             names = ", ".join(item.name for item in change.fields if item.forces_replacement)
             yield f"It cannot be changed in place: {one_line(names, _LONGEST)}."
         case Action.DELETE:
@@ -123,7 +125,7 @@ def _why(change: Change, plan: Plan) -> Iterator[str]:
             yield f"That object bears no mark of this stack, and {same} what the manifest states."
         case Action.UNCHANGED:
             count = len(list(leaves(change.desired.spec))) if change.desired else 0
-            yield f"{_object(change)} bears its mark, and is what {where} states."
+            yield f"{_object(change)} {_ours(change)}, and is what {where} states."
             fields = f"{count} field" if count == 1 else f"{count} fields"
             yield f"{fields} of the manifest were compared, and no others are set there."
         case _:
@@ -146,8 +148,16 @@ def _why_deleted(change: Change, plan: Plan) -> Iterator[str]:
     if change.deposed:
         yield f"{_object(change)} was left over when a replacement of this address was interrupted."
         return
+    if change.desired is not None:
+        yield f"{_object(change)} is there, and {_manifest(change)} states that it must not be."
+        return
     yield f"{_object(change)} bears the mark of this address (stack {plan.stack})."
     yield "No manifest states it any more."
+
+
+def _ours(change: Change) -> str:
+    """What makes the live object the one of this address."""
+    return "bears its mark" if change.traits.marked else "is what its manifest names"
 
 
 def _object(change: Change) -> str:
@@ -228,4 +238,7 @@ def _shown(value: Any) -> str:
     """A value as in a plan, escaped and cut; a secret is never shown."""
     if isinstance(value, Secret):
         return SENSITIVE
+    if isinstance(value, Reference):
+        output = f"the {value.output} of {value.key.address}"
+        return f"{one_line(output, _LONGEST)} {KNOWN_LATER}"
     return one_line(literal(redact(value)), _LONGEST)

@@ -16,7 +16,7 @@ from html import escape
 from reconciler.core.plan import Action, Change, Plan
 from reconciler.core.resource import Resource, ResourceKey
 from reconciler.render.escape import visible
-from reconciler.render.summary import WORDS
+from reconciler.render.summary import words_of
 
 _MOST_CHARACTERS = 80
 _PLAIN = re.compile(r"[^A-Za-z0-9 ._/-]")
@@ -250,7 +250,7 @@ def _box(change: Change, anchor: str, place: tuple[int, int]) -> str:
     state = state_of(change)
     address, kind = visible(change.address, 200), visible(change.key.kind, _LETTERS)
     name = _short(address.removeprefix(f"{kind}."))
-    mark = "!" if state == "refused" else WORDS[change.action].symbol
+    mark = "!" if state == "refused" else words_of(change).symbol
     inside = (
         f"<title>{escape(address)}: {state}</title>"
         f'<rect x="{x}" y="{y}" width="{_WIDTH}" height="{_HEIGHT}" rx="5"/>'

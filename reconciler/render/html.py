@@ -18,7 +18,7 @@ from reconciler.render.detail import Line, detail_lines
 from reconciler.render.escape import visible
 from reconciler.render.graph import draw, importance, state_of
 from reconciler.render.review_words import change_words, head_facts, notices, review_summary
-from reconciler.render.summary import alert_words, is_made, plan_details, plan_line
+from reconciler.render.summary import alert_words, is_made, listings, plan_details, plan_line
 
 _ASSETS = Path(__file__).parent / "page"
 _CLASSES = {"+": "plus", "-": "minus", "!": "bang", "#": "remark"}
@@ -196,13 +196,14 @@ def _line(line: Line) -> str:
 
 
 def _others(plan: Plan, still: Sequence[Change]) -> Iterable[str]:
-    """What is no change: warnings, detached objects, unchanged ones."""
+    """What is no change: warnings, objects that are not ours, unchanged ones."""
     yield from _listing("Warnings", [_text(text) for text in plan.warnings], opened=True)
-    detached = [
-        f"{_code(f'{item.kind} {item.name}')} {_code(item.uid)}: {_text(item.reason)}"
-        for item in plan.detached
-    ]
-    yield from _listing("Detached: marked, but not ours", detached)
+    for title, items in listings(plan):
+        lines = [
+            f"{_code(f'{item.kind} {item.name}')} {_code(item.uid)}: {_text(item.reason)}"
+            for item in items
+        ]
+        yield from _listing(title, lines)
     yield from _listing("Unchanged", [_code(change.address) for change in still])
 
 

@@ -39,6 +39,7 @@ from reconciler.render.review_words import (
 from reconciler.render.summary import (
     alert_words,
     is_made,
+    listings,
     plan_details,
     plan_line,
     planned_words,
@@ -213,17 +214,17 @@ def _failure(failure: ReadFailure) -> str:
 
 
 def _tail(plan: Plan) -> Iterator[str]:
-    """What is good to know, as far as there is room: the graph, what is detached, warnings."""
+    """What is good to know, as far as there is room: the graph, what is not ours, warnings."""
     graph = plan_graph(plan)
     if graph.edges and len(graph.nodes) <= _MOST_OF_GRAPH:
         drawn = mermaid(graph)
         yield details("Dependencies", f"```mermaid\n{drawn}```\n")
-    if plan.detached:
+    for title, items in listings(plan):
         lines = [
             f"- {code(f'{item.kind} {item.name}')} {code(item.uid)}: {code(item.reason)}"
-            for item in plan.detached
+            for item in items
         ]
-        yield _collapsed("Detached: marked, but not ours", lines)
+        yield _collapsed(title, lines)
     if plan.warnings:
         yield _collapsed("Warnings", [f"- {code(text)}" for text in plan.warnings])
     yield f"\nPlan {code(plan.digest())}\n"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from reconciler.core.outcome import Outcome, Status
-from reconciler.core.plan import Action, Change, Plan, RefusalKind
+from reconciler.core.plan import Action, Change, Plan, RefusalKind, Unmanaged
 
 
 class Words(NamedTuple):
@@ -29,6 +29,17 @@ WORDS = {
 }
 NO_CHANGES = "No changes. Your infrastructure matches the configuration."
 NO_CHANGES_IN_PART = "No changes. What was looked at matches the configuration."
+
+
+DELETE_FIRST = Words(
+    "-/+", "destroy and then create replacement", "replaced", "Replacing", "Replacement"
+)
+"""Of a replacement whose old object goes before the new one comes."""
+
+
+def words_of(change: Change) -> Words:
+    """What a change is called."""
+    return DELETE_FIRST if change.deletes_first else WORDS[change.action]
 
 
 def planned_words(change: Change) -> str:
@@ -141,6 +152,15 @@ def plan_details(plan: Plan, place: str = " (see above)") -> list[str]:
     if refused:
         lines.append(f"{', '.join(refused)}: not applied until cleared{place}.")
     return lines
+
+
+def listings(plan: Plan) -> list[tuple[str, Sequence[Unmanaged]]]:
+    """Live objects that are never changed, by why they are listed; what is empty is left out."""
+    found = (
+        ("Detached: marked, but not ours", plan.detached),
+        ("Released: no manifest states them any more", plan.released),
+    )
+    return [(title, items) for title, items in found if items]
 
 
 def alert_words(plan: Plan) -> list[str]:

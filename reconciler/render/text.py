@@ -1,22 +1,31 @@
 """A plan -> text in Terraform's shape. The summary strings are stable; data is always escaped."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from reconciler.core.diff import FieldChange
 from reconciler.core.header import Header
-from reconciler.core.plan import Action, Change, Plan, ReadFailure
+from reconciler.core.plan import Action, Change, Plan, ReadFailure, Unmanaged
 from reconciler.core.plan_values import planned
 from reconciler.core.resource import SENSITIVE, Secret, Spec
 from reconciler.core.review_notes import Review
 from reconciler.render.escape import literal, literal_name, log_safe
 from reconciler.render.review_words import change_words, head_facts, notices, review_summary
-from reconciler.render.summary import WORDS, is_made, plan_details, plan_line, planned_words
+from reconciler.render.summary import (
+    DELETE_FIRST,
+    WORDS,
+    is_made,
+    listings,
+    plan_details,
+    plan_line,
+    planned_words,
+    words_of,
+)
 from reconciler.support.printable import printable
 from reconciler.support.terminal import Style
 
-_COLOURS = {"+": "green", "-": "red", "~": "yellow", "+/-": "yellow"}
+_COLOURS = {"+": "green", "-": "red", "~": "yellow", "+/-": "yellow", "-/+": "yellow"}
 MOST_ELEMENTS = 40
 """A longer mapping that appears or goes as a whole is told by its length."""
 
@@ -32,7 +41,7 @@ def render_plan(plan: Plan, header: Header, style: Style) -> str:
         blocks.append(legend)
     blocks += [_change(change, header.review, style) for change in shown]
     blocks += [_failure(failure, style) for failure in plan.failures]
-    blocks += _detached(plan)
+    blocks += [_listed(title, items) for title, items in listings(plan)]
     blocks += _warnings(plan, style)
     line = plan_line(plan)
     blocks.append(
@@ -59,11 +68,11 @@ def _header(plan: Plan, header: Header) -> str:
 
 
 def _legend(shown: Iterable[Change], style: Style) -> str:
-    used = {change.action for change in shown}
+    used = {words_of(change).symbol for change in shown}
     lines = [
         f"{style.paint(words.symbol.rjust(3), _COLOURS[words.symbol])} {words.legend}"
-        for action, words in WORDS.items()
-        if action in used and words.legend
+        for words in (*WORDS.values(), DELETE_FIRST)
+        if words.symbol in used and words.legend
     ]
     if not lines:
         return ""
@@ -72,7 +81,7 @@ def _legend(shown: Iterable[Change], style: Style) -> str:
 
 
 def _change(change: Change, review: Review, style: Style) -> str:
-    symbol = WORDS[change.action].symbol
+    symbol = words_of(change).symbol
     mark = style.paint(symbol, _COLOURS[symbol]) if symbol in _COLOURS else symbol
     kind, name = literal(change.key.kind), literal(change.key.id)
     lines = [
@@ -101,15 +110,13 @@ def _comments(change: Change, style: Style) -> list[str]:
         lines.append(style.paint(f"  # {printable(change.refusal.reason)}", "red"))
         lines.append(f"  # to clear it: {printable(change.refusal.fix)}")
     elif change.action is Action.DELETE:
-        lines.append(
-            "  # (left over from an interrupted replacement)"
-            if change.deposed
-            else f"  # (because {address} is not in the manifests)"
-        )
+        lines.append(f"  # ({printable(_why_deleted(change))})")
     if change.desired is not None:
         lines.append(f"  # ({printable(str(change.desired.source))})")
     if change.live is not None and change.action is Action.ADOPT:
         lines.append(f"  # (existing object {literal(change.live.uid)})")
+    if words := change.destroys_besides:
+        lines.append(f"  # destroys {printable(words)} as well")
     lines += [f"  # used by {printable(user)}" for user in change.used_by]
     if change.live is not None:
         lines += [f"  # {printable(note)}" for note in change.live.notes]
@@ -117,6 +124,14 @@ def _comments(change: Change, style: Style) -> list[str]:
             names = ", ".join(change.live.unknown_fields)
             lines.append(f"  # (kept as they are, unknown to this version: {printable(names)})")
     return lines
+
+
+def _why_deleted(change: Change) -> str:
+    if change.deposed:
+        return "left over from an interrupted replacement"
+    if change.desired is not None:
+        return "because its manifest says ensure: absent"
+    return f"because {change.address} is not in the manifests"
 
 
 def _tree(spec: Spec, symbol: str, indent: int, style: Style) -> list[str]:
@@ -217,11 +232,9 @@ def _warnings(plan: Plan, style: Style) -> list[str]:
     return ["\n".join(lines)] if lines else []
 
 
-def _detached(plan: Plan) -> list[str]:
-    if not plan.detached:
-        return []
-    lines = ["Detached: marked, but not ours (never changed):"]
-    for item in plan.detached:
+def _listed(title: str, items: Sequence[Unmanaged]) -> str:
+    lines = [f"{title} (never changed):"]
+    for item in items:
         lines.append(f"  {item.kind} {literal(item.name)} [id={printable(item.uid)}]")
         lines.append(f"    {printable(item.reason)}")
-    return ["\n".join(lines)]
+    return "\n".join(lines)

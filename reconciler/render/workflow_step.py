@@ -58,8 +58,10 @@ def plan_annotations(plan: Plan, header: Header) -> Iterator[Annotation]:
     going = [change for change in plan.pending if change.destroys]
     for change in sorted(going, key=lambda item: item.action is not Action.DELETE):
         head = f"{change.address} {planned_words(change)}"
+        words = change.destroys_besides
+        besides = (f"destroys {words} as well",) if words else ()
         users = tuple(f"used by {user}" for user in change.used_by)
-        yield _of_change("warning", change, header, (head, *users))
+        yield _of_change("warning", change, header, (head, *besides, *users))
     place = f"{header.target}, stack {plan.stack}"
     lines = (plan_line(plan), *plan_details(plan, ""), restriction(plan))
     yield Annotation("notice", f"Plan for {place}", tuple(line for line in lines if line))

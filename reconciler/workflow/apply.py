@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
-from typing import Protocol
 
 from reconciler.core.outcome import Outcome, Status
 from reconciler.core.plan import Action, Change, Plan
@@ -21,25 +20,13 @@ from reconciler.core.resource import ResourceKey
 from reconciler.errors import AmbiguousWriteError, ReconcileError
 from reconciler.providers.base import Providers
 from reconciler.support.threads import Executor
+from reconciler.workflow.observer import Muffled, Observer
+from reconciler.workflow.outputs import Outputs
+from reconciler.workflow.waves import delete_waves, write_waves
 
 log = logging.getLogger(__name__)
 _LOOK = "run plan to see what is there"
-
-
-class Observer(Protocol):
-    """Is told what happens while a plan is applied; may be called from several threads."""
-
-    def started(self, change: Change) -> None:
-        """The write of this change begins."""
-        ...
-
-    def progressed(self, change: Change, line: str) -> None:
-        """A line of news about a running write."""
-        ...
-
-    def finished(self, outcome: Outcome) -> None:
-        """This change has its outcome."""
-        ...
+_AGAIN = "see what became of that, and apply again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +80,11 @@ def apply_plan(plan: Plan, context: ApplyContext) -> tuple[Outcome, ...]:
 
 def _carry_out(plan: Plan, run: "_Run") -> None:
     pending = plan.pending
-    for wave in _waves([change for change in pending if change.action is not Action.DELETE]):
+    for wave in write_waves([change for change in pending if change.action is not Action.DELETE]):
         run.write_wave(wave)
+    run.end_replacements()
     deletes = [change for change in pending if change.action is Action.DELETE]
-    for wave in _delete_waves(deletes, run.context.providers):
+    for wave in delete_waves(deletes, run.context.providers):
         if run.all_applied:
             run.write_wave(wave)
             continue
@@ -104,39 +92,17 @@ def _carry_out(plan: Plan, run: "_Run") -> None:
             run.record(_not_attempted(change, "an earlier write failed, so nothing is deleted"))
 
 
-class _Muffled:
-    """An observer whose own failures stop nothing: a closed terminal must not cost a ledger."""
-
-    def __init__(self, observer: Observer) -> None:
-        self._observer = observer
-        self._told = False
-
-    def started(self, change: Change) -> None:
-        self._tell(lambda: self._observer.started(change))
-
-    def progressed(self, change: Change, line: str) -> None:
-        self._tell(lambda: self._observer.progressed(change, line))
-
-    def finished(self, outcome: Outcome) -> None:
-        self._tell(lambda: self._observer.finished(outcome))
-
-    def _tell(self, news: Callable[[], None]) -> None:
-        try:
-            news()
-        except Exception as error:  # noqa: BLE001  (law 10: an outcome outlives its display)
-            if not self._told:
-                self._told = True
-                log.debug("progress can no longer be shown: %s", error)
-
-
 class _Run:
     """The outcomes of one apply so far."""
 
     def __init__(self, context: ApplyContext) -> None:
-        self.context = replace(context, observer=_Muffled(context.observer))
+        self.context = replace(context, observer=Muffled(context.observer))
         self.begun: dict[tuple[ResourceKey, str | None], float] = {}
         self.ended: dict[tuple[ResourceKey, str | None], Outcome] = {}
         self.outcomes: dict[tuple[ResourceKey, str | None], Outcome] = {}
+        self._outputs = Outputs()
+        self._held: list[Outcome] = []
+        """Confirmed replacements whose old objects are still held."""
 
     @property
     def all_applied(self) -> bool:
@@ -151,11 +117,15 @@ class _Run:
 
     def abandon(self, pending: Sequence[Change]) -> None:
         """Give every change without an outcome the one that is true of it now."""
+        held = {item.change.key for item in self._held}
         for change in pending:
             key = (change.key, change.deposed)
             if key in self.outcomes:
                 continue
-            if key in self.ended:
+            if change.key in held and not change.deposed:
+                why = "interrupted before the old object was deleted"
+                self.record(_unconfirmed(self.ended[key], why))
+            elif key in self.ended:
                 self.record(_unconfirmed(self.ended[key], "interrupted before it was read back"))
             elif key in self.begun:
                 text = "interrupted while it ran: it may be done or not"
@@ -207,9 +177,30 @@ class _Run:
         return write
 
     def _write(self, change: Change) -> Outcome:
+        if change.deletes_first:
+            return self._delete_and_create(change)
+        return Outcome(change, Status.APPLIED, uid=self._send(change), sent=True)
+
+    def _send(self, change: Change) -> str:
         provider = self.context.providers[change.key.kind]
-        uid = provider.write(change, lambda line: self.context.observer.progressed(change, line))
-        return Outcome(change, Status.APPLIED, uid=uid, sent=True)
+        bound = self._outputs.bind(change)
+        uid = provider.write(bound, lambda line: self.context.observer.progressed(change, line))
+        self._outputs.add(change, uid)
+        return uid
+
+    def _delete_and_create(self, change: Change) -> Outcome:
+        """Replace in that order. A run that is killed in between creates when it runs again."""
+        provider, removal = self.context.providers[change.key.kind], _removal(change)
+        sent = Outcome(change, Status.APPLIED, uid=self._send(removal), sent=True)
+        if fault := provider.settle([removal], {change.address: sent.uid}).get(change.address):
+            return _failed(sent, fault)
+        try:
+            uid = self._send(replace(change, action=Action.CREATE, live=None, fields=()))
+        except ReconcileError as error:
+            failed = _failed(sent, error)
+            text = f"the old object is deleted, and the new one is not created: {failed.message}"
+            return replace(failed, message=text)
+        return replace(sent, uid=uid)
 
     def _guarded(self, change: Change, action: Callable[[], Outcome]) -> Outcome:
         try:
@@ -234,7 +225,7 @@ class _Run:
             return []
         uids = {outcome.change.address: outcome.uid for outcome in outcomes}
         try:
-            changes = [outcome.change for outcome in outcomes]
+            changes = [self._outputs.bind(outcome.change) for outcome in outcomes]
             wrong = self.context.providers[kind].settle(changes, uids)
         except Exception as error:  # law 10, as in `_guarded`
             if isinstance(error, ReconcileError):
@@ -250,9 +241,27 @@ class _Run:
 
     def _finish(self, kind: str, confirmed: Sequence[Outcome]) -> Iterable[Outcome]:
         """Delete what a confirmed replacement has replaced: the last step of the same change."""
-        replaced = [item for item in confirmed if item.change.action is Action.REPLACE]
-        yield from (item for item in confirmed if item.change.action is not Action.REPLACE)
-        tasks = [self._removal(item) for item in replaced]
+        leaving = [item for item in confirmed if _leaves_old(item.change)]
+        yield from (item for item in confirmed if not _leaves_old(item.change))
+        self._held += [item for item in leaving if item.change.holders]
+        yield from self._delete_old(kind, [item for item in leaving if not item.change.holders])
+
+    def end_replacements(self) -> None:
+        """Delete the old objects that others held, the last ones first, if these hold new ones."""
+        while self._held:
+            outcome = self._held.pop()
+            holders = (self.outcomes[(key, None)] for key in outcome.change.holders)
+            left = [item.change.address for item in holders if item.status is not Status.APPLIED]
+            if left:
+                text = f"the old object stays, because {', '.join(left)} may still refer to it"
+                self.record(replace(outcome, status=Status.FAILED, message=text, fix=_AGAIN))
+                continue
+            for ended in self._delete_old(outcome.change.key.kind, [outcome]):
+                self.record(ended)
+
+    def _delete_old(self, kind: str, replaced: Sequence[Outcome]) -> Iterable[Outcome]:
+        """The outcomes of replacements, once what they replaced is deleted."""
+        tasks = [self._remove(item.change) for item in replaced]
         removals = dict(self.context.executor.run(tasks)) if tasks else {}
         sent = [removals[n] for n in sorted(removals) if removals[n].status is Status.APPLIED]
         settled = {item.change.address: item for item in self._settle(kind, sent)}
@@ -273,8 +282,8 @@ class _Run:
             else:
                 yield self._left_behind(outcome, removal)
 
-    def _removal(self, outcome: Outcome) -> Callable[[], Outcome]:
-        removal = replace(outcome.change, action=Action.DELETE, desired=None, fields=())
+    def _remove(self, change: Change) -> Callable[[], Outcome]:
+        removal = _removal(change)
         return lambda: self._guarded(removal, lambda: self._write(removal))
 
     @staticmethod
@@ -283,6 +292,16 @@ class _Run:
         old = "the old object could not be deleted" if failed else "the old object may be, too"
         text = f"the replacement is there, but {old}: {removal.message}"
         return replace(outcome, status=removal.status, message=text, fix=removal.fix)
+
+
+def _leaves_old(change: Change) -> bool:
+    """Whether writing it leaves an old object, which is to be deleted once the new is confirmed."""
+    return change.action is Action.REPLACE and not change.deletes_first
+
+
+def _removal(change: Change) -> Change:
+    """The end of the old object of a replacement."""
+    return replace(change, action=Action.DELETE, desired=None, fields=())
 
 
 def _unconfirmed(outcome: Outcome, why: str) -> Outcome:
@@ -303,29 +322,3 @@ def _failed(outcome: Outcome, error: ReconcileError) -> Outcome:
 
 def _not_attempted(change: Change, why: str) -> Outcome:
     return Outcome(change, Status.NOT_ATTEMPTED, why)
-
-
-def _waves(changes: Sequence[Change]) -> Iterable[list[Change]]:
-    """Group changes so that each comes after what it depends on."""
-    keys = {change.key for change in changes}
-    level: dict[ResourceKey, int] = {}
-    needs = {change.key: [key for key in change.waits_for if key in keys] for change in changes}
-    waiting = list(changes)
-    depth = 0
-    while waiting:
-        wave = [change for change in waiting if all(key in level for key in needs[change.key])]
-        if not wave:  # a circle: manifests cannot state one, so this is a defect of ours
-            addresses = ", ".join(change.address for change in waiting)
-            raise ReconcileError(f"these changes depend on one another: {addresses}")
-        for change in wave:
-            level[change.key] = depth
-        waiting = [change for change in waiting if change.key not in level]
-        depth += 1
-        yield wave
-
-
-def _delete_waves(changes: Sequence[Change], providers: Providers) -> Iterable[list[Change]]:
-    """One wave per kind, the kinds that depend on others first."""
-    ranks = {kind: provider.traits.rank for kind, provider in providers.items()}
-    for kind in sorted({change.key.kind for change in changes}, key=lambda kind: -ranks[kind]):
-        yield [change for change in changes if change.key.kind == kind]

@@ -110,12 +110,13 @@ def as_live(resources: Sequence[Resource], stack: str, commit: str) -> tuple[Liv
             f"{commit[:7]}:{item.key.address}",
             item.name,
             item.spec,
-            Mark(
-                stack,
-                hash_id(*item.key),
-                protect=item.protect,
-                secrets=needs_secrecy(item.spec),
-            ),
+            _mark(item, stack) if KIND_NAMED[item.key.kind].traits.marked else None,
         )
         for item in resources
+        if not item.absent
     )
+
+
+def _mark(item: Resource, stack: str) -> Mark:
+    secrets = needs_secrecy(item.spec)
+    return Mark(stack, hash_id(*item.key), protect=item.protect, secrets=secrets)

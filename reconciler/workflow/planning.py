@@ -81,7 +81,16 @@ def read_world(session: Session) -> PlanInput:
         kinds=KIND_TRAITS,
         failures=reading.failures,
         lineage=_with_history(session, reading.live),
+        fingerprint_key=_fingerprint_key(session),
     )
+
+
+def _fingerprint_key(session: Session) -> bytes | None:
+    """The key of the target; empty if it has none, and None where no values are known."""
+    key = session.target.fingerprint_key
+    if session.header.offline:
+        return None
+    return key.get_secret_value().encode() if key is not None else b""
 
 
 def _with_history(session: Session, live: Sequence[LiveResource]) -> Lineage:

@@ -1,7 +1,7 @@
 """Asks providers for live resources; a failed read is a `ReadFailure`, never "absent".
 
-Also binds the desired side to the live system first: references are replaced by what the resource
-they name exports, and each provider resolves the names that only its system knows.
+Also binds the desired side to the live system first: each provider resolves the names that only its
+system knows, and references to outputs that are known before anything is applied are replaced.
 """
 
 import logging
@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from reconciler.core.plan import Action, Change, Plan, ReadFailure
+from reconciler.core.references import bind
 from reconciler.core.resource import LiveResource, Reference, Resource, ResourceKey
 from reconciler.errors import ManifestError, ProviderError
 from reconciler.providers.base import Providers
@@ -90,29 +91,20 @@ def _with_usage(change: Change, used: Mapping[str, tuple[str, ...]]) -> Change:
     return replace(change, used_by=used.get(change.live.uid, ()))
 
 
-def link(resource: Resource, exports: Mapping[ResourceKey, Mapping[str, str]]) -> Resource:
-    """The resource with each `Reference` replaced by what its target exports under that field."""
-    if not any(isinstance(value, Reference) for value in resource.spec.values()):
-        return resource
-    spec = {
-        name: exports[value.key][name]
-        if isinstance(value, Reference) and value.key in exports
-        else value
-        for name, value in resource.spec.items()
-    }
-    return replace(resource, spec=spec)
-
-
 def resolve_all(
     resources: Sequence[Resource], providers: Providers
 ) -> tuple[tuple[Resource, ...], dict[str, ProviderError]] | ManifestError:
     """Bind the manifests: the resources, and what could not be asked; or all that is wrong."""
-    exports: dict[ResourceKey, Mapping[str, str]] = {}
+    outputs: dict[ResourceKey, Mapping[str, str]] = {}
     resolved: list[Resource] = []
     failures: dict[str, ProviderError] = {}
     problems: list[ManifestError] = []
+
+    def known(reference: Reference) -> str | None:
+        return outputs.get(reference.key, {}).get(reference.output)
+
     for kind, provider in providers.items():
-        mine = [link(item, exports) for item in resources if item.key.kind == kind]
+        mine = [bind(item, known) for item in resources if item.key.kind == kind]
         try:
             bound = provider.resolve(mine)
         except ManifestError as error:
@@ -121,7 +113,7 @@ def resolve_all(
         except ProviderError as error:
             failures[kind] = error
             bound = mine
-        exports.update({item.key: item.exports for item in bound if item.exports})
+        outputs.update({item.key: item.outputs for item in bound if item.outputs})
         resolved.extend(bound)
     if problems:
         return ManifestError([problem for error in problems for problem in error.problems])

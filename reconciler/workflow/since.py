@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 
 from reconciler.config import Config, variables_for_manifests
 from reconciler.core.origins import Base, find_origins, to_causes, written_from
-from reconciler.core.plan import Plan
+from reconciler.core.plan import Plan, Unmanaged
 from reconciler.core.planned import Planned
 from reconciler.core.planner import make_plan
+from reconciler.core.released import find_released
 from reconciler.core.resource import Resource, ResourceKey
 from reconciler.core.review_notes import Cause, Edit, Origin
 from reconciler.errors import ConfigError, ManifestError, ReconcileError
@@ -35,20 +36,24 @@ def attribute(session: Session, request: PlanRequest, planned: Planned) -> Plann
     base has faults, or the plan is incomplete, a note says so.
     """
     causes, why = dict[str, Cause](), "this plan is incomplete"
+    released: tuple[Unmanaged, ...] = ()
     if not planned.plan.failures:  # else whoever is named is blamed for what nobody could look at
         try:
-            causes, why = _find_causes(session, request.since or "", planned)
+            causes, why, released = _find_causes(session, request.since or "", planned)
         except ConfigError as error:
             if not request.if_comparable:
                 raise
             request.place.warn(f"changes are not attributed: {error.what}")
             why = error.what
+    planned = replace(planned, plan=replace(planned.plan, released=released))
     note = f"changes are not attributed, because {why}" if why else ""
     return planned.with_review(since=request.since, causes=causes, note=note)
 
 
-def _find_causes(session: Session, since: str, planned: Planned) -> tuple[dict[str, Cause], str]:
-    """The cause of each change, by address; or why there are none."""
+def _find_causes(
+    session: Session, since: str, planned: Planned
+) -> tuple[dict[str, Cause], str, tuple[Unmanaged, ...]]:
+    """The cause of each change, by address; or why there are none. And what the base released."""
     world, plan = planned.world, planned.plan
     repository = open_repository(session.config.root)
     commit = repository.merge_base(since)
@@ -59,18 +64,20 @@ def _find_causes(session: Session, since: str, planned: Planned) -> tuple[dict[s
     except ReconcileError as error:
         what = str(error).splitlines()[0]
         faulty = isinstance(error, ManifestError | ConfigError)  # else a system has failed
-        return {}, f"{commit[:7]} has errors: {what}" if faulty else what
+        return {}, f"{commit[:7]} has errors: {what}" if faulty else what, ()
     trusted = planned.header.review.config_from
     stack = stack_of(None if trusted else config, session.target)
     base_plan = make_plan(replace(world, desired=desired, stack=stack))
-    base = Base({item.key: item for item in desired}, base_plan, world.lineage)
+    bound = (change.desired for change in base_plan.changes)
+    base = Base({item.key: item for item in bound if item}, base_plan, world.lineage)
     origins = find_origins(plan, base)
     search = _Search(repository, commit, session, config)
     edits = search.edits(plan, origins, base)
     pending = _find_pending(search, plan, written_from(plan, origins, world.live, world.lineage))
     origins |= dict.fromkeys(pending, Origin.PENDING)
     edits |= {address: edit for address, edit in pending.items() if edit}
-    return to_causes(plan.changes, origins, edits), ""
+    released = find_released(desired, world.desired, world.live, world.kinds)
+    return to_causes(plan.changes, origins, edits), "", released
 
 
 def _environ(session: Session) -> Mapping[str, str]:

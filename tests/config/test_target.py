@@ -4,7 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.config import Config, DockerTarget, Target, load_config, resolve_target
+from reconciler.config import (
+    Config,
+    DockerTarget,
+    Target,
+    load_config,
+    offline_target,
+    resolve_target,
+)
 from reconciler.errors import ConfigError
 
 TEXT = """\
@@ -221,3 +228,38 @@ def test_a_variable_that_makes_two_targets_one(config: Config) -> None:
     resolve_target(
         config, "production", {**PRODUCTION, "RUNAI_BASE_URL": "https://staging.example:8443/runai"}
     )
+
+
+KEYED = """\
+apiVersion: reconciler/v1
+stack: ml
+targets: {a: {docker: {}, fingerprint_key: {env: KEY}}}
+"""
+
+
+def test_a_fingerprint_key_comes_from_its_source_and_is_shown_nowhere(tmp_path: Path) -> None:
+    path = tmp_path / "reconciler.yaml"
+    path.write_text(KEYED)
+    config = load_config(path)
+    target = resolve_target(config, "a", {"KEY": "0123456789abcdef\n"})
+    assert target.fingerprint_key is not None
+    assert target.fingerprint_key.get_secret_value() == "0123456789abcdef"
+    assert "0123456789abcdef" not in repr(target)
+    assert offline_target(config, "a").fingerprint_key is None
+
+
+@pytest.mark.parametrize(
+    ("environ", "words"),
+    [
+        ({"KEY": "canary"}, "the environment variable KEY has less than 16 characters"),
+        ({}, "is not set, which target a takes its fingerprint_key from"),
+    ],
+)
+def test_a_key_that_is_short_or_missing_is_an_error(
+    tmp_path: Path, environ: dict[str, str], words: str
+) -> None:
+    path = tmp_path / "reconciler.yaml"
+    path.write_text(KEYED)
+    with pytest.raises(ConfigError, match=words) as caught:
+        resolve_target(load_config(path), "a", environ)
+    assert "canary" not in str(caught.value)

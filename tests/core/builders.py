@@ -5,11 +5,13 @@ from typing import Any
 
 from reconciler.core.plan import Plan, ReadFailure
 from reconciler.core.planner import PlanInput, make_plan
+from reconciler.core.references import references
 from reconciler.core.resource import (
     KindTraits,
     LiveResource,
     Mark,
     Reference,
+    Replacement,
     Resource,
     ResourceKey,
     Secret,
@@ -27,6 +29,27 @@ KINDS = {
     "RunaiEnvironment": KindTraits(
         "RunaiEnvironment", IMMUTABLE, ("name", "scope", "scope_id"), 20
     ),
+    "Volume": KindTraits(
+        "Volume",
+        IMMUTABLE,
+        ("name",),
+        5,
+        replacement=Replacement.DELETE_FIRST,
+        destroys="the data on it",
+    ),
+    "Tenant": KindTraits("Tenant", IMMUTABLE, ("name",), 4, replacement=Replacement.NEVER),
+    "Login": KindTraits(
+        "Login", frozenset({"scope"}), ("name",), 6, write_only=frozenset({"password", "pin"})
+    ),
+    "Pool": KindTraits(
+        "Pool",
+        IMMUTABLE,
+        ("name",),
+        3,
+        replacement=Replacement.DELETE_FIRST,
+        destroys="its workloads",
+        marked=False,
+    ),
 }
 
 
@@ -36,20 +59,21 @@ def key(address: str) -> ResourceKey:
 
 
 def tree(value: Any) -> Any:
-    """`{secret: TEXT}` and `{reference: ADDRESS}` in test data become leaves."""
+    """`{secret: TEXT}` and `{reference: ADDRESS, output: NAME}` in test data become leaves."""
     if isinstance(value, Mapping):
         if value.keys() == {"secret"}:
             return Secret(value["secret"])
-        if value.keys() == {"reference"}:
-            return Reference(key(value["reference"]))
+        if "reference" in value:
+            return Reference(key(value["reference"]), value.get("output", "id"))
         return {name: tree(item) for name, item in value.items()}
-    return value
+    return [tree(item) for item in value] if isinstance(value, list) else value
 
 
 def resource(address: str, spec: Mapping[str, Any] | None = None, **rest: Any) -> Resource:
     k = key(address)
     spec = {"name": k.id, "scope": "tenant", "image": "busybox", **tree(spec or {})}
-    rest["depends_on"] = tuple(key(item) for item in rest.get("depends_on", ()))
+    needed = [*map(key, rest.get("depends_on", ())), *(ref.key for _, ref in references(spec))]
+    rest["depends_on"] = tuple(dict.fromkeys(needed))
     line = rest.pop("line", 1)
     return Resource(k, spec, Source("manifests/all.yaml", line), **rest)
 
@@ -73,8 +97,11 @@ def plan_of(
     desired: Sequence[Resource],
     live_resources: Sequence[LiveResource] = (),
     failures: Sequence[ReadFailure] = (),
+    key: bytes | None = b"",
 ) -> Plan:
-    return make_plan(PlanInput("test", STACK, desired, live_resources, KINDS, failures))
+    return make_plan(
+        PlanInput("test", STACK, desired, live_resources, KINDS, failures, fingerprint_key=key)
+    )
 
 
 def actions(plan: Plan) -> dict[str, str]:

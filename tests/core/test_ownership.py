@@ -33,6 +33,7 @@ marks = st.builds(
     secrets=st.booleans(),
     deposed=st.none() | st.text("0123456789abcdef", min_size=6, max_size=6),
     written=written,
+    fingerprint=st.just("") | st.text("abcdefghijklmnopqrstuvwxyz234567", min_size=8, max_size=8),
 )
 texts = st.text(max_size=150).map(str.strip).filter(lambda text: not holds_mark(text))
 holders = st.builds(
@@ -81,7 +82,7 @@ def test_the_trailer_fits_beside_a_text_of_the_stated_length(mark: Mark, holder:
 
 def test_the_longest_mark_is_as_long_as_stated() -> None:
     written = Written("abcdefgh", "0123456789")
-    longest = Mark("s" * 32, MARK.id_hash, True, True, "0a1b2c", written)
+    longest = Mark("s" * 32, MARK.id_hash, True, True, "0a1b2c", written, "k3qx7abc")
     assert len(write_mark("", longest, HOLDER)) == TRAILER_LIMIT
 
 

@@ -46,7 +46,7 @@ def test_redact_leaves_no_secret_and_names_references() -> None:
     assert redact(spec) == {
         "a": {"v": SENSITIVE},
         "b": [SENSITIVE, "x"],
-        "image": "${RayfineImage.affine}",
+        "image": "${RayfineImage.affine.id}",
         "n": 3,
     }
     assert list(redact(spec)) == ["a", "b", "image", "n"]

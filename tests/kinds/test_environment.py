@@ -83,7 +83,7 @@ def test_an_image_of_this_repository() -> None:
     }
     (found,) = expand(RunaiEnvironment(), raw)
     key = ResourceKey("RayfineImage", "affine")
-    assert found.spec == {"name": "train", "scope": "tenant", "image": Reference(key)}
+    assert found.spec == {"name": "train", "scope": "tenant", "image": Reference(key, "image")}
     assert found.depends_on == (key,)
 
 

@@ -126,3 +126,9 @@ def test_problems_of_manifests() -> None:
     }  # fmt: skip
     assert found[0].data == "100% wrong\ndid you mean `x`?"
     assert found[1].properties == {"file": "m", "title": "invalid manifest"}
+
+
+def test_what_ends_with_an_object_is_in_its_warning() -> None:
+    found = written(plan_of([], [live("Volume.data")]))
+    (warning,) = [item for item in found if item.name == "warning"]
+    assert "destroys the data on it as well" in warning.data

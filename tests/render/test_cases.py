@@ -6,6 +6,7 @@ writes what is printed, for a person to read before it is committed.
 
 import json
 import os
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from jsonschema import Draft202012Validator
 
 from reconciler.core.guards import Approval, GuardRules, guard
 from reconciler.core.header import Header
-from reconciler.core.plan import Plan, ReadFailure
+from reconciler.core.plan import Plan, ReadFailure, Unmanaged
 from reconciler.planfile.reader import read_plan_file
 from reconciler.planfile.staleness import Present, require_same
 from reconciler.planfile.writer import render_json
@@ -38,7 +39,9 @@ def load(case: Path) -> Plan:
         ReadFailure(item["system"], tuple(item["kinds"]), item["reason"], item["fix"])
         for item in world.get("failures", ())
     ]
-    return guard(plan_of(desired, found, failures), GuardRules(), Approval())
+    plan = plan_of(desired, found, failures, world.get("key", "").encode())
+    released = tuple(Unmanaged(**item) for item in world.get("released", ()))
+    return guard(replace(plan, released=released), GuardRules(), Approval())
 
 
 def _tuples(item: dict[str, Any]) -> dict[str, Any]:

@@ -237,3 +237,36 @@ def test_no_data_makes_a_line_of_its_own(before: str, after: str, name: str) -> 
         )
         assert line == "" or line.isprintable()
         assert len(line) < 3000
+
+
+def test_a_kind_says_what_ends_with_an_object_and_which_comes_first() -> None:
+    volume = "Volume.data"
+    moved = text(plan_of([resource(volume, {"scope": "cluster"})], [live(volume)]))
+    assert moved.endswith(
+        "  - The old object is deleted, and then the new one created.\n"
+        "  - The id changes: what refers to the old id has to be moved.\n"
+        "  - That destroys the data on it as well.\n"
+    )
+    gone = text(plan_of([], [live(volume)]))
+    assert "Workloads" not in gone
+    assert gone.endswith("  - That destroys the data on it as well.\n")
+
+
+def test_what_has_no_mark_is_what_its_manifest_names() -> None:
+    pool = "Pool.a"
+    there = [live(pool, owner=None)]
+    assert "  - manifests/all.yaml:1 states it, and there is no such object.\n" in text(
+        plan_of([resource(pool)])
+    )
+    assert "  - One object is created.\n" in text(plan_of([resource(pool)]))
+    changed = text(plan_of([resource(pool, {"image": "new"}, adopt=True)], there))
+    assert "is what its manifest names, and is not what manifests/all.yaml:1 states." in changed
+    gone = text(plan_of([resource(pool, absent=True)], there))
+    assert "is there, and manifests/all.yaml:1 states that it must not be.\n" in gone
+
+
+def test_what_is_known_after_apply_says_of_what() -> None:
+    plan = plan_of([resource("Tenant.t"), resource(TRAIN, {"image": {"reference": "Tenant.t"}})])
+    change = next(item for item in plan.changes if item.address == TRAIN)
+    words = explanation_text(explain_change(change, plan))
+    assert "  - image is set to the id of Tenant.t (known after apply).\n" in words

@@ -13,6 +13,7 @@ from reconciler.errors import (
     ProviderError,
     ReconcileError,
 )
+from reconciler.providers.base import Progress
 from reconciler.support.threads import Result, ThreadExecutor
 from reconciler.workflow.apply import ApplyContext, apply_plan
 from tests.core.builders import live, plan_of, resource
@@ -353,3 +354,81 @@ def test_a_defect_in_settling_does_not_swallow_outcomes(environments: MemoryProv
     outcomes = run(plan_of([resource("RunaiEnvironment.a")]), environments)
     assert statuses(outcomes) == {"RunaiEnvironment.a": "written"}
     assert "unexpected KeyError" in outcomes["RunaiEnvironment.a"].message
+
+
+def moved_volume() -> Plan:
+    return plan_of([resource("Volume.a", {"scope": "cluster"})], [live("Volume.a")])
+
+
+def test_a_kind_may_delete_first() -> None:
+    volumes = MemoryProvider("Volume")
+    outcomes = run(moved_volume(), volumes)
+    assert statuses(outcomes) == {"Volume.a": "applied"}
+    assert outcomes["Volume.a"].uid == "new-uid"
+    assert volumes.calls == [
+        "delete Volume.a",
+        "settle Volume.a",
+        "create Volume.a",
+        "settle Volume.a",
+    ]
+
+
+def test_nothing_is_created_while_the_old_one_is_there() -> None:
+    volumes = MemoryProvider("Volume")
+    volumes.wrong["Volume.a"] = "still there"
+    outcome = run(moved_volume(), volumes)["Volume.a"]
+    assert (outcome.status, outcome.message, outcome.sent) == (Status.FAILED, "still there", True)
+    assert "create Volume.a" not in volumes.calls
+
+
+def test_a_create_that_fails_says_that_the_old_one_is_deleted() -> None:
+    volumes = MemoryProvider("Volume")
+    volumes.broken["create Volume.a"] = ProviderError("denied", fix="ask")
+    outcome = run(moved_volume(), volumes)["Volume.a"]
+    assert (outcome.status, outcome.fix, outcome.sent) == (Status.FAILED, "ask", True)
+    assert outcome.message == "the old object is deleted, and the new one is not created: denied"
+
+
+def test_a_delete_that_fails_leaves_all_as_it_was() -> None:
+    volumes = MemoryProvider("Volume")
+    volumes.broken["delete Volume.a"] = ProviderError("denied")
+    outcome = run(moved_volume(), volumes)["Volume.a"]
+    assert (outcome.status, outcome.message, outcome.sent) == (Status.FAILED, "denied", False)
+    assert volumes.calls == ["delete Volume.a"]
+
+
+def test_an_output_that_never_becomes_known_stops_who_needs_it() -> None:
+    tenants, environments = MemoryProvider("Tenant"), MemoryProvider()
+    wanted = {"context": {"path": {"reference": "Tenant.t", "output": "path"}}}
+    outcomes = run(
+        plan_of([resource("Tenant.t"), resource("RunaiEnvironment.a", wanted)]),
+        tenants,
+        environments,
+    )
+    outcome = outcomes["RunaiEnvironment.a"]
+    assert (outcome.status, outcome.sent) == (Status.FAILED, False)
+    assert outcome.message == ("context.path needs the path of Tenant.t, which is not known yet")
+    assert environments.calls == []
+
+
+def test_an_interrupt_before_an_old_object_goes_is_said() -> None:
+    class Interrupted(MemoryProvider):
+        def write(self, change: Change, progress: Progress) -> str:
+            raise KeyboardInterrupt
+
+    crates, environments = MemoryProvider("RunaiCompute"), Interrupted()
+    outcomes = run(
+        plan_of(
+            [
+                resource("RunaiCompute.c", {"scope": "cluster"}),
+                resource("RunaiEnvironment.e", {"image": {"reference": "RunaiCompute.c"}}),
+            ],
+            [live("RunaiCompute.c"), live("RunaiEnvironment.e", {"image": "uid-c"})],
+        ),
+        crates,
+        environments,
+    )
+    assert statuses(outcomes) == {"RunaiCompute.c": "written", "RunaiEnvironment.e": "unknown"}
+    message = outcomes["RunaiCompute.c"].message
+    assert message == "interrupted before the old object was deleted"
+    assert "delete RunaiCompute.c" not in crates.calls

@@ -4,11 +4,11 @@ from dataclasses import replace
 import pytest
 
 from reconciler.core.plan import Plan
-from reconciler.core.resource import Named, Reference, Resource
+from reconciler.core.resource import Named, Resource
 from reconciler.errors import ManifestError, Problem, ProviderError, UnreachableError
 from reconciler.support.threads import ThreadExecutor
-from reconciler.workflow.read_live import link, look_up_users, read_all
-from tests.core.builders import key, live, plan_of, resource
+from reconciler.workflow.read_live import look_up_users, read_all
+from tests.core.builders import live, plan_of, resource
 from tests.core.fake_provider import MemoryProvider
 
 THREADS = ThreadExecutor(3)
@@ -18,7 +18,7 @@ class Exporting(MemoryProvider):
     """Exports an image for every resource, as the image provider does."""
 
     def resolve(self, resources: Sequence[Resource]) -> Sequence[Resource]:
-        return [replace(item, exports={"image": f"{item.key.id}:src-1"}) for item in resources]
+        return [replace(item, outputs={"image": f"{item.key.id}:src-1"}) for item in resources]
 
 
 class Picky(MemoryProvider):
@@ -40,7 +40,9 @@ def test_references_are_linked_before_the_next_kind_resolves() -> None:
     environments.objects = [live("RunaiEnvironment.a")]
     reading = read_all(
         [
-            resource("RunaiEnvironment.a", {"image": {"reference": "RayfineImage.i"}}),
+            resource(
+                "RunaiEnvironment.a", {"image": {"reference": "RayfineImage.i", "output": "image"}}
+            ),
             resource("RayfineImage.i", {"tag": "i"}),
         ],
         {"RayfineImage": images, "RunaiEnvironment": environments},
@@ -50,11 +52,6 @@ def test_references_are_linked_before_the_next_kind_resolves() -> None:
     assert by_id["a"].spec["image"] == "i:src-1"
     assert reading.live == tuple(environments.objects)
     assert reading.failures == ()
-
-
-def test_a_reference_without_an_export_stays() -> None:
-    item = resource("RunaiEnvironment.a", {"image": {"reference": "RayfineImage.i"}})
-    assert link(item, {}).spec["image"] == Reference(key("RayfineImage.i"))
 
 
 def test_one_broken_system_does_not_hide_the_other() -> None:

@@ -21,7 +21,7 @@ from reconciler.rayfine.image.inputs import (
 
 @dataclass(frozen=True, slots=True)
 class Desired:
-    """A resolved image. Its `exports` are `image`, the `:src-` tag, and `digest`."""
+    """A resolved image. Its `outputs` are `image`, the `:src-` tag, and `digest`."""
 
     resource: Resource
     build: BuildInput
@@ -78,7 +78,7 @@ def _resolved(resource: Resource, build: BuildInput) -> Resource:
     return replace(
         resource,
         spec=conceal({**build.spec, **push}),
-        exports={"image": build.source_tag, "digest": build.digest},
+        outputs={"image": build.source_tag, "digest": build.digest},
         warnings=(*resource.warnings, *build.warnings),
     )
 

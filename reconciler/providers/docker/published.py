@@ -150,4 +150,4 @@ def _made_at(config: Mapping[str, Any]) -> str | None:
 
 
 def _places(desired: Resource) -> tuple[ImageReference, ImageReference]:
-    return parse_reference(desired.spec["tag"]), parse_reference(desired.exports["image"])
+    return parse_reference(desired.spec["tag"]), parse_reference(desired.outputs["image"])

@@ -101,7 +101,7 @@ class AssetWriter:
         """
         mark = desired_mark(desired, self._rules.stack)
         found = self._rules.others(mark, uid, self._reader.marked(mark.id_hash))
-        if found and (len(found) > 1 or (found[0].mark, found[0].spec) != (mark, desired.spec)):
+        if found and (len(found) > 1 or not self._as_stated(desired)(found[0])):
             raise made_already(found[0])
         return found[0].uid if found else None
 
@@ -119,11 +119,11 @@ class AssetWriter:
         except AmbiguousWriteError as error:
             return self._find_created(desired, mark, error)
         except ConflictError as error:
-            return self._find_in_the_way(desired, mark, error)
+            return self._find_in_the_way(desired, error)
         if uid is None:
             unseen = f"{desired.name} was accepted, but no such asset is to be seen"
             return self._find_created(desired, mark, AmbiguousWriteError(unseen, fix=_LOOK))
-        self._left[uid] = None, lambda found: (found.mark, found.spec) == (mark, desired.spec)
+        self._left[uid] = None, self._as_stated(desired)
         return uid
 
     def _find_created(self, desired: Resource, mark: Mark, unseen: AmbiguousWriteError) -> str:
@@ -136,14 +136,14 @@ class AssetWriter:
                     return live.uid
         raise unseen
 
-    def _find_in_the_way(self, desired: Resource, mark: Mark, error: ConflictError) -> str:
+    def _find_in_the_way(self, desired: Resource, error: ConflictError) -> str:
         """After a 409: the asset that is in the way, if it is exactly the one we wanted to make."""
         for _ in self._wait.at_most(2).rounds():
             with _looking(error):
                 found = self._reader.find(desired.name)
             for live in found:
                 if _same_place(live, desired):
-                    if live.mark == mark and live.spec == desired.spec:
+                    if self._as_stated(desired)(live):
                         return live.uid
                     raise ConflictError(
                         f"an asset named {desired.name} exists there already ({live.uid})",
@@ -157,8 +157,14 @@ class AssetWriter:
             body = self._mapping.update_body(desired.spec, mark, live.raw.get("spec") or {})
         else:  # only the mark changes, and nothing is written in another way than it stands there
             body = self._mapping.rename_body(live, live.name, self._mapping.written(mark))
-        self._put(live, body, lambda found: (found.mark, found.spec) == (mark, desired.spec))
+        self._put(live, body, self._as_stated(desired))
         return live.uid
+
+    def _as_stated(self, desired: Resource) -> _Shows:
+        """Whether an asset bears the mark, and has all that can be read, of a resource."""
+        mark = desired_mark(desired, self._rules.stack)
+        spec = self._rules.traits.readable(desired.spec)
+        return lambda found: (found.mark, found.spec) == (mark, spec)
 
     def _put(self, live: LiveResource, body: dict[str, Any], shows: _Shows) -> None:
         """Send an update, unless others have made it so since the plan.

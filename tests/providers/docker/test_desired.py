@@ -36,10 +36,10 @@ def resolved(root: Path, *images: Resource) -> Mapping[ResourceKey, Desired]:
     return resolve_images(images, root, Surroundings())
 
 
-def test_exports_name_the_content(root: Path) -> None:
+def test_outputs_name_the_content(root: Path) -> None:
     (found,) = resolved(root, image(push=True)).values()
-    assert found.resource.exports["image"] == found.build.source_tag
-    assert found.resource.exports["digest"] == found.build.digest
+    assert found.resource.outputs["image"] == found.build.source_tag
+    assert found.resource.outputs["digest"] == found.build.digest
     assert found.resource.spec["push"] is True
     assert found.resource.warnings
 
