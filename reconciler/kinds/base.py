@@ -115,6 +115,8 @@ class Kind(ABC):
     """Its objects, as people call them."""
     files: tuple[str, ...] = ()
     """Fields of `spec` that name what an object is made of: paths relative to reconciler.yaml."""
+    credentials: tuple[str, ...] = ()
+    """Where a canonical spec names a credential, which its system knows by an id: `field_paths`."""
 
     @abstractmethod
     def expand(self, document: Document, context: LoadContext) -> Sequence[Resource]:

@@ -52,7 +52,7 @@ from reconciler.kinds.runai_asset import (
     check_description,
     expand_meta,
 )
-from reconciler.kinds.variables import Variables, expand_variables
+from reconciler.kinds.variables import VARIABLES_SINCE, Variables, expand_variables
 
 Text = Annotated[str | None, TEXT]
 Whole = Annotated[StrictInt | None, NUMBER]
@@ -185,6 +185,8 @@ class RunaiEnvironment(AssetKind):
     endpoint = "/api/v1/asset/environment"
     right = "environments"
     lists_below = (2, 21)
+    since = VARIABLES_SINCE
+    credentials = ("environment_variables.*.credential.asset_id",)
 
     def expand(self, document: Document, context: LoadContext) -> Sequence[Resource]:
         """The environment, and the compute asset it states. Raises `FieldError`."""

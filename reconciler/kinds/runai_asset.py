@@ -132,6 +132,8 @@ class AssetKind(Kind):
     """What an access rule calls what an account may view, create, edit and delete."""
     lists_below: tuple[int, int]
     """Since which version a list knows `includeDescendants`, which older servers may ignore."""
+    since: Mapping[str, tuple[int, int]] = {}
+    """Since which version a server has a place in the canonical spec, where not all have it."""
 
     @cached_property
     def fields(self) -> tuple[ApiField, ...]:

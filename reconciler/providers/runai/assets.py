@@ -40,6 +40,7 @@ class AssetProvider(Provider):
         rules: Rules,
     ) -> None:
         self.traits = rules.traits
+        self._kind = rules.kind
         self._reader = reader
         self._writer = writer
         self._mapping = mapping
@@ -53,7 +54,7 @@ class AssetProvider(Provider):
         """
         if not resources:
             return ()
-        bound = self._directory.bind(resources)
+        bound = self._directory.bind(resources, self._kind)
         if not self._mapping.defaults:
             return bound
         return [self._without_defaults(resource) for resource in bound]

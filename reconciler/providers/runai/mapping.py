@@ -32,7 +32,8 @@ class AssetMapping:
 
     `defaults` names, by canonical field (dotted, `*` for any one key), the values that this
     control plane fills in where nothing was sent: they count as absent. `origin` tells, when an
-    asset is written, from what. `names` puts the names of ids into what is read.
+    asset is written, from what. `names` puts the names of ids into what is read, those of
+    credentials where `credentials` says.
     """
 
     kind: str
@@ -41,6 +42,7 @@ class AssetMapping:
     origin: Callable[[], Provenance] = Provenance
     mark_key: bytes = field(default=b"", repr=False)
     names: NameBook | None = None
+    credentials: Sequence[str] = ()
     shape: Shape = field(init=False)
     by_api_name: Mapping[str, ApiField] = field(init=False)
     by_name: Mapping[str, ApiField] = field(init=False)
@@ -81,7 +83,7 @@ class AssetMapping:
         if (mark is None or mark.secrets) and (variables := spec.get("environment_variables")):
             spec["environment_variables"] = _hide(variables)
         if self.names is not None:
-            self.names.add_to(spec)
+            self.names.add_to(spec, self.credentials)
         return LiveResource(
             kind=self.kind,
             uid=uid,

@@ -64,11 +64,10 @@ class RunaiSystem:
             self._origin,
             key.get_secret_value().encode() if key else b"",
             directory.names,
+            kind.credentials,
         )
         reader = AssetReader(api, mapping, self._units, self._server)
-        rules = Rules(
-            target.stack, kind.traits, Patience(target.timeout, stop=login.stop), self._origin
-        )
+        rules = Rules(target.stack, kind, Patience(target.timeout, stop=login.stop), self._origin)
         writer = AssetWriter(api, mapping, reader, rules)
         return AssetProvider(reader, writer, mapping, directory, rules)
 
