@@ -1,4 +1,4 @@
-"""The provider of environment and of compute assets: one class, one instance for each kind."""
+"""The provider of assets: one class, one instance for each kind."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -66,7 +66,7 @@ class AssetProvider(Provider):
 
     def read(self) -> Sequence[LiveResource]:
         """Every asset that the account may read, built-in ones aside."""
-        return self._reader.read()
+        return self._reader.read_together()
 
     def usage(self, live: Sequence[LiveResource]) -> Mapping[str, tuple[str, ...]]:
         """What uses these assets, from one list with usage information."""

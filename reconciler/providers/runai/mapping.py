@@ -44,12 +44,16 @@ class AssetMapping:
     names: NameBook | None = None
     credentials: Sequence[str] = ()
     shape: Shape = field(init=False)
+    unsaid: Mapping[str, Any] = field(init=False)
     by_api_name: Mapping[str, ApiField] = field(init=False)
     by_name: Mapping[str, ApiField] = field(init=False)
 
     def __post_init__(self) -> None:
         """Index the fields once."""
         object.__setattr__(self, "shape", shape_of(self.fields))
+        unsaid = {row.api_name: row.codec.unsaid for row in self.fields}
+        unsaid = {name: value for name, value in unsaid.items() if value is not None}
+        object.__setattr__(self, "unsaid", unsaid)
         object.__setattr__(self, "by_api_name", {row.api_name: row for row in self.fields})
         object.__setattr__(self, "by_name", {row.name: row for row in self.fields})
 
@@ -161,7 +165,8 @@ class AssetMapping:
         return {"name": spec["name"], "description": text}
 
     def _write_spec(self, spec: Spec, raw: Mapping[str, Any]) -> dict[str, Any]:
-        body = {
+        body = dict(self.unsaid)
+        body |= {
             self.by_name[name].api_name: self.by_name[name].codec.write(reveal(value))
             for name, value in spec.items()
             if name not in _IN_META

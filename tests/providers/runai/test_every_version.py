@@ -69,8 +69,10 @@ def _published(pattern: str) -> str:
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("kind", ASSET_KINDS, ids=lambda kind: kind.traits.name)
 def test_the_table_of_fields_is_that_of_the_published_shapes(kind: AssetKind, version: Any) -> None:
-    word = kind.endpoint.rpartition("/")[2]
-    published = set(names_in(load_contract(version).specs[word]))
+    contract = load_contract(version)
+    (word,) = [name for name, path in contract.endpoints.items() if path == kind.endpoint]
+    assert kind.nested in ("", word)
+    published = set(names_in(contract.specs[word]))
     known = set(names_of(shape_of(kind.fields))) - READ_ONLY
     lacking = {
         name for name in known - published if name.rpartition(".")[0] not in known - published
@@ -86,8 +88,8 @@ def test_the_tables_of_lists_and_logins_are_those_of_the_published_shapes(versio
     contract: Contract = load_contract(version)
     number = as_number(version)
     for kind in ASSET_KINDS:
-        known = contract.paths[kind.endpoint]["get"]
-        assert ("includeDescendants" in known) == (number >= kind.lists_below)
+        known = contract.paths[kind.listing.path]["get"]
+        assert ("includeDescendants" in known) == (number >= kind.listing.below_since)
         assert {"scope", "clusterId", "departmentId", "projectId", "name", "usageInfo"} <= set(
             known
         )
