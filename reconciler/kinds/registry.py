@@ -7,10 +7,22 @@ from reconciler.core.resource import KindTraits, Resource
 from reconciler.kinds.base import Kind
 from reconciler.kinds.compute import RunaiCompute
 from reconciler.kinds.environment import RunaiEnvironment
+from reconciler.kinds.git_data_source import RunaiGitDataSource
+from reconciler.kinds.host_path_data_source import RunaiHostPathDataSource
 from reconciler.kinds.image import RayfineImage
+from reconciler.kinds.nfs_data_source import RunaiNfsDataSource
 from reconciler.kinds.runai_asset import AssetKind
+from reconciler.kinds.s3_data_source import RunaiS3DataSource
 
-KINDS: tuple[Kind, ...] = (RayfineImage(), RunaiCompute(), RunaiEnvironment())
+KINDS: tuple[Kind, ...] = (
+    RayfineImage(),
+    RunaiNfsDataSource(),
+    RunaiHostPathDataSource(),
+    RunaiGitDataSource(),
+    RunaiS3DataSource(),
+    RunaiCompute(),
+    RunaiEnvironment(),
+)
 """An earlier kind never refers to a later one."""
 KIND_NAMED: dict[str, Kind] = {kind.traits.name: kind for kind in KINDS}
 KIND_TRAITS: dict[str, KindTraits] = {name: kind.traits for name, kind in KIND_NAMED.items()}

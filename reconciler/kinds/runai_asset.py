@@ -15,6 +15,7 @@ from pydantic import (
     BeforeValidator,
     Field,
     StrictBool,
+    StringConstraints,
     ValidationInfo,
     WithJsonSchema,
     model_validator,
@@ -22,6 +23,7 @@ from pydantic import (
 
 from reconciler.core.ownership import holds_mark, text_limit
 from reconciler.core.resource import Mark, Resource, ResourceKey
+from reconciler.core.secrecy import conceal_resource
 from reconciler.kinds.api_fields import FALSE, TEXT, TRUE, ApiField, api_fields, canonical_values
 from reconciler.kinds.base import (
     Document,
@@ -171,7 +173,7 @@ class AssetKind(Kind):
         check_description(document, context, secrets=False, faults=faults)
         if faults:
             raise FieldError(*faults)
-        return (asset_resource(self.traits.name, document, spec),)
+        return (conceal_resource(asset_resource(self.traits.name, document, spec)),)
 
 
 class AssetSpec(Strict):
@@ -205,8 +207,9 @@ class AssetSpec(Strict):
 
 
 Text = Annotated[str | None, TEXT]
-NeededText = Annotated[str, TEXT, Field(min_length=1, pattern=r"\S")]
-CredentialName = Annotated[str | None, TEXT, Field(min_length=1, pattern=r"\S")]
+_Filled = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+NeededText = Annotated[_Filled, TEXT]
+CredentialName = Annotated[_Filled | None, TEXT]
 """Name or id of a credential; the kind lists the field in `credentials`."""
 Flag = Annotated[StrictBool | None, WithJsonSchema({"type": "boolean"})]
 """true or false; absent leaves it to the server's default."""

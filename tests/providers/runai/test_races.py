@@ -31,7 +31,7 @@ ASSETS = "/api/v1/asset/environment"
 
 def session(made: World) -> AssetProvider:
     """A process of the stack, which waits for little."""
-    provider = RunaiSystem(target(made.proxy.base_url, timeout=0.3), made.login).providers[1]
+    provider = RunaiSystem(target(made.proxy.base_url, timeout=0.3), made.login).providers[-1]
     assert isinstance(provider, AssetProvider)
     return provider
 
