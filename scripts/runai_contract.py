@@ -35,10 +35,15 @@ KINDS: Mapping[str, str] = {
     "hostPath": f"{ASSETS}/datasource/host-path",
     "git": f"{ASSETS}/datasource/git",
     "s3": f"{ASSETS}/datasource/s3",
+    "pvc": f"{ASSETS}/datasource/pvc",
+    "config-map": f"{ASSETS}/datasource/config-map",
+    "secret-volume": f"{ASSETS}/datasource/secrets",
 }
-"""The paths of the kinds of assets that the sandbox keeps: all it has to know of one."""
+"""By `meta.kind`, the paths of the kinds of assets that the sandbox keeps."""
 COMBINED = (f"{ASSETS}/datasource",)
-"""Lists of several kinds, with the spec of each asset under the name of its kind."""
+"""Lists of several kinds, with the spec of each asset under a name for its kind."""
+NESTED = {"config-map": "config_map", "secret-volume": "secret"}
+"""That name, where it is not `meta.kind`."""
 SERVED: Mapping[str, tuple[str, ...]] = {
     "/api/v1/token": ("post",),
     "/api/v2/token": ("post",),
@@ -223,11 +228,14 @@ def flatten(document: Mapping[str, Any]) -> dict[str, Any]:
         content = paths[path][method]["requestBody"]["content"]["application/json"]
         return _flat(document, _merged(document, content["schema"])["properties"][part])
 
-    def listed(path: str) -> list[str]:
+    def listed(path: str) -> dict[str, str]:
         content = paths[path]["get"]["responses"]["200"]["content"]["application/json"]
         answer = _flat(document, content["schema"])
-        return sorted(answer["properties"]["entries"]["items"]["properties"]["spec"]["properties"])
+        known = answer["properties"]["entries"]["items"]["properties"]["spec"]["properties"]
+        names = {kind: NESTED.get(kind, kind) for kind in kinds}
+        return {kind: name for kind, name in names.items() if name in known}
 
+    kinds = {kind: path for kind, path in KINDS.items() if path in paths}
     asset = KINDS["environment"]  # `meta` is the same of all
     return {
         "paths": {
@@ -246,11 +254,11 @@ def flatten(document: Mapping[str, Any]) -> dict[str, Any]:
         "creation": body(asset, "post", "meta"),
         "update": body(asset + "/{AssetId}", "put", "meta"),
         "meta": _flat(document, schemas["AssetMeta"]),
-        "endpoints": KINDS,
-        "specs": {kind: body(path, "post", "spec") for kind, path in KINDS.items()},
+        "endpoints": kinds,
+        "specs": {kind: body(path, "post", "spec") for kind, path in kinds.items()},
         "held": [
             kind
-            for kind, path in KINDS.items()
+            for kind, path in kinds.items()
             if "412" in paths[path + "/{AssetId}"]["delete"]["responses"]
         ],
         "combined": {path: listed(path) for path in COMBINED},

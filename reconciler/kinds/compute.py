@@ -153,6 +153,7 @@ class RunaiCompute(AssetKind):
     model = RunaiComputeSpec
     words = "compute assets"
     endpoint = "/api/v1/asset/compute"
+    api_kind = "compute"
     listing = AssetList(endpoint, "compute resources", (2, 24))
 
     def expand(self, document: Document, context: LoadContext) -> Sequence[Resource]:

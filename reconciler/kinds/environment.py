@@ -184,6 +184,7 @@ class RunaiEnvironment(AssetKind):
     model = RunaiEnvironmentSpec
     words = "environment assets"
     endpoint = "/api/v1/asset/environment"
+    api_kind = "environment"
     listing = AssetList(endpoint, "environments", (2, 21))
     since = VARIABLES_SINCE
     credentials = ("environment_variables.*.credential.asset_id",)

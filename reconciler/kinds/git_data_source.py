@@ -56,6 +56,6 @@ class RunaiGitDataSource(AssetKind):
     words = "Git data sources"
     endpoint = f"{DATA_SOURCES.path}/git"
     listing = DATA_SOURCES
-    nested = "git"
+    api_kind = "git"
     since: Mapping[str, tuple[int, int]] = {"credential_id": (2, 23)}
     credentials = ("password_asset_id", "credential_id")

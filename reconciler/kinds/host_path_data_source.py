@@ -40,4 +40,4 @@ class RunaiHostPathDataSource(AssetKind):
     words = "host path data sources"
     endpoint = f"{DATA_SOURCES.path}/host-path"
     listing = DATA_SOURCES
-    nested = "hostPath"
+    api_kind = "hostPath"

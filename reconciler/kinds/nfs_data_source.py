@@ -37,4 +37,4 @@ class RunaiNfsDataSource(AssetKind):
     words = "NFS data sources"
     endpoint = f"{DATA_SOURCES.path}/nfs"
     listing = DATA_SOURCES
-    nested = "nfs"
+    api_kind = "nfs"

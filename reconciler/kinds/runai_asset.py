@@ -155,8 +155,10 @@ class AssetKind(Kind):
     endpoint: str
     """The path to create one, and below it of each."""
     listing: AssetList
+    api_kind: str
+    """Its `meta.kind`."""
     nested: str = ""
-    """Its `meta.kind` in a list of several kinds, which has its spec under that name."""
+    """The name of its spec in a list of several kinds, if that is not `api_kind`."""
     since: Mapping[str, tuple[int, int]] = {}
     """Since which version a server has a place in the canonical spec, where not all have it."""
 

@@ -40,5 +40,5 @@ class RunaiS3DataSource(AssetKind):
     words = "S3 data sources"
     endpoint = f"{DATA_SOURCES.path}/s3"
     listing = DATA_SOURCES
-    nested = "s3"
+    api_kind = "s3"
     credentials = ("access_key_asset_id",)

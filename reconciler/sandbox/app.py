@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, cast
 
@@ -169,7 +169,7 @@ def _right_to(path: str) -> Right:
 
 
 def _combined_list(
-    path: str, assets: Mapping[str, Assets], names: Sequence[str], absent: Absent
+    path: str, assets: Mapping[str, Assets], names: Mapping[str, str], absent: Absent
 ) -> _Operation:
     return _Operation(_right_to(path), lambda call: combine(assets, names, absent, call.query))
 

@@ -1,9 +1,9 @@
-"""One list of the assets of several kinds: each has its spec under the name of its kind."""
+"""One list of the assets of several kinds: each has its spec under a name for its kind."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from reconciler.sandbox.answers import dump
 from reconciler.sandbox.assets import Assets
@@ -12,18 +12,18 @@ from reconciler.sandbox.switches import Absent
 
 
 def combine(
-    assets: Mapping[str, Assets], names: Sequence[str], absent: Absent, query: Query
+    assets: Mapping[str, Assets], names: Mapping[str, str], absent: Absent, query: Query
 ) -> str:
-    """The assets that the filters leave, of those kinds that the sandbox keeps.
+    """The assets that the filters leave; `names` has, by kind, what its spec is under.
 
     Under the other names there is nothing, in the way that absent fields come back.
     """
     others: dict[str, object] = {}
     if absent != "absent":
-        others = dict.fromkeys(names, None if absent == "null" else {})
+        others = dict.fromkeys(names.values(), None if absent == "null" else {})
     entries = []
-    for kind in names:
-        for text in assets[kind].entries(query) if kind in assets else ():
+    for kind, name in names.items():
+        for text in assets[kind].entries(query):
             entry = json.loads(text)
-            entries.append({**entry, "spec": {**others, kind: entry["spec"]}})
+            entries.append({**entry, "spec": {**others, name: entry["spec"]}})
     return dump({"entries": entries})

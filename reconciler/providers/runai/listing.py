@@ -81,14 +81,14 @@ class Lister:
 
     def _of(self, kind: AssetKind, entries: Sequence[Entry]) -> Sequence[Entry]:
         """Those of a kind, with its spec for that of the list."""
-        word = kind.nested
-        if not word:
+        if self._listing.path == kind.endpoint:
             return entries
+        name = kind.nested or kind.api_kind
         try:
-            mine = [entry for entry in entries if entry["meta"]["kind"] == word]
-            return [{**entry, "spec": entry["spec"][word]} for entry in mine]
+            mine = [entry for entry in entries if entry["meta"]["kind"] == kind.api_kind]
+            return [{**entry, "spec": entry["spec"][name]} for entry in mine]
         except (KeyError, TypeError) as error:
-            wanted = f"the kind of each entry, and its spec under {word}"
+            wanted = f"the kind of each entry, and its spec under {name}"
             raise unexpected(self._listing.path, wanted) from error
 
     def _all(self, options: Mapping[str, Any]) -> Sequence[Entry]:
