@@ -152,6 +152,7 @@ class AssetKind(Kind):
     """A kind of asset. In the API it has `meta` and `spec`, and is in lists of `entries`."""
 
     system = "runai"
+    states = ("words", "endpoint", "listing", "api_kind")
     endpoint: str
     """The path to create one, and below it of each."""
     listing: AssetList

@@ -15,6 +15,7 @@ from reconciler.cli.stdout import style_of
 from reconciler.config import Config, Target, resolve_target
 from reconciler.core.resource import Resource
 from reconciler.errors import ReconcileError
+from reconciler.kinds.plugins import describe_plugin, find_plugins
 from reconciler.providers.systems import Check, check_systems
 from reconciler.render.escape import printable
 from reconciler.workflow.session import read_config
@@ -36,6 +37,8 @@ def command(ctx: click.Context, /, target: str | None) -> ExitCode:
     """
     report = _Report(ctx.obj)
     report.good("reconcile", f"{__version__}, runapy {version('runapy')}")
+    for point in find_plugins():
+        report.good("kind", f"{point.name} of {describe_plugin(point)}")
     config = report.check("configuration", lambda: read_config(ctx.obj), lambda c: c.path.name)
     if config is None:
         return ExitCode.ERROR
