@@ -15,15 +15,13 @@ A provider reads and writes the live objects of one kind. For each command it is
 
 What to raise, and what becomes of it:
 
-| error | when | what follows |
-|---|---|---|
-| `ManifestError` | `resolve`: a manifest names what is not there | no plan; all are shown |
-| `UnreachableError` | no usable answer | the kind is left out, and the plan says so |
-| `AccessError` | the account may not | the same, with the right that is missing |
-| `ConflictError` | the object was changed since the plan | `failed`; nothing was written |
-| `AmbiguousWriteError` | sent, and nobody knows whether it took place | `unknown`; plan again |
-| `NotConvergedError` | written, and it shows something else | `written and not confirmed` |
-| any other `ProviderError` | the system said no | `failed`; what depends on it is not sent |
+- `ManifestError`, in `resolve`: a manifest names what is not there. No plan; all are shown.
+- `UnreachableError`: no usable answer. A plan leaves the kind out, and says so.
+- `AccessError`: the account may not. The same; say which right is missing.
+- `ConflictError`: the object was changed since the plan. The change failed, nothing was written.
+- `AmbiguousWriteError`: sent, and nobody knows whether it took place. The outcome is unknown.
+- `NotConvergedError`: written, and it shows something else. The change is not confirmed.
+- Any other `ProviderError`: the system said no. The change failed; what needs it is not sent.
 
 Anything else that is raised is a defect, and ends the command. A provider owns every type of its
 SDK: nothing of it leaves the provider's files. Server values are brought to the kind's canonical
