@@ -83,7 +83,10 @@ class AssetProvider(Provider):
 
     def write(self, change: Change, progress: Progress) -> str:
         """Carry out one change; see `AssetWriter`."""
-        return self._writer.write(change, progress)
+        try:
+            return self._writer.write(change, progress)
+        finally:
+            self._reader.forget_together()
 
     def settle(
         self, changes: Sequence[Change], uids: Mapping[str, str]

@@ -68,6 +68,11 @@ class Lister:
             raise answer
         return self._of(kind, answer)
 
+    def forget(self) -> None:
+        """Something was written: an answer from before is nobody's any more."""
+        with self._lock:
+            self._due.clear()
+
     def read(self, kind: AssetKind, **options: Any) -> Sequence[Entry]:
         """The assets of a kind as they are now, in the server's order."""
         return self._of(kind, self._all(options))

@@ -33,6 +33,10 @@ class AssetReader:
         """
         return self._distinct(self._lister.read(self._kind))
 
+    def forget_together(self) -> None:
+        """Let `read_together` list anew, since something was written."""
+        self._lister.forget()
+
     def _distinct(self, entries: Sequence[Entry]) -> list[LiveResource]:
         return list({item.uid: item for item in self._map(entries)}.values())
 
