@@ -28,7 +28,7 @@ from reconciler.workflow.planning import plan_for
 from reconciler.workflow.session import Session, read_config
 from reconciler.workflow.target_manifests import read_manifests
 
-PATIENT, HURRIED = 30.0, 0.1
+PATIENT, HURRIED = 10.0, 0.1
 """Seconds to wait for what shows for sure, and for what a fault may prevent."""
 _CONFIG = {
     "apiVersion": API_VERSION,

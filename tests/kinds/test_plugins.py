@@ -104,12 +104,35 @@ def test_a_kind_of_another_package_is_one_like_ours(project: Project) -> None:
     )
 
 
+@pytest.mark.slow
 def test_its_package_reruns_the_suite(project: Project) -> None:
     install_example(project)
     shutil.copy(EXAMPLE / "tests" / "test_config_maps.py", project.directory)
     code, said = project.run("pytest", "-q", "-p", "no:cacheprovider", "test_config_maps.py")
     assert code == 0, said
     assert "25 passed" in said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("line", "instead", "test"),
+    [
+        ("    since:", "    later:", "test_a_field_that_a_server_lacks_is_an_error_of_the_plan"),
+        ('path}/config-map"', 'path}/git"', "is_what_is_read and plain"),
+        ('    nested = "config_map"', "", "test_it_lives_in_every_scope"),
+    ],
+)
+def test_the_suite_finds_what_is_wrong_with_a_kind(
+    project: Project, line: str, instead: str, test: str
+) -> None:
+    install_example(project)
+    module = project.packages / "runai_config_maps.py"
+    text = module.read_text()
+    assert text.count(line) == 1
+    module.write_text(text.replace(line, instead))
+    shutil.copy(EXAMPLE / "tests" / "test_config_maps.py", project.directory)
+    code, said = project.run("pytest", "-q", "-p", "no:cacheprovider", "-k", test)
+    assert code == 1, said
 
 
 @pytest.mark.parametrize(
