@@ -90,9 +90,12 @@ class Lister:
             return entries
         name = kind.nested or kind.api_kind
         try:
-            mine = [entry for entry in entries if entry["meta"]["kind"] == kind.api_kind]
-            return [{**entry, "spec": entry["spec"][name]} for entry in mine]
-        except (KeyError, TypeError) as error:
+            return [
+                {**entry, "spec": entry["spec"][name]}
+                for entry in entries
+                if _is_of(entry, kind.api_kind, name)
+            ]
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             wanted = f"the kind of each entry, and its spec under {name}"
             raise unexpected(self._listing.path, wanted) from error
 
@@ -121,6 +124,14 @@ class Lister:
                     filters = {SCOPE_IDS[scope]: write_scope_id(scope, unit.id)}
                     found += self._list(scope=scope, **filters, **options)
         return found
+
+
+def _is_of(entry: Entry, kind: str, name: str) -> bool:
+    """Whether an entry is of a kind, whose spec is under a name; raises where these disagree."""
+    stated, spec = entry["meta"]["kind"], entry["spec"]
+    if not isinstance(stated, str) or (stated != kind and spec.get(name)):
+        raise ValueError(stated)
+    return stated == kind
 
 
 def by_uid(entries: Sequence[Entry], path: str) -> Mapping[str, Entry]:

@@ -94,6 +94,9 @@ def test_a_failure_is_that_of_all_kinds(tmp_path: Path) -> None:
         {"meta": {"kind": "nfs"}, "spec": {"git": {}}},
         {"meta": {"kind": "nfs"}, "spec": None},
         {"meta": {}, "spec": {"nfs": {}}},
+        {"meta": {"kind": None}, "spec": {"nfs": {}}},
+        {"meta": {"kind": "Nfs"}, "spec": {"nfs": {"server": "s"}}},
+        {"meta": {"kind": "pvc"}, "spec": []},
         None,
     ],
 )
