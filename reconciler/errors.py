@@ -3,6 +3,7 @@
     ReconcileError                  says what, where and what to do next
     |-- ConfigError                 reconciler.yaml or the command line
     |   `-- UnknownAddressError     nothing, or more than one thing, is called so
+    |-- PluginError                 a kind of another package cannot be used
     |-- ManifestError               all problems of all manifests, reported together
     |-- ProviderError               a live system answered badly or not at all
     |   |-- UnreachableError        no connection, no answer in time, TLS
@@ -109,6 +110,10 @@ class Problem:
         where = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
         text = f"{where}: {self.message}" if where else self.message
         return f"{text}\n  {self.fix}" if self.fix else text
+
+
+class PluginError(ReconcileError):
+    """A kind of another package cannot be loaded, or is not what it has to be."""
 
 
 class ManifestError(ReconcileError):

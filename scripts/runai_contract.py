@@ -28,12 +28,27 @@ ROOT = Path(__file__).parents[1]
 DOCUMENTS = ROOT / "tests" / "contracts" / "runai.json"
 CONTRACT = ROOT / "reconciler" / "sandbox" / "contract.json"
 ASSETS, UNITS = "/api/v1/asset", "/api/v1/org-unit"
-KINDS: Mapping[str, str] = {kind: f"{ASSETS}/{kind}" for kind in ("environment", "compute")}
-"""The paths of the kinds of assets that the sandbox keeps: all it has to know of one."""
+KINDS: Mapping[str, str] = {
+    "environment": f"{ASSETS}/environment",
+    "compute": f"{ASSETS}/compute",
+    "nfs": f"{ASSETS}/datasource/nfs",
+    "hostPath": f"{ASSETS}/datasource/host-path",
+    "git": f"{ASSETS}/datasource/git",
+    "s3": f"{ASSETS}/datasource/s3",
+    "pvc": f"{ASSETS}/datasource/pvc",
+    "config-map": f"{ASSETS}/datasource/config-map",
+    "secret-volume": f"{ASSETS}/datasource/secrets",
+}
+"""By `meta.kind`, the paths of the kinds of assets that the sandbox keeps."""
+COMBINED = (f"{ASSETS}/datasource",)
+"""Lists of several kinds, with the spec of each asset under a name for its kind."""
+NESTED = {"config-map": "config_map", "secret-volume": "secret"}
+"""That name, where it is not `meta.kind`."""
 SERVED: Mapping[str, tuple[str, ...]] = {
     "/api/v1/token": ("post",),
     "/api/v2/token": ("post",),
     **dict.fromkeys(KINDS.values(), ("get", "post")),
+    **dict.fromkeys(COMBINED, ("get",)),
     **{f"{path}/{{AssetId}}": ("get", "put", "delete") for path in KINDS.values()},
     **{
         f"{ASSETS}/credentials{kind}": ("get",)
@@ -213,6 +228,14 @@ def flatten(document: Mapping[str, Any]) -> dict[str, Any]:
         content = paths[path][method]["requestBody"]["content"]["application/json"]
         return _flat(document, _merged(document, content["schema"])["properties"][part])
 
+    def listed(path: str) -> dict[str, str]:
+        content = paths[path]["get"]["responses"]["200"]["content"]["application/json"]
+        answer = _flat(document, content["schema"])
+        known = answer["properties"]["entries"]["items"]["properties"]["spec"]["properties"]
+        names = {kind: NESTED.get(kind, kind) for kind in kinds}
+        return {kind: name for kind, name in names.items() if name in known}
+
+    kinds = {kind: path for kind, path in KINDS.items() if path in paths}
     asset = KINDS["environment"]  # `meta` is the same of all
     return {
         "paths": {
@@ -231,7 +254,14 @@ def flatten(document: Mapping[str, Any]) -> dict[str, Any]:
         "creation": body(asset, "post", "meta"),
         "update": body(asset + "/{AssetId}", "put", "meta"),
         "meta": _flat(document, schemas["AssetMeta"]),
-        "specs": {kind: body(path, "post", "spec") for kind, path in KINDS.items()},
+        "endpoints": kinds,
+        "specs": {kind: body(path, "post", "spec") for kind, path in kinds.items()},
+        "held": [
+            kind
+            for kind, path in kinds.items()
+            if "412" in paths[path + "/{AssetId}"]["delete"]["responses"]
+        ],
+        "combined": {path: listed(path) for path in COMBINED},
         "units": {
             kind: {name: {} for name in _merged(document, schemas[kind])["properties"]}
             for kind in ("Project", "Department")

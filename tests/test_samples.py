@@ -11,6 +11,7 @@ import pytest
 from reconciler.config import Config, load_config
 from reconciler.core.resource import Resource
 from reconciler.kinds.base import LoadContext
+from reconciler.kinds.registry import KIND_TRAITS
 from reconciler.manifest import load
 
 ROOT = Path(__file__).parent.parent
@@ -49,6 +50,7 @@ def test_they_show_every_kind_and_scope(resources: list[Resource]) -> None:
     kinds = Counter(resource.key.kind for resource in resources)
     assert kinds["RayfineImage"] == 2
     assert kinds["RunaiCompute"] > 2
+    assert kinds.keys() == KIND_TRAITS.keys()
     scopes = {resource.spec.get("scope") for resource in resources}
     assert scopes == {None, "tenant", "cluster", "department", "project"}
     assert any(resource.protect for resource in resources)

@@ -31,14 +31,15 @@ class Shape(NamedTuple):
 class Codec:
     """API -> canonical, canonical -> API, and for what holds objects their shape.
 
-    `key` is the field that names each object of a list. `state` turns a canonical value into what
-    a manifest says for it.
+    `key` is the field that names each object of a list. `unsaid` is what is sent where a spec
+    leaves the field out, if anything. `state` turns a canonical value into what a manifest says.
     """
 
     read: Callable[[Any], Any] = lambda value: value
     write: Callable[[Any], Any] = lambda value: value
     shape: Shape | None = None
     key: str = ""
+    unsaid: Any = None
     state: Callable[[Any], Any] = lambda value: value
 
 
@@ -200,5 +201,7 @@ COUNT = Codec(lambda value: read_number(value) or None)
 MEMORY = Codec(read_memory)
 TRUE = Codec(lambda value: None if value is False else bool(value))
 """A flag whose documented default is false."""
+FALSE = Codec(lambda value: None if value is True else bool(value), unsaid=True)
+"""A flag whose documented default is true. It is sent: where it protects, nothing is assumed."""
 TEXTS = Codec(lambda value: sorted({str(item) for item in _as_list(value)}) or None)
 """A list without an order."""

@@ -18,6 +18,9 @@ from reconciler.core.resource import KindTraits, Resource, Source
 
 ID_PATTERN = r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,126}[A-Za-z0-9])?$"
 
+SYSTEMS = ("docker", "runai")
+"""The sections of a target that a kind may name as its system."""
+
 
 class Strict(BaseModel):
     """A frozen model that refuses fields it does not know and never repeats input in errors."""
@@ -120,6 +123,15 @@ class Kind(ABC):
     """Its objects, as people call them."""
     files: tuple[str, ...] = ()
     """Fields of `spec` that name what an object is made of: paths relative to reconciler.yaml."""
+    credentials: tuple[str, ...] = ()
+    """Where a canonical spec names a credential, which its system knows by an id: `field_paths`."""
+    opener: str = ""
+    """`module:function` that opens its provider; see `providers.base.Opening`.
+
+    For a kind of another package: what comes with reconciler has the providers of its systems.
+    """
+    states: tuple[str, ...] = ("words", "opener")
+    """What a kind has to state besides `traits` and `model`."""
 
     @abstractmethod
     def expand(self, document: Document, context: LoadContext) -> Sequence[Resource]:

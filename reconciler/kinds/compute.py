@@ -45,6 +45,7 @@ from reconciler.kinds.runai_asset import (
     ASSET_IDENTITY,
     ASSET_IMMUTABLE,
     AssetKind,
+    AssetList,
     AssetSpec,
     Fault,
     asset_resource,
@@ -152,8 +153,8 @@ class RunaiCompute(AssetKind):
     model = RunaiComputeSpec
     words = "compute assets"
     endpoint = "/api/v1/asset/compute"
-    right = "compute resources"
-    lists_below = (2, 24)
+    api_kind = "compute"
+    listing = AssetList(endpoint, "compute resources", (2, 24))
 
     def expand(self, document: Document, context: LoadContext) -> Sequence[Resource]:
         """One resource. Raises `FieldError` with everything that is wrong."""

@@ -51,17 +51,18 @@ from reconciler.kinds.runai_asset import (
     ASSET_IDENTITY,
     ASSET_IMMUTABLE,
     AssetKind,
+    AssetList,
     AssetSpec,
     FalseFlag,
     Fault,
     Flag,
+    Text,
     asset_resource,
     check_description,
     expand_meta,
 )
-from reconciler.kinds.variables import Variables, expand_variables
+from reconciler.kinds.variables import VARIABLES_SINCE, Variables, expand_variables
 
-Text = Annotated[str | None, TEXT]
 Whole = Annotated[StrictInt | None, NUMBER]
 ENVIRONMENT = KindTraits("RunaiEnvironment", ASSET_IMMUTABLE, ASSET_IDENTITY, 20)
 
@@ -190,8 +191,10 @@ class RunaiEnvironment(AssetKind):
     model = RunaiEnvironmentSpec
     words = "environment assets"
     endpoint = "/api/v1/asset/environment"
-    right = "environments"
-    lists_below = (2, 21)
+    api_kind = "environment"
+    listing = AssetList(endpoint, "environments", (2, 21))
+    since = VARIABLES_SINCE
+    credentials = ("environment_variables.*.credential.asset_id",)
 
     def expand(self, document: Document, context: LoadContext) -> Sequence[Resource]:
         """The environment, and the compute asset it states. Raises `FieldError`."""

@@ -6,15 +6,16 @@ validator when the loader hands its `LoadContext` to pydantic, so that a limit i
 every other fault, and on expansion, so that no caller can forget them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import (
     AfterValidator,
     BeforeValidator,
     Field,
     StrictBool,
+    StringConstraints,
     ValidationInfo,
     WithJsonSchema,
     model_validator,
@@ -23,8 +24,17 @@ from pydantic import (
 from reconciler.core.ownership import holds_mark, text_limit
 from reconciler.core.references import references
 from reconciler.core.resource import Mark, Resource, ResourceKey, Spec
-from reconciler.kinds.api_fields import TRUE, ApiField, api_fields
-from reconciler.kinds.base import Document, Kind, Limits, LoadContext, Strict, field_fault
+from reconciler.core.secrecy import conceal_resource
+from reconciler.kinds.api_fields import FALSE, TEXT, TRUE, ApiField, api_fields, canonical_values
+from reconciler.kinds.base import (
+    Document,
+    FieldError,
+    Kind,
+    Limits,
+    LoadContext,
+    Strict,
+    field_fault,
+)
 from reconciler.support.suggest import did_you_mean
 
 Fault = tuple[tuple[str | int, ...], str, str]
@@ -123,21 +133,51 @@ WorkloadTypesField = Annotated[
 ]
 
 
+class AssetList(NamedTuple):
+    """A list of the API.
+
+    `right` is what an access rule calls what an account may view, create, edit and delete;
+    `below_since` the version since which it knows `includeDescendants`, which older ones ignore.
+    """
+
+    path: str
+    right: str
+    below_since: tuple[int, int]
+
+
+DATA_SOURCES = AssetList("/api/v1/asset/datasource", "data sources", (2, 24))
+"""One list for all kinds of data sources."""
+
+
 class AssetKind(Kind):
     """A kind of asset. In the API it has `meta` and `spec`, and is in lists of `entries`."""
 
     system = "runai"
+    states = ("words", "endpoint", "listing", "api_kind")
     endpoint: str
-    """The path of the list, and below it of each asset."""
-    right: str
-    """What an access rule calls what an account may view, create, edit and delete."""
-    lists_below: tuple[int, int]
-    """Since which version a list knows `includeDescendants`, which older servers may ignore."""
+    """The path to create one, and below it of each."""
+    listing: AssetList
+    api_kind: str
+    """Its `meta.kind`."""
+    nested: str = ""
+    """The name of its spec in a list of several kinds, if that is not `api_kind`."""
+    since: Mapping[str, tuple[int, int]] = {}
+    """Since which version a server has a place in the canonical spec, where not all have it."""
 
     @cached_property
     def fields(self) -> tuple[ApiField, ...]:
         """What the API has in `spec`."""
         return api_fields(self.model, AssetSpec)
+
+    def expand(self, document: Document, context: LoadContext) -> Sequence[Resource]:
+        """One asset, each field of which stands for itself. Raises `FieldError`."""
+        faults: list[Fault] = []
+        spec = expand_meta(document, context, faults)
+        spec.update(canonical_values(self.fields, document.spec))
+        check_description(document, context, secrets=False, faults=faults)
+        if faults:
+            raise FieldError(*faults)
+        return (conceal_resource(asset_resource(self.traits.name, document, spec)),)
 
     def state(self, spec: Spec) -> dict[str, Any]:
         """What a manifest says under `spec` for a canonical spec: the reverse of `expand`.
@@ -195,10 +235,17 @@ class AssetSpec(Strict):
     )
 
 
+Text = Annotated[str | None, TEXT]
+_Filled = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+NeededText = Annotated[_Filled, TEXT]
+CredentialName = Annotated[_Filled | None, TEXT]
+"""Name or id of a credential; the kind lists the field in `credentials`."""
 Flag = Annotated[StrictBool | None, WithJsonSchema({"type": "boolean"})]
 """true or false; absent leaves it to the server's default."""
 FalseFlag = Annotated[Flag, TRUE]
 """The same where that is documented as false."""
+TrueFlag = Annotated[Flag, FALSE]
+"""The same where it is documented as true, and sent all the same."""
 
 
 def resource_id(document: Document) -> str:

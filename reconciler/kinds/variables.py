@@ -18,6 +18,12 @@ from reconciler.kinds.named_lists import ByName
 from reconciler.kinds.runai_asset import Fault
 from reconciler.strict_yaml import WrittenFloat
 
+VARIABLES_SINCE: Mapping[str, tuple[int, int]] = {
+    "environment_variables.*.credential": (2, 20),
+    "environment_variables.*.description": (2, 20),
+    "environment_variables.*.config_map": (2, 21),
+    "environment_variables.*.pod_field": (2, 21),
+}
 SOURCES = ("value", "credential", "config_map", "pod_field", "env")
 
 
@@ -218,7 +224,8 @@ def _canonical(
     if value:
         canonical["value"] = value
     if variable.credential is not None:
-        canonical["credential"] = variable.credential.model_dump()
+        credential = variable.credential
+        canonical["credential"] = {"asset_id": credential.name, "key": credential.key}
     if variable.config_map is not None:
         canonical["config_map"] = variable.config_map.model_dump()
     if variable.pod_field is not None:

@@ -1,18 +1,67 @@
-"""The contract between the reconciler and a live system.
+"""The contract between the reconciler and a live system, for our providers and those of others.
 
-A provider owns every type of its SDK: nothing of it leaves the provider's files. Server values are
-brought to the kind's canonical spec when they are read, never in the differ.
+A provider reads and writes the live objects of one kind. For each command it is
+
+1. **opened**, for one target. Nothing is connected before the first call, since not every command
+   needs every system, and what a command does not use must not cost it a login.
+2. asked to **resolve** the manifests of its kind: names become what the system knows things by.
+3. asked to **read** the live objects, at the same time as every other provider. The planner pairs
+   both sides by their marks of ownership and compares their specs, value by value. An id that
+   people know by a name is a `Named` on both sides.
+4. asked, after the user's selection, for the **usage** of what would be destroyed.
+5. Only an apply goes on: each change is a **write**, in order of rank, many at a time within one.
+   After each rank, **settle** waits until what was written shows.
+6. **closed**, with the context manager that opened it.
+
+What to raise, and what becomes of it:
+
+- `ManifestError`, in `resolve`: a manifest names what is not there. No plan; all are shown.
+- `UnreachableError`: no usable answer. A plan leaves the kind out, and says so.
+- `AccessError`: the account may not. The same; say which right is missing.
+- `ConflictError`: the object was changed since the plan. The change failed, nothing was written.
+- `AmbiguousWriteError`: sent, and nobody knows whether it took place. The outcome is unknown.
+- `NotConvergedError`: written, and it shows something else. The change is not confirmed.
+- Any other `ProviderError`: the system said no. The change failed; what needs it is not sent.
+
+Anything else that is raised is a defect, and ends the command. A provider owns every type of its
+SDK: nothing of it leaves the provider's files. Server values are brought to the kind's canonical
+spec when they are read, never in the differ. Methods may be called from several threads at once.
 """
 
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reconciler.core.plan import Change
 from reconciler.core.resource import KindTraits, LiveResource, Resource
 from reconciler.errors import ProviderError
+from reconciler.git.head import Provenance
+
+__all__ = ["Opening", "Progress", "Provider", "Providers"]
+
+if TYPE_CHECKING:  # it imports the registry, and that what a package has, this module too perhaps
+    from reconciler.config import Target
 
 Progress = Callable[[str], None]
 """Takes one line of news about a running write (a build step, a wait)."""
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What the `opener` of a kind is given; it returns a context manager that gives the provider.
+
+    `origin` tells, when something is written, what it was made from: a hint, never compared. Once
+    `stop` is set a provider waits for nothing more.
+    """
+
+    target: "Target"
+    root: Path
+    parallelism: int
+    origin: Callable[[], Provenance]
+    stop: threading.Event | None
 
 
 class Provider(ABC):

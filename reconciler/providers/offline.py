@@ -8,14 +8,18 @@ one that the manifest names.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import chain
 from pathlib import Path
-from typing import Any
 
 from reconciler.config import Target
 from reconciler.core.plan import Change
-from reconciler.core.resource import KindTraits, LiveResource, Named, Resource, Spec, hash_id
+from reconciler.core.resource import LiveResource, Named, Resource, Spec, hash_id
+from reconciler.core.resource import Path as FieldPath
 from reconciler.errors import ProviderError
-from reconciler.kinds.registry import KINDS
+from reconciler.kinds.base import Kind
+from reconciler.kinds.field_paths import change_at, values_at
+from reconciler.kinds.registry import KIND_NAMED, KINDS
 from reconciler.providers.base import Progress, Provider, Providers
 from reconciler.providers.runai.naming import CREDENTIAL, ids_in
 
@@ -33,11 +37,12 @@ class OfflineProvider(Provider):
 
     system = "recorded state"
 
-    def __init__(self, traits: KindTraits, recorded: "Recorded") -> None:
-        self.traits = traits
-        self._live = [item for item in recorded.live if item.kind == traits.name]
+    def __init__(self, kind: Kind, recorded: "Recorded") -> None:
+        self.traits = kind.traits
+        self._kind = kind
+        self._live = [item for item in recorded.live if item.kind == kind.traits.name]
         self._known = self._live if recorded.has_ids else []
-        self._ids = _RecordedIds(item.spec for item in recorded.live if recorded.has_ids)
+        self._ids = _RecordedIds(recorded.live if recorded.has_ids else ())
 
     def resolve(self, resources: Sequence[Resource]) -> Sequence[Resource]:
         """The same resources, with recorded ids in place of names."""
@@ -50,21 +55,16 @@ class OfflineProvider(Provider):
         own = recorded.get("scope_id") if recorded.get("scope") == scope else None
         if found := self._ids.find(scope, wanted, own):
             spec["scope_id"] = found
-        variables = spec.get("environment_variables", {})
-        before = recorded.get("environment_variables", {})
-        bound = {name: self._variable(item, before.get(name)) for name, item in variables.items()}
-        return replace(
-            resource, spec={**spec, **({"environment_variables": bound} if bound else {})}
-        )
+        for pattern in self._kind.credentials:
+            own_ids = dict(values_at(recorded, pattern))
+            find = partial(self._find_credential, own_ids)
+            spec = change_at(spec, pattern, find)
+        return replace(resource, spec=spec)
 
-    def _variable(self, item: Any, recorded: Any) -> Any:
-        if not isinstance(item, dict) or "name" not in item.get("credential", ()):
-            return item
-        before = recorded.get("credential") if isinstance(recorded, dict) else None
-        own = before.get("asset_id") if isinstance(before, dict) else None
-        source = item["credential"]
-        uid = self._ids.find(CREDENTIAL, source["name"], own)
-        return {**item, "credential": {"asset_id": uid, "key": source["key"]}}
+    def _find_credential(
+        self, own_ids: Mapping[FieldPath, str], path: FieldPath, wanted: str
+    ) -> str | None:
+        return self._ids.find(CREDENTIAL, wanted, own_ids.get(path))
 
     def read(self) -> Sequence[LiveResource]:
         """What was recorded."""
@@ -94,10 +94,8 @@ class OfflineProvider(Provider):
 class OfflineImages(OfflineProvider):
     """Images: their content digests come from the disk."""
 
-    def __init__(
-        self, traits: KindTraits, recorded: "Recorded", target: Target, root: Path
-    ) -> None:
-        super().__init__(traits, recorded)
+    def __init__(self, kind: Kind, recorded: "Recorded", target: Target, root: Path) -> None:
+        super().__init__(kind, recorded)
         self._target = target
         self._root = root
 
@@ -120,9 +118,9 @@ def open_offline(
     providers: dict[str, Provider] = {}
     for kind in sorted(KINDS, key=lambda kind: kind.traits.rank):
         providers[kind.traits.name] = (
-            OfflineImages(kind.traits, recorded, target, root)
+            OfflineImages(kind, recorded, target, root)
             if kind.files
-            else OfflineProvider(kind.traits, recorded)
+            else OfflineProvider(kind, recorded)
         )
     yield providers
 
@@ -130,9 +128,10 @@ def open_offline(
 class _RecordedIds:
     """The ids that stand in recorded specs, found by themselves or by their names."""
 
-    def __init__(self, specs: Iterable[Spec]) -> None:
+    def __init__(self, live: Iterable[LiveResource]) -> None:
         self._found: dict[tuple[str, str], set[str]] = {}
-        for sort, uid in (pair for spec in specs for pair in ids_in(spec)):
+        found = (ids_in(item.spec, KIND_NAMED[item.kind]) for item in live)
+        for sort, uid in chain.from_iterable(found):
             for word in {str(uid).lower(), uid.name if isinstance(uid, Named) else str(uid)}:
                 self._found.setdefault((sort, word), set()).add(uid)
 

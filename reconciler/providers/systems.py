@@ -4,13 +4,15 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import NamedTuple
 
 from reconciler.config import Target
 from reconciler.config.proxies import Proxy
 from reconciler.core.resource import Resource
 from reconciler.git.head import Provenance
-from reconciler.providers.base import Provider, Providers
+from reconciler.kinds.registry import KINDS
+from reconciler.providers.base import Opening, Provider, Providers
 
 
 @contextmanager
@@ -39,6 +41,11 @@ def open_providers(
 
             for provider in stack.enter_context(open_runai(target, parallelism, origin, stop)):
                 providers[provider.traits.name] = provider
+        for kind in KINDS:
+            if kind.opener and getattr(target, kind.system) is not None:
+                opening = Opening(target, root, parallelism, origin, stop)
+                provider = stack.enter_context(resolve_name(kind.opener)(opening))
+                providers[kind.traits.name] = provider
         yield dict(sorted(providers.items(), key=lambda item: item[1].traits.rank))
 
 

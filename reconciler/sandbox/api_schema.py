@@ -26,8 +26,9 @@ class Contract:
 
     `paths` gives the query parameters by path and method, `grants` the ways to log in at
     /api/v1/token. `creation` and `update` are the `meta` of requests, `meta` that of answers;
-    `specs` has the spec of each kind of asset. `units` names the fields of a Project and of a
-    Department.
+    Of each kind of asset, `endpoints` has the path and `specs` the spec; those that are `held` are
+    not deleted while something uses them. `combined` are lists of several kinds, with the name that
+    the spec of each has there. `units` names the fields of a Project and of a Department.
     """
 
     paths: Mapping[str, Mapping[str, Mapping[str, Schema]]]
@@ -35,7 +36,10 @@ class Contract:
     creation: Schema
     update: Schema
     meta: Schema
+    endpoints: Mapping[str, str]
     specs: Mapping[str, Schema]
+    held: tuple[str, ...]
+    combined: Mapping[str, Mapping[str, str]]
     units: Mapping[str, Mapping[str, object]]
 
 

@@ -15,6 +15,7 @@ from aiohttp.typedefs import Handler, Middleware
 from reconciler.sandbox.answers import ApiError
 from reconciler.sandbox.api_schema import load_contract
 from reconciler.sandbox.assets import Assets
+from reconciler.sandbox.combined_list import combine
 from reconciler.sandbox.connections import json_response
 from reconciler.sandbox.credentials import Credentials
 from reconciler.sandbox.database import Database, has_no_room
@@ -23,7 +24,7 @@ from reconciler.sandbox.org_units import OrgUnits
 from reconciler.sandbox.queries import Query, read_query
 from reconciler.sandbox.request_log import TOKEN_PATHS, Request, RequestLog
 from reconciler.sandbox.seeding import CREDENTIAL_KINDS
-from reconciler.sandbox.switches import Behaviour, Right
+from reconciler.sandbox.switches import Absent, Behaviour, Right
 from reconciler.sandbox.tokens import Tokens
 from reconciler.sandbox.unit_answers import UnitAnswers, list_ranks
 
@@ -61,8 +62,11 @@ def make_app(database: Database, behaviour: Behaviour, log: RequestLog) -> web.A
     )
     units = UnitAnswers(OrgUnits(database), behaviour, contract)
     operations = {**_unit_operations(units), **_credential_operations(Credentials(database))}
-    for kind in contract.specs:
-        operations |= _asset_operations(kind, Assets(kind, database, behaviour, contract))
+    assets = {kind: Assets(kind, database, behaviour, contract) for kind in contract.specs}
+    for kind, path in contract.endpoints.items():
+        operations |= _asset_operations(path, assets[kind])
+    for path, names in contract.combined.items():
+        operations["get", path] = _combined_list(path, assets, names, behaviour.absent)
     logins = {
         "/api/v1/token": _log_in(tokens, contract.grants),
         "/api/v2/token": _log_in_oauth(tokens),
@@ -159,9 +163,19 @@ def _log_in_oauth(tokens: Tokens) -> Handler:
     return handle
 
 
-def _asset_operations(kind: str, assets: Assets) -> _Operations:
-    right = cast("Right", kind)  # as long as an account may be denied each
-    all_, one = f"/api/v1/asset/{kind}", f"/api/v1/asset/{kind}/{{AssetId}}"
+def _right_to(path: str) -> Right:
+    """What an account may be denied: the word behind `asset`, one for all data sources."""
+    return cast("Right", path.split("/")[4])
+
+
+def _combined_list(
+    path: str, assets: Mapping[str, Assets], names: Mapping[str, str], absent: Absent
+) -> _Operation:
+    return _Operation(_right_to(path), lambda call: combine(assets, names, absent, call.query))
+
+
+def _asset_operations(all_: str, assets: Assets) -> _Operations:
+    right, one = _right_to(all_), f"{all_}/{{AssetId}}"
     return {
         ("get", all_): _Operation(right, lambda call: assets.list(call.query)),
         ("post", all_): _Operation(right, lambda call: assets.create(call.body), 202),

@@ -1,4 +1,4 @@
-"""Environment and compute assets: create, read, replace, delete.
+"""Assets: create, read, replace, delete.
 
 Works on bytes and query values and gives JSON text, so that it knows nothing of HTTP; app.py
 carries both over the network.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -35,7 +36,7 @@ _TYPE_FILTERS = {
 
 
 class Assets:
-    """The assets of one kind, `environment` or `compute`."""
+    """The assets of one kind of the contract, such as `environment`."""
 
     def __init__(
         self, kind: str, database: Database, behaviour: Behaviour, contract: Contract
@@ -48,6 +49,7 @@ class Assets:
         self._reader = BodyReader(kind, contract, behaviour.unknown_fields)
         self._render = make_renderer(behaviour, contract, kind)
         self._known = contract.meta["properties"].keys()
+        self._held = kind in contract.held
 
     def create(self, raw: bytes) -> str:
         """Store a new asset from the body of a POST; the answer is the whole asset."""
@@ -64,7 +66,7 @@ class Assets:
         return self._render(asset.body)
 
     def delete(self, asset_id: str) -> str:
-        """Delete an asset, in use or not."""
+        """Delete an asset, in use or not; where the kind is held, a 412 if it is."""
         self._store.remove(self._kind, asset_id.lower(), self._trace)
         return dump({"code": 202, "message": "Request has been accepted."})
 
@@ -76,9 +78,13 @@ class Assets:
 
     def list(self, query: Query) -> str:
         """The assets that the filters leave, in the order of creation."""
+        return f'{{"entries":[{",".join(self.entries(query))}]}}'
+
+    def entries(self, query: Query) -> Sequence[str]:
+        """The text of each of them."""
         extras = self._extras(query)
         found = self._store.find(self._kind, self._filter(query))
-        return f'{{"entries":[{",".join([self._answer(*each, extras) for each in found])}]}}'
+        return [self._answer(*each, extras) for each in found]
 
     def _answer(
         self, first_name: str, body: str, extras: tuple[dict[str, str] | None, bool]
@@ -165,6 +171,8 @@ class Assets:
     def _trace(self, asset: Asset) -> Asset | None:
         """What reads go on to show of a deleted asset; None for nothing."""
         _check_changeable(asset)
+        if self._held and asset.first_name in read_usage(self._database, self._kind):
+            raise ApiError(412, f"{asset.name} is in use; it cannot be deleted.")
         if self._behaviour.deleted_entries == "gone" or "deletedAt" not in self._known:
             return None
         body = json.loads(asset.body)

@@ -26,16 +26,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from reconciler.errors import ManifestError, Problem, SeedError
 from reconciler.field_errors import explain
+from reconciler.sandbox.api_schema import VERSIONS, load_contract
 from reconciler.strict_yaml import MAX_BYTES, Positions, load
 from reconciler.support.plain_file import read_plain
 
+if TYPE_CHECKING:
+    _Kind = str
+else:
+    _Kind = Literal[tuple(load_contract(VERSIONS[-1]).specs)]
 Name = Annotated[str, Field(min_length=1, max_length=250)]
 CredentialType = Literal[
     "generic-secret", "password", "access-key", "docker-registry", "ngc-api-key"
@@ -126,7 +131,7 @@ Workloads = tuple[Annotated[WorkloadSeed, BeforeValidator(_name_alone)], ...]
 class UsageSeed(_Model):
     """What uses the assets created with one kind and name, in whatever scope."""
 
-    kind: Literal["environment", "compute"]
+    kind: _Kind
     name: Name
     workspaces: Workloads = ()
     trainings: Workloads = ()

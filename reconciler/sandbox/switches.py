@@ -28,6 +28,7 @@ Version = Literal["2.18", "2.19", "2.20", "2.21", "2.22", "2.23", "2.24", "3.0"]
 Right = Literal[
     "environment",
     "compute",
+    "datasource",
     "credentials",
     "clusters",
     "clusters-minimal",

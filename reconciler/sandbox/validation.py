@@ -27,7 +27,7 @@ class Body:
 
 @dataclass(frozen=True)
 class BodyReader:
-    """Reads the requests about assets of one kind, `environment` or `compute`."""
+    """Reads the requests about assets of one kind."""
 
     kind: str
     contract: Contract

@@ -120,7 +120,7 @@ def test_a_right_that_is_missing_is_named(clinic: Clinic, right: str, needed: bo
         assert "the account probably lacks the right to view" in out.partition(right)[2]
     else:
         assert code == 0, out
-        assert f"-     {right}: no, which only `" in out
+        assert f"-     {right}: no, which only " in out
 
 
 def test_the_short_list_of_clusters_is_enough(clinic: Clinic) -> None:

@@ -33,6 +33,7 @@ _PATTERNS = (
     (r"sha256:[0-9a-f]{64}", r"sha256:[0-9a-f]{64}"),
     (r"127\.0\.0\.1:\d+", r"127\.0\.0\.1:\\d+"),
     (r"after \d+s", r"after \\d+s"),
+    (r"passed in \d+\.\d\ds", r"passed in \\d+\.\\d\\ds"),
     (r"[a-z2-7]{12}:[a-z2-7]{8}", r"[a-z2-7]{12}:[a-z2-7]{8}"),
     (r"-replaced-[0-9a-f]{6}", r"-replaced-[0-9a-f]{6}"),
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z", r"[0-9TZ:.-]{20,27}"),

@@ -130,7 +130,7 @@ def test_variables_in_all_forms() -> None:
         "VALUE": "b",
         "SECRET": secret,
         "TOLD": {"value": secret, "description": "why"},
-        "CREDENTIAL": {"credential": {"name": "db", "key": "PASSWORD"}},
+        "CREDENTIAL": {"credential": {"asset_id": "db", "key": "PASSWORD"}},
         "MAP": {"config_map": {"name": "settings", "key": "k"}},
         "FIELD": {"pod_field": "metadata.name"},
         "GONE": {"exclude": True},

@@ -20,6 +20,7 @@ from reconciler.cli.output import plan_exit_code
 from reconciler.cli.place import ExitCode
 from reconciler.core.plan import Plan
 from reconciler.errors import ReconcileError
+from reconciler.kinds.registry import ASSET_KINDS
 from tests.acceptance.live_side import call, create_live
 from tests.acceptance.project import environment
 from tests.faults.proxy import Fault, FaultProxy, Kind
@@ -43,6 +44,8 @@ READS = {
     "credentials": "/api/v1/asset/credentials",
     "compute": "/api/v1/asset/compute",
     "environments": "/api/v1/asset/environment",
+    "data sources": "/api/v1/asset/datasource",
+    "usage of data sources": "/api/v1/asset/datasource?usageInfo",
     "usage of compute": "/api/v1/asset/compute?usageInfo",
     "usage of environments": "/api/v1/asset/environment?usageInfo",
 }
@@ -82,6 +85,13 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         yield made
 
 
+def nfs(name: str, **spec: Any) -> dict[str, Any]:
+    """A RunaiNfsDataSource document."""
+    head = {"apiVersion": "reconciler/v1", "kind": "RunaiNfsDataSource"}
+    where = {"server": "nfs", "path": "/e", "mount_path": "/m"}
+    return {**head, "metadata": {"name": name}, "spec": {"scope": "tenant", **where, **spec}}
+
+
 @pytest.fixture(scope="module")
 def desk(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Desk:
     """A plan with every action, for which every list is read."""
@@ -93,8 +103,10 @@ def desk(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Desk:
         environment("in-project", scope="project", scope_id="team-b"),
         compute("stays"),
     ]
+    stay += [nfs("stays"), nfs("in-project-too", scope="project", scope_id="team-b")]
     changing = environment("changing", scope="tenant")
-    made.write([*stay, changing, environment("gone", scope="tenant"), compute("gone")])
+    gone = [environment("gone", scope="tenant"), compute("gone"), nfs("gone")]
+    made.write([*stay, changing, *gone])
     made.converge()
     create_live(stage, "theirs", {"image": "theirs"})
     made.write([*stay, {**changing, "spec": {**changing["spec"], "command": "x"}}, environment()])
@@ -203,6 +215,11 @@ def having(value: Any, *path: str) -> Callable[[dict[str, Any]], None]:
     return change
 
 
+KIND_OF = {
+    "environments": "RunaiEnvironment",
+    "compute": "RunaiCompute",
+    "data sources": "RunaiNfsDataSource",
+}
 BROKEN_ASSETS: dict[str, Callable[[dict[str, Any]], None]] = {
     "no meta": without("meta"),
     "meta is null": having(None, "meta"),
@@ -232,13 +249,13 @@ BROKEN_ASSETS: dict[str, Callable[[dict[str, Any]], None]] = {
 
 
 @pytest.mark.parametrize("broken", BROKEN_ASSETS)
-@pytest.mark.parametrize("read", ["environments", "compute"])
+@pytest.mark.parametrize("read", ["environments", "compute", "data sources"])
 def test_assets_of_a_wrong_form_are_errors(reading: Reading, read: str, broken: str) -> None:
     """One of the assets is not what the documentation says: nothing of this kind is planned."""
     desk, proxy = reading.desk, reading.proxy
     path = READS[read]
     entries = call(desk.stage, "GET", path)["entries"]
-    name = "in-project" if read == "environments" else "stays"
+    name = {"environments": "in-project", "compute": "stays"}.get(read, "in-project-too")
     if "scope id" in broken and read == "compute":
         entries[-1]["meta"] |= {"scope": "project", "projectId": 33}
         name = entries[-1]["meta"]["name"]
@@ -249,9 +266,10 @@ def test_assets_of_a_wrong_form_are_errors(reading: Reading, read: str, broken: 
         plan = desk.plan(session)
     proxy.rule = None
     assert plan.failures, plan.changes
-    kind = "RunaiEnvironment" if read == "environments" else "RunaiCompute"
-    assert plan.failures[0].kinds == (kind,)
-    assert not [item for item in plan.changes if item.key.kind == kind]
+    unread = {kind for failure in plan.failures for kind in failure.kinds}
+    assert unread <= {kind.traits.name for kind in ASSET_KINDS if kind.listing.path == path}
+    assert KIND_OF[read] in unread
+    assert not [item for item in plan.changes if item.key.kind in unread]
 
 
 WRONG_LISTS: Mapping[str, Any] = {
@@ -272,6 +290,8 @@ WRONG_LISTS: Mapping[str, Any] = {
     [
         ("environments", "entries"),
         ("compute", "entries"),
+        ("data sources", "entries"),
+        ("usage of data sources", "entries"),
         ("usage of environments", "entries"),
         ("usage of compute", "entries"),
         ("credentials", "entries"),

@@ -30,9 +30,9 @@ ASSETS, UNITS = "/api/v1/asset", "/api/v1/org-unit"
 MISSING_ANSWERS = {
     # A list can be asked for with a flag that is none, or an id that does not exist.
     (f"{ASSETS}/credentials.*|/api/v1/clusters.*", "get"): ["400BadRequest"],
-    (f"{ASSETS}/(environment|compute).*", "get"): ["400BadRequest"],
+    (f"{ASSETS}/(environment|compute|datasource).*", "get"): ["400BadRequest"],
     # A replacement can be as wrong as a creation, and take another's name.
-    (f"{ASSETS}/(environment|compute)/.*", "put"): ["400BadRequest", "409Conflict"],
+    (f"{ASSETS}/(environment|compute|datasource)/.*", "put"): ["400BadRequest", "409Conflict"],
 }
 EXCLUDED: list[Any] = [
     # What a schema allows may still be refused: ids that do not exist, the scope `system`, rules
@@ -141,7 +141,8 @@ def test_answers_keep_to_the_contract_in_every_form(
     http.create("environment", "a", spec=spec)
     http.create("environment", "b", scope="project", projectId=1)
     http.create("compute", "a", spec={"extendedResources": [{"resource": "x", "quantity": "1"}]})
-    for kind in ("environment", "compute"):
+    http.create("datasource/nfs", "a", spec={"server": "s", "path": "/p", "mountPath": "/m"})
+    for kind in ("environment", "compute", "datasource/nfs", "datasource"):
         path = f"{ASSETS}/{kind}"
         query = "?usageInfo=true&statusInfo=true"
         answer = http.send("GET", path + query)

@@ -129,7 +129,7 @@ clusters:
         ),
         (
             "usage: [{kind: image, name: a}]",
-            r"usage\[0\]\.kind` must be one of environment, compute",
+            r"usage\[0\]\.kind` must be one of compute, config-map, environment, git, hostPath, ",
         ),
         (
             "clusters: [{name: a, departments: [{name: d, id: x}, {name: e, id: x}]}]",

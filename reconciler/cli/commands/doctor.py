@@ -13,6 +13,7 @@ from reconciler.cli.place import ExitCode, Globals
 from reconciler.config import Config, Target, resolve_target
 from reconciler.core.resource import Resource
 from reconciler.errors import ReconcileError
+from reconciler.kinds.plugins import describe_plugin, find_plugins
 from reconciler.providers.systems import Check, check_systems
 from reconciler.support.printable import printable
 from reconciler.workflow.session import read_config
@@ -34,6 +35,8 @@ def command(ctx: click.Context, /, target: str | None) -> ExitCode:
     """
     report = _Report(ctx.obj)
     report.good("reconcile", f"{__version__}, runapy {version('runapy')}")
+    for point in find_plugins():
+        report.good("kind", f"{point.name} of {describe_plugin(point)}")
     config = report.check("configuration", lambda: read_config(ctx.obj), lambda c: c.path.name)
     if config is None:
         return ExitCode.ERROR

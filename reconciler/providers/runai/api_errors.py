@@ -207,7 +207,7 @@ def _missing_right(call: Call) -> str:
     verb = verbs.get(call.method, "use")
     others = ("credentials", "clusters", "projects", "departments")
     for path, things in (
-        *((kind.endpoint, kind.right) for kind in ASSET_KINDS),
+        *((kind.listing.path, kind.listing.right) for kind in ASSET_KINDS),
         *((f"/{name}", name) for name in others),
     ):
         if path in call.path:

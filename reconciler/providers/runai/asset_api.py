@@ -27,9 +27,10 @@ class AssetApi:
         self.path = kind.endpoint
 
     def list(self, **filters: Any) -> Sequence[Mapping[str, Any]]:
-        """The assets that the filters leave (`name` may match in part); all without filters."""
-        data = self._call("GET", self.path, query=list(filters.items()))
-        return [entry for entry in whole_list(data, self.path) if not is_deleted(entry)]
+        """What the filters leave of the list that the kind is in (`name` may match in part)."""
+        path = self.kind.listing.path
+        data = self._call("GET", path, query=list(filters.items()))
+        return [entry for entry in whole_list(data, path) if not is_deleted(entry)]
 
     def get(self, uid: str) -> Mapping[str, Any]:
         """One asset. Raises `NotFoundError`."""

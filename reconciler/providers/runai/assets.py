@@ -1,4 +1,4 @@
-"""The provider of environment and of compute assets: one class, one instance for each kind."""
+"""The provider of assets: one class, one instance for each kind."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -40,6 +40,7 @@ class AssetProvider(Provider):
         rules: Rules,
     ) -> None:
         self.traits = rules.traits
+        self._kind = rules.kind
         self._reader = reader
         self._writer = writer
         self._mapping = mapping
@@ -53,7 +54,7 @@ class AssetProvider(Provider):
         """
         if not resources:
             return ()
-        bound = self._directory.bind(resources)
+        bound = self._directory.bind(resources, self._kind)
         if not self._mapping.defaults:
             return bound
         return [self._without_defaults(resource) for resource in bound]
@@ -65,7 +66,7 @@ class AssetProvider(Provider):
 
     def read(self) -> Sequence[LiveResource]:
         """Every asset that the account may read, built-in ones aside."""
-        return self._reader.read()
+        return self._reader.read_together()
 
     def usage(self, live: Sequence[LiveResource]) -> Mapping[str, tuple[str, ...]]:
         """What uses these assets, from one list with usage information."""
@@ -82,7 +83,10 @@ class AssetProvider(Provider):
 
     def write(self, change: Change, progress: Progress) -> str:
         """Carry out one change; see `AssetWriter`."""
-        return self._writer.write(change, progress)
+        try:
+            return self._writer.write(change, progress)
+        finally:
+            self._reader.forget_together()
 
     def settle(
         self, changes: Sequence[Change], uids: Mapping[str, str]

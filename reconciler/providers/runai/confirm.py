@@ -19,6 +19,7 @@ from reconciler.core.plan import Action, Change
 from reconciler.core.resource import KindTraits, LiveResource, Mark, Resource, hash_id, redact
 from reconciler.errors import NotConvergedError, ProviderError
 from reconciler.git.head import Provenance
+from reconciler.kinds.runai_asset import AssetKind
 from reconciler.providers.runai.backoff import Patience
 
 _NO_DEFAULT = frozenset({"name", "description", "scope", "scope_id"})
@@ -28,9 +29,14 @@ class Rules(NamedTuple):
     """Whose objects these are, of which kind, how long to wait, and what writes them."""
 
     stack: str
-    traits: KindTraits
+    kind: AssetKind
     patience: Patience
     origin: Callable[[], Provenance]
+
+    @property
+    def traits(self) -> KindTraits:
+        """What the core knows of the kind."""
+        return self.kind.traits
 
     def others(self, mark: Mark, uid: str, live: Sequence[LiveResource]) -> list[LiveResource]:
         """What bears this mark beside the object with this id."""

@@ -32,7 +32,8 @@ class AssetMapping:
 
     `defaults` names, by canonical field (dotted, `*` for any one key), the values that this
     control plane fills in where nothing was sent: they count as absent. `origin` tells, when an
-    asset is written, from what. `names` puts the names of ids into what is read.
+    asset is written, from what. `names` puts the names of ids into what is read, those of
+    credentials where `credentials` says.
     """
 
     kind: str
@@ -41,13 +42,18 @@ class AssetMapping:
     origin: Callable[[], Provenance] = Provenance
     mark_key: bytes = field(default=b"", repr=False)
     names: NameBook | None = None
+    credentials: Sequence[str] = ()
     shape: Shape = field(init=False)
+    unsaid: Mapping[str, Any] = field(init=False)
     by_api_name: Mapping[str, ApiField] = field(init=False)
     by_name: Mapping[str, ApiField] = field(init=False)
 
     def __post_init__(self) -> None:
         """Index the fields once."""
         object.__setattr__(self, "shape", shape_of(self.fields))
+        unsaid = {row.api_name: row.codec.unsaid for row in self.fields}
+        unsaid = {name: value for name, value in unsaid.items() if value is not None}
+        object.__setattr__(self, "unsaid", unsaid)
         object.__setattr__(self, "by_api_name", {row.api_name: row for row in self.fields})
         object.__setattr__(self, "by_name", {row.name: row for row in self.fields})
 
@@ -81,7 +87,7 @@ class AssetMapping:
         if (mark is None or mark.secrets) and (variables := spec.get("environment_variables")):
             spec["environment_variables"] = _hide(variables)
         if self.names is not None:
-            self.names.add_to(spec)
+            self.names.add_to(spec, self.credentials)
         return LiveResource(
             kind=self.kind,
             uid=uid,
@@ -159,7 +165,8 @@ class AssetMapping:
         return {"name": spec["name"], "description": text}
 
     def _write_spec(self, spec: Spec, raw: Mapping[str, Any]) -> dict[str, Any]:
-        body = {
+        body = dict(self.unsaid)
+        body |= {
             self.by_name[name].api_name: self.by_name[name].codec.write(reveal(value))
             for name, value in spec.items()
             if name not in _IN_META

@@ -5,11 +5,13 @@ read, or that fails, gives no names: a plan shows the ids then, since names deci
 """
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from reconciler.core.resource import Named, Spec
 from reconciler.errors import ProviderError
+from reconciler.kinds.base import Kind
+from reconciler.kinds.field_paths import change_at, values_at
 from reconciler.providers.runai.organisation import UnitLists
 
 log = logging.getLogger(__name__)
@@ -18,14 +20,13 @@ CREDENTIAL = "credential"
 """The sort of a credential's id; that of a scope's id is the scope."""
 
 
-def ids_in(spec: Spec) -> Iterator[tuple[str, str]]:
+def ids_in(spec: Spec, kind: Kind) -> Iterator[tuple[str, str]]:
     """The ids of other objects that a spec holds, each with its sort."""
     if "scope_id" in spec:
         yield str(spec["scope"]), spec["scope_id"]
-    for item in spec.get("environment_variables", {}).values():
-        source = item.get("credential") if isinstance(item, dict) else None
-        if isinstance(source, dict) and "asset_id" in source:
-            yield CREDENTIAL, source["asset_id"]
+    for pattern in kind.credentials:
+        for _, uid in values_at(spec, pattern):
+            yield CREDENTIAL, uid
 
 
 class NameBook:
@@ -35,21 +36,12 @@ class NameBook:
         self._units = units
         self._known: dict[str, Mapping[str, str]] = {}
 
-    def add_to(self, spec: dict[str, Any]) -> None:
-        """Put the name of its scope and of each credential beside the id in a spec."""
+    def add_to(self, spec: dict[str, Any], credentials: Sequence[str]) -> None:
+        """Put names beside the ids in a spec: of its scope, and of credentials at these places."""
         if "scope_id" in spec:
             spec["scope_id"] = self._of(str(spec["scope"]), spec["scope_id"])
-        if variables := spec.get("environment_variables"):
-            spec["environment_variables"] = {
-                name: self._variable(item) for name, item in variables.items()
-            }
-
-    def _variable(self, item: Any) -> Any:
-        source = item.get("credential") if isinstance(item, dict) else None
-        if not isinstance(source, dict) or "asset_id" not in source:
-            return item
-        uid = self._of(CREDENTIAL, source["asset_id"])
-        return {**item, "credential": {**source, "asset_id": uid}}
+        for pattern in credentials:
+            spec.update(change_at(spec, pattern, lambda _, uid: self._of(CREDENTIAL, uid)))
 
     def _of(self, sort: str, uid: str) -> str:
         if sort not in self._known:

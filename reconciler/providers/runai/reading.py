@@ -1,49 +1,44 @@
-"""Reading every asset of one kind: one list, whatever the number of assets.
+"""Reading the assets of one kind: the entries of lists and answers -> `LiveResource`."""
 
-The list has no filter, so that objects of ours are seen in scopes that no manifest mentions any
-more. Where a server refuses that, the tenant and each cluster with all that is below it are listed
-instead; and scope by scope where that is refused, too, or where the server may be too old to know
-`includeDescendants`: it would ignore it and show the cluster's own assets alone. A refusal there is
-an error: what cannot be read is never taken for absent.
-"""
-
-import logging
 import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from reconciler.core.resource import LiveResource
-from reconciler.errors import AccessError
-from reconciler.providers.runai.api_errors import RejectedError, unexpected
+from reconciler.providers.runai.api_errors import unexpected
 from reconciler.providers.runai.asset_api import AssetApi
-from reconciler.providers.runai.mapping import SCOPE_IDS, AssetMapping, write_scope_id
-from reconciler.providers.runai.organisation import Unit, UnitLists
-from reconciler.providers.runai.server import Server
-
-log = logging.getLogger(__name__)
-
-Entry = Mapping[str, Any]
+from reconciler.providers.runai.listing import Entry, Lister, by_uid
+from reconciler.providers.runai.mapping import AssetMapping
 
 
 class AssetReader:
-    """Lists the assets of one kind. Every method raises `ProviderError`."""
+    """Reads the assets of one kind. Every method raises `ProviderError`."""
 
-    def __init__(
-        self, api: AssetApi, mapping: AssetMapping, units: UnitLists, server: Server
-    ) -> None:
+    def __init__(self, api: AssetApi, mapping: AssetMapping, lister: Lister) -> None:
         self._api = api
+        self._kind = api.kind
         self._mapping = mapping
-        self._units = units
-        self._server = server
+        self._lister = lister
         self._lock = threading.Lock()
         self._by_mark: Mapping[str, Sequence[LiveResource]] | None = None
+
+    def read_together(self) -> list[LiveResource]:
+        """The same as `read`, from one list for all kinds that are in it."""
+        return self._distinct(self._lister.read_together(self._kind))
 
     def read(self) -> list[LiveResource]:
         """Every asset that may concern us: no built-in ones, none of a scope we do not know.
 
         Entries of one id are one asset: the last of them.
         """
-        return list({item.uid: item for item in self._map(self.entries())}.values())
+        return self._distinct(self._lister.read(self._kind))
+
+    def forget_together(self) -> None:
+        """Let `read_together` list anew, since something was written."""
+        self._lister.forget()
+
+    def _distinct(self, entries: Sequence[Entry]) -> list[LiveResource]:
+        return list({item.uid: item for item in self._map(entries)}.values())
 
     def marked(self, id_hash: str) -> Sequence[LiveResource]:
         """Every asset with a mark of this id, from one list for all who ask before `forget`."""
@@ -63,10 +58,7 @@ class AssetReader:
 
     def find(self, name: str) -> list[LiveResource]:
         """Every asset of this name, in whatever scope."""
-        try:
-            entries = self._api.list(name=name)
-        except (AccessError, RejectedError):
-            entries = self.entries()
+        entries = self._lister.find(self._kind, name)
         return [item for item in self._map(entries) if item.name == name]
 
     def get(self, uid: str) -> LiveResource | None:
@@ -76,34 +68,7 @@ class AssetReader:
 
     def entries_by_uid(self, **options: Any) -> Mapping[str, Entry]:
         """The plain entries, all of them, by id."""
-        return self._by_uid(self.entries(**options))
-
-    def entries(self, **options: Any) -> Sequence[Entry]:
-        """The plain entries, all of them, in the server's order."""
-        try:
-            return self._api.list(**options)
-        except (AccessError, RejectedError) as error:
-            log.info("the list without a filter was refused, reading by scope: %s", error.what)
-        found = list(self._api.list(scope="tenant", **options))
-        for cluster in self._units.clusters():
-            found += self._below(cluster, options)
-        return list(self._by_uid(found).values())
-
-    def _below(self, cluster: Unit, options: Mapping[str, Any]) -> list[Entry]:
-        """The assets of a cluster, and of every department and project in it."""
-        if self._server.has(self._api.kind.lists_below):
-            try:
-                filters: dict[str, Any] = {"clusterId": cluster.id, "includeDescendants": True}
-                return list(self._api.list(**filters, **options))
-            except RejectedError as error:
-                log.info("a list with descendants was refused, reading each: %s", error.what)
-        found: list[Entry] = []
-        for scope in SCOPE_IDS:
-            for unit in self._units.of_scope(scope):
-                if unit.cluster_id == cluster.id:
-                    filters = {SCOPE_IDS[scope]: write_scope_id(scope, unit.id)}
-                    found += self._api.list(scope=scope, **filters, **options)
-        return found
+        return by_uid(self._lister.read(self._kind, **options), self._api.path)
 
     def _map(self, entries: Sequence[Entry]) -> list[LiveResource]:
         read = self._mapping.read
@@ -118,9 +83,3 @@ class AssetReader:
             if asset is not None:
                 found.append(asset)
         return found
-
-    def _by_uid(self, entries: Sequence[Entry]) -> Mapping[str, Entry]:
-        try:
-            return {str(entry["meta"]["id"]): entry for entry in entries}
-        except (KeyError, TypeError) as error:
-            raise unexpected(self._api.path, "the id of each asset") from error

@@ -4,13 +4,13 @@ Only reading can be tried without a change. What no manifest needs is tried as w
 is no failure.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
 from reconciler.core.resource import Resource
-from reconciler.kinds.registry import KIND_NAMED
-from reconciler.kinds.runai_asset import AssetKind
+from reconciler.kinds.field_paths import values_at
+from reconciler.kinds.registry import ASSET_KINDS
 from reconciler.providers.base import Provider
 from reconciler.providers.runai.organisation import UnitLists
 from reconciler.providers.runai.server import new_fields
@@ -33,9 +33,9 @@ def rights(
 ) -> Iterator[Right]:
     """The rights that a plan may need, in the order in which it needs them."""
     for provider in reversed(providers):
-        name = KIND_NAMED[provider.traits.name].words
+        name = _ASSETS[provider.traits.name].words
         yield Right(f"view {name}", partial(_count, provider), "every plan", needed=True)
-    mine = [item for item in resources if isinstance(KIND_NAMED[item.key.kind], AssetKind)]
+    mine = [item for item in resources if item.key.kind in _ASSETS]
     scopes = {str(item.spec.get("scope")) for item in mine}
     if any("/" in str(item.spec.get("scope_id")) for item in mine) or any(map(_is_new, mine)):
         scopes.add("cluster")
@@ -47,7 +47,7 @@ def rights(
         names = _namer(read)
         yield Right(f"view {scope}s", names, f"`scope: {scope}`", scope in scopes)
     named = any(map(_names_credentials, mine))
-    yield Right("view credentials", _namer(units.credentials), "`credential: {name: ...}`", named)
+    yield Right("view credentials", _namer(units.credentials), "a credential by its name", named)
 
 
 def _count(provider: Provider) -> Sequence[str]:
@@ -66,12 +66,13 @@ def _namer(read: Callable[[], Sequence[object]]) -> Callable[[], Sequence[str]]:
 
 
 _SHOWN = 10
+_ASSETS = {kind.traits.name: kind for kind in ASSET_KINDS}
 
 
 def _is_new(resource: Resource) -> bool:
-    return next(new_fields(resource), None) is not None
+    return next(new_fields(resource, _ASSETS[resource.key.kind]), None) is not None
 
 
 def _names_credentials(resource: Resource) -> bool:
-    variables = resource.spec.get("environment_variables") or {}
-    return any(isinstance(item, Mapping) and "credential" in item for item in variables.values())
+    patterns = _ASSETS[resource.key.kind].credentials
+    return any(any(values_at(resource.spec, pattern)) for pattern in patterns)

@@ -1,4 +1,4 @@
-"""Names in manifests -> ids of the control plane: scopes, and credentials in variables.
+"""Names in manifests -> ids of the control plane: scopes, and credentials.
 
 A `scope_id` may be a name or an id, `CLUSTER/NAME` where a name is ambiguous, and `id:ID` or
 `name:NAME` where one is the id of one unit and the name of another; a cluster is found by itself
@@ -7,12 +7,14 @@ the closest names. Everything is collected, and raised as one `ManifestError`.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from reconciler.core.resource import Resource
+from reconciler.core.resource import Path, Resource, Spec, dotted
 from reconciler.errors import ManifestError, Problem
+from reconciler.kinds.field_paths import change_at
+from reconciler.kinds.runai_asset import AssetKind
 from reconciler.providers.runai.naming import NameBook
 from reconciler.providers.runai.organisation import CredentialAsset, Unit, UnitLists
 from reconciler.providers.runai.server import Server, missing_fields, unknown_version
@@ -40,7 +42,7 @@ class ScopeDirectory:
         self._server = server
         self.names = NameBook(units)
 
-    def bind(self, resources: Sequence[Resource]) -> list[Resource]:
+    def bind(self, resources: Sequence[Resource], kind: AssetKind) -> list[Resource]:
         """The resources with ids in place of names. Raises `ManifestError`, `ProviderError`.
 
         A field that the server does not have is a problem; one that it may not have is warned of,
@@ -53,7 +55,7 @@ class ScopeDirectory:
         for resource in resources:
             scope, wanted = resource.spec["scope"], resource.spec.get("scope_id")
             spec = dict(resource.spec)
-            problems += missing_fields(resource, self._server)
+            problems += missing_fields(resource, kind, self._server)
             if scope != "tenant":
                 if (scope, wanted) not in found:
                     found[scope, wanted] = self._try_find(scope, wanted)
@@ -62,11 +64,11 @@ class ScopeDirectory:
                     problems.append(_problem(resource, answer))
                     continue
                 spec["scope_id"] = answer
-            if variables := spec.get("environment_variables"):
-                spec["environment_variables"] = self._bind(resource, spec, variables, problems)
-            self.names.add_to(spec)
+            for pattern in kind.credentials:
+                spec = self._bind_credentials(resource, spec, pattern, problems)
+            self.names.add_to(spec, kind.credentials)
             warnings = resource.warnings
-            if not doubt and (doubt := unknown_version(resource, self._server)):
+            if not doubt and (doubt := unknown_version(resource, kind, self._server)):
                 warnings = (*warnings, doubt)
             bound.append(replace(resource, spec=spec, warnings=warnings))
         if problems:
@@ -126,33 +128,25 @@ class ScopeDirectory:
         full = sorted(f"{clusters[unit.cluster_id]}/{unit.name}" for unit in known)
         return full if len(set(full)) == len(units) else sorted(unit.id for unit in units)
 
-    def _bind(
-        self,
-        resource: Resource,
-        spec: Mapping[str, Any],
-        variables: Mapping[str, Any],
-        problems: list[Problem],
-    ) -> Mapping[str, Any]:
-        """The variables with the ids of credentials in place of their names."""
-        if not any(isinstance(item, dict) and "credential" in item for item in variables.values()):
-            return variables
-        bound = dict(variables)
-        for name, item in variables.items():
-            if not isinstance(item, dict) or "name" not in item.get("credential", ()):
-                continue
-            credential = item["credential"]
-            try:
-                asset_id = self._find_credential(credential["name"], spec)
-            except _UnresolvedError as error:
-                what = f"environment_variables.{name}: {error.what}"
-                path = ("spec", "environment_variables", name)
-                problems.append(_problem(resource, _UnresolvedError(what, error.fix), path))
-                continue
-            source = {"asset_id": asset_id, "key": credential["key"]}
-            bound[name] = {**item, "credential": source}
-        return bound
+    def _bind_credentials(
+        self, resource: Resource, spec: Spec, pattern: str, problems: list[Problem]
+    ) -> dict[str, Any]:
+        """The spec with the ids of credentials in place of their names."""
+        parts = pattern.split(".")
+        shown = parts.index("*") + 1 if "*" in parts else len(parts)
 
-    def _find_credential(self, wanted: str, spec: Mapping[str, Any]) -> str:
+        def bind(path: Path, wanted: str) -> str:
+            try:
+                return self._find_credential(wanted, spec)
+            except _UnresolvedError as error:
+                what = f"{dotted(path[:shown])}: {error.what}"
+                at = ("spec", *path[:shown])
+                problems.append(_problem(resource, _UnresolvedError(what, error.fix), at))
+                return wanted
+
+        return change_at(spec, pattern, bind)
+
+    def _find_credential(self, wanted: str, spec: Spec) -> str:
         if _UUID.fullmatch(wanted):
             return wanted.lower()
         named = [item for item in self._units.credentials() if item.name == wanted]

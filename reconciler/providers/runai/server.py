@@ -7,24 +7,18 @@ asked before something depends on it. A version newer than what is known here co
 
 import logging
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from reconciler.core.resource import Resource
+from reconciler.core.resource import Path, Resource, dotted
 from reconciler.errors import AccessError, Problem
+from reconciler.kinds.field_paths import values_at
+from reconciler.kinds.runai_asset import AssetKind
 from reconciler.providers.runai.api_errors import UnauthorizedError
 from reconciler.providers.runai.login import Version
 from reconciler.providers.runai.organisation import UnitLists, once
 
 log = logging.getLogger(__name__)
-
-VARIABLE_FIELDS: Mapping[str, Version] = {
-    "credential": (2, 20),
-    "description": (2, 20),
-    "config_map": (2, 21),
-    "pod_field": (2, 21),
-}
-"""Since when an environment variable may have a field. No other field that we write is as new."""
 
 
 class Server:
@@ -83,36 +77,34 @@ def _say(version: Version) -> str:
     return ".".join(map(str, version))
 
 
-def new_fields(resource: Resource) -> Iterator[tuple[str, str, Version]]:
-    """The fields of a resource that not every server has: variable, field, since when."""
-    for name, value in (resource.spec.get("environment_variables") or {}).items():
-        if isinstance(value, Mapping):
-            for field in value.keys() & VARIABLE_FIELDS.keys():
-                yield name, field, VARIABLE_FIELDS[field]
+def new_fields(resource: Resource, kind: AssetKind) -> Iterator[tuple[Path, Version]]:
+    """The fields of a resource that not every server has, and since when one has them."""
+    for pattern, since in kind.since.items():
+        for path, _ in values_at(resource.spec, pattern):
+            yield path, since
 
 
-def missing_fields(resource: Resource, server: Server) -> Iterator[Problem]:
+def missing_fields(resource: Resource, kind: AssetKind, server: Server) -> Iterator[Problem]:
     """The fields of a resource that this server does not have: it might drop them in silence."""
-    for name, field, since in sorted(new_fields(resource)):
+    for path, since in sorted(new_fields(resource, kind)):
         if server.has(since) is False:
             yield Problem(
                 resource.source.file,
                 resource.source.line,
                 1,
-                f"{resource.key.address}: environment_variables.{name}.{field} needs Run:ai "
-                f"{_say(since)}; this control plane is {server.describe()}",
-                "state a plain value, or leave the variable out, for this target (an overlay can); "
-                "or upgrade the control plane",
-                ("spec", "environment_variables", name, field),
+                f"{resource.key.address}: {dotted(path)} needs Run:ai {_say(since)}; "
+                f"this control plane is {server.describe()}",
+                "leave it out for this target (an overlay can), or upgrade the control plane",
+                ("spec", *path),
             )
 
 
-def unknown_version(resource: Resource, server: Server) -> str:
+def unknown_version(resource: Resource, kind: AssetKind, server: Server) -> str:
     """What to say of a field that this server may not have; empty if nothing is in doubt."""
-    for name, field, since in sorted(new_fields(resource)):
+    for path, since in sorted(new_fields(resource, kind)):
         if server.has(since) is None:
             return (
-                f"environment_variables.{name}.{field} needs Run:ai {_say(since)}, and it cannot "
+                f"{dotted(path)} needs Run:ai {_say(since)}, and it cannot "
                 f"be known whether this control plane is ({server.describe()}): an older one may "
                 "drop such fields"
             )

@@ -4,7 +4,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Any
@@ -14,13 +14,14 @@ from reconciler.core.resource import Resource
 from reconciler.errors import ConfigError, ReconcileError, SandboxError, SeedError, UnreachableError
 from reconciler.git.head import Provenance
 from reconciler.kinds.registry import ASSET_KINDS
-from reconciler.kinds.runai_asset import AssetKind
+from reconciler.kinds.runai_asset import AssetKind, AssetList
 from reconciler.providers.base import Provider
 from reconciler.providers.runai.asset_api import AssetApi
 from reconciler.providers.runai.assets import AssetProvider
 from reconciler.providers.runai.backoff import Patience
 from reconciler.providers.runai.confirm import Rules
 from reconciler.providers.runai.connection import Connection, Credentials
+from reconciler.providers.runai.listing import Lister
 from reconciler.providers.runai.mapping import AssetMapping
 from reconciler.providers.runai.organisation import UnitLists
 from reconciler.providers.runai.reading import AssetReader
@@ -48,6 +49,15 @@ class RunaiSystem:
         self._server = Server(login, self._units)
         self._defaults = target.runai.server_defaults if target.runai else {}
         directory = ScopeDirectory(self._units, self._server)
+        self._listers = {
+            kinds[0].listing: Lister(
+                AssetApi(kinds[0], login),
+                [kind.traits.name for kind in kinds],
+                self._units,
+                self._server,
+            )
+            for kinds in _kinds_by_list()
+        }
         self.providers: tuple[Provider, ...] = tuple(
             self._provider(kind, login, directory, target) for kind in ASSET_KINDS
         )
@@ -64,11 +74,10 @@ class RunaiSystem:
             self._origin,
             key.get_secret_value().encode() if key else b"",
             directory.names,
+            kind.credentials,
         )
-        reader = AssetReader(api, mapping, self._units, self._server)
-        rules = Rules(
-            target.stack, kind.traits, Patience(target.timeout, stop=login.stop), self._origin
-        )
+        reader = AssetReader(api, mapping, self._listers[kind.listing])
+        rules = Rules(target.stack, kind, Patience(target.timeout, stop=login.stop), self._origin)
         writer = AssetWriter(api, mapping, reader, rules)
         return AssetProvider(reader, writer, mapping, directory, rules)
 
@@ -94,6 +103,14 @@ class RunaiSystem:
     def rights(self, resources: Sequence[Resource]) -> Iterator[Right]:
         """The rights that a plan of these manifests needs, to be tried after `check`."""
         return rights(self._units, self.providers, resources)
+
+
+def _kinds_by_list() -> Collection[Sequence[AssetKind]]:
+    """The kinds that are in each list."""
+    found: dict[AssetList, list[AssetKind]] = {}
+    for kind in ASSET_KINDS:
+        found.setdefault(kind.listing, []).append(kind)
+    return found.values()
 
 
 class Login:

@@ -8,22 +8,17 @@ import pytest
 
 from reconciler.core.plan import Action, Change
 from reconciler.errors import ManifestError
-from reconciler.kinds.api_fields import Shape, shape_of
+from reconciler.kinds.api_fields import Shape, api_name, shape_of
 from reconciler.kinds.registry import ASSET_KINDS
 from reconciler.kinds.runai_asset import AssetKind
 from reconciler.providers.runai.login import WAYS
-from reconciler.providers.runai.server import VARIABLE_FIELDS, parse_version
+from reconciler.providers.runai.server import parse_version
 from reconciler.sandbox import Behaviour
 from reconciler.sandbox.api_schema import VERSIONS, Contract, load_contract
-from tests.providers.runai.test_versions import SEED, VALUES, asking
+from tests.providers.runai.test_versions import SEED, VALUES, VARIABLE_FIELDS, asking
 from tests.providers.runai.worlds import World, wanted, world
 
-API_NAMES = {
-    "credential": "credential",
-    "description": "description",
-    "config_map": "configMap",
-    "pod_field": "podFieldRef",
-}
+OTHERWISE_NAMED = {"podField": "podFieldRef"}
 READ_ONLY = {f"environmentVariables.secret{part}" for part in ("", ".name", ".key")}
 SCOPES: list[dict[str, Any]] = [
     {},
@@ -66,19 +61,26 @@ def names_in(schema: Mapping[str, Any], above: str = "") -> Iterator[str]:
         yield from names_in(inner.get("items", inner), f"{above}{name}.")
 
 
+def _published(pattern: str) -> str:
+    names = (api_name(name) for name in pattern.split(".") if name != "*")
+    return ".".join(OTHERWISE_NAMED.get(name, name) for name in names)
+
+
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("kind", ASSET_KINDS, ids=lambda kind: kind.traits.name)
 def test_the_table_of_fields_is_that_of_the_published_shapes(kind: AssetKind, version: Any) -> None:
-    word = kind.endpoint.rpartition("/")[2]
-    published = set(names_in(load_contract(version).specs[word]))
+    contract = load_contract(version)
+    assert contract.endpoints[kind.api_kind] == kind.endpoint
+    if kind.listing.path != kind.endpoint:
+        names = contract.combined[kind.listing.path]
+        assert names[kind.api_kind] == (kind.nested or kind.api_kind)
+    published = set(names_in(contract.specs[kind.api_kind]))
     known = set(names_of(shape_of(kind.fields))) - READ_ONLY
     lacking = {
         name for name in known - published if name.rpartition(".")[0] not in known - published
     }
     expected = {
-        f"environmentVariables.{API_NAMES[name]}"
-        for name, since in VARIABLE_FIELDS.items()
-        if word == "environment" and as_number(version) < since
+        _published(pattern) for pattern, since in kind.since.items() if as_number(version) < since
     }
     assert lacking == expected
 
@@ -88,8 +90,8 @@ def test_the_tables_of_lists_and_logins_are_those_of_the_published_shapes(versio
     contract: Contract = load_contract(version)
     number = as_number(version)
     for kind in ASSET_KINDS:
-        known = contract.paths[kind.endpoint]["get"]
-        assert ("includeDescendants" in known) == (number >= kind.lists_below)
+        known = contract.paths[kind.listing.path]["get"]
+        assert ("includeDescendants" in known) == (number >= kind.listing.below_since)
         assert {"scope", "clusterId", "departmentId", "projectId", "name", "usageInfo"} <= set(
             known
         )

@@ -14,7 +14,7 @@ from reconciler.core.plan import Action, Change, Plan
 from reconciler.core.resource import LiveResource, Resource, Written
 from reconciler.errors import ConflictError, NotConvergedError, ProviderError
 from reconciler.git.head import Provenance
-from reconciler.kinds.environment import ENVIRONMENT
+from reconciler.kinds.environment import RunaiEnvironment
 from reconciler.providers.runai import RunaiSystem
 from reconciler.providers.runai.assets import AssetProvider
 from reconciler.providers.runai.backoff import Patience
@@ -31,7 +31,7 @@ ASSETS = "/api/v1/asset/environment"
 
 def session(made: World) -> AssetProvider:
     """A process of the stack, which waits for little."""
-    provider = RunaiSystem(target(made.proxy.base_url, timeout=0.3), made.login).providers[1]
+    provider = RunaiSystem(target(made.proxy.base_url, timeout=0.3), made.login).providers[-1]
     assert isinstance(provider, AssetProvider)
     return provider
 
@@ -160,7 +160,9 @@ def twins(first: str | None, second: str | None) -> list[LiveResource]:
 def judged(resource: Resource, uid: str, live: Sequence[LiveResource], **rules: Any) -> Any:
     made = {"origin": Provenance, "patience": Patience(0), **rules}
     change = Change(resource.key, Action.CREATE, resource)
-    found = settle([change], {change.address: uid}, lambda: live, Rules(STACK, ENVIRONMENT, **made))
+    found = settle(
+        [change], {change.address: uid}, lambda: live, Rules(STACK, RunaiEnvironment(), **made)
+    )
     return found.get(change.address)
 
 

@@ -190,7 +190,7 @@ def test_pages_are_followed(tmp_path: Path) -> None:
 
 
 def credential(name: str) -> dict[str, Any]:
-    return {"A": {"credential": {"name": name, "key": "PASSWORD"}}, "B": "plain"}
+    return {"A": {"credential": {"asset_id": name, "key": "PASSWORD"}}, "B": "plain"}
 
 
 def test_a_credential_by_name_is_the_one_of_the_scope(large: World) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from reconciler.config import RunaiTarget, Target
 from reconciler.errors import ConfigError, SeedError, UnreachableError
+from reconciler.kinds.registry import ASSET_KINDS
 from reconciler.providers.runai import open_runai
 from tests.faults.proxy import Fault, Kind
 from tests.providers.runai.worlds import World, target
@@ -23,7 +24,7 @@ def test_a_sandbox_is_started_on_demand_and_ended(
         assert not file.exists()
         assert system.check()[0] == "logged in by POST /api/v2/token (client_credentials)"
         assert file.exists()
-        assert [list(provider.read()) for provider in system] == [[], []]
+        assert [list(provider.read()) for provider in system] == [[] for _ in ASSET_KINDS]
     assert set(threading.enumerate()) <= before  # some of other tests may end meanwhile
 
 

@@ -15,8 +15,8 @@ from pydantic import SecretStr
 from reconciler.core.plan import Action, Change
 from reconciler.core.resource import Resource
 from reconciler.errors import AccessError, ManifestError, ProviderError, UnreachableError
-from reconciler.kinds.variables import VARIABLES
-from reconciler.providers.runai.server import VARIABLE_FIELDS, parse_version
+from reconciler.kinds.variables import VARIABLES, VARIABLES_SINCE
+from reconciler.providers.runai.server import parse_version
 from reconciler.providers.runai.system import RunaiSystem
 from reconciler.sandbox import Behaviour
 from tests.faults.proxy import Fault, Kind
@@ -32,8 +32,9 @@ credentials: [{{name: token, type: password, keys: [T]}}]
 """
 FORM, CREDENTIALS, APP = 0, 1, 2
 SINCE = [(2, 24), (2, 20), (2, 18)]
+VARIABLE_FIELDS = {name.rpartition(".")[2]: since for name, since in VARIABLES_SINCE.items()}
 VALUES: Mapping[str, Any] = {
-    "credential": {"credential": {"name": "token", "key": "T"}},
+    "credential": {"credential": {"asset_id": "token", "key": "T"}},
     "description": {"value": "x", "description": "why"},
     "config_map": {"config_map": {"name": "settings", "key": "k"}},
     "pod_field": {"pod_field": "metadata.name"},
@@ -262,7 +263,7 @@ def test_a_list_with_descendants_is_no_proof_where_it_may_be_ignored(
         system = RunaiSystem(target(made.proxy.base_url), login)
         play(made, way, [cluster(version)])
         made.proxy.clear()
-        compute, environment = system.providers
+        compute, environment = system.providers[-2:]
         assert sorted(item.name for item in environment.read()) == names
         queries = [item.query for item in made.proxy.seen if item.path.endswith("/environment")]
         assert any("includeDescendants=true" in query for query in queries) == environments
@@ -280,7 +281,7 @@ def test_a_bearer_token_tells_no_version(made: World) -> None:
     play(made, FORM, [cluster("2.19.4")])
     assert system.check() == ("the token of the target", "version 2.19, by cluster main (2.19.4)")
     with pytest.raises(ManifestError):
-        system.providers[1].resolve([asking("pod_field")])
+        system.providers[-1].resolve([asking("pod_field")])
     login.close()
 
 

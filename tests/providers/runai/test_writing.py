@@ -354,7 +354,7 @@ def edit(made: World, live: LiveResource, **meta: Any) -> None:
 
 def others(made: World) -> AssetProvider:
     """What another process of the same stack writes with."""
-    provider = RunaiSystem(target(made.proxy.base_url), made.login).providers[1]
+    provider = RunaiSystem(target(made.proxy.base_url), made.login).providers[-1]
     assert isinstance(provider, AssetProvider)
     return provider
 

@@ -14,6 +14,8 @@ from reconciler.config import RunaiTarget, Target
 from reconciler.core.ownership import desired_mark
 from reconciler.core.plan import Action, Change
 from reconciler.core.resource import LiveResource, Resource, ResourceKey, Source
+from reconciler.kinds.compute import COMPUTE
+from reconciler.kinds.environment import ENVIRONMENT
 from reconciler.providers.runai import RunaiSystem
 from reconciler.providers.runai.assets import AssetProvider
 from reconciler.providers.runai.connection import Connection, Credentials
@@ -39,15 +41,16 @@ class World:
 
     @property
     def environments(self) -> AssetProvider:
-        provider = self.system.providers[1]
-        assert isinstance(provider, AssetProvider)
-        return provider
+        return self.provider(ENVIRONMENT.name)
 
     @property
     def computes(self) -> AssetProvider:
-        provider = self.system.providers[0]
-        assert isinstance(provider, AssetProvider)
-        return provider
+        return self.provider(COMPUTE.name)
+
+    def provider(self, kind: str) -> AssetProvider:
+        (found,) = [item for item in self.system.providers if item.traits.name == kind]
+        assert isinstance(found, AssetProvider)
+        return found
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
         """A request of somebody else, past the proxy."""
