@@ -126,7 +126,7 @@ def named_list(
         lambda named: [write(name, item) for name, item in named.items()],
         shape,
         key,
-        lambda named: {name: state(item) for name, item in named.items()},
+        state=lambda named: {name: state(item) for name, item in named.items()},
     )
 
 

@@ -133,6 +133,12 @@ class Kind(ABC):
     states: tuple[str, ...] = ("words", "opener")
     """What a kind has to state besides `traits` and `model`."""
 
+    @property
+    def short(self) -> str:
+        """The kind for people who type it: `environment`, `host-path`."""
+        word = self.words.removesuffix(" assets").removesuffix(" data sources")
+        return word.lower().replace(" ", "-")
+
     @abstractmethod
     def expand(self, document: Document, context: LoadContext) -> Sequence[Resource]:
         """The resources one document states: usually one. Raises `FieldError` for a bad field."""

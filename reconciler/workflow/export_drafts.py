@@ -150,7 +150,7 @@ class DraftWriter:
         if self._place.grouped:
             return str(place / (f"{scope}-{unit}.yaml" if unit else f"{scope}.yaml"))
         folder = place / scope / unit if unit else place / scope
-        word = KIND_NAMED[key.kind].words.split()[0]
+        word = KIND_NAMED[key.kind].short
         names = (key.id, f"{key.id}.{word}", *(f"{key.id}.{word}-{n}" for n in range(2, 100)))
         for name in names:
             file = str(folder / f"{_path_part(name)}.yaml")

@@ -43,7 +43,7 @@ def kind_of(word: str) -> str:
     Raises `ConfigError` with what it may be.
     """
     words = {name.lower(): name for name in KIND_NAMED}
-    words |= {kind.words.split()[0].lower(): name for name, kind in KIND_NAMED.items()}
+    words |= {kind.short: name for name, kind in KIND_NAMED.items()}
     lower = word.lower()
     found = words.get(lower) or words.get(lower.removesuffix("s"))
     if found is None:

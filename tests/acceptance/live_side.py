@@ -7,10 +7,11 @@ import urllib.request
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from reconciler.kinds.registry import ASSET_KINDS
 from reconciler.sandbox import Endpoint
 from tests.login import log_in
 
-_PATHS = {"RunaiEnvironment": "environment", "RunaiCompute": "compute"}
+PATHS = {kind.traits.name: kind.endpoint for kind in ASSET_KINDS}
 
 
 class LiveSide(Protocol):
@@ -38,7 +39,7 @@ def _send(base_url: str, method: str, path: str, body: Any, token: str) -> Any:
 
 def assets(world: LiveSide, kind: str = "RunaiEnvironment") -> list[dict[str, Any]]:
     """Every asset of a kind that is not built in, and not deleted."""
-    path = f"/api/v1/asset/{_PATHS[kind]}"
+    path = PATHS[kind]
     try:
         entries = call(world, "GET", path)["entries"]
     except urllib.error.HTTPError:  # the switch that refuses an unfiltered list
@@ -80,7 +81,7 @@ def edit_live(
         "spec": spec,
     }
     edit(body)
-    call(world, "PUT", f"/api/v1/asset/{_PATHS[kind]}/{asset['meta']['id']}", body)
+    call(world, "PUT", f"{PATHS[kind]}/{asset['meta']['id']}", body)
     _wait_out_the_lag(world)
 
 
@@ -89,7 +90,7 @@ def create_live(
 ) -> dict[str, Any]:
     """Make an asset as somebody else would."""
     body = {"meta": {"name": name, "scope": "tenant", **meta}, "spec": spec}
-    made: dict[str, Any] = call(world, "POST", f"/api/v1/asset/{_PATHS[kind]}", body)
+    made: dict[str, Any] = call(world, "POST", f"{PATHS[kind]}", body)
     _wait_out_the_lag(world)
     return made
 
@@ -97,7 +98,7 @@ def create_live(
 def delete_live(world: LiveSide, name: str, kind: str = "RunaiEnvironment") -> None:
     """Delete an asset behind our back."""
     asset = named(world, name, kind)
-    call(world, "DELETE", f"/api/v1/asset/{_PATHS[kind]}/{asset['meta']['id']}")
+    call(world, "DELETE", f"{PATHS[kind]}/{asset['meta']['id']}")
     _wait_out_the_lag(world)
 
 

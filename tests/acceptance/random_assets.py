@@ -35,6 +35,15 @@ TEXTS = (
     "a\nb",
 )
 QUANTITIES = ("1", "500m", "2Gi", "1.5G", "20480Mi", "1e3", "100M")
+PATHS = {
+    "environment": "environment",
+    "compute": "compute",
+    "nfs": "datasource/nfs",
+    "hostPath": "datasource/host-path",
+    "git": "datasource/git",
+    "s3": "datasource/s3",
+}
+"""Kinds of the contract that manifests can state, and where they are in the API."""
 KEYS = ("A", "HF_TOKEN", "NCCL_DEBUG", "PATH", "DB_PASSWORD", "a.b")
 BY_NAME = {
     "image": (
@@ -56,7 +65,7 @@ BY_NAME = {
 def random_assets(
     version: Version, seed: int, count: int, places: Sequence[Mapping[str, Any]]
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Kind's word in the API, and a body to POST; the server may refuse it.
+    """A path below /api/v1/asset, and a body to POST; the server may refuse it.
 
     `places` are scopes with their ids, as in `meta`. Four of five are what people make; the others
     are whatever the shapes allow.
@@ -64,7 +73,7 @@ def random_assets(
     rng = random.Random(seed)
     contract = load_contract(version)
     for number in range(count):
-        word = rng.choice(sorted(contract.specs))
+        word = rng.choice([word for word in PATHS if word in contract.specs])
         meta = {"name": f"{rng.choice(NAMES)}-{number // 2}", **rng.choice(places)}
         if rng.random() < 0.3:
             meta["description"] = rng.choice(TEXTS) * rng.choice((1, 1, 90))
@@ -76,7 +85,7 @@ def random_assets(
         spec = _value(contract.specs[word], rng, "spec", fill)
         if rng.random() < 0.8:
             _make_sensible(spec, meta, rng)
-        yield word, {"meta": meta, "spec": spec}
+        yield PATHS[word], {"meta": meta, "spec": spec}
 
 
 def _make_sensible(spec: dict[str, Any], meta: dict[str, Any], rng: random.Random) -> None:

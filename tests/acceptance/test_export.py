@@ -13,7 +13,7 @@ import yaml
 
 from reconciler.cli.main import run
 from reconciler.sandbox import Behaviour, SandboxServer
-from tests.acceptance.live_side import assets, call
+from tests.acceptance.live_side import PATHS, assets, call
 from tests.acceptance.project import Project, environment, project
 from tests.acceptance.random_assets import random_assets
 
@@ -57,7 +57,7 @@ _ABSENT: tuple[Any, ...] = (None, "", [], {}, False)
 def live(world: Project) -> dict[str, Any]:
     """Every asset by id, without marks and times."""
     found = {}
-    for kind in ("RunaiEnvironment", "RunaiCompute"):
+    for kind in PATHS:
         for entry in assets(world, kind):
             meta = {
                 name: value
@@ -91,7 +91,7 @@ def files(world: Project) -> dict[str, str]:
 
 def test_whatever_is_exported_is_imported_without_a_change(any_world: Project) -> None:
     world = any_world
-    made = make_any(world, seed=7, count=120)
+    made = make_any(world, seed=7, count=200)
     assert made > 40
     time.sleep(2 * world.lag)
     before = live(world)
