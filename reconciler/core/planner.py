@@ -192,8 +192,8 @@ def _differences(
 ) -> tuple[FieldChange, ...]:
     """The fields that differ, and those of which only a fingerprint tells."""
     traits = world.kinds[resource.key.kind]
-    wanted = traits.readable(resource.spec)
-    fields = diff_specs(live.spec, wanted, traits.immutable, resource.key.address)
+    there, wanted = traits.readable(live.spec), traits.readable(resource.spec)
+    fields = diff_specs(there, wanted, traits.immutable, resource.key.address)
     return fields + write_only_changes(resource, live, traits, world.stack, world.fingerprint_key)
 
 

@@ -189,7 +189,7 @@ class KindTraits:
         return sorted(self.write_only & spec.keys()) if self.write_only else []
 
     def readable(self, spec: Spec) -> Spec:
-        """The spec as it is read back, if all is well."""
+        """The spec without what no read gives back, or only as `****`: this is compared."""
         if not self.write_only:
             return spec
         return {name: item for name, item in spec.items() if name not in self.write_only}

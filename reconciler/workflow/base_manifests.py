@@ -8,7 +8,15 @@ from pathlib import Path
 
 from reconciler import manifest
 from reconciler.config import Config, Target, parse_config, variables_for_manifests
-from reconciler.core.resource import LiveResource, Mark, Resource, hash_id, needs_secrecy
+from reconciler.core.references import bind
+from reconciler.core.resource import (
+    LiveResource,
+    Mark,
+    Reference,
+    Resource,
+    hash_id,
+    needs_secrecy,
+)
 from reconciler.errors import ManifestError
 from reconciler.git.history import SUFFIXES, input_paths
 from reconciler.git.repository import Repository, TreeEntry
@@ -104,12 +112,17 @@ def stack_of(config: Config | None, target: Target) -> str:
 
 def as_live(resources: Sequence[Resource], stack: str, commit: str) -> tuple[LiveResource, ...]:
     """What would be live if the manifests of a commit were, exactly, and nothing else."""
+    uids = {item.key: f"{commit[:7]}:{item.key.address}" for item in resources}
+
+    def known(reference: Reference) -> str | None:
+        return uids.get(reference.key) if reference.output == "id" else None
+
     return tuple(
         LiveResource(
             item.key.kind,
-            f"{commit[:7]}:{item.key.address}",
+            uids[item.key],
             item.name,
-            item.spec,
+            bind(item, known).spec,
             _mark(item, stack) if KIND_NAMED[item.key.kind].traits.marked else None,
         )
         for item in resources

@@ -50,6 +50,18 @@ def test_every_field_that_is_stated_may_be_the_one() -> None:
     ]
 
 
+def test_what_a_system_shows_in_its_place_is_not_compared() -> None:
+    given = fingerprint(login(password="a"))
+    found = live(LOGIN, {"password": "****"}, mark={"secrets": True, "fingerprint": given})
+    assert actions(plan_of([login(password="a")], [found], key=KEY)) == {LOGIN: "unchanged"}
+    assert actions(plan_of([login(password="b")], [found], key=KEY)) == {LOGIN: "update"}
+
+
+def test_an_offline_plan_against_the_manifests_of_a_base_compares_none() -> None:
+    base = live(LOGIN, {"password": {"secret": ""}}, mark={"secrets": True})
+    assert actions(plan_of([login(password="")], [base], key=None)) == {LOGIN: "unchanged"}
+
+
 def test_what_has_none_has_no_fingerprint() -> None:
     assert fingerprint(resource(LOGIN)) == ""
     assert actions(plan(resource(LOGIN), "")) == {LOGIN: "unchanged"}

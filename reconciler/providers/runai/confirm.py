@@ -141,7 +141,8 @@ def _is_new(change: Change, found: LiveResource) -> bool:
 def _compare(
     found: LiveResource, desired: Resource, mark: Mark, traits: KindTraits
 ) -> tuple[FieldChange, ...]:
-    fields = diff_specs(found.spec, traits.readable(desired.spec), traits.immutable)
+    there, wanted = traits.readable(found.spec), traits.readable(desired.spec)
+    fields = diff_specs(there, wanted, traits.immutable)
     if found.mark != mark:
         why = found.detached or "it is not there"
         fields += (FieldChange(("metadata", "ownership mark"), why, "ours"),)

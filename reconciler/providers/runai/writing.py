@@ -163,8 +163,9 @@ class AssetWriter:
     def _as_stated(self, desired: Resource) -> _Shows:
         """Whether an asset bears the mark, and has all that can be read, of a resource."""
         mark = desired_mark(desired, self._rules.stack)
-        spec = self._rules.traits.readable(desired.spec)
-        return lambda found: (found.mark, found.spec) == (mark, spec)
+        readable = self._rules.traits.readable
+        wanted = readable(desired.spec)
+        return lambda found: (found.mark, readable(found.spec)) == (mark, wanted)
 
     def _put(self, live: LiveResource, body: dict[str, Any], shows: _Shows) -> None:
         """Send an update, unless others have made it so since the plan.
