@@ -21,7 +21,6 @@ from reconciler.cli.place import Globals
 from reconciler.errors import ConfigError
 from reconciler.rayfine import load_env
 from reconciler.rayfine.remote.gateway import Gateway
-from reconciler.rayfine.remote.offer import offer_of
 from reconciler.rayfine.runtime.options import MOST_CONCURRENCY
 
 SHORTEST_TOKEN = 16
@@ -144,7 +143,7 @@ def command(place: Globals, /, env: str, **given: Any) -> ExitCode:
             if setup is not None:
                 loaded.setup(**setup)
             _announce(gateway, chosen, listening, as_json=given["as_json"])
-            gateway.serve(offer_of(loaded, _names(chosen, env), setup))
+            gateway.serve(loaded, _names(chosen, env), setup)
         except KeyboardInterrupt:
             click.echo("Stopped.", err=True)
     return ExitCode.OK

@@ -38,6 +38,7 @@ class Request:
         self.operation = operation
         self.name = name
         self.identity = identity
+        self.query = ""
         self.limit = 0.0
         self.body: Any = b""
 

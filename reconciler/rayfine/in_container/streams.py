@@ -44,7 +44,7 @@ class Stream(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         self._end()
-        return True  # what is still to be written is
+        return not self._transport.get_extra_info("ssl_object")  # what is still to be written is
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 (its signature)
         self._end()
@@ -68,6 +68,12 @@ class Stream(asyncio.Protocol):
         if self._waiting is not None:
             self._waiting.set_result(None)
             self._waiting = None
+
+    async def begin_tls(self, context: Any, seconds: float) -> None:
+        """Shake hands as the server, within so many seconds. Raises `OSError`."""
+        self._transport = await self._loop.start_tls(
+            self._transport, self, context, server_side=True, ssl_handshake_timeout=seconds
+        )
 
     async def _more(self) -> None:
         """Return when there is more in the buffer. Raises `EOFError`."""

@@ -25,7 +25,7 @@ IDLE_SECONDS = 50.0
 way may have forgotten it, and would not say so."""
 
 _PAUSE = 0.05
-_HARMLESS = ("/cancel/", "/heartbeat")
+_HARMLESS = ("/cancel/", "/heartbeat", "/methods")
 """May be sent twice."""
 
 MARGIN = 10.0
@@ -197,10 +197,7 @@ def _connect(endpoint: Endpoint) -> socket.socket:
     if endpoint.path:
         return _connect_unix(endpoint.path)
     connection = socket.create_connection((endpoint.host, endpoint.port), CONNECT_SECONDS)
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, seconds in (("TCP_KEEPIDLE", 15), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 4)):
-        if hasattr(socket, name):  # not on every system
-            connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), seconds)
+    keep_alive(connection)
     if hasattr(socket, "TCP_USER_TIMEOUT"):  # for what was sent, as keep-alive is for silence
         milliseconds = int(STALL_SECONDS * 1000)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
@@ -211,6 +208,14 @@ def _connect(endpoint: Endpoint) -> socket.socket:
     except BaseException:
         connection.close()
         raise
+
+
+def keep_alive(connection: socket.socket) -> None:
+    """Have the system notice within a minute that the other side is gone."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, seconds in (("TCP_KEEPIDLE", 15), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 4)):
+        if hasattr(socket, name):  # not on every system
+            connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), seconds)
 
 
 def _connect_unix(path: str) -> socket.socket:

@@ -1,7 +1,6 @@
 """Many calls side by side: `map` with results as they come, and methods as coroutines."""
 
 import asyncio
-import contextlib
 import queue
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -102,35 +101,10 @@ class AsyncMethods:
         handle = Handle(_timeout)
         work = partial(self._invoke, name, args, kwargs, handle)
         try:
-            return await self._in_thread(work)
+            return await asyncio.wrap_future(self._callers.submit(work))
         except asyncio.CancelledError:
             self._cancellers.submit(handle.cancel)
             raise
-
-    async def _in_thread(self, work: Callable[[], Any]) -> Any:
-        """Run in a thread of ours: the loop's executor would let only a few calls run."""
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[Any] = loop.create_future()
-
-        def settle(value: Any, error: BaseException | None) -> None:
-            if future.cancelled():
-                return
-            if error is None:
-                future.set_result(value)
-            else:
-                future.set_exception(error)
-
-        def run() -> None:
-            value, error = None, None
-            try:
-                value = work()
-            except BaseException as raised:  # noqa: BLE001 (it goes to whoever awaits)
-                error = raised
-            with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
-                loop.call_soon_threadsafe(settle, value, error)
-
-        self._callers.submit(run)
-        return await future
 
 
 _CANCELLERS = 4
