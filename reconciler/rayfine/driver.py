@@ -37,8 +37,8 @@ class ClientEngine(RayEngine):
         self._ray = ray
         ray.init(self._settings["address"], log_to_driver=False, logging_level="error")
         self._class = self._make_class()
-        self._actor = self._new_actor()
-        ray.get(self._actor.ping.remote())
+        self.current = self._new_actor()
+        ray.get(self.current.ping.remote())
         self.state = "ready"
 
     async def ask(self, request: Request) -> Answer:

@@ -1,7 +1,7 @@
 """Serve one env.py: `python -m PACKAGE SETTINGS.json`.
 
 Settings: `token`, `port`, `engine` (`process`, `ray` or `ray-head`), `file`, `lease`,
-`max_concurrency`, and for Ray what `ray_engine` and `ray_head` read.
+`max_concurrency`, and for Ray what `ray_engine` reads.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import sys
 import threading
 import traceback
 
-from .engines import Engine, ProcessEngine
+from .engines import Engine
+from .process_engine import ProcessEngine
 from .server import Server, allow_connections
 
 
@@ -29,7 +30,7 @@ def main() -> None:
 
         engine = RayEngine(root, settings)
     elif settings["engine"] == "ray-head":
-        from .ray_head import RayHead  # noqa: PLC0415
+        from .ray_engine import RayHead  # noqa: PLC0415
 
         engine = RayHead(settings)
     else:

@@ -36,8 +36,7 @@ from .engines import Answer, Engine, Incoming, Request
 from .faults import CONFLICT, GONE, OK
 from .outline import outline
 from .strangers import SECONDS, Strangers
-from .streams import Stream, listen
-from .wire import size
+from .streams import Stream, listen, size
 
 LEASE_ENDED = 76
 """Exit code of an agent that nobody asked for too long."""

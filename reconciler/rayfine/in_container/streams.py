@@ -12,8 +12,9 @@ import socket
 from typing import Any, Awaitable, Callable, Set
 
 from . import codec
-from .wire import CHUNK, LONGEST_LINE, parts, size
 
+LONGEST_LINE = 1 << 16
+CHUNK = 1 << 18
 _BACKLOG = 1024
 
 
@@ -189,3 +190,19 @@ async def connect(path: str) -> Stream:
     """A connection to a Unix socket. Raises `OSError`."""
     _, stream = await asyncio.get_event_loop().create_unix_connection(Stream, path)
     return stream
+
+
+def parts(head: bytes, pieces: list[Any]) -> list[Any]:
+    """A head and a body to be written one after the other: a short message in one go."""
+    if sum(map(size, pieces)) < LONGEST_LINE:
+        return [b"".join([head, *pieces])]
+    found: list[Any] = [head]
+    for piece in pieces:
+        view = memoryview(piece).cast("B")
+        found += [view[start : start + CHUNK] for start in range(0, len(view), CHUNK)]
+    return found
+
+
+def size(piece: Any) -> int:
+    """Bytes of a piece of a message."""
+    return memoryview(piece).nbytes

@@ -27,7 +27,7 @@ _SERVE = """
 import json, socket, sys, threading
 settings = json.loads(sys.argv[1])
 sys.path.insert(0, settings["root"])
-from rayfine_agent.engines import ProcessEngine
+from rayfine_agent.process_engine import ProcessEngine
 from rayfine_agent.server import Server
 engine = ProcessEngine(settings["root"], settings["max_concurrency"])
 listener = socket.create_server(("127.0.0.1", 0))

@@ -18,9 +18,8 @@ import pytest
 from reconciler.rayfine.in_container import faults
 from reconciler.rayfine.in_container.codec import decode, encode
 from reconciler.rayfine.in_container.engines import Answer, Engine, Request
-from reconciler.rayfine.in_container.env_runner import Runner
+from reconciler.rayfine.in_container.env_runner import Job, Lane, Runner
 from reconciler.rayfine.in_container.faults import OK, Redactor
-from reconciler.rayfine.in_container.lanes import Job, Lane
 from reconciler.rayfine.in_container.outline import outline
 from reconciler.rayfine.in_container.server import Lease, Server
 from reconciler.rayfine.runtime.causes import LastWords
@@ -133,7 +132,7 @@ def test_a_runner_loads_and_calls(runner: Held, file: str) -> None:
 
 TRACED = """
 import queue, sys, threading
-from reconciler.rayfine.in_container.lanes import Call, Lane
+from reconciler.rayfine.in_container.env_runner import Call, Lane
 
 jobs, call = queue.SimpleQueue(), Call()
 threading.Thread(target=Lane(jobs).run, daemon=True).start()
@@ -255,6 +254,9 @@ class Echo(Engine):
 
     def start(self) -> None:
         self.state = "ready"
+
+    async def renew(self, variables: dict[str, str]) -> None: ...
+    async def end(self, ended: object, why: str) -> None: ...
 
     async def setup(self, variables: dict[str, str], request: Request) -> Answer:
         self.is_set_up = True
