@@ -20,8 +20,8 @@ from reconciler.cli.place import Globals
 from reconciler.rayfine import EnvironmentWrapper, load_env
 from reconciler.rayfine.docker.engine import Engine
 from reconciler.rayfine.runtime.options import MOST_CONCURRENCY
+from reconciler.rayfine.runtime.orphans import sweep
 from reconciler.rayfine.runtime.replies import no_method
-from reconciler.rayfine.runtime.sweep import sweep
 from reconciler.render.escape import printable
 from reconciler.support.signals import handled
 

@@ -20,7 +20,7 @@ from reconciler.cli.options import target_option
 from reconciler.cli.place import Globals
 from reconciler.errors import ConfigError
 from reconciler.rayfine import load_env
-from reconciler.rayfine.remote.gateway import Gateway
+from reconciler.rayfine.gateway import Gateway
 from reconciler.rayfine.runtime.options import MOST_CONCURRENCY
 
 SHORTEST_TOKEN = 16

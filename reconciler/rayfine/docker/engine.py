@@ -21,10 +21,9 @@ from reconciler.errors import (
     UnreachableError,
 )
 from reconciler.rayfine.docker.answers import moment, text, texts, texts_by_name
-from reconciler.rayfine.docker.build_log import BuildLog, Progress
-from reconciler.rayfine.docker.connect import SYSTEM, connection, shown
+from reconciler.rayfine.docker.build_progress import BuildLog, Progress
+from reconciler.rayfine.docker.connect import SYSTEM, DockerTls, connection, shown
 from reconciler.rayfine.docker.ssh import Tunnel
-from reconciler.rayfine.docker.tls import DockerTls
 from reconciler.rayfine.forks import anew_after_fork
 from reconciler.rayfine.image.reference import parse_reference
 

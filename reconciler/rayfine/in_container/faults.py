@@ -17,6 +17,9 @@ BUSY: nothing was begun, it may be asked again."""
 Answer = Tuple[int, List[Any]]
 """A status, and a message in pieces."""
 
+LEASE_ENDED = 76
+"""Exit code of an agent that nobody asked for too long."""
+
 LONGEST_MESSAGE = 10_000
 LONGEST_TRACEBACK = 40_000
 _LONGEST_NAME = 200

@@ -33,13 +33,9 @@ from urllib.parse import unquote
 from . import codec, faults
 from .codec import encode
 from .engines import Answer, Engine, Incoming, Request
-from .faults import CONFLICT, GONE, OK
+from .faults import CONFLICT, GONE, LEASE_ENDED, OK
 from .outline import outline
-from .strangers import SECONDS, Strangers
-from .streams import Stream, listen, size
-
-LEASE_ENDED = 76
-"""Exit code of an agent that nobody asked for too long."""
+from .streams import SECONDS, Strangers, Stream, listen, size
 
 _LONGEST_WAIT = 30.0
 _DESCRIPTORS = 8192

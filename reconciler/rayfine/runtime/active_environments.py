@@ -7,8 +7,8 @@ import threading
 from typing import Protocol
 
 from reconciler.rayfine.forks import anew_after_fork
+from reconciler.rayfine.runtime.crew import all_errors
 from reconciler.rayfine.runtime.errors import EnvironmentNotFoundError
-from reconciler.rayfine.runtime.parallel import all_errors
 
 
 class Active(Protocol):

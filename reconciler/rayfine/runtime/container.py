@@ -16,13 +16,13 @@ from reconciler.errors import ConflictError, ProviderError, RayfineError
 from reconciler.rayfine.docker.engine import Engine
 from reconciler.rayfine.in_container.faults import Redactor
 from reconciler.rayfine.runtime.agent_archive import COMMAND, pack
-from reconciler.rayfine.runtime.causes import LINES, LastWords, cause_of
-from reconciler.rayfine.runtime.client import AgentClient, ConnectionLostError, Endpoint, new_token
+from reconciler.rayfine.runtime.client import AgentClient, new_token
+from reconciler.rayfine.runtime.connections import ConnectionLostError, Endpoint
 from reconciler.rayfine.runtime.errors import LoadError
 from reconciler.rayfine.runtime.network import own_networks
 from reconciler.rayfine.runtime.options import Limits
 from reconciler.rayfine.runtime.owner import LAUNCH, owner_labels
-from reconciler.rayfine.runtime.replica import Replica
+from reconciler.rayfine.runtime.replica import LINES, LastWords, Replica, cause_of
 
 AGENT_PORT = 8466
 CLIENT_PORT = 10001

@@ -1,12 +1,13 @@
-"""Threads for work that waits, started as it comes, at most so many; the rest of it waits in turn.
+"""Threads: a crew of them for work that waits, and several pieces of work at once.
 
-They are daemons, and nobody waits for them at exit: a call may take an hour.
+Those of a crew are started as work comes, at most so many; the rest of it waits in turn. They are
+daemons, and nobody waits for them at exit: a call may take an hour.
 """
 
 import threading
 from collections import deque
-from collections.abc import Callable
-from concurrent.futures import Future
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from reconciler.rayfine.forks import anew_after_fork
@@ -69,3 +70,30 @@ class Crew:
                 except BaseException as error:  # noqa: BLE001 (it goes to whoever waits)
                     future.set_exception(error)
             del future, work
+
+
+MOST = 16
+
+
+def all_errors(work: Sequence[Callable[[], object]]) -> list[BaseException]:
+    """Do all of it, whatever fails; the errors, in the order of the work."""
+    try:
+        return _in_threads(work) if len(work) > 1 else _in_turn(work)
+    except RuntimeError:  # no thread can be started: the interpreter exits
+        return _in_turn(work)
+
+
+def _in_threads(work: Sequence[Callable[[], object]]) -> list[BaseException]:
+    with ThreadPoolExecutor(min(len(work), MOST)) as pool:
+        futures = [pool.submit(item) for item in work]
+    return [error for future in futures if (error := future.exception()) is not None]
+
+
+def _in_turn(work: Sequence[Callable[[], object]]) -> list[BaseException]:
+    errors: list[BaseException] = []
+    for item in work:
+        try:
+            item()
+        except Exception as error:  # noqa: BLE001 (collected)
+            errors.append(error)
+    return errors

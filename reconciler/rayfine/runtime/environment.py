@@ -14,11 +14,12 @@ from reconciler.rayfine.in_container.faults import OK
 from reconciler.rayfine.runtime.active_environments import Registry
 from reconciler.rayfine.runtime.client import (
     MOST_CALLS,
-    AnswerTimeoutError,
-    ConnectionLostError,
+    GivenUpError,
+    WaitedTooLongError,
     read_methods,
 )
-from reconciler.rayfine.runtime.dispatch import Dispatcher, Seat
+from reconciler.rayfine.runtime.connections import AnswerTimeoutError, ConnectionLostError
+from reconciler.rayfine.runtime.crew import all_errors
 from reconciler.rayfine.runtime.errors import (
     CallCancelledError,
     CallLostError,
@@ -27,12 +28,9 @@ from reconciler.rayfine.runtime.errors import (
     SetupError,
     TransferError,
 )
-from reconciler.rayfine.runtime.handle import Handle
-from reconciler.rayfine.runtime.parallel import all_errors
-from reconciler.rayfine.runtime.parallel_calls import AsyncMethods, MapResult, map_calls
-from reconciler.rayfine.runtime.replica import Replica
+from reconciler.rayfine.runtime.parallel_calls import AsyncMethods, Handle, MapResult, map_calls
+from reconciler.rayfine.runtime.replica import Dispatcher, Replica, Seat
 from reconciler.rayfine.runtime.replies import no_method, not_set_up, setup_error, value_of
-from reconciler.rayfine.runtime.turns import GivenUpError, WaitedTooLongError
 
 HEARTBEAT_SECONDS = 5.0
 _SETUPS = 32

@@ -6,16 +6,41 @@ import re
 import uuid
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
+from urllib.parse import urlsplit
 
 from reconciler.errors import BuildError
 from reconciler.rayfine.docker.engine import Engine
 from reconciler.rayfine.image.reference import parse_reference
-from reconciler.rayfine.runtime.address import publish, reach
 from reconciler.rayfine.runtime.container import Container, Launch, start_container
+from reconciler.rayfine.runtime.crew import all_errors
 from reconciler.rayfine.runtime.errors import LoadError
 from reconciler.rayfine.runtime.options import DEFAULT_RAY_PORT, LoadOptions
-from reconciler.rayfine.runtime.parallel import all_errors
+
+
+def reach(host: str) -> str:
+    """The name under which the ports of an engine's machine are reached. Raises `LoadError`."""
+    parts = urlsplit(host)
+    if parts.scheme == "ssh" and parts.hostname:
+        return "127.0.0.1"  # there: the ssh connection leads to it
+    if parts.scheme not in ("tcp", "http", "https") or not parts.hostname:
+        raise LoadError(
+            f"not the address of another machine's engine: {host!r}",
+            where="host",
+            fix="write it as ssh://USER@HOST, or tcp://HOST:2376 with tls= for an engine with TLS",
+        )
+    return parts.hostname
+
+
+def publish(host: str) -> str:
+    """Where ports are bound there: the address that we use, or for a name all of them."""
+    name = reach(host)
+    if name == "localhost":
+        return "127.0.0.1"
+    with suppress(ValueError):
+        return str(ipaddress.ip_address(name))
+    return "0.0.0.0"  # noqa: S104 (the names of another machine are not ours to look up)
 
 
 def start_local(docker: Engine, options: LoadOptions, identity: str) -> Sequence[Container]:

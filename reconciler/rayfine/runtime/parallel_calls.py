@@ -1,15 +1,45 @@
 """Many calls side by side: `map` with results as they come, and methods as coroutines."""
 
 import asyncio
+import contextlib
 import queue
+import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from reconciler.errors import RayfineError
+from reconciler.rayfine.runtime.client import AgentClient
+from reconciler.rayfine.runtime.connections import ConnectionLostError
 from reconciler.rayfine.runtime.crew import Crew
-from reconciler.rayfine.runtime.handle import Handle
+from reconciler.rayfine.runtime.errors import CallCancelledError
 from reconciler.rayfine.runtime.replies import no_method
+
+
+class Handle:
+    """One call as its caller holds it."""
+
+    def __init__(self, timeout: float | None) -> None:
+        """Seconds; None is the environment's own limit, 0 none."""
+        self.timeout = timeout
+        self.identity = uuid.uuid4().hex
+        self._cancelled = False
+        self._client: AgentClient | None = None
+
+    def started(self, client: AgentClient) -> None:
+        """It goes to this agent. Raises `CallCancelledError` if the cancel was quicker."""
+        self._client = client
+        if self._cancelled:
+            raise CallCancelledError("the call was cancelled before it was sent")
+
+    def cancel(self) -> None:
+        """Cancel it, wherever it is."""
+        self._cancelled = True
+        if self._client is not None:
+            with contextlib.suppress(ConnectionLostError, RayfineError):
+                self._client.cancel(self.identity)
+
 
 Invoke = Callable[[str, Sequence[Any], Mapping[str, Any], Handle], Any]
 """Calls the method of this name with these arguments, positional and by name."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.rayfine.docker.build_display import BuildDisplay, shown
+from reconciler.rayfine.docker.build_progress import BuildDisplay, shown
 
 ROOT = Path(__file__).parents[3]
 BUILD = """

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from reconciler.rayfine import EnvironmentWrapper
-from reconciler.rayfine.remote.gateway import Gateway
+from reconciler.rayfine.gateway import Gateway
 from tests.rayfine.runtime.agents import agent, environment
 
 TOKEN = "a-token-of-the-tests"

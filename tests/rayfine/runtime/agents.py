@@ -18,7 +18,8 @@ from reconciler.errors import RayfineError
 from reconciler.rayfine import EnvironmentWrapper
 from reconciler.rayfine.runtime.active_environments import Registry
 from reconciler.rayfine.runtime.agent_archive import DIRECTORY, pack
-from reconciler.rayfine.runtime.client import AgentClient, Endpoint, new_token
+from reconciler.rayfine.runtime.client import AgentClient, new_token
+from reconciler.rayfine.runtime.connections import Endpoint
 from reconciler.rayfine.runtime.errors import EnvironmentEndedError
 from reconciler.rayfine.runtime.replica import Replica
 

@@ -18,7 +18,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from reconciler.rayfine.image.dockerfile import generate
-from reconciler.rayfine.runtime.client import AgentClient, ConnectionLostError, Endpoint
+from reconciler.rayfine.runtime.client import AgentClient
+from reconciler.rayfine.runtime.connections import ConnectionLostError, Endpoint
 from reconciler.rayfine.runtime.container import AGENT_PORT, GENERATED_COMMAND, own_head
 from reconciler.rayfine.runtime.errors import EnvironmentEndedError
 from reconciler.rayfine.runtime.local import new_identity

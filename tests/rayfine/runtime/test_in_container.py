@@ -22,8 +22,9 @@ from reconciler.rayfine.in_container.env_runner import Job, Lane, Runner
 from reconciler.rayfine.in_container.faults import OK, Redactor
 from reconciler.rayfine.in_container.outline import outline
 from reconciler.rayfine.in_container.server import Lease, Server
-from reconciler.rayfine.runtime.causes import LastWords
-from reconciler.rayfine.runtime.client import AgentClient, ConnectionLostError, Endpoint
+from reconciler.rayfine.runtime.client import AgentClient
+from reconciler.rayfine.runtime.connections import ConnectionLostError, Endpoint
+from reconciler.rayfine.runtime.replica import LastWords
 
 ENV = '''
 import asyncio, functools, os, time

@@ -28,8 +28,8 @@ from reconciler.rayfine import (
 from reconciler.rayfine.docker.engine import Engine
 from reconciler.rayfine.runtime.container import AGENT_PORT
 from reconciler.rayfine.runtime.errors import EnvironmentEndedError, LoadError
+from reconciler.rayfine.runtime.orphans import find_containers, sweep
 from reconciler.rayfine.runtime.owner import Owner, judge, owner_labels
-from reconciler.rayfine.runtime.sweep import find_containers, sweep
 from tests.rayfine.runtime.conftest import Images, Load, docker
 
 pytestmark = pytest.mark.docker

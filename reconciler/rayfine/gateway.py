@@ -28,18 +28,17 @@ from reconciler.rayfine.in_container.server import (
     read_variables,
 )
 from reconciler.rayfine.in_container.streams import Stream
-from reconciler.rayfine.runtime.client import (
+from reconciler.rayfine.runtime.client import AgentClient, GivenUpError, WaitedTooLongError
+from reconciler.rayfine.runtime.connections import (
     CONNECT_SECONDS,
-    AgentClient,
     AnswerTimeoutError,
     ConnectionLostError,
+    keep_alive,
 )
-from reconciler.rayfine.runtime.connections import keep_alive
 from reconciler.rayfine.runtime.crew import Crew
-from reconciler.rayfine.runtime.dispatch import Seat
 from reconciler.rayfine.runtime.environment import EnvironmentWrapper
 from reconciler.rayfine.runtime.errors import CallLostError
-from reconciler.rayfine.runtime.turns import GivenUpError, WaitedTooLongError
+from reconciler.rayfine.runtime.replica import Seat
 
 _MOST_CALLS, _MOST_OTHERS = 1024, 64
 _REMEMBERED = 10_000
