@@ -59,6 +59,7 @@ class Gateway(HttpServer):
         )
         keep_alive(self._listener)  # and so every connection: of a caller that is gone it hears
         self.port = int(self._listener.getsockname()[1])
+        self._serving: threading.Thread | None = None
         self._calls = Crew(_MOST_CALLS, "calls")
         self._others = Crew(_MOST_OTHERS, "requests")
         self._setup_lock = threading.Lock()
@@ -69,6 +70,10 @@ class Gateway(HttpServer):
         return self
 
     def __exit__(self, *_: object) -> None:
+        """End every call and connection."""
+        if self._serving is not None:
+            self._loop.call_soon_threadsafe(lambda: [task.cancel() for task in asyncio.all_tasks()])
+            self._serving.join()
         self._listener.close()
 
     @property
@@ -81,7 +86,7 @@ class Gateway(HttpServer):
     def serve(
         self, env: EnvironmentWrapper, names: Sequence[str], variables: Mapping[str, str] | None
     ) -> None:
-        """Offer an environment under these names, until `stop` or an exception.
+        """Offer an environment under these names from now on.
 
         `variables` None: callers set it up. It stays its owner's to clean up.
         """
@@ -90,31 +95,28 @@ class Gateway(HttpServer):
         self._variables = variables
         allow_connections()
         self._loop = asyncio.new_event_loop()
-        serving = threading.Thread(target=self._run, name="gateway")  # signals are for this one
-        serving.start()
-        try:
-            serving.join()
-        finally:
-            self.stop()
-            serving.join()
+        self._serving = threading.Thread(target=self._run, name="gateway")
+        self._serving.start()
+
+    def wait(self) -> None:
+        """Wait for its end: that of an exception, such as Ctrl-C."""
+        assert self._serving is not None
+        self._serving.join()
 
     def _run(self) -> None:
+        """In a thread of its own, since signals interrupt the main one anywhere."""
         with (
             asyncio.Runner(loop_factory=lambda: self._loop) as runner,
             contextlib.suppress(asyncio.CancelledError),
         ):
             runner.run(self.run(self._listener))
 
-    def stop(self) -> None:
-        """End `serve`, from any thread."""
-        with contextlib.suppress(RuntimeError):  # it has ended
-            self._loop.call_soon_threadsafe(lambda: [task.cancel() for task in asyncio.all_tasks()])
-
     async def answer(self, request: Request, stream: Stream) -> Answer:
         if request.operation == "call":
             return await self._call(request, stream)
-        if request.operation in ("cancel", "heartbeat"):
+        if request.operation == "cancel":
             self._cancel(request.name)
+        if request.operation in ("cancel", "heartbeat"):
             return faults.OK, encode(None)
         others = {"health": self._health, "methods": self._methods, "setup": self._setup}
         if request.operation not in others:

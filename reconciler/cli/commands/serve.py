@@ -142,8 +142,9 @@ def command(place: Globals, /, env: str, **given: Any) -> ExitCode:
             loaded = stack.enter_context(load_env(chosen.image, **chosen.place, **options))
             if setup is not None:
                 loaded.setup(**setup)
-            _announce(gateway, chosen, listening, as_json=given["as_json"])
             gateway.serve(loaded, _names(chosen, env), setup)
+            _announce(gateway, chosen, listening, as_json=given["as_json"])
+            gateway.wait()
         except KeyboardInterrupt:
             click.echo("Stopped.", err=True)
     return ExitCode.OK

@@ -1,7 +1,6 @@
 """A gateway in front of a real agent, both without a container: real HTTP, real env.py."""
 
 import ssl
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,10 +37,5 @@ def offered(
     """Serve this env.py; `variables` as in `reconcile serve --setup`."""
     with agent(directory, source) as replica, Gateway(("127.0.0.1", 0), TOKEN, tls) as gateway:
         env = environment(replica)
-        thread = threading.Thread(target=gateway.serve, args=(env, [NAME], variables))
-        thread.start()
-        try:
-            yield Offered(gateway, env, variables is not None)
-        finally:
-            gateway.stop()
-            thread.join()
+        gateway.serve(env, [NAME], variables)
+        yield Offered(gateway, env, variables is not None)
