@@ -6,7 +6,9 @@ import tempfile
 from pathlib import Path
 
 from reconciler.errors import ReconcileError
+from reconciler.support.plain_file import os_errors_as
 
+CHECK_PATH = "check the path, the free space and your rights there"
 PRIVATE = 0o600
 """For plans, whatever the umask: nobody else reads them."""
 
@@ -17,14 +19,8 @@ def write_whole(path: Path, text: str, mode: int | None = None) -> None:
     A link is followed; a pipe or a device is written to as it is. An existing file keeps its mode;
     a new one gets `mode`, or what the umask leaves. Raises `ReconcileError` where that fails.
     """
-    try:
+    with os_errors_as(ReconcileError, "cannot write the file", path, CHECK_PATH):
         _write(path, text, mode)
-    except OSError as error:
-        raise ReconcileError(
-            f"cannot write the file: {error.strerror or error}",
-            where=str(path),
-            fix="check the path, the free space and your rights there",
-        ) from error
 
 
 def _write(path: Path, text: str, mode: int | None) -> None:

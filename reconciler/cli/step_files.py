@@ -4,10 +4,12 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from reconciler.cli.files import CHECK_PATH
 from reconciler.cli.place import Globals
 from reconciler.config import CONFIG_NAME
 from reconciler.errors import ConfigError, ReconcileError
 from reconciler.git.process import find_top
+from reconciler.support.plain_file import os_errors_as
 from reconciler.support.step_file import append as add_lines
 
 
@@ -24,15 +26,9 @@ def step_file(variable: str, form: str) -> Path:
 
 def append(path: Path, text: str) -> None:
     """Add lines to what the step has written so far. Raises `ReconcileError` where that fails."""
-    try:
+    with os_errors_as(ReconcileError, "cannot add to the file", path, CHECK_PATH):
         path.parent.mkdir(parents=True, exist_ok=True)
         add_lines(path, text)
-    except OSError as error:
-        raise ReconcileError(
-            f"cannot add to the file: {error.strerror or error}",
-            where=str(path),
-            fix="check the path, the free space and your rights there",
-        ) from error
 
 
 def size_of(path: Path) -> int:

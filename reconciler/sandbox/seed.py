@@ -31,7 +31,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from reconciler.errors import ManifestError, Problem, SeedError
 from reconciler.field_errors import explain
 from reconciler.strict_yaml import MAX_BYTES, Positions, load
-from reconciler.support.plain_file import read_plain
+from reconciler.support.plain_file import os_errors_as, read_plain
 
 Name = Annotated[str, Field(min_length=1, max_length=250)]
 CredentialType = Literal[
@@ -158,14 +158,9 @@ class SeedFile:
 
 def load_seed(path: Path) -> SeedFile:
     """Read a seed file; a SeedError lists all that is wrong with it."""
-    try:
+    fix = "Name an existing YAML file."
+    with os_errors_as(SeedError, "the seed file cannot be read", path, fix):
         data = read_plain(path, MAX_BYTES)
-    except OSError as error:
-        raise SeedError(
-            f"the seed file cannot be read: {error.strerror}",
-            where=str(path),
-            fix="Name an existing YAML file.",
-        ) from error
     try:
         documents = load(data, str(path))
     except ManifestError as error:

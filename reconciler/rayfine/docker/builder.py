@@ -18,9 +18,10 @@ from reconciler.errors import BuildError
 from reconciler.rayfine.docker.build_progress import Progress
 from reconciler.rayfine.docker.engine import BuildRequest, Engine
 from reconciler.rayfine.docker.labels import DIGEST, content_labels, mark_fits
-from reconciler.rayfine.image.context import BLOCK, Context, Entry, changed_while_read, open_regular
+from reconciler.rayfine.image.context import BLOCK, Context, Entry, changed_while_read
 from reconciler.rayfine.image.dockerignore import IGNORE_FILE
 from reconciler.rayfine.image.inputs import BuildInput
+from reconciler.support.plain_file import open_plain, os_errors_as
 
 FIXED_TIME = 315_619_200
 """1980-01-02 UTC: the zip format, and so building a wheel, knows no time before 1980."""
@@ -59,19 +60,16 @@ def _file(context: Context, entry: Entry) -> Iterator[bytes]:
     yield _header(entry.path, tarfile.REGTYPE, int(entry.mode, 8), entry.size)
     digest = hashlib.sha256()
     left = entry.size
-    try:
-        with open_regular(full) as stream:
-            while left and (block := stream.read(min(BLOCK, left))):
-                digest.update(block)
-                left -= len(block)
-                yield block
-            longer = bool(stream.read(1))
-    except OSError as error:
-        raise BuildError(
-            f"cannot be read: {error.strerror or error}",
-            where=str(full),
-            fix="run again once the file is there",
-        ) from error
+    fix = "run again once the file is there"
+    with (
+        os_errors_as(BuildError, "cannot be read", full, fix),
+        open_plain(full, follow=False) as stream,
+    ):
+        while left and (block := stream.read(min(BLOCK, left))):
+            digest.update(block)
+            left -= len(block)
+            yield block
+        longer = bool(stream.read(1))
     if left or longer or digest.hexdigest() != entry.digest:
         raise changed_while_read(full)
     yield _padding(entry.size)
