@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from reconciler.errors import BuildError
+from reconciler.rayfine.image.reference import parse_reference
 from reconciler.support.printable import printable
 
 if TYPE_CHECKING:
@@ -104,6 +105,10 @@ _NOISE = re.compile(r" ---> (?!Using cache)|Removing intermediate container |Suc
 """What the classic builder says of its own bookkeeping."""
 
 _ID = re.compile(r"sha256:[0-9a-f]{64}")
+_NO_LOGIN = re.compile(
+    r"unauthori[sz]ed|denied|authentication required|no basic auth|forbidden|\b40[13]\b",
+    re.IGNORECASE,
+)
 
 
 class BuildLog:
@@ -162,3 +167,13 @@ class BuildLog:
         output = "\n".join(f"  {line}" for line in self._lines)
         fix = f"the last lines of its output:\n{output}" if output else "see the engine's log"
         return BuildError(f"the build failed{step}: {message.strip()}", fix=fix)
+
+
+def push_error(tag: str, said: str) -> BuildError:
+    """What an engine says of a push; logging in helps only against a refused login."""
+    host = parse_reference(tag).host
+    if _NO_LOGIN.search(said):
+        fix = f"log in with `docker login {host}`, and check your rights"
+    else:
+        fix = "run again later; see the registry's log, and the engine's"
+    return BuildError(f"the push was refused: {said}", where=tag, fix=fix)

@@ -70,7 +70,7 @@ class EnvironmentWrapper:
         self._owner = os.getpid()
         self._closed = threading.Event()
         self._cleanup_lock = threading.Lock()
-        self._aio = AsyncMethods(self._invoke, self._names, identity, MOST_CALLS * len(replicas))
+        self._aio = AsyncMethods(self._invoke, self._known, identity, MOST_CALLS * len(replicas))
         anew_after_fork(self)
         for replica in replicas:
             name = f"heartbeat-{replica.name}"
@@ -205,9 +205,6 @@ class EnvironmentWrapper:
     def __repr__(self) -> str:
         state = "cleaned up" if self._closed.is_set() else f"{len(self._seats.all)} running"
         return f"<environment {self._id}: {state}>"
-
-    def _names(self) -> Mapping[str, Any]:
-        return self._known()
 
     def _known(self) -> Mapping[str, Mapping[str, str]]:
         if self._methods is None:

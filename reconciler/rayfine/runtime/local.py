@@ -5,8 +5,8 @@ import ipaddress
 import re
 import uuid
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,9 +14,9 @@ from reconciler.errors import BuildError
 from reconciler.rayfine.docker.engine import Engine
 from reconciler.rayfine.image.reference import parse_reference
 from reconciler.rayfine.runtime.container import Container, Launch, start_container
-from reconciler.rayfine.runtime.crew import all_errors
 from reconciler.rayfine.runtime.errors import LoadError
 from reconciler.rayfine.runtime.options import DEFAULT_RAY_PORT, LoadOptions
+from reconciler.rayfine.runtime.replica import start_together
 
 
 def reach(host: str) -> str:
@@ -50,15 +50,7 @@ def start_local(docker: Engine, options: LoadOptions, identity: str) -> Sequence
     launches = [launch_of(docker, options, image, name) for name in names]
     if len(launches) == 1:
         return [start_ready(docker, launches[0])]
-    with ThreadPoolExecutor(min(len(names), 8)) as pool:
-        work = [pool.submit(start_ready, docker, launch) for launch in launches]
-        try:
-            return [item.result() for item in work]
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            started = [item for item in work if not item.cancelled() and not item.exception()]
-            all_errors([item.result().remove for item in started])
-            raise
+    return start_together([partial(start_ready, docker, launch) for launch in launches])
 
 
 def replica_names(identity: str, count: int) -> list[str]:

@@ -6,7 +6,6 @@ is removed like any other.
 
 import atexit
 import contextlib
-import os
 import threading
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
@@ -32,16 +31,14 @@ class WarmPool:
     """The warm containers of this process."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._ready: dict[Hashable, list[_Warm]] = {}
-        self._engines: dict[str, Engine] = {}
-        self._process = 0
+        self.after_fork()
         anew_after_fork(self)
 
     def after_fork(self) -> None:
         """The containers are the parent's."""
         self._lock = threading.Lock()
-        self._ready, self._engines = {}, {}
+        self._ready: dict[Hashable, list[_Warm]] = {}
+        self._engines: dict[str, Engine] = {}
 
     def add(self, options: LoadOptions, count: int, *, refill: bool) -> None:
         """Start so many containers for these options. Raises `LoadError`."""
@@ -108,10 +105,8 @@ class WarmPool:
             container.remove()
             raise
         with self._lock:
-            if self._process != os.getpid():
-                self._process = os.getpid()
-                atexit.unregister(self.clear)
-                atexit.register(self.clear)
+            atexit.unregister(self.clear)  # again: a fork may have lost it
+            atexit.register(self.clear)
             self._ready.setdefault(_key(options, image), []).append(_Warm(container, refill))
 
 

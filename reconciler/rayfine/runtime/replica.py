@@ -6,20 +6,23 @@ And what is the same for all: which of them takes the next call, and why one doe
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from reconciler.errors import RayfineError
 from reconciler.rayfine.forks import anew_after_fork
 from reconciler.rayfine.in_container.faults import LEASE_ENDED
 from reconciler.rayfine.runtime.client import AgentClient
+from reconciler.rayfine.runtime.crew import all_errors
 from reconciler.rayfine.runtime.errors import CallLostError, EnvironmentEndedError
 
 LINES = 12
 """Of a container's output."""
 
 _LONGEST_LINE = 300
+_AT_ONCE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,3 +148,19 @@ class Dispatcher:
         finally:
             with self._lock:
                 seat.busy -= 1
+
+
+Started = TypeVar("Started", bound=Replica)
+
+
+def start_together(starts: Sequence[Callable[[], Started]]) -> list[Started]:
+    """Start all of them, side by side; if one fails, those that did start are removed."""
+    with ThreadPoolExecutor(min(len(starts), _AT_ONCE)) as pool:
+        work = [pool.submit(start) for start in starts]
+        try:
+            return [item.result() for item in work]
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            started = [item for item in work if not item.cancelled() and not item.exception()]
+            all_errors([item.result().remove for item in started])
+            raise
