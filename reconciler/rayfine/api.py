@@ -132,7 +132,6 @@ def build_image_from_env(
 
 @contextmanager
 def _display(tag: str, *, quiet: bool) -> Iterator[Progress]:
-    """Where news of the build go: to standard error, or nowhere."""
     if quiet:
         yield lambda _line: None
         return

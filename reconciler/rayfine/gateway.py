@@ -78,7 +78,6 @@ class Gateway(HttpServer):
 
     @property
     def url(self) -> str:
-        """Where it listens."""
         host = str(self._listener.getsockname()[0])
         shown = f"[{host}]" if ":" in host else host
         return f"{'https' if self._tls else 'http'}://{shown}:{self.port}"
@@ -187,7 +186,6 @@ class Gateway(HttpServer):
                     del self._running[identity]
 
     def _cancel(self, identity: str) -> None:
-        """Cancel a call, wherever it runs."""
         running = self._running.get(identity)
         if running is not None:
             self._end(*running)

@@ -54,7 +54,6 @@ class Keeper:
         return {"error": asdict(self._container.last_words(Exception(error)))}
 
     def remove(self) -> dict[str, Any]:
-        """Remove the container."""
         try:
             if self._container is not None:
                 self._container.remove()

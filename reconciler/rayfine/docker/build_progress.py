@@ -43,7 +43,6 @@ class BuildDisplay:
         self._screen.line(f"{self._tag}: Building...")
 
     def news(self, line: str) -> None:
-        """Take one line of news."""
         with self._lock:
             self._now = printable(line)
             self._told = self._clock()

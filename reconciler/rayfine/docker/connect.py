@@ -23,7 +23,6 @@ class DockerTls:
     verify: bool = True
 
     def for_sdk(self) -> Any:
-        """The SDK's own object."""
         from docker.tls import TLSConfig  # noqa: PLC0415  (heavy SDK)
 
         return TLSConfig(

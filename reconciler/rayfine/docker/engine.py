@@ -83,7 +83,6 @@ class Engine:
         self._begin()
 
     def close(self) -> None:
-        """Close every connection."""
         with self._lock:
             clients, self._open = self._open, []
         for client in clients:
@@ -245,7 +244,6 @@ class Engine:
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
-        """Turn errors of the SDK into ours."""
         from docker.errors import APIError, DockerException  # noqa: PLC0415
         from requests.exceptions import InvalidJSONError, RequestException  # noqa: PLC0415
         from urllib3.exceptions import HTTPError  # noqa: PLC0415

@@ -65,7 +65,6 @@ class ImageLabels:
 
     @property
     def source_tag(self) -> str:
-        """The `:src-` tag of the content these labels speak of."""
         return source_tag(parse_reference(self.tag).repository, self.digest)
 
     @property

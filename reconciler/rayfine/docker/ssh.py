@@ -239,7 +239,6 @@ class Tunnels:
         return opened
 
     def close(self) -> None:
-        """Close those of this process."""
         with self._lock:
             found, self._open = list(self._open.values()), {}
         for tunnel in found:

@@ -148,7 +148,6 @@ def hash_file(path: Path) -> tuple[os.stat_result, str]:
 
 
 def changed_while_read(path: Path) -> BuildError:
-    """The error for a file that is being written to."""
     return BuildError(
         "the file changed while it was being read", where=str(path), fix="run again when it is done"
     )

@@ -247,7 +247,6 @@ class Dockerfile:
             raise self.error(what, item, "correct its quotes and variables") from error
 
     def error(self, what: str, item: Instruction, fix: str) -> BuildError:
-        """An error at an instruction."""
         return self._text.error(what, item.start, fix)
 
 
@@ -270,6 +269,5 @@ class _Stages:
             self.triggers[self.name] = self.waiting
 
     def begin(self, name: str) -> None:
-        """Begin the next stage."""
         self.name, self.waiting = name, []
         self.count += 1

@@ -36,8 +36,6 @@ def expand(word: str, values: Mapping[str, str], escape: str = "\\") -> Expansio
 
 
 class _Lexer:
-    """One pass over a text."""
-
     def __init__(self, text: str, escape: str, values: Mapping[str, str]) -> None:
         self._text = text
         self._at = 0

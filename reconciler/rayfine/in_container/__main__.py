@@ -19,7 +19,6 @@ from .server import Server, allow_connections
 
 
 def main() -> None:
-    """Serve until it is shut down, or its lease ends."""
     with open(sys.argv[1]) as file:
         settings = json.load(file)
     root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))

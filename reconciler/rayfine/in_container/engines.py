@@ -162,5 +162,4 @@ class Threads:
             work.result()
 
     async def run(self, function: Callable[..., Any], *given: Any) -> Any:
-        """The result of a function."""
         return await asyncio.get_event_loop().run_in_executor(self._pool, function, *given)

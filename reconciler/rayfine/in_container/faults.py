@@ -51,7 +51,6 @@ class Redactor:
         self._forms = sorted(set().union(*self._recent), key=len, reverse=True)
 
     def __call__(self, text: str) -> str:
-        """The text without any of them."""
         for form in self._forms:
             text = text.replace(form, "\0")  # which no variable holds
         return text.replace("\0", HIDDEN) if self._forms else text

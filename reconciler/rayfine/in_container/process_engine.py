@@ -122,7 +122,6 @@ class ProcessEngine(Engine):
                 self._close(worker, stream)
 
     async def end(self, worker: processes.Worker, why: str) -> None:
-        """End a worker by force."""
         self.mark_ended(worker, why)
         await self._threads.run(self._kill, worker)
 

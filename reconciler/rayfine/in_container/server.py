@@ -52,7 +52,6 @@ class Lease:
         self._left = seconds
 
     def renew(self) -> None:
-        """Start anew."""
         self._left = self._seconds
 
     def run(self, end: Callable[[], None]) -> None:
@@ -145,7 +144,6 @@ class Server(HttpServer):
         self._cancels: set[asyncio.Future[Answer]] = set()
 
     def serve(self, listener: socket.socket) -> None:
-        """Answer from now on."""
         serve = partial(asyncio.run, self.run(listener))
         threading.Thread(target=serve, name="agent", daemon=True).start()
         threading.Thread(target=self._lease.run, args=(self._expire,), daemon=True).start()

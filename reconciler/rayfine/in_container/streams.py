@@ -219,7 +219,12 @@ SECONDS = 10.0
 
 
 class Strangers:
-    """Those of one server."""
+    """Connections that have not shown the token: few of them, and not for long.
+
+    Anybody on the machine can connect. Whoever knows the token shows it at once, as fast as it is
+    read here: many callers may come in one moment. Of those that have had time to, the oldest gives
+    way to the next, so that none of them keeps anybody out.
+    """
 
     def __init__(self, end: Callable[[Any], None]) -> None:
         """`end` ends a connection; it neither waits nor raises."""
@@ -228,7 +233,6 @@ class Strangers:
         self._since: dict[Any, float] = {}
 
     def add(self, connection: Any) -> None:
-        """A new one."""
         with self._lock:
             self._since[connection] = time.monotonic()
             if len(self._since) > MOST_AT_ONCE:

@@ -43,7 +43,7 @@ class _Waiter:
 
 
 class Turns:
-    """So many at once."""
+    """A bound on how many calls are under way; the rest wait, in the order of their arrival."""
 
     def __init__(self, most: int) -> None:
         self._lock = threading.Lock()
@@ -128,7 +128,6 @@ class AgentClient:
     """Talks to one agent, from any thread, and after a fork from the child as well."""
 
     def __init__(self, endpoint: Endpoint) -> None:
-        """Nothing is connected yet."""
         self.endpoint = endpoint
         self._connections = Connections(endpoint)
         self._turns = Turns(MOST_CALLS)
@@ -223,7 +222,6 @@ class AgentClient:
 
 
 def new_token() -> str:
-    """A token for one agent."""
     return uuid.uuid4().hex + uuid.uuid4().hex
 
 

@@ -159,7 +159,6 @@ class Connections:
         self._idle, self._open = [], set()
 
     def close(self) -> None:
-        """Close all; requests under way end with `ConnectionLostError`."""
         with self._lock:
             self._closed = True
             idle, self._idle = [wire for wire, _ in self._idle], []

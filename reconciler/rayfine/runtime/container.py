@@ -149,7 +149,6 @@ class Container(Replica):
                 return
 
     def unpause(self) -> None:
-        """Let it go on."""
         with self._docker.session() as client:
             client.unpause(self._id)
 

@@ -16,8 +16,6 @@ _IDLE_SECONDS = 10.0
 
 
 class Crew:
-    """Up to `most` threads."""
-
     def __init__(self, most: int, name: str) -> None:
         self._most = most
         self._name = name

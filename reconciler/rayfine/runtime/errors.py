@@ -1,17 +1,4 @@
-"""What can go wrong with a rayfine environment, in one tree.
-
-RayfineError
-|-- LoadError                   no image, no engine that runs it, a name that is taken
-|-- SetupError                  env.py is missing or broken, or setup was not called
-|-- MethodNotFoundError         also an AttributeError
-|-- TransferError               a value that cannot be sent, or is too large
-|-- CallTimeoutError            also a TimeoutError
-|-- CallCancelledError
-|-- CallLostError               also a ConnectionError; the environment goes on
-|-- EnvironmentEndedError       its process or container is gone
-|-- EnvironmentNotFoundError    no active environment has this id; also a KeyError
-`-- RemoteError                 what env.py raised; also of the built-in type that it was
-"""
+"""What can go wrong with a rayfine environment: kinds of `RayfineError`."""
 
 import builtins
 from typing import Any

@@ -54,12 +54,10 @@ def start_local(docker: Engine, options: LoadOptions, identity: str) -> Sequence
 
 
 def replica_names(identity: str, count: int) -> list[str]:
-    """The names of the containers of an environment."""
     return [f"{identity}-{n}" for n in range(1, count + 1)] if count > 1 else [identity]
 
 
 def start_ready(docker: Engine, launch: Launch) -> Container:
-    """One container that is ready for setup."""
     container = start_container(docker, launch)
     try:
         container.wait_ready()
@@ -70,7 +68,6 @@ def start_ready(docker: Engine, launch: Launch) -> Container:
 
 
 def launch_of(docker: Engine, options: LoadOptions, image: dict[str, Any], name: str) -> Launch:
-    """What the options say of one container."""
     over_client = options.transport == "ray-client"
     own_port = options.ray_port if options.ray_port != DEFAULT_RAY_PORT else 0
     return Launch(

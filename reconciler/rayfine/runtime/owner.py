@@ -25,8 +25,6 @@ PID = f"{PREFIX}pid"
 
 
 class Owner(StrEnum):
-    """What is known of the process that started a container."""
-
     ALIVE = "alive"
     GONE = "gone"
     REBOOTED = "rebooted"

@@ -34,7 +34,6 @@ class Handle:
             raise CallCancelledError("the call was cancelled before it was sent")
 
     def cancel(self) -> None:
-        """Cancel it, wherever it is."""
         self._cancelled = True
         if self._client is not None:
             with contextlib.suppress(ConnectionLostError, RayfineError):

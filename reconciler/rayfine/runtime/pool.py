@@ -51,7 +51,6 @@ class WarmPool:
             self._start(docker, options, image, refill=refill)
 
     def count(self) -> int:
-        """How many are ready."""
         with self._lock:
             return sum(map(len, self._ready.values()))
 
@@ -82,7 +81,6 @@ class WarmPool:
         return (warm.container,)
 
     def clear(self) -> None:
-        """Remove all of them."""
         with self._lock:
             found = [item for items in self._ready.values() for item in items]
             self._ready = {}

@@ -121,7 +121,7 @@ class Seat:
 
 
 class Dispatcher:
-    """The replicas of one environment."""
+    """The replicas of one environment: the least busy takes the next call, or the longest idle."""
 
     def __init__(self, seats: Sequence[Seat]) -> None:
         self.all = tuple(seats)

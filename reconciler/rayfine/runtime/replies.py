@@ -27,7 +27,6 @@ def value_of(reply: Reply, name: str, where: str) -> Any:
 
 
 def call_error(reply: Reply, name: str, where: str) -> RayfineError:
-    """What went wrong with a call."""
     found = reply.value if isinstance(reply.value, dict) else {}
     message = _message(found) or f"status {reply.status}"
     if reply.status == faults.LATE:
@@ -70,7 +69,6 @@ _PLAIN: Mapping[object, tuple[type[RayfineError], str]] = {
 
 
 def setup_error(reply: Reply, where: str) -> RayfineError:
-    """What went wrong with a setup."""
     found = reply.value if isinstance(reply.value, dict) else {}
     if found.get("kind") == "missing":
         return SetupError(
@@ -93,7 +91,6 @@ def setup_error(reply: Reply, where: str) -> RayfineError:
 
 
 def not_set_up(where: str) -> SetupError:
-    """A method was called too early."""
     return SetupError(
         "env.py is not loaded yet", where=where, fix="call env.setup(NAME='value', ...) first"
     )

@@ -17,7 +17,6 @@ class Served(Replica):
     """An environment behind a URL. It goes on when this end of it is cleaned up."""
 
     def __init__(self, name: str, url: str, endpoint: Endpoint) -> None:
-        """Nothing is connected yet."""
         self.name = name
         self._url = url
         self.client = AgentClient(endpoint)
