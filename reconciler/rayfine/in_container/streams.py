@@ -243,12 +243,6 @@ class Strangers:
         with self._lock:
             self._since.pop(connection, None)
 
-    def make_room(self) -> None:
-        """End the oldest, if there is one."""
-        with self._lock:
-            if self._since:
-                self._end_first()
-
     def end_late(self) -> None:
         """End those whose time is over."""
         with self._lock:

@@ -5,6 +5,7 @@ import contextlib
 import queue
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -62,44 +63,35 @@ def map_calls(
     owner: str,
 ) -> Iterator[MapResult]:
     """Run `count` calls of one method side by side. Ended early, it cancels those under way."""
-    results: queue.SimpleQueue[MapResult] = queue.SimpleQueue()
+    done: queue.SimpleQueue[Future[Any]] = queue.SimpleQueue()
     source = enumerate(inputs)
-    handles: dict[int, Handle] = {}
+    work: dict[Future[Any], tuple[int, Any, Handle]] = {}
     crew = Crew(count, f"map-{owner}")
-
-    def run(index: int, value: Any, handle: Handle) -> None:
-        results.put(_one(call, index, value, handle))
-
     try:
         while True:
-            while len(handles) < count and (item := next(source, None)) is not None:
+            while len(work) < count and (item := next(source, None)) is not None:
+                index, value = item
+                args, kwargs = ([], value) if isinstance(value, Mapping) else ([value], {})
                 handle = Handle(limit)
-                crew.submit(partial(run, *item, handle))
-                handles[item[0]] = handle
-            if not handles:
+                future = crew.submit(partial(call, args, kwargs, handle))
+                work[future] = index, value, handle
+                future.add_done_callback(done.put)
+            if not work:
                 return
-            result = results.get()
-            del handles[result.index]
-            yield result
+            future = done.get()
+            index, value, _ = work.pop(future)
+            yield _result(index, value, future)
     finally:
-        for handle in handles.values():
+        for _, _, handle in work.values():
             handle.cancel()
-        for _ in handles:
-            results.get()
+        wait(work)
 
 
-def _one(
-    call: Callable[[Sequence[Any], Mapping[str, Any], Handle], Any],
-    index: int,
-    value: Any,
-    handle: Handle,
-) -> MapResult:
-    args, kwargs = ([], value) if isinstance(value, Mapping) else ([value], {})
+def _result(index: int, value: Any, future: Future[Any]) -> MapResult:
     try:
-        found = call(args, kwargs, handle)
+        return MapResult(index, value, value=future.result())
     except Exception as error:  # noqa: BLE001 (it belongs to the result)
         return MapResult(index, value, error=error)
-    return MapResult(index, value, value=found)
 
 
 class AsyncMethods:
