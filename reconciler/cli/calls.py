@@ -10,7 +10,7 @@ from typing import Any
 
 from reconciler.cli.json_values import to_line
 from reconciler.errors import ConfigError
-from reconciler.rayfine.runtime.environment import EnvironmentWrapper
+from reconciler.rayfine.runtime.environment_wrapper import EnvironmentWrapper
 from reconciler.rayfine.runtime.errors import RemoteError
 from reconciler.rayfine.runtime.parallel_calls import MapResult
 from reconciler.support.plain_file import read_plain

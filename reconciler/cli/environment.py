@@ -100,8 +100,8 @@ def _has_config(place: Globals) -> bool:
 def _content_tag(resource: Resource, config: Config, target: Target) -> str:
     """The `:src-` tag of the content that is on the disk now."""
     from reconciler.providers.docker.desired import resolve_images  # noqa: PLC0415  (heavy)
+    from reconciler.rayfine.image.build_input import Surroundings  # noqa: PLC0415
     from reconciler.rayfine.image.hashcache import user_cache  # noqa: PLC0415
-    from reconciler.rayfine.image.inputs import Surroundings  # noqa: PLC0415
     from reconciler.rayfine.image.lockfile import LOCK_FILE, read_lock  # noqa: PLC0415
 
     around = Surroundings(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
         load_env,
         warm_up,
     )
-    from reconciler.rayfine.runtime.environment import EnvironmentWrapper
+    from reconciler.rayfine.runtime.environment_wrapper import EnvironmentWrapper
 
 __all__ = [
     "EnvironmentWrapper",

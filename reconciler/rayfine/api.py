@@ -10,14 +10,14 @@ from reconciler.rayfine.cluster.replicas import start_on_cluster
 from reconciler.rayfine.docker.build_progress import BuildDisplay, Progress, shown
 from reconciler.rayfine.docker.builder import Making, make_image
 from reconciler.rayfine.docker.engine import Engine
+from reconciler.rayfine.image.build_input import DEFAULT_BASE, ImageSource, Surroundings, prepare
 from reconciler.rayfine.image.hashcache import user_cache
-from reconciler.rayfine.image.inputs import DEFAULT_BASE, ImageSource, Surroundings, prepare
 from reconciler.rayfine.image.lockfile import LOCK_FILE, read_lock
 from reconciler.rayfine.runtime.active_environments import ACTIVE
-from reconciler.rayfine.runtime.environment import EnvironmentWrapper
+from reconciler.rayfine.runtime.environment_wrapper import EnvironmentWrapper
 from reconciler.rayfine.runtime.errors import LoadError
-from reconciler.rayfine.runtime.local import new_identity, reach, start_local
-from reconciler.rayfine.runtime.options import LoadOptions, read_options
+from reconciler.rayfine.runtime.load_options import LoadOptions, read_options
+from reconciler.rayfine.runtime.local_containers import new_identity, reach, start_local
 from reconciler.rayfine.runtime.orphans import guard_against_orphans
 from reconciler.rayfine.runtime.pool import POOL
 from reconciler.rayfine.runtime.ray_client import start_over_client

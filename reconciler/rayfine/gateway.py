@@ -1,7 +1,7 @@
 """HTTP in front of a loaded environment: the other end of `load_env(..., mode="remote", url=...)`.
 
-Speaks what the agent speaks (see `in_container/server.py`), and hands messages on to the least busy
-replica as they are, without reading them. All callers share one environment; nobody can end it
+Speaks what the agent speaks (see `in_container/agent_server.py`), and hands messages on to the
+least busy replica as they are, without reading them. All callers share one environment; nobody can end it
 from there. If its owner has set it up, with variables that callers need not know, then callers
 cannot change them: their `setup()` only sets up again what has ended.
 """
@@ -19,24 +19,24 @@ from urllib.parse import quote
 
 from reconciler.errors import RayfineError
 from reconciler.rayfine.in_container import faults
-from reconciler.rayfine.in_container.codec import CodecError, encode
-from reconciler.rayfine.in_container.engines import Answer, Request
-from reconciler.rayfine.in_container.server import (
+from reconciler.rayfine.in_container.agent_server import (
     HttpServer,
     allow_connections,
     nothing_there,
     read_variables,
 )
+from reconciler.rayfine.in_container.codec import CodecError, encode
+from reconciler.rayfine.in_container.engines import Answer, Request
 from reconciler.rayfine.in_container.streams import Stream
-from reconciler.rayfine.runtime.client import AgentClient, GivenUpError, WaitedTooLongError
-from reconciler.rayfine.runtime.connections import (
+from reconciler.rayfine.runtime.agent_client import AgentClient, GivenUpError, WaitedTooLongError
+from reconciler.rayfine.runtime.agent_connections import (
     CONNECT_SECONDS,
     AnswerTimeoutError,
     ConnectionLostError,
     keep_alive,
 )
 from reconciler.rayfine.runtime.crew import Crew
-from reconciler.rayfine.runtime.environment import EnvironmentWrapper
+from reconciler.rayfine.runtime.environment_wrapper import EnvironmentWrapper
 from reconciler.rayfine.runtime.errors import CallLostError
 from reconciler.rayfine.runtime.replica import Seat
 

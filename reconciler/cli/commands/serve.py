@@ -21,7 +21,7 @@ from reconciler.cli.place import Globals
 from reconciler.errors import ConfigError
 from reconciler.rayfine import load_env
 from reconciler.rayfine.gateway import Gateway
-from reconciler.rayfine.runtime.options import MOST_CONCURRENCY
+from reconciler.rayfine.runtime.load_options import MOST_CONCURRENCY
 
 SHORTEST_TOKEN = 16
 

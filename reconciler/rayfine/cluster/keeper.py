@@ -11,8 +11,8 @@ from typing import Any
 from reconciler.errors import ProviderError, ReconcileError
 from reconciler.rayfine.docker.engine import Engine
 from reconciler.rayfine.runtime.container import Container, Launch
-from reconciler.rayfine.runtime.local import find_image, start_ready
-from reconciler.rayfine.runtime.options import Limits
+from reconciler.rayfine.runtime.load_options import Limits
+from reconciler.rayfine.runtime.local_containers import find_image, start_ready
 from reconciler.rayfine.runtime.orphans import guard_against_orphans
 
 

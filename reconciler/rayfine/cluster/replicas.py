@@ -8,12 +8,12 @@ from typing import Any
 
 from reconciler.errors import RayfineError
 from reconciler.rayfine.in_container.faults import Redactor
+from reconciler.rayfine.runtime.agent_client import AgentClient, new_token
+from reconciler.rayfine.runtime.agent_connections import ConnectionLostError, Endpoint
 from reconciler.rayfine.runtime.child import Child
-from reconciler.rayfine.runtime.client import AgentClient, new_token
-from reconciler.rayfine.runtime.connections import ConnectionLostError, Endpoint
 from reconciler.rayfine.runtime.errors import EnvironmentEndedError, LoadError
-from reconciler.rayfine.runtime.local import replica_names
-from reconciler.rayfine.runtime.options import LoadOptions
+from reconciler.rayfine.runtime.load_options import LoadOptions
+from reconciler.rayfine.runtime.local_containers import replica_names
 from reconciler.rayfine.runtime.replica import LastWords, Replica
 
 _CONNECT_SECONDS = 60.0

@@ -18,9 +18,9 @@ from reconciler.errors import BuildError
 from reconciler.rayfine.docker.build_progress import Progress
 from reconciler.rayfine.docker.engine import BuildRequest, Engine
 from reconciler.rayfine.docker.labels import DIGEST, content_labels, mark_fits
+from reconciler.rayfine.image.build_input import BuildInput
 from reconciler.rayfine.image.context import BLOCK, Context, Entry, changed_while_read
 from reconciler.rayfine.image.dockerignore import IGNORE_FILE
-from reconciler.rayfine.image.inputs import BuildInput
 from reconciler.support.plain_file import open_plain, os_errors_as
 
 FIXED_TIME = 315_619_200

@@ -13,9 +13,9 @@ import sys
 import threading
 import traceback
 
+from .agent_server import Server, allow_connections
 from .engines import Engine
 from .process_engine import ProcessEngine
-from .server import Server, allow_connections
 
 
 def main() -> None:

@@ -16,11 +16,11 @@ from reconciler.errors import ConflictError, ProviderError, RayfineError
 from reconciler.rayfine.docker.engine import Engine
 from reconciler.rayfine.in_container.faults import Redactor
 from reconciler.rayfine.runtime.agent_archive import COMMAND, pack
-from reconciler.rayfine.runtime.client import AgentClient, new_token
-from reconciler.rayfine.runtime.connections import ConnectionLostError, Endpoint
+from reconciler.rayfine.runtime.agent_client import AgentClient, new_token
+from reconciler.rayfine.runtime.agent_connections import ConnectionLostError, Endpoint
 from reconciler.rayfine.runtime.errors import LoadError
+from reconciler.rayfine.runtime.load_options import Limits
 from reconciler.rayfine.runtime.network import own_networks
-from reconciler.rayfine.runtime.options import Limits
 from reconciler.rayfine.runtime.owner import LAUNCH, owner_labels
 from reconciler.rayfine.runtime.replica import LINES, LastWords, Replica, cause_of
 

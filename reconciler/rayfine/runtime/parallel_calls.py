@@ -11,8 +11,8 @@ from functools import partial
 from typing import Any
 
 from reconciler.errors import RayfineError
-from reconciler.rayfine.runtime.client import AgentClient
-from reconciler.rayfine.runtime.connections import ConnectionLostError
+from reconciler.rayfine.runtime.agent_client import AgentClient
+from reconciler.rayfine.runtime.agent_connections import ConnectionLostError
 from reconciler.rayfine.runtime.crew import Crew
 from reconciler.rayfine.runtime.errors import CallCancelledError
 from reconciler.rayfine.runtime.replies import no_method

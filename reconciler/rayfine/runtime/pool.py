@@ -15,8 +15,13 @@ from reconciler.errors import ReconcileError
 from reconciler.rayfine.docker.engine import Engine
 from reconciler.rayfine.forks import anew_after_fork
 from reconciler.rayfine.runtime.container import Container
-from reconciler.rayfine.runtime.local import find_image, launch_of, new_identity, start_ready
-from reconciler.rayfine.runtime.options import LoadOptions
+from reconciler.rayfine.runtime.load_options import LoadOptions
+from reconciler.rayfine.runtime.local_containers import (
+    find_image,
+    launch_of,
+    new_identity,
+    start_ready,
+)
 from reconciler.rayfine.runtime.orphans import guard_against_orphans
 from reconciler.rayfine.runtime.replica import Replica
 

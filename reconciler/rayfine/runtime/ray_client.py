@@ -10,14 +10,14 @@ from typing import Any
 from reconciler.errors import RayfineError
 from reconciler.rayfine.docker.engine import Engine
 from reconciler.rayfine.runtime.agent_archive import DIRECTORY, PACKAGE
+from reconciler.rayfine.runtime.agent_client import AgentClient, new_token
+from reconciler.rayfine.runtime.agent_connections import Endpoint
 from reconciler.rayfine.runtime.child import Child
-from reconciler.rayfine.runtime.client import AgentClient, new_token
-from reconciler.rayfine.runtime.connections import Endpoint
 from reconciler.rayfine.runtime.container import ENV_FILE, Container
 from reconciler.rayfine.runtime.crew import all_errors
 from reconciler.rayfine.runtime.errors import LoadError
-from reconciler.rayfine.runtime.local import start_local
-from reconciler.rayfine.runtime.options import LoadOptions
+from reconciler.rayfine.runtime.load_options import LoadOptions
+from reconciler.rayfine.runtime.local_containers import start_local
 from reconciler.rayfine.runtime.replica import Replica, start_together
 
 _CONNECT_SECONDS = 45.0

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from reconciler.errors import RayfineError
 from reconciler.rayfine.forks import anew_after_fork
 from reconciler.rayfine.in_container.faults import LEASE_ENDED
-from reconciler.rayfine.runtime.client import AgentClient
+from reconciler.rayfine.runtime.agent_client import AgentClient
 from reconciler.rayfine.runtime.crew import all_errors
 from reconciler.rayfine.runtime.errors import CallLostError, EnvironmentEndedError
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from reconciler.errors import RayfineError
 from reconciler.rayfine.in_container import faults
-from reconciler.rayfine.runtime.client import Reply
+from reconciler.rayfine.runtime.agent_client import Reply
 from reconciler.rayfine.runtime.errors import (
     CallCancelledError,
     CallLostError,

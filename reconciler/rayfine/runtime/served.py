@@ -6,10 +6,14 @@ from urllib.parse import urlsplit
 
 from reconciler.errors import RayfineError
 from reconciler.rayfine.in_container.codec import CodecError, decode
-from reconciler.rayfine.runtime.client import AgentClient
-from reconciler.rayfine.runtime.connections import CONNECT_SECONDS, ConnectionLostError, Endpoint
+from reconciler.rayfine.runtime.agent_client import AgentClient
+from reconciler.rayfine.runtime.agent_connections import (
+    CONNECT_SECONDS,
+    ConnectionLostError,
+    Endpoint,
+)
 from reconciler.rayfine.runtime.errors import EnvironmentEndedError, LoadError
-from reconciler.rayfine.runtime.options import LoadOptions
+from reconciler.rayfine.runtime.load_options import LoadOptions
 from reconciler.rayfine.runtime.replica import Replica
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from reconciler.core.diff import diff_specs
 from reconciler.errors import BuildError
-from reconciler.rayfine.image.inputs import BuildInput, ImageSource, Surroundings, prepare
+from reconciler.rayfine.image.build_input import BuildInput, ImageSource, Surroundings, prepare
 from reconciler.rayfine.image.lockfile import LockFile
 
 SHA = "sha256:" + "a" * 64

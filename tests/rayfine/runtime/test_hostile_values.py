@@ -13,7 +13,7 @@ import pytest
 
 from reconciler.rayfine import EnvironmentWrapper
 from reconciler.rayfine.in_container.codec import MAX_SETUP, encode
-from reconciler.rayfine.runtime.connections import Wire
+from reconciler.rayfine.runtime.agent_connections import Wire
 from reconciler.rayfine.runtime.errors import (
     CallTimeoutError,
     EnvironmentEndedError,

@@ -16,14 +16,14 @@ from typing import Any
 import pytest
 
 from reconciler.rayfine.in_container import faults
+from reconciler.rayfine.in_container.agent_server import Lease, Server
 from reconciler.rayfine.in_container.codec import decode, encode
 from reconciler.rayfine.in_container.engines import Answer, Engine, Request
 from reconciler.rayfine.in_container.env_runner import Job, Lane, Runner
 from reconciler.rayfine.in_container.faults import OK, Redactor
 from reconciler.rayfine.in_container.outline import outline
-from reconciler.rayfine.in_container.server import Lease, Server
-from reconciler.rayfine.runtime.client import AgentClient
-from reconciler.rayfine.runtime.connections import ConnectionLostError, Endpoint
+from reconciler.rayfine.runtime.agent_client import AgentClient
+from reconciler.rayfine.runtime.agent_connections import ConnectionLostError, Endpoint
 from reconciler.rayfine.runtime.replica import LastWords
 
 ENV = '''

@@ -17,7 +17,7 @@ from urllib.parse import quote
 from reconciler.rayfine.forks import anew_after_fork
 from reconciler.rayfine.in_container.codec import CodecError, decode, encode
 from reconciler.rayfine.in_container.faults import BUSY, LONGEST_MESSAGE
-from reconciler.rayfine.runtime.connections import (
+from reconciler.rayfine.runtime.agent_connections import (
     CONNECT_SECONDS,
     Answer,
     ConnectionLostError,

@@ -15,7 +15,7 @@ from reconciler.rayfine.docker.engine import Engine
 from reconciler.rayfine.image.reference import parse_reference
 from reconciler.rayfine.runtime.container import Container, Launch, start_container
 from reconciler.rayfine.runtime.errors import LoadError
-from reconciler.rayfine.runtime.options import DEFAULT_RAY_PORT, LoadOptions
+from reconciler.rayfine.runtime.load_options import DEFAULT_RAY_PORT, LoadOptions
 from reconciler.rayfine.runtime.replica import start_together
 
 

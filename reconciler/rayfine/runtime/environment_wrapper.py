@@ -12,13 +12,13 @@ from reconciler.errors import RayfineError
 from reconciler.rayfine.forks import anew_after_fork
 from reconciler.rayfine.in_container.faults import OK
 from reconciler.rayfine.runtime.active_environments import Registry
-from reconciler.rayfine.runtime.client import (
+from reconciler.rayfine.runtime.agent_client import (
     MOST_CALLS,
     GivenUpError,
     WaitedTooLongError,
     read_methods,
 )
-from reconciler.rayfine.runtime.connections import AnswerTimeoutError, ConnectionLostError
+from reconciler.rayfine.runtime.agent_connections import AnswerTimeoutError, ConnectionLostError
 from reconciler.rayfine.runtime.crew import all_errors
 from reconciler.rayfine.runtime.errors import (
     CallCancelledError,
