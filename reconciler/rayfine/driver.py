@@ -2,7 +2,7 @@
 
 `python -m reconciler.rayfine.driver`; settings as one line of JSON on standard input, which stays
 open as long as its owner lives; one line of JSON on standard output: `port`, or `fault`. After that
-it answers as an agent does (`in_container/agent_server.py`), on 127.0.0.1 and with the same kind of token.
+it answers as an agent does (`in_container/agent_server.py`), on 127.0.0.1 and with a token, too.
 
 Why a process: `ray.init("ray://...")` takes over SIGTERM and is one per interpreter, many
 connections in one process deadlock, a connection whose head died blocks for half a minute, and

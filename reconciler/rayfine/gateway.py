@@ -1,8 +1,8 @@
 """HTTP in front of a loaded environment: the other end of `load_env(..., mode="remote", url=...)`.
 
 Speaks what the agent speaks (see `in_container/agent_server.py`), and hands messages on to the
-least busy replica as they are, without reading them. All callers share one environment; nobody can end it
-from there. If its owner has set it up, with variables that callers need not know, then callers
+least busy replica as they are, without reading them. All callers share one environment; nobody can
+end it from there. If its owner has set it up, with variables that callers need not know, callers
 cannot change them: their `setup()` only sets up again what has ended.
 """
 

@@ -19,9 +19,9 @@ from reconciler.cli.options import target_option
 from reconciler.cli.place import Globals
 from reconciler.rayfine import EnvironmentWrapper, load_env
 from reconciler.rayfine.docker.engine import Engine
+from reconciler.rayfine.runtime.errors import no_method
 from reconciler.rayfine.runtime.load_options import MOST_CONCURRENCY
 from reconciler.rayfine.runtime.orphans import sweep
-from reconciler.rayfine.runtime.replies import no_method
 from reconciler.render.escape import printable
 from reconciler.support.signals import handled
 

@@ -10,7 +10,8 @@ All labels of our own begin with `io.reconciler.`:
     repository, commit          what wrote that mark (see `core.lineage`); empty: not known
 
 An image built FROM one of ours inherits them all. They count only for an image that is found under
-the tag that they name and, with it, under the `:src-` tag of their digest (see `providers/docker/local.py`).
+the tag that they name and, with it, under the `:src-` tag of their digest: see
+`providers/docker/local.py`.
 """
 
 import base64

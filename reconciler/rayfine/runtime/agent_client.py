@@ -10,7 +10,6 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping
 from concurrent.futures import CancelledError, Future
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
@@ -25,7 +24,7 @@ from reconciler.rayfine.runtime.agent_connections import (
     Endpoint,
     Message,
 )
-from reconciler.rayfine.runtime.errors import TransferError
+from reconciler.rayfine.runtime.errors import Reply, TransferError
 
 
 class WaitedTooLongError(Exception):
@@ -96,14 +95,6 @@ MOST_CALLS = 256
 """Calls under way at one agent; more wait on this side, where they cost the agent nothing."""
 
 _PAUSE = 0.05
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """Status and decoded value of an answer."""
-
-    status: int
-    value: Any
 
 
 class AgentClient:

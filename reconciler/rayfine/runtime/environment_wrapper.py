@@ -27,10 +27,13 @@ from reconciler.rayfine.runtime.errors import (
     EnvironmentEndedError,
     SetupError,
     TransferError,
+    no_method,
+    not_set_up,
+    setup_error,
+    value_of,
 )
 from reconciler.rayfine.runtime.parallel_calls import AsyncMethods, Handle, MapResult, map_calls
 from reconciler.rayfine.runtime.replica import Dispatcher, Replica, Seat
-from reconciler.rayfine.runtime.replies import no_method, not_set_up, setup_error, value_of
 
 HEARTBEAT_SECONDS = 5.0
 _SETUPS = 32

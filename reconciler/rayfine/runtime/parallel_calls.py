@@ -14,8 +14,7 @@ from reconciler.errors import RayfineError
 from reconciler.rayfine.runtime.agent_client import AgentClient
 from reconciler.rayfine.runtime.agent_connections import ConnectionLostError
 from reconciler.rayfine.runtime.crew import Crew
-from reconciler.rayfine.runtime.errors import CallCancelledError
-from reconciler.rayfine.runtime.replies import no_method
+from reconciler.rayfine.runtime.errors import CallCancelledError, no_method
 
 
 class Handle:
