@@ -37,7 +37,6 @@ from reconciler.rayfine.runtime.agent_connections import (
 )
 from reconciler.rayfine.runtime.crew import Crew
 from reconciler.rayfine.runtime.environment_wrapper import EnvironmentWrapper
-from reconciler.rayfine.runtime.errors import CallLostError
 from reconciler.rayfine.runtime.replica import Seat
 
 _MOST_CALLS, _MOST_OTHERS = 1024, 64
@@ -225,10 +224,9 @@ def _ask(seat: Seat, path: str, body: Any, limit: float, identity: str = "") -> 
 
 
 def _lost(seat: Seat, error: ConnectionLostError) -> Answer:
-    found = seat.replica.diagnose(error)
-    if isinstance(found, CallLostError):
+    found = seat.diagnose(error)
+    if not seat.lost:
         return faults.GONE, encode(faults.plain("lost", found.what))
-    seat.lost = True
     if isinstance(error, AnswerTimeoutError):
         words = f"it went on after its limit, and {found}"
         return faults.LATE, encode(faults.plain("ended", words, ended=True))

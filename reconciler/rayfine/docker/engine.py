@@ -96,11 +96,10 @@ class Engine:
 
     def check(self) -> tuple[str, ...]:
         """Ask the engine for its version; lines about what was found, for `reconcile doctor`."""
-        found = self._look()
-        return (
-            f"version {found.get('Version')}, API {found.get('ApiVersion')}",
-            f"{found.get('Os')}/{found.get('Arch')}",
-        )
+        with self._understood("its version"), self._translated():
+            found = dict(self._client().version())
+        self._platform = f"{found.get('Os')}/{found.get('Arch')}"
+        return f"version {found.get('Version')}, API {found.get('ApiVersion')}", self._platform
 
     def list_images(self, filters: Mapping[str, Sequence[str]]) -> list[ImageSummary]:
         """Tagged images that fit all filters, in one call."""
@@ -155,14 +154,7 @@ class Engine:
 
     def platform(self) -> str:
         """`OS/ARCHITECTURE` of the engine."""
-        if self._platform is None:
-            version = self._look()
-            self._platform = f"{version.get('Os')}/{version.get('Arch')}"
-        return self._platform
-
-    def _look(self) -> Mapping[str, Any]:
-        with self._understood("its version"), self._translated():
-            return dict(self._client().version())
+        return self._platform or self.check()[-1]
 
     def build(self, request: BuildRequest, progress: Progress) -> str:
         """Build an image and return its id; it has no tag yet.

@@ -22,7 +22,6 @@ from reconciler.rayfine.runtime.agent_connections import AnswerTimeoutError, Con
 from reconciler.rayfine.runtime.crew import all_errors
 from reconciler.rayfine.runtime.errors import (
     CallCancelledError,
-    CallLostError,
     CallTimeoutError,
     EnvironmentEndedError,
     SetupError,
@@ -263,8 +262,7 @@ class EnvironmentWrapper:
             ) from error
         except ConnectionLostError as error:
             self._check_open()
-            found = seat.replica.diagnose(error)
-            seat.lost = not isinstance(found, CallLostError)
+            found = seat.diagnose(error)
             if isinstance(error, AnswerTimeoutError):
                 raise CallTimeoutError(
                     f"{name} went on after its limit, and {found.what}",

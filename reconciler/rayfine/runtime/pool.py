@@ -8,7 +8,7 @@ import atexit
 import contextlib
 import threading
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from reconciler.errors import ReconcileError
@@ -114,15 +114,9 @@ class WarmPool:
 
 
 def _key(options: LoadOptions, image: dict[str, Any]) -> Hashable:
-    return (
-        image["Id"],
-        options.engine,
-        options.max_concurrency,
-        options.limits,
-        options.lease,
-        options.docker_host,
-        options.network,
-    )
+    """What a warm container has to have been started with."""
+    anybodys = replace(options, image="", container_name="", ray_port=0, timeout=0, call_timeout=0)
+    return image["Id"], anybodys
 
 
 POOL = WarmPool()

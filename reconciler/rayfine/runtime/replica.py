@@ -119,6 +119,12 @@ class Seat:
         self.taken_as = 0
         self.lost = False
 
+    def diagnose(self, error: Exception) -> RayfineError:
+        """Why the connection was lost. A replica that is gone is called only if all are."""
+        found = self.replica.diagnose(error)
+        self.lost = not isinstance(found, CallLostError)
+        return found
+
 
 class Dispatcher:
     """The replicas of one environment: the least busy takes the next call, or the longest idle."""
