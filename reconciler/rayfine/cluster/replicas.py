@@ -42,7 +42,11 @@ def start_on_cluster(options: LoadOptions, identity: str) -> Sequence[Replica]:
             fix="install the cluster's version: pip install 'ray[client]==VERSION'",
         )
     _require_listening(options.ray_address)
-    launches = [_launch(options, name) for name in replica_names(identity, options.replicas)]
+    stated = asdict(options)
+    launches = [
+        {"name": name, "token": new_token(), "options": stated}
+        for name in replica_names(identity, options.replicas)
+    ]
     placement = Placement(options.ray_address, len(launches))
     try:
         placement.connect()
@@ -72,20 +76,6 @@ def _require_listening(address: str) -> None:
             where=address,
             fix="see that the address is right and the cluster runs; ray:// has port 10001",
         ) from error
-
-
-def _launch(options: LoadOptions, name: str) -> dict[str, Any]:
-    return {
-        "name": name,
-        "image": options.image,
-        "engine": options.engine,
-        "limits": asdict(options.limits),
-        "lease": options.lease,
-        "timeout": options.timeout,
-        "max_concurrency": options.max_concurrency,
-        "network": options.network,
-        "token": new_token(),
-    }
 
 
 def _require_started(items: Sequence[Mapping[str, Any]]) -> None:

@@ -15,7 +15,7 @@ from reconciler.rayfine.docker.engine import Engine
 from reconciler.rayfine.image.reference import parse_reference
 from reconciler.rayfine.runtime.container import Container, Launch, start_container
 from reconciler.rayfine.runtime.errors import LoadError
-from reconciler.rayfine.runtime.load_options import DEFAULT_RAY_PORT, LoadOptions
+from reconciler.rayfine.runtime.load_options import LoadOptions
 from reconciler.rayfine.runtime.replica import start_together
 
 
@@ -68,20 +68,7 @@ def start_ready(docker: Engine, launch: Launch) -> Container:
 
 
 def launch_of(docker: Engine, options: LoadOptions, image: dict[str, Any], name: str) -> Launch:
-    over_client = options.transport == "ray-client"
-    own_port = options.ray_port if options.ray_port != DEFAULT_RAY_PORT else 0
-    return Launch(
-        name=name,
-        image=image,
-        engine="ray-head" if over_client else options.engine,
-        client_port=own_port if over_client else None,
-        limits=options.limits,
-        lease=options.lease,
-        timeout=options.timeout,
-        max_concurrency=options.max_concurrency,
-        network=options.network,
-        **_place(docker, options),
-    )
+    return Launch(name, image, options, **_place(docker, options))
 
 
 def _place(docker: Engine, options: LoadOptions) -> dict[str, str]:
