@@ -71,7 +71,8 @@ class Gateway(HttpServer):
     def __exit__(self, *_: object) -> None:
         """End every call and connection."""
         if self._serving is not None:
-            self._loop.call_soon_threadsafe(lambda: [task.cancel() for task in asyncio.all_tasks()])
+            with contextlib.suppress(RuntimeError):  # it has ended already
+                self._loop.call_soon_threadsafe(self._cancel_all)
             self._serving.join()
         self._listener.close()
 
@@ -95,6 +96,11 @@ class Gateway(HttpServer):
         self._loop = asyncio.new_event_loop()
         self._serving = threading.Thread(target=self._run, name="gateway")
         self._serving.start()
+
+    @staticmethod
+    def _cancel_all() -> None:
+        for task in asyncio.all_tasks():
+            task.cancel()
 
     def wait(self) -> None:
         """Wait for its end: that of an exception, such as Ctrl-C."""
