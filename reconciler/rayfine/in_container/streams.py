@@ -57,9 +57,8 @@ class Stream(asyncio.Protocol):
         self._writable = self._writable or self._loop.create_future()
 
     def resume_writing(self) -> None:
-        if self._writable is not None:
-            self._writable.set_result(None)
-            self._writable = None
+        writable, self._writable = self._writable, None
+        _settle(writable)
 
     def _end(self) -> None:
         told, self.gone = self.gone, True
@@ -68,9 +67,8 @@ class Stream(asyncio.Protocol):
             self.on_gone()
 
     def _wake(self) -> None:
-        if self._waiting is not None:
-            self._waiting.set_result(None)
-            self._waiting = None
+        waiting, self._waiting = self._waiting, None
+        _settle(waiting)
 
     async def begin_tls(self, context: Any, seconds: float) -> None:
         """Shake hands as the server, within so many seconds. Raises `OSError`."""
@@ -153,6 +151,12 @@ class Stream(asyncio.Protocol):
     def close(self) -> None:
         """End the connection, whatever was not yet written."""
         self._transport.abort()
+
+
+def _settle(future: asyncio.Future[None] | None) -> None:
+    """Wake who waits, unless it was cancelled meanwhile."""
+    if future is not None and not future.done():
+        future.set_result(None)
 
 
 Converse = Callable[[Stream], Awaitable[None]]
