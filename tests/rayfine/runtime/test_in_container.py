@@ -186,7 +186,8 @@ def test_a_call_is_cancelled_before_it_begins(runner: Held, file: str) -> None:
     body = [[5], {}]
     waiting = threading.Thread(target=lambda: found.append(ask(runner, "call", body, "wait", "2")))
     waiting.start()
-    until(lambda: ask(runner, "cancel", None, identity="2") == (OK, True))
+    until(lambda: "2" in runner._runner._calls)
+    assert ask(runner, "cancel", None, identity="2") == (OK, True)
     end.touch()
     waiting.join(30)
     holding.join(30)
