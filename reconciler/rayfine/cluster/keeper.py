@@ -25,13 +25,13 @@ class Keeper:
         self._docker = Engine()
         self._container: Container | None = None
 
-    def probe(self) -> str:
-        """Why there is no Docker engine here; empty if there is one."""
+    def probe(self) -> dict[str, Any]:
+        """Whether there is a Docker engine here: an error if not."""
         try:
             self._docker.check()
         except ProviderError as error:
-            return error.what
-        return ""
+            return _told(error)
+        return {}
 
     def start(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Start the container and wait until it is ready. `given`: `name`, `token`, `options`."""

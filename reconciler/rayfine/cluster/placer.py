@@ -138,10 +138,8 @@ class Placer:
         deadline = time.monotonic() + PROBE_SECONDS
         for kept, reference in [(kept, kept.keeper.probe.remote()) for kept in asked]:
             left = max(deadline - time.monotonic(), 0.1)
-            try:
-                found.append(str(self._ray.get(reference, timeout=left)))
-            except self._ray.exceptions.RayError as error:
-                found.append(self._words(error, kept))
+            answer = self._get(reference, kept, left)
+            found.append(str(answer["error"]["what"]) if "error" in answer else "")
         return found
 
     def explain(self, given: Mapping[str, Any]) -> dict[str, Any]:

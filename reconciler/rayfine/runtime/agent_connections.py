@@ -264,15 +264,20 @@ class Connections:
 
 def _connect(endpoint: Endpoint) -> socket.socket:
     if endpoint.path:
-        return _connect_unix(endpoint.path)
-    connection = socket.create_connection((endpoint.host, endpoint.port), CONNECT_SECONDS)
-    keep_alive(connection)
-    if hasattr(socket, "TCP_USER_TIMEOUT"):  # for what was sent, as keep-alive is for silence
-        milliseconds = int(STALL_SECONDS * 1000)
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
-    if endpoint.tls is None:
-        return connection
+        connection = socket.socket(socket.AF_UNIX)
+    else:
+        connection = socket.create_connection((endpoint.host, endpoint.port), CONNECT_SECONDS)
     try:
+        if endpoint.path:
+            connection.settimeout(CONNECT_SECONDS)
+            connection.connect(endpoint.path)
+            return connection
+        keep_alive(connection)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # for what was sent, as keep-alive is for silence
+            milliseconds = int(STALL_SECONDS * 1000)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
+        if endpoint.tls is None:
+            return connection
         return endpoint.tls.wrap_socket(connection, server_hostname=endpoint.host)
     except BaseException:
         connection.close()
@@ -285,17 +290,6 @@ def keep_alive(connection: socket.socket) -> None:
     for name, seconds in (("TCP_KEEPIDLE", 15), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 4)):
         if hasattr(socket, name):  # not on every system
             connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), seconds)
-
-
-def _connect_unix(path: str) -> socket.socket:
-    connection = socket.socket(socket.AF_UNIX)
-    try:
-        connection.settimeout(CONNECT_SECONDS)
-        connection.connect(path)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
 
 
 def _stands(wire: Wire) -> bool:
