@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from reconciler.rayfine.cluster.replicas import start_on_cluster
-from reconciler.rayfine.docker.build_progress import BuildDisplay, Progress, shown
+from reconciler.rayfine.docker.build_progress import BuildDisplay, Progress, displayed
 from reconciler.rayfine.docker.builder import Making, make_image
 from reconciler.rayfine.docker.engine import Engine
 from reconciler.rayfine.image.build_input import DEFAULT_BASE, ImageSource, Surroundings, prepare
@@ -137,7 +137,7 @@ def _display(tag: str, *, quiet: bool) -> Iterator[Progress]:
         return
     with (
         open_screen(colour="NO_COLOR" not in os.environ) as screen,
-        shown(BuildDisplay(screen, tag)) as display,
+        displayed(BuildDisplay(screen, tag)) as display,
     ):
         yield display.news
 

@@ -73,7 +73,7 @@ class BuildDisplay:
 
 
 @contextmanager
-def shown(display: BuildDisplay) -> Iterator[BuildDisplay]:
+def displayed(display: BuildDisplay) -> Iterator[BuildDisplay]:
     """Keep its clock going within the block, and end it with the block."""
     over = threading.Event()
 

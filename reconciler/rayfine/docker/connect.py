@@ -87,7 +87,7 @@ def connection(host: str | None, tls: DockerTls | None) -> tuple[dict[str, Any],
     if has_login(address):
         raise UnreachableError(
             "a user or password in the address of an engine is not accepted",
-            where=shown(address),
+            where=shown_address(address),
             fix="use a socket, ssh://USER@HOST, or tcp:// with TLS certificates",
         )
     if not address.startswith("ssh://"):
@@ -97,7 +97,7 @@ def connection(host: str | None, tls: DockerTls | None) -> tuple[dict[str, Any],
     return {"base_url": tunnel.engine}, tunnel
 
 
-def shown(address: str) -> str:
+def shown_address(address: str) -> str:
     """The address for people, without a login that is not accepted in it."""
     if not has_login(address):
         return address

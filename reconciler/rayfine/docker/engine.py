@@ -19,7 +19,7 @@ from reconciler.errors import (
     UnreachableError,
 )
 from reconciler.rayfine.docker.build_progress import BuildLog, Progress, push_error
-from reconciler.rayfine.docker.connect import SYSTEM, DockerTls, connection, shown
+from reconciler.rayfine.docker.connect import SYSTEM, DockerTls, connection, shown_address
 from reconciler.rayfine.docker.ssh import Tunnel
 from reconciler.rayfine.forks import anew_after_fork
 from reconciler.rayfine.image.reference import parse_reference
@@ -92,7 +92,7 @@ class Engine:
     def name(self) -> str:
         """Where the engine is, in words."""
         stated = self._host or os.environ.get("DOCKER_HOST")
-        return shown(stated) if stated else "the ordinary Docker context"
+        return shown_address(stated) if stated else "the ordinary Docker context"
 
     def check(self) -> tuple[str, ...]:
         """Ask the engine for its version; lines about what was found, for `reconcile doctor`."""

@@ -130,7 +130,7 @@ class AgentClient:
 
     def methods(self) -> Mapping[str, Mapping[str, str]]:
         """`signature` and `doc` by name."""
-        return read_methods(self._ask("GET", "/methods", None, limit=CONNECT_SECONDS).value)
+        return checked_methods(self._ask("GET", "/methods", None, limit=CONNECT_SECONDS).value)
 
     def setup(self, variables: Mapping[str, str], limit: float) -> Reply:
         """Load env.py; the value is the methods, or an error."""
@@ -215,7 +215,7 @@ def _read_health(value: Any) -> dict[str, Any] | None:
     return {**found, "setup": value.get("setup") is True}
 
 
-def read_methods(value: Any) -> Mapping[str, Mapping[str, str]]:
+def checked_methods(value: Any) -> Mapping[str, Mapping[str, str]]:
     """Methods as an agent describes them; whatever else it says is left out."""
     if not isinstance(value, dict):
         return {}

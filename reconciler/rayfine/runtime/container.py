@@ -21,7 +21,7 @@ from reconciler.rayfine.runtime.agent_connections import ConnectionLostError, En
 from reconciler.rayfine.runtime.errors import LoadError
 from reconciler.rayfine.runtime.load_options import DEFAULT_RAY_PORT, LoadOptions
 from reconciler.rayfine.runtime.network import own_networks
-from reconciler.rayfine.runtime.owner import LAUNCH, owner_labels
+from reconciler.rayfine.runtime.owner import LAUNCH, process_labels
 from reconciler.rayfine.runtime.replica import LINES, LastWords, Replica, cause_of
 
 AGENT_PORT = 8466
@@ -208,7 +208,7 @@ def start_container(docker: Engine, launch: Launch) -> Container:
             client.start(made)
             container = Container(docker, launch, made, _published(client, made, AGENT_PORT))
             if launch.client_port is not None:
-                container.client_port = _published(client, made, client_port(launch.image))
+                container.client_port = _published(client, made, port_inside(launch.image))
     except BaseException as error:
         # And the watcher looks again: a request that was interrupted may be carried out late.
         _remove(docker, launch.name, launch.identity)
@@ -269,7 +269,7 @@ def _create(client: Any, launch: Launch, network: str) -> str:
     ports: dict[int, tuple[str] | tuple[str, int]] = {AGENT_PORT: (launch.publish,)}
     if launch.client_port is not None:
         at = (launch.publish, launch.client_port) if launch.client_port else (launch.publish,)
-        ports[client_port(launch.image)] = at
+        ports[port_inside(launch.image)] = at
     host = client.create_host_config(
         init=True,
         mem_limit=memory,
@@ -288,7 +288,7 @@ def _create(client: Any, launch: Launch, network: str) -> str:
         command=list(COMMAND[1:]),
         name=launch.name,
         ports=list(ports),
-        labels={**owner_labels(), LAUNCH: launch.identity},
+        labels={**process_labels(), LAUNCH: launch.identity},
         host_config=host,
     )
     return str(made["Id"])
@@ -310,12 +310,12 @@ def _settings(launch: Launch) -> dict[str, Any]:
         "num_cpus": max(int(launch.options.limits.cpus), 1),
         "object_store": _OBJECT_STORE,
         "join": own_head(launch.image),
-        "client_port": client_port(launch.image),
+        "client_port": port_inside(launch.image),
         "ray_token": launch.ray_token,
     }
 
 
-def client_port(image: Mapping[str, Any]) -> int:
+def port_inside(image: Mapping[str, Any]) -> int:
     """Where Ray's client server listens inside, in containers of this image."""
     found = _CLIENT_PORT.search(" ".join(own_head(image)))
     return int(found[1]) if found else CLIENT_PORT

@@ -16,7 +16,7 @@ from reconciler.rayfine.runtime.agent_client import (
     MOST_CALLS,
     GivenUpError,
     WaitedTooLongError,
-    read_methods,
+    checked_methods,
 )
 from reconciler.rayfine.runtime.agent_connections import AnswerTimeoutError, ConnectionLostError
 from reconciler.rayfine.runtime.crew import all_errors
@@ -225,7 +225,7 @@ class EnvironmentWrapper:
         if reply.status != OK:
             raise setup_error(reply, seat.replica.name)
         seat.lost = False
-        return read_methods(reply.value)
+        return checked_methods(reply.value)
 
     def _invoke(
         self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any], handle: Handle

@@ -29,7 +29,7 @@ from reconciler.rayfine.docker.connect import DockerTls, read_tls
 from reconciler.rayfine.docker.engine import Engine
 from reconciler.rayfine.forks import anew_after_fork, let_go
 from reconciler.rayfine.runtime.container import STARTED, remove_container
-from reconciler.rayfine.runtime.owner import LAUNCH, SESSION, Owner, judge, owner_labels
+from reconciler.rayfine.runtime.owner import LAUNCH, SESSION, Owner, judge, process_labels
 
 _STOPPED = ("created", "exited", "dead")
 
@@ -158,7 +158,7 @@ class Watchers:
 
 def _start(host: str, tls: DockerTls | None) -> "subprocess.Popen[bytes]":
     paths = [str(Path(item).absolute()) for item in sys.path]  # it starts elsewhere
-    said = json.dumps([os.getpid(), paths, owner_labels()[SESSION], host, tls and asdict(tls)])
+    said = json.dumps([os.getpid(), paths, process_labels()[SESSION], host, tls and asdict(tls)])
     return subprocess.Popen(  # noqa: S603 (our own interpreter)
         [sys.executable, "-S", "-E", "-c", _START, said],
         stdin=subprocess.PIPE,

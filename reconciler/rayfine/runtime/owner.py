@@ -31,7 +31,7 @@ class Owner(StrEnum):
     UNKNOWN = "unknown"
 
 
-def owner_labels() -> dict[str, str]:
+def process_labels() -> dict[str, str]:
     """The labels of this process."""
     return {
         SESSION: _session(os.getpid()),
