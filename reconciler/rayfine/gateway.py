@@ -72,7 +72,7 @@ class Gateway(HttpServer):
         """End every call and connection."""
         if self._serving is not None:
             with contextlib.suppress(RuntimeError):  # it has ended already
-                self._loop.call_soon_threadsafe(self._cancel_all)
+                self._loop.call_soon_threadsafe(self._over.set)
             self._serving.join()
         self._listener.close()
 
@@ -94,13 +94,9 @@ class Gateway(HttpServer):
         self._variables = variables
         allow_connections()
         self._loop = asyncio.new_event_loop()
+        self._over = asyncio.Event()
         self._serving = threading.Thread(target=self._run, name="gateway")
         self._serving.start()
-
-    @staticmethod
-    def _cancel_all() -> None:
-        for task in asyncio.all_tasks():
-            task.cancel()
 
     def wait(self) -> None:
         """Wait for its end: that of an exception, such as Ctrl-C."""
@@ -109,11 +105,19 @@ class Gateway(HttpServer):
 
     def _run(self) -> None:
         """In a thread of its own, since signals interrupt the main one anywhere."""
-        with (
-            asyncio.Runner(loop_factory=lambda: self._loop) as runner,
-            contextlib.suppress(asyncio.CancelledError),
-        ):
-            runner.run(self.run(self._listener))
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            runner.run(self._answer_until_over())
+
+    async def _answer_until_over(self) -> None:
+        """Take no connection once it is over; the runner cancels what is still under way."""
+        work = [
+            asyncio.create_task(self.run(self._listener)),
+            asyncio.create_task(self._over.wait()),
+        ]
+        await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
+        work[0].cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await work[0]
 
     async def answer(self, request: Request, stream: Stream) -> Answer:
         if request.operation == "call":

@@ -75,10 +75,13 @@ class HttpServer(ABC):
 
     async def run(self, listener: socket.socket) -> None:
         """Answer until it is cancelled."""
-        await listen(listener, self._converse)
-        while True:
-            self._strangers.end_late()
-            await asyncio.sleep(1)
+        server = await listen(listener, self._converse)
+        try:
+            while True:
+                self._strangers.end_late()
+                await asyncio.sleep(1)
+        finally:
+            server.close()
 
     @abstractmethod
     async def answer(self, request: Request, stream: Stream) -> Answer:

@@ -162,7 +162,7 @@ def _settle(future: asyncio.Future[None] | None) -> None:
 Converse = Callable[[Stream], Awaitable[None]]
 
 
-async def listen(listener: socket.socket, converse: Converse) -> None:
+async def listen(listener: socket.socket, converse: Converse) -> asyncio.AbstractServer:
     """Have every connection to this socket conversed on from now on."""
     tasks: Set[asyncio.Future[None]] = set()  # the loop alone would not keep them
 
@@ -177,7 +177,8 @@ async def listen(listener: socket.socket, converse: Converse) -> None:
     start: Any = loop.create_server
     if listener.family == socket.AF_UNIX:
         start = loop.create_unix_server
-    await start(Accepted, sock=listener, backlog=_BACKLOG)
+    server: asyncio.AbstractServer = await start(Accepted, sock=listener, backlog=_BACKLOG)
+    return server
 
 
 async def _whole(stream: Stream, converse: Converse) -> None:
