@@ -18,7 +18,7 @@ from typing import Any
 from benchmarks.measure import Row, limit_row
 from reconciler.rayfine import EnvironmentWrapper, build_image_from_env, load_env, warm_up
 from reconciler.rayfine.docker.engine import Engine
-from reconciler.rayfine.image.inputs import DEFAULT_BASE
+from reconciler.rayfine.image.build_input import DEFAULT_BASE
 
 RAY_BASE = "reconciler/ray-base:local"
 PYTHON_BASE = "reconciler/python-base:local"

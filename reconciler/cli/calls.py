@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.errors import ConfigError
-from reconciler.rayfine.runtime.environment import EnvironmentWrapper
+from reconciler.rayfine.runtime.environment_wrapper import EnvironmentWrapper
 from reconciler.rayfine.runtime.errors import RemoteError
 from reconciler.rayfine.runtime.parallel_calls import MapResult
 from reconciler.render.escape import log_safe_json

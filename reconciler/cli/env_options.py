@@ -15,7 +15,7 @@ from reconciler.core.resource import Resource
 from reconciler.errors import ConfigError
 from reconciler.kinds.image import IMAGE
 from reconciler.rayfine.docker.engine import Engine
-from reconciler.rayfine.runtime.options import MOST_CONCURRENCY
+from reconciler.rayfine.runtime.load_options import MOST_CONCURRENCY
 from reconciler.support.suggest import similar
 from reconciler.workflow.session import read_config
 from reconciler.workflow.target_manifests import read_manifests
@@ -152,8 +152,8 @@ def _has_config(place: Globals) -> bool:
 def _content_tag(resource: Resource, config: Config, target: Target) -> str:
     """The `:src-` tag of the content that is on the disk now."""
     from reconciler.providers.docker.desired import resolve_images  # noqa: PLC0415  (heavy)
+    from reconciler.rayfine.image.build_input import Surroundings  # noqa: PLC0415
     from reconciler.rayfine.image.hashcache import user_cache  # noqa: PLC0415
-    from reconciler.rayfine.image.inputs import Surroundings  # noqa: PLC0415
     from reconciler.rayfine.image.lockfile import LOCK_FILE, read_lock  # noqa: PLC0415
 
     around = Surroundings(

@@ -16,7 +16,7 @@ from reconciler.cli.place import Globals, show
 from reconciler.config import CONFIG_NAME
 from reconciler.errors import ConfigError, ReconcileError
 from reconciler.git.process import find_top
-from reconciler.support.plain_file import append, write_whole
+from reconciler.support.plain_file import CHECK_PATH, append, os_errors_as, write_whole
 from reconciler.workflow.plan_request import PlanRequest
 
 if TYPE_CHECKING:
@@ -147,15 +147,9 @@ def step_file(variable: str, form: str) -> Path:
 
 def add_to_step(path: Path, text: str) -> None:
     """Add lines to what the step has written so far. Raises `ReconcileError` if that fails."""
-    try:
+    with os_errors_as(ReconcileError, "cannot add to the file", path, CHECK_PATH):
         path.parent.mkdir(parents=True, exist_ok=True)
         append(path, text)
-    except OSError as error:
-        raise ReconcileError(
-            f"cannot add to the file: {error.strerror or error}",
-            where=str(path),
-            fix="check the path, the free space and your rights there",
-        ) from error
 
 
 def run_url() -> str:

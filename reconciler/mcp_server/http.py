@@ -24,7 +24,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from reconciler.rayfine.in_container.strangers import Strangers
+from reconciler.rayfine.in_container.streams import Strangers
 from reconciler.support.signals import handled
 
 HOST = "127.0.0.1"

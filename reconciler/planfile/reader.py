@@ -48,9 +48,10 @@ from reconciler.core.selection import Selection
 from reconciler.errors import ReconcileError, StalePlanError
 from reconciler.planfile.format import PLAN_JSON
 from reconciler.planfile.review import read_cause, read_review
-from reconciler.support.plain_file import read_plain
+from reconciler.support.plain_file import os_errors_as, read_plain
 from reconciler.support.strict_json import parse_json
 
+_MAKE_ONE = "make one with: reconcile plan --out FILE"
 _MOST_BYTES = 128 << 20
 _MOST_VALUES = 4_000_000
 """Mappings and lists, each of which takes up to 60 times its length in the file."""
@@ -85,13 +86,8 @@ class SavedPlan:
 def read_plan_file(path: Path) -> SavedPlan:
     """Read a saved plan. Raises `ReconcileError` if it is no plan, or of another format."""
     try:
-        document = _parse(read_plain(path, _MOST_BYTES))
-    except OSError as error:
-        raise ReconcileError(
-            f"cannot read the plan: {error.strerror}",
-            where=str(path),
-            fix="make one with: reconcile plan --out FILE",
-        ) from error
+        with os_errors_as(ReconcileError, "cannot read the plan", path, _MAKE_ONE):
+            document = _parse(read_plain(path, _MOST_BYTES))
     except ValueError as error:
         raise _no_plan(path, "it is not JSON") from error
     if not isinstance(document, dict):
@@ -193,7 +189,7 @@ def _no_plan(path: Path, why: str) -> ReconcileError:
     return ReconcileError(
         f"this is no saved plan: {why}",
         where=str(path),
-        fix="make one with: reconcile plan --out FILE",
+        fix=_MAKE_ONE,
     )
 
 

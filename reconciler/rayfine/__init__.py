@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from reconciler.rayfine.api import (
-        EnvironmentWrapper,
         build_image_from_env,
         cleanup_all_environments,
         get_environment,
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
         load_env,
         warm_up,
     )
+    from reconciler.rayfine.runtime.environment_wrapper import EnvironmentWrapper
 
 __all__ = [
     "EnvironmentWrapper",

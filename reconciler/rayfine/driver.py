@@ -2,7 +2,7 @@
 
 `python -m reconciler.rayfine.driver`; settings as one line of JSON on standard input, which stays
 open as long as its owner lives; one line of JSON on standard output: `port`, or `fault`. After that
-it answers as an agent does (`agent/server.py`), on 127.0.0.1 and with the same kind of token.
+it answers as an agent does (`in_container/agent_server.py`), on 127.0.0.1 and with a token, too.
 
 Why a process: `ray.init("ray://...")` takes over SIGTERM and is one per interpreter, many
 connections in one process deadlock, a connection whose head died blocks for half a minute, and
@@ -17,9 +17,9 @@ import sys
 import threading
 from typing import Any
 
+from reconciler.rayfine.in_container.agent_server import Server
 from reconciler.rayfine.in_container.engines import Answer, Request
 from reconciler.rayfine.in_container.ray_engine import RayEngine, know_token, quieten
-from reconciler.rayfine.in_container.server import Server
 
 LOST = 3
 """Exit code when the connection to Ray is gone: nothing can be asked of it any more."""
@@ -37,8 +37,8 @@ class ClientEngine(RayEngine):
         self._ray = ray
         ray.init(self._settings["address"], log_to_driver=False, logging_level="error")
         self._class = self._make_class()
-        self._actor = self._new_actor()
-        ray.get(self._actor.ping.remote())
+        self.current = self._new_actor()
+        ray.get(self.current.ping.remote())
         self.state = "ready"
 
     async def ask(self, request: Request) -> Answer:

@@ -35,7 +35,7 @@ from reconciler.errors import ManifestError, Problem, SeedError
 from reconciler.field_errors import explain
 from reconciler.sandbox.api_schema import VERSIONS, load_contract
 from reconciler.strict_yaml import MAX_BYTES, Positions, load
-from reconciler.support.plain_file import read_plain
+from reconciler.support.plain_file import os_errors_as, read_plain
 
 if TYPE_CHECKING:
     _Kind = str
@@ -180,14 +180,9 @@ class SeedFile:
 
 def load_seed(path: Path) -> SeedFile:
     """Read a seed file; a SeedError lists all that is wrong with it."""
-    try:
+    fix = "Name an existing YAML file."
+    with os_errors_as(SeedError, "the seed file cannot be read", path, fix):
         data = read_plain(path, MAX_BYTES)
-    except OSError as error:
-        raise SeedError(
-            f"the seed file cannot be read: {error.strerror}",
-            where=str(path),
-            fix="Name an existing YAML file.",
-        ) from error
     try:
         documents = load(data, str(path))
     except ManifestError as error:

@@ -3,30 +3,48 @@
 import errno
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from reconciler.errors import ReconcileError
 
 
-def read_plain(path: Path | str, limit: int) -> bytes:
-    """The content of a plain file. Raises `OSError`, in words, for others and for more bytes.
+def open_plain(path: Path | str, *, follow: bool = True) -> BinaryIO:
+    """Open a plain file; nothing is waited for. Raises `OSError`, in words, for all else.
 
-    Never reads from a pipe or a device, and never waits.
+    Without `follow` a link is none.
     """
-    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
-    try:
-        mode = os.fstat(handle).st_mode
-        if stat.S_ISDIR(mode):
-            raise IsADirectoryError(errno.EISDIR, "it is a directory", str(path))
-        if not stat.S_ISREG(mode):
-            raise OSError(errno.EINVAL, "it is a pipe or a device, and no file", str(path))
-        with os.fdopen(handle, "rb", closefd=False) as stream:
-            data = stream.read(limit + 1)
-    finally:
-        os.close(handle)
+    link = 0 if follow else os.O_NOFOLLOW
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY | link)
+    mode = os.fstat(handle).st_mode
+    if stat.S_ISREG(mode):
+        return os.fdopen(handle, "rb")
+    os.close(handle)
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, "it is a directory", str(path))
+    raise OSError(errno.EINVAL, "it is a pipe or a device, and no file", str(path))
+
+
+def read_plain(path: Path | str, limit: int, *, follow: bool = True) -> bytes:
+    """The content of a plain file. Raises what `open_plain` raises, and for more bytes."""
+    with open_plain(path, follow=follow) as stream:
+        data = stream.read(limit + 1)
     if len(data) > limit:
         raise OSError(errno.EFBIG, f"it has more than {limit:,} bytes", str(path))
     return data
+
+
+@contextmanager
+def os_errors_as(
+    kind: type[ReconcileError], what: str, path: Path | str, fix: str
+) -> Iterator[None]:
+    """Turn an `OSError` of the block into an error of ours, with the system's reason."""
+    try:
+        yield
+    except OSError as error:
+        raise kind(f"{what}: {error.strerror or error}", where=str(path), fix=fix) from error
 
 
 def append(path: Path, text: str) -> None:
@@ -54,6 +72,7 @@ def is_here(directory: Path) -> bool:
     return directory.is_dir() and directory.samefile(os.curdir)
 
 
+CHECK_PATH = "check the path, the free space and your rights there"
 PRIVATE = 0o600
 """For plans, whatever the umask: nobody else reads them."""
 
@@ -64,14 +83,8 @@ def write_whole(path: Path, text: str, mode: int | None = None) -> None:
     A link is followed; a pipe or a device is written to as it is. An existing file keeps its mode;
     a new one gets `mode`, or what the umask leaves. Raises `ReconcileError` where that fails.
     """
-    try:
+    with os_errors_as(ReconcileError, "cannot write the file", path, CHECK_PATH):
         _write(path, text, mode)
-    except OSError as error:
-        raise ReconcileError(
-            f"cannot write the file: {error.strerror or error}",
-            where=str(path),
-            fix="check the path, the free space and your rights there",
-        ) from error
 
 
 def _write(path: Path, text: str, mode: int | None) -> None:

@@ -79,7 +79,7 @@ def _image_problems(
         return ()
     from reconciler.providers.docker import around  # noqa: PLC0415  (heavy, only for images)
     from reconciler.providers.docker.desired import resolve_images  # noqa: PLC0415
-    from reconciler.rayfine.image.inputs import Surroundings  # noqa: PLC0415
+    from reconciler.rayfine.image.build_input import Surroundings  # noqa: PLC0415
 
     section = config.sections.get(target or "")
     base = section.docker.base_image if section and section.docker else None

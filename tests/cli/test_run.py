@@ -257,8 +257,9 @@ def test_a_sweep_says_what_it_removed(image: str, capsys: pytest.CaptureFixture[
     code = (
         "import os, sys\n"
         "from reconciler.rayfine.docker.engine import Engine\n"
-        "from reconciler.rayfine.runtime.local import find_image, launch_of, start_ready\n"
-        "from reconciler.rayfine.runtime.options import LoadOptions\n"
+        "from reconciler.rayfine.runtime.local_containers import find_image\n"
+        "from reconciler.rayfine.runtime.local_containers import launch_of, start_ready\n"
+        "from reconciler.rayfine.runtime.load_options import LoadOptions\n"
         "options = LoadOptions(sys.argv[1], engine='process', container_name=sys.argv[2])\n"
         "engine = Engine()\n"
         "image = find_image(engine, sys.argv[1])\n"

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.errors import UnreachableError
+from reconciler.rayfine.docker.connect import DockerTls
 from reconciler.rayfine.docker.engine import Engine
-from reconciler.rayfine.docker.tls import DockerTls
 from reconciler.rayfine.runtime.network import LABEL
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from reconciler.cli.main import run
-from reconciler.support.plain_file import read_plain
+from reconciler.errors import ReconcileError
+from reconciler.support.plain_file import os_errors_as, read_plain
 
 CONFIG = """\
 apiVersion: reconciler/v1
@@ -74,3 +75,22 @@ def test_the_words_say_what_it_is(tmp_path: Path) -> None:
         read_plain(tmp_path / "file", 3)
     with pytest.raises(OSError, match="a pipe or a device"):
         read_plain(Path(os.devnull), 3)
+
+
+def test_an_error_of_the_system_becomes_one_of_ours(tmp_path: Path) -> None:
+    missing = tmp_path / "none"
+    with (
+        pytest.raises(ReconcileError) as raised,
+        os_errors_as(ReconcileError, "cannot read it", missing, "make one"),
+    ):
+        read_plain(missing, 10)
+    assert raised.value.what == "cannot read it: No such file or directory"
+    assert (raised.value.where, raised.value.fix) == (str(missing), "make one")
+
+
+def test_a_link_is_followed_only_if_asked(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"x")
+    (tmp_path / "link").symlink_to("file")
+    assert read_plain(tmp_path / "link", 10) == b"x"
+    with pytest.raises(OSError, match="symbolic links"):
+        read_plain(tmp_path / "link", 10, follow=False)

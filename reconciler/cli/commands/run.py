@@ -25,8 +25,8 @@ from reconciler.cli.options import target_option
 from reconciler.cli.place import ExitCode, Globals
 from reconciler.rayfine import EnvironmentWrapper, load_env
 from reconciler.rayfine.docker.engine import Engine
-from reconciler.rayfine.runtime.replies import no_method
-from reconciler.rayfine.runtime.sweep import sweep
+from reconciler.rayfine.runtime.errors import no_method
+from reconciler.rayfine.runtime.orphans import sweep
 from reconciler.support.printable import printable
 from reconciler.support.signals import handled
 

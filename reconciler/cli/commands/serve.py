@@ -26,8 +26,7 @@ from reconciler.cli.options import EXISTING_FILE, PORT, checked_token, target_op
 from reconciler.cli.place import ExitCode, Globals
 from reconciler.errors import ConfigError
 from reconciler.rayfine import load_env
-from reconciler.rayfine.remote.gateway import Gateway
-from reconciler.rayfine.remote.offer import offer_of
+from reconciler.rayfine.gateway import Gateway
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +109,9 @@ def command(place: Globals, /, env: str, **given: Any) -> ExitCode:
             loaded = stack.enter_context(load_env(chosen.image, **options))
             if setup is not None:
                 loaded.setup(**setup)
+            gateway.serve(loaded, _names(chosen, env), setup)
             _announce(gateway, chosen, listening, as_json=given["as_json"])
-            gateway.serve(offer_of(loaded, _names(chosen, env), setup))
+            gateway.wait()
         except KeyboardInterrupt:
             click.echo("Stopped.", err=True)
     return ExitCode.OK

@@ -11,8 +11,8 @@ from reconciler.providers.docker.image import ImageProvider, ImageSettings
 from reconciler.providers.docker.registry import Registries
 from reconciler.providers.docker.registry_http import Connection
 from reconciler.rayfine.docker.engine import Engine
+from reconciler.rayfine.image.build_input import Surroundings
 from reconciler.rayfine.image.hashcache import user_cache
-from reconciler.rayfine.image.inputs import Surroundings
 from reconciler.rayfine.image.lockfile import LOCK_FILE, read_lock
 
 

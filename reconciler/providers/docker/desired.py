@@ -9,7 +9,7 @@ from pathlib import Path
 from reconciler.core.resource import Resource, ResourceKey, reveal
 from reconciler.core.secrecy import conceal
 from reconciler.errors import BuildError, ManifestError, Problem
-from reconciler.rayfine.image.inputs import (
+from reconciler.rayfine.image.build_input import (
     DEFAULT_PLATFORM,
     BuildInput,
     ImageSource,

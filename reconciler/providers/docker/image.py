@@ -39,7 +39,7 @@ from reconciler.rayfine.docker.labels import (
     owner_labels,
     parse_labels,
 )
-from reconciler.rayfine.image.inputs import Surroundings
+from reconciler.rayfine.image.build_input import Surroundings
 
 
 @dataclass(frozen=True, slots=True)

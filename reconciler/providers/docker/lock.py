@@ -8,8 +8,8 @@ from reconciler.core.resource import Resource
 from reconciler.errors import BuildError, UnreachableError
 from reconciler.providers.docker.desired import resolve_images
 from reconciler.providers.docker.registry import Registries
+from reconciler.rayfine.image.build_input import Surroundings
 from reconciler.rayfine.image.hashcache import user_cache
-from reconciler.rayfine.image.inputs import Surroundings
 from reconciler.rayfine.image.lockfile import LOCAL, LOCK_FILE, LockFile
 from reconciler.rayfine.image.reference import parse_reference
 

@@ -11,8 +11,8 @@ from typing import Any
 from reconciler.errors import ProviderError, ReconcileError
 from reconciler.rayfine.docker.engine import Engine
 from reconciler.rayfine.runtime.container import Container, Launch
-from reconciler.rayfine.runtime.local import find_image, start_ready
-from reconciler.rayfine.runtime.options import Limits
+from reconciler.rayfine.runtime.load_options import Limits, LoadOptions
+from reconciler.rayfine.runtime.local_containers import find_image, start_ready
 from reconciler.rayfine.runtime.orphans import guard_against_orphans
 
 
@@ -25,24 +25,28 @@ class Keeper:
         self._docker = Engine()
         self._container: Container | None = None
 
-    def probe(self) -> str:
-        """Why there is no Docker engine here; empty if there is one."""
+    def probe(self) -> dict[str, Any]:
+        """Whether there is a Docker engine here: an error if not."""
         try:
             self._docker.check()
         except ProviderError as error:
-            return error.what
-        return ""
+            return _told(error)
+        return {}
 
     def start(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Start the container and wait until it is ready. `given` is what `Launch` takes."""
+        """Start the container and wait until it is ready. `given`: `name`, `token`, `options`."""
         try:
             guard_against_orphans(self._docker, "")
-            stated = {
-                **given,
-                "image": find_image(self._docker, given["image"]),
-                "limits": Limits(**given["limits"]),
-            }
-            launch = Launch(**stated, publish=self._address, reach=self._address)
+            limits = Limits(**given["options"]["limits"])
+            options = LoadOptions(**{**given["options"], "limits": limits})
+            launch = Launch(
+                given["name"],
+                find_image(self._docker, options.image),
+                options,
+                publish=self._address,
+                reach=self._address,
+                token=given["token"],
+            )
             self._container = start_ready(self._docker, launch)
         except ReconcileError as error:
             return _told(error)
@@ -54,7 +58,6 @@ class Keeper:
         return {"error": asdict(self._container.last_words(Exception(error)))}
 
     def remove(self) -> dict[str, Any]:
-        """Remove the container."""
         try:
             if self._container is not None:
                 self._container.remove()

@@ -138,14 +138,11 @@ class Placer:
         deadline = time.monotonic() + PROBE_SECONDS
         for kept, reference in [(kept, kept.keeper.probe.remote()) for kept in asked]:
             left = max(deadline - time.monotonic(), 0.1)
-            try:
-                found.append(str(self._ray.get(reference, timeout=left)))
-            except self._ray.exceptions.RayError as error:
-                found.append(self._words(error, kept))
+            answer = self._get(reference, kept, left)
+            found.append(str(answer["error"]["what"]) if "error" in answer else "")
         return found
 
     def explain(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Why the connection to a container was lost."""
         kept = self._keepers[given["name"]]
         found = self._get(kept.keeper.explain.remote(given["error"]), kept, EXPLAIN_SECONDS)
         return {"told": found["error"]}
@@ -173,7 +170,6 @@ class Placer:
         return found
 
     def failed(self, error: Exception) -> dict[str, Any]:
-        """An error that nothing here expects, in words."""
         if self._is_lost(error):
             return _error("the connection to it was lost", "", _ENDED)
         return _error(f"{type(error).__name__}: {error}"[:2000], "", "see the reason above")
@@ -185,7 +181,6 @@ class Placer:
         return isinstance(error, ConnectionError) or not self._ray.is_initialized()
 
     def end(self) -> None:
-        """Remove what is left, and leave the cluster."""
         if self._ray is not None:
             for work in [kept.keeper.remove.remote() for kept in self._keepers.values()]:
                 with contextlib.suppress(self._ray.exceptions.RayError):
@@ -200,7 +195,6 @@ class Placer:
         return found
 
     def _words(self, error: Exception, kept: Kept) -> str:
-        """Why a keeper did not answer."""
         node = f"node {kept.address} of the Ray cluster"
         if type(error).__name__ in ("GetTimeoutError", "ActorUnavailableError"):
             return f"{node} does not answer: it may be lost"

@@ -8,18 +8,13 @@ from typing import Any
 
 from reconciler.errors import RayfineError
 from reconciler.rayfine.in_container.faults import Redactor
-from reconciler.rayfine.runtime.causes import LastWords
+from reconciler.rayfine.runtime.agent_client import AgentClient, new_token
+from reconciler.rayfine.runtime.agent_connections import ConnectionLostError, Endpoint
 from reconciler.rayfine.runtime.child import Child
-from reconciler.rayfine.runtime.client import (
-    AgentClient,
-    ConnectionLostError,
-    Endpoint,
-    new_token,
-)
 from reconciler.rayfine.runtime.errors import EnvironmentEndedError, LoadError
-from reconciler.rayfine.runtime.local import replica_names
-from reconciler.rayfine.runtime.options import LoadOptions
-from reconciler.rayfine.runtime.replica import Replica
+from reconciler.rayfine.runtime.load_options import LoadOptions
+from reconciler.rayfine.runtime.local_containers import replica_names
+from reconciler.rayfine.runtime.replica import LastWords, Replica
 
 _CONNECT_SECONDS = 60.0
 _ATTEMPTS = 2
@@ -47,7 +42,11 @@ def start_on_cluster(options: LoadOptions, identity: str) -> Sequence[Replica]:
             fix="install the cluster's version: pip install 'ray[client]==VERSION'",
         )
     _require_listening(options.ray_address)
-    launches = [_launch(options, name) for name in replica_names(identity, options.replicas)]
+    stated = asdict(options)
+    launches = [
+        {"name": name, "token": new_token(), "options": stated}
+        for name in replica_names(identity, options.replicas)
+    ]
     placement = Placement(options.ray_address, len(launches))
     try:
         placement.connect()
@@ -77,20 +76,6 @@ def _require_listening(address: str) -> None:
             where=address,
             fix="see that the address is right and the cluster runs; ray:// has port 10001",
         ) from error
-
-
-def _launch(options: LoadOptions, name: str) -> dict[str, Any]:
-    return {
-        "name": name,
-        "image": options.image,
-        "engine": options.engine,
-        "limits": asdict(options.limits),
-        "lease": options.lease,
-        "timeout": options.timeout,
-        "max_concurrency": options.max_concurrency,
-        "network": options.network,
-        "token": new_token(),
-    }
 
 
 def _require_started(items: Sequence[Mapping[str, Any]]) -> None:

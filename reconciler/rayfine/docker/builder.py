@@ -1,21 +1,90 @@
 """A prepared build and an engine -> an image with its labels and its `:src-` tag.
 
 The one place where images are made, for the provider and for `build_image_from_env`: existing
-content is never built again.
+content is never built again. What is sent is a normalised tar: sorted, with fixed times and owners,
+and never whole in memory. Every file is hashed again on its way out and compared with its entry, so
+that what is built is what was planned.
 """
 
+import hashlib
+import posixpath
 import re
-from collections.abc import Mapping
+import tarfile
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from reconciler.rayfine.docker.build_log import Progress
+from reconciler.errors import BuildError
+from reconciler.rayfine.docker.build_progress import Progress
 from reconciler.rayfine.docker.engine import BuildRequest, Engine
 from reconciler.rayfine.docker.labels import DIGEST, content_labels, mark_fits
-from reconciler.rayfine.image.archive import stream_tar
-from reconciler.rayfine.image.context import Context
+from reconciler.rayfine.image.build_input import BuildInput
+from reconciler.rayfine.image.context import BLOCK, Context, Entry, changed_while_read
 from reconciler.rayfine.image.dockerignore import IGNORE_FILE
-from reconciler.rayfine.image.inputs import BuildInput
+from reconciler.support.plain_file import open_plain, os_errors_as
+
+FIXED_TIME = 315_619_200
+"""1980-01-02 UTC: the zip format, and so building a wheel, knows no time before 1980."""
+
+
+def stream_tar(context: Context, extra: dict[str, bytes]) -> Iterator[bytes]:
+    """The archive of a context; `extra` adds files, or replaces the bytes of those in it."""
+    known = {entry.path: entry for entry in context.entries}
+    sent: set[str] = set()
+    for path in sorted({*known, *extra}, key=str.encode):
+        for directory in _new_parents(path, sent):
+            yield _header(directory, tarfile.DIRTYPE, 0o755)
+        if path in extra:
+            data = extra[path]
+            yield _header(path, tarfile.REGTYPE, 0o644, len(data))
+            yield data + _padding(len(data))
+        elif known[path].mode == "link":
+            yield _header(path, tarfile.SYMTYPE, 0o777, target=known[path].target)
+        else:
+            yield from _file(context, known[path])
+    yield bytes(2 * tarfile.BLOCKSIZE)
+
+
+def _new_parents(path: str, sent: set[str]) -> Iterator[str]:
+    missing = []
+    directory = posixpath.dirname(path)
+    while directory and directory not in sent:
+        missing.append(directory)
+        sent.add(directory)
+        directory = posixpath.dirname(directory)
+    yield from reversed(missing)
+
+
+def _file(context: Context, entry: Entry) -> Iterator[bytes]:
+    full = context.root / entry.path
+    yield _header(entry.path, tarfile.REGTYPE, int(entry.mode, 8), entry.size)
+    digest = hashlib.sha256()
+    left = entry.size
+    fix = "run again once the file is there"
+    with (
+        os_errors_as(BuildError, "cannot be read", full, fix),
+        open_plain(full, follow=False) as stream,
+    ):
+        while left and (block := stream.read(min(BLOCK, left))):
+            digest.update(block)
+            left -= len(block)
+            yield block
+        longer = bool(stream.read(1))
+    if left or longer or digest.hexdigest() != entry.digest:
+        raise changed_while_read(full)
+    yield _padding(entry.size)
+
+
+def _header(name: str, kind: bytes, mode: int, size: int = 0, target: str = "") -> bytes:
+    info = tarfile.TarInfo(name)
+    info.type, info.mode, info.size, info.linkname = kind, mode, size, target
+    info.mtime = FIXED_TIME
+    return info.tobuf(tarfile.PAX_FORMAT, "utf-8", "strict")
+
+
+def _padding(size: int) -> bytes:
+    return bytes(-size % tarfile.BLOCKSIZE)
+
 
 _LONGEST_IN_LINE = 16_000
 """The engine's parser takes lines of less than 64 KiB, and every character may need a backslash."""

@@ -6,7 +6,6 @@ push has one of its own, whose end, however it comes about, makes the engine sto
 
 import math
 import os
-import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -15,16 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.errors import (
     AccessError,
-    BuildError,
     ConflictError,
     ProviderError,
     UnreachableError,
 )
-from reconciler.rayfine.docker.answers import moment, text, texts, texts_by_name
-from reconciler.rayfine.docker.build_log import BuildLog, Progress
-from reconciler.rayfine.docker.connect import SYSTEM, connection, shown
+from reconciler.rayfine.docker.build_progress import BuildLog, Progress, push_error
+from reconciler.rayfine.docker.connect import SYSTEM, DockerTls, connection, shown_address
 from reconciler.rayfine.docker.ssh import Tunnel
-from reconciler.rayfine.docker.tls import DockerTls
 from reconciler.rayfine.forks import anew_after_fork
 from reconciler.rayfine.image.reference import parse_reference
 
@@ -87,7 +83,6 @@ class Engine:
         self._begin()
 
     def close(self) -> None:
-        """Close every connection."""
         with self._lock:
             clients, self._open = self._open, []
         for client in clients:
@@ -97,15 +92,14 @@ class Engine:
     def name(self) -> str:
         """Where the engine is, in words."""
         stated = self._host or os.environ.get("DOCKER_HOST")
-        return shown(stated) if stated else "the ordinary Docker context"
+        return shown_address(stated) if stated else "the ordinary Docker context"
 
     def check(self) -> tuple[str, ...]:
         """Ask the engine for its version; lines about what was found, for `reconcile doctor`."""
-        found = self._look()
-        return (
-            f"version {found.get('Version')}, API {found.get('ApiVersion')}",
-            f"{found.get('Os')}/{found.get('Arch')}",
-        )
+        with self._understood("its version"), self._translated():
+            found = dict(self._client().version())
+        self._platform = f"{found.get('Os')}/{found.get('Arch')}"
+        return f"version {found.get('Version')}, API {found.get('ApiVersion')}", self._platform
 
     def list_images(self, filters: Mapping[str, Sequence[str]]) -> list[ImageSummary]:
         """Tagged images that fit all filters, in one call."""
@@ -113,10 +107,10 @@ class Engine:
             found = self._client().images(filters={name: list(v) for name, v in filters.items()})
             return [
                 ImageSummary(
-                    id=text(item["Id"]),
-                    tags=tuple(tag for tag in texts(item.get("RepoTags")) if tag != _NO_TAG),
-                    labels=texts_by_name(item.get("Labels")),
-                    created=moment(item.get("Created")),
+                    id=_text(item["Id"]),
+                    tags=tuple(tag for tag in _texts(item.get("RepoTags")) if tag != _NO_TAG),
+                    labels=_labels(item.get("Labels")),
+                    created=_moment(item.get("Created")),
                 )
                 for item in found
             ]
@@ -131,8 +125,8 @@ class Engine:
                 found: dict[str, Any] = client.inspect_image(name)
             except (ImageNotFound, NotFound):
                 return None
-            text(found["Id"])
-            texts_by_name((found.get("Config") or {}).get("Labels"))
+            _text(found["Id"])
+            _labels((found.get("Config") or {}).get("Labels"))
             return found
 
     def containers(self) -> list[tuple[str, str]]:
@@ -140,7 +134,10 @@ class Engine:
         with self._understood("containers"), self._translated():
             found = self._client().containers(all=True)
             return [
-                (text(item["ImageID"]), f"{_container_name(item)} ({item.get('State', 'unknown')})")
+                (
+                    _text(item["ImageID"]),
+                    f"{_container_name(item)} ({item.get('State', 'unknown')})",
+                )
                 for item in found
             ]
 
@@ -157,14 +154,7 @@ class Engine:
 
     def platform(self) -> str:
         """`OS/ARCHITECTURE` of the engine."""
-        if self._platform is None:
-            version = self._look()
-            self._platform = f"{version.get('Os')}/{version.get('Arch')}"
-        return self._platform
-
-    def _look(self) -> Mapping[str, Any]:
-        with self._understood("its version"), self._translated():
-            return dict(self._client().version())
+        return self._platform or self.check()[-1]
 
     def build(self, request: BuildRequest, progress: Progress) -> str:
         """Build an image and return its id; it has no tag yet.
@@ -200,7 +190,7 @@ class Engine:
             events = client.push(reference.repository, reference.tag, stream=True, decode=True)
             for event in events:
                 if event.get("error"):
-                    raise _not_pushed(tag, str(event["error"]))
+                    raise push_error(tag, str(event["error"]))
                 if event.get("status") and not event.get("progressDetail"):
                     progress(f"push: {event.get('id', '')} {event['status']}".replace("  ", " "))
 
@@ -246,7 +236,6 @@ class Engine:
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
-        """Turn errors of the SDK into ours."""
         from docker.errors import APIError, DockerException  # noqa: PLC0415
         from requests.exceptions import InvalidJSONError, RequestException  # noqa: PLC0415
         from urllib3.exceptions import HTTPError  # noqa: PLC0415
@@ -296,24 +285,36 @@ class Engine:
 
 
 _NO_TAG = "<none>:<none>"
+_LATEST = 253_402_300_799
+"""The last second of the year 9999."""
+
 _NO_LIMIT: Any = None
 """A build step may be silent for as long as it takes."""
 
 
-_NO_LOGIN = re.compile(
-    r"unauthori[sz]ed|denied|authentication required|no basic auth|forbidden|\b40[13]\b",
-    re.IGNORECASE,
-)
+def _typed(value: Any, kind: type[Any], empty: Any) -> Any:
+    """The value, or what stands for null. Raises `TypeError` for one of another type."""
+    if value is not None and not isinstance(value, kind):
+        raise TypeError(f"{value!r:.50} is no {kind.__name__}")
+    return empty if value is None else value
 
 
-def _not_pushed(tag: str, said: str) -> BuildError:
-    """What an engine says of a push; logging in helps only against a refused login."""
-    host = parse_reference(tag).host
-    if _NO_LOGIN.search(said):
-        fix = f"log in with `docker login {host}`, and check your rights"
-    else:
-        fix = "run again later; see the registry's log, and the engine's"
-    return BuildError(f"the push was refused: {said}", where=tag, fix=fix)
+def _text(value: Any) -> str:
+    return str(_typed(value, str, None))
+
+
+def _texts(value: Any) -> list[str]:
+    return [_text(item) for item in _typed(value, list, [])]
+
+
+def _labels(value: Any) -> dict[str, str]:
+    return {name: _text(item) for name, item in _typed(value, dict, {}).items()}
+
+
+def _moment(value: Any) -> int:
+    """Seconds since 1970; 0 for what no calendar has."""
+    seconds = _typed(value, int, 0)
+    return seconds if 0 < seconds <= _LATEST else 0
 
 
 def _container_name(item: Mapping[str, Any]) -> str:

@@ -10,7 +10,8 @@ All labels of our own begin with `io.reconciler.`:
     repository, commit          what wrote that mark (see `core.lineage`); empty: not known
 
 An image built FROM one of ours inherits them all. They count only for an image that is found under
-the tag that they name and, with it, under the `:src-` tag of their digest (see `local`).
+the tag that they name and, with it, under the `:src-` tag of their digest: see
+`providers/docker/local.py`.
 """
 
 import base64
@@ -29,7 +30,9 @@ from reconciler.rayfine.image.reference import normalise_tag, parse_reference
 from reconciler.support.strict_json import parse_json
 
 if TYPE_CHECKING:
-    from reconciler.rayfine.image.inputs import BuildInput  # a node of a cluster has no pydantic
+    from reconciler.rayfine.image.build_input import (
+        BuildInput,  # a node of a cluster has no pydantic
+    )
 
 PREFIX = "io.reconciler."
 DIGEST = f"{PREFIX}digest"
@@ -65,7 +68,6 @@ class ImageLabels:
 
     @property
     def source_tag(self) -> str:
-        """The `:src-` tag of the content these labels speak of."""
         return source_tag(parse_reference(self.tag).repository, self.digest)
 
     @property

@@ -172,10 +172,12 @@ class Tunnel:
         """What the look there found. Raises `UnreachableError` where ssh ends before."""
         stream = self._process.stdout
         assert stream is not None
+        ready = select.poll()
+        ready.register(stream, select.POLLIN)
         deadline = time.monotonic() + 2 * CONNECT_SECONDS
         said = b""
         while (left := deadline - time.monotonic()) > 0:
-            if not select.select([stream], [], [], left)[0]:
+            if not ready.poll(left * 1000):
                 break
             chunk = os.read(stream.fileno(), 4096)
             said += chunk
@@ -239,7 +241,6 @@ class Tunnels:
         return opened
 
     def close(self) -> None:
-        """Close those of this process."""
         with self._lock:
             found, self._open = list(self._open.values()), {}
         for tunnel in found:

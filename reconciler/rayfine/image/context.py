@@ -13,13 +13,14 @@ import os
 import posixpath
 import stat
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 from reconciler.errors import BuildError
 from reconciler.rayfine.image.dockerignore import IGNORE_FILE, MAX_BYTES, IgnoreRules, Verdict
 from reconciler.rayfine.image.hashcache import HashCache
+from reconciler.support.plain_file import open_plain, os_errors_as
 
 OWN_DIRECTORY = ".reconcile"
 """What the reconciler itself writes beside the manifests, such as the sandbox's database."""
@@ -84,13 +85,13 @@ def read_context(root: Path, cache_directory: Path | None = None) -> Context:
 
 def read_regular_file(path: Path, limit: int) -> bytes | None:
     """The bytes of a plain file, None if nothing is there. Raises `BuildError` for all else."""
-    try:
-        with open_regular(path) as stream:
+    with _readable(path):
+        try:
+            stream = open_plain(path, follow=False)
+        except FileNotFoundError:
+            return None
+        with stream:
             data = stream.read(limit + 1)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise _unreadable(path, error) from error
     if len(data) > limit:
         raise BuildError(f"larger than {limit // 1024} KiB", where=str(path), fix="make it smaller")
     return data
@@ -132,7 +133,7 @@ def _read_ignore_file(root: Path) -> bytes:
 def hash_file(path: Path) -> tuple[os.stat_result, str]:
     """Stat and hex SHA-256 of a plain file that did not change meanwhile."""
     digest = hashlib.sha256()
-    with open_regular(path) as stream:
+    with open_plain(path, follow=False) as stream:
         before = os.fstat(stream.fileno())
         while block := stream.read(BLOCK):
             digest.update(block)
@@ -147,19 +148,9 @@ def hash_file(path: Path) -> tuple[os.stat_result, str]:
 
 
 def changed_while_read(path: Path) -> BuildError:
-    """The error for a file that is being written to."""
     return BuildError(
         "the file changed while it was being read", where=str(path), fix="run again when it is done"
     )
-
-
-def open_regular(path: Path) -> BinaryIO:
-    """Open a plain file: never a link, and never waiting for a pipe. Raises `OSError`."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise OSError(errno.EINVAL, "not a plain file")
-    return os.fdopen(descriptor, "rb", buffering=0)
 
 
 def _decoded(path: Path, data: bytes) -> str:
@@ -175,11 +166,8 @@ def _walk(root: Path, rules: IgnoreRules) -> Iterator[tuple[str, os.DirEntry[str
     pending: list[tuple[str, str, Verdict | None]] = [(str(root), "", None)]
     while pending:
         directory, prefix, parent = pending.pop()
-        try:
-            with os.scandir(directory) as found:
-                items = list(found)
-        except OSError as error:
-            raise _unreadable(Path(directory), error) from error
+        with _readable(directory), os.scandir(directory) as found:
+            items = list(found)
         for item in items:
             path = prefix + item.name
             verdict = rules.judge(path, parent)
@@ -194,7 +182,7 @@ def _walk(root: Path, rules: IgnoreRules) -> Iterator[tuple[str, os.DirEntry[str
 
 def _entry(root: Path, path: str, item: os.DirEntry[str], cache: HashCache) -> Entry:
     _check_name(path, item.path)
-    try:
+    with _readable(item.path):
         found = item.stat(follow_symlinks=False)
         if stat.S_ISLNK(found.st_mode):
             return _link(root, path)
@@ -209,8 +197,6 @@ def _entry(root: Path, path: str, item: os.DirEntry[str], cache: HashCache) -> E
             _refuse_pointer(Path(item.path), found)
             found, digest = hash_file(Path(item.path))
             cache.store(path, found, digest)
-    except OSError as error:
-        raise _unreadable(Path(item.path), error) from error
     mode = "755" if found.st_mode & stat.S_IXUSR else "644"
     return Entry(path, mode, found.st_size, digest)
 
@@ -219,7 +205,7 @@ def _refuse_pointer(path: Path, found: os.stat_result) -> None:
     """Refuse what Git LFS left in place of a file: an image of it would hold no content."""
     if found.st_size > _LARGEST_POINTER:
         return
-    with open_regular(path) as stream:
+    with open_plain(path, follow=False) as stream:
         if stream.read(len(_POINTER)) == _POINTER:
             raise BuildError(
                 "this is a pointer of Git LFS and not the file itself",
@@ -283,9 +269,6 @@ def _special(mode: int) -> str:
     return names.get(stat.S_IFMT(mode), "a special file")
 
 
-def _unreadable(path: Path, error: OSError) -> BuildError:
-    return BuildError(
-        f"cannot be read: {error.strerror or error}",
-        where=str(path),
-        fix="correct its rights, or leave it out with a " + IGNORE_FILE,
-    )
+def _readable(path: Path | str) -> AbstractContextManager[None]:
+    fix = f"correct its rights, or leave it out with a {IGNORE_FILE}"
+    return os_errors_as(BuildError, "cannot be read", path, fix)

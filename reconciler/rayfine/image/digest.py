@@ -34,7 +34,6 @@ def content_digest(inputs: Mapping[str, Any], entries: Sequence[Entry]) -> str:
 
 
 def short_digest(data: bytes) -> str:
-    """The first hex digits of a SHA-256."""
     return hashlib.sha256(data).hexdigest()[:SHORT]
 
 

@@ -36,11 +36,6 @@ _AUTOMATIC = frozenset(
     for where in ("BUILD", "TARGET")
     for what in ("PLATFORM", "OS", "ARCH", "VARIANT")
 )
-_BUILDKIT_FLAGS = {
-    "RUN": ("mount", "network", "security", "device"),
-    "COPY": ("link", "chmod", "parents", "exclude"),
-    "ADD": ("link", "chmod", "checksum", "keep-git-dir", "unpack", "exclude"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +80,7 @@ class Dockerfile:
         if not any(item.keyword == "FROM" for item in self._items):
             raise BuildError("there is no FROM in it", where=where, fix="start it with FROM BASE")
         stray = next(item for item in self._items if item.keyword != "ARG")
-        if stray.keyword != "FROM" and not self._text.foreign_syntax:
+        if stray.keyword != "FROM":
             what = f"{stray.keyword} stands before the first FROM"
             raise self.error(what, stray, "start with FROM; only ARG may come before it")
 
@@ -112,7 +107,7 @@ class Dockerfile:
         BuildKit, and of what no builder takes.
         """
         values = self._values(arguments)
-        self._refuse_buildkit(values)
+        self._refuse_automatic(values)
         later = [self._stage(item) for item in self._items if item.keyword == "FROM"]
         stages = _Stages()
         found, steps = [], 0
@@ -206,27 +201,12 @@ class Dockerfile:
             lines[item.start + 1 : item.end] = ["#"] * (item.end - item.start - 1)
         return "\n".join(lines).encode()
 
-    def _refuse_buildkit(self, values: Mapping[str, str]) -> None:
-        """Raise `BuildError` for what only BuildKit understands."""
-        need, line = "", 0
-        if self._text.foreign_syntax:
-            need = f"# syntax={self._text.foreign_syntax}"
+    def _refuse_automatic(self, values: Mapping[str, str]) -> None:
+        """Raise `BuildError` for a FROM that needs what only BuildKit sets."""
         for item in self._items:
-            if need:
-                break
-            inner = self._text.triggered(item) if item.keyword == "ONBUILD" else item
-            names = _BUILDKIT_FLAGS.get(inner.keyword, ())
-            flag = next((f"--{name}" for name in names if inner.flag(name) is not None), "")
-            flag = flag or ("<<" if item.heredoc else "")
-            if item.keyword == "FROM":
-                flag = self._automatic(item, values)
-            need, line = f"{item.keyword} {flag}" if flag else "", item.start
-        if need:
-            fix = "write it without: COPY and RUN as in Docker's classic builder"
-            if need.startswith("FROM "):
+            if item.keyword == "FROM" and (written := self._automatic(item, values)):
                 fix = "state a value: a default, as in ${TARGETPLATFORM:-linux/amd64}, or an ARG"
-            what = f"this needs BuildKit, which is not supported: {need}"
-            raise self._text.error(what, line, fix)
+                raise self._text.needs_buildkit(f"FROM {written}", item.start, fix)
 
     def _automatic(self, item: Instruction, values: Mapping[str, str]) -> str:
         """The part of a FROM that needs a variable which only BuildKit sets."""
@@ -267,7 +247,6 @@ class Dockerfile:
             raise self.error(what, item, "correct its quotes and variables") from error
 
     def error(self, what: str, item: Instruction, fix: str) -> BuildError:
-        """An error at an instruction."""
         return self._text.error(what, item.start, fix)
 
 
@@ -290,6 +269,5 @@ class _Stages:
             self.triggers[self.name] = self.waiting
 
     def begin(self, name: str) -> None:
-        """Begin the next stage."""
         self.name, self.waiting = name, []
         self.count += 1

@@ -41,18 +41,17 @@ class _Pattern:
         self._tokens = _TOKENS.findall(self.text)
         self._stars = stars = sum(piece.startswith("*") for piece in self._tokens)
         wild = any(piece[0] in "*?[" or len(piece) > 1 for piece in self._tokens)
-        self._exact: str | None = None
-        self._prefix: str | None = None
-        self._suffix: str | None = None
+        self.place = ("", "")
+        """Where `_Direct` finds it: a sort and a text; empty for a pattern to compare with."""
         self._regex: re.Pattern[str] | None = None
         self._steps: list[tuple[str, re.Pattern[str] | None]] | None = None
         if not wild:
-            self._exact = self.text
+            self.place = ("exact", self.text)
         elif self._tokens[0].startswith("**") and self._plain(self._tokens[1:]):
             slash = "/" if self._tokens[0] == "**/" else ""
-            self._suffix = slash + "".join(self._tokens[1:])
+            self.place = ("suffix", slash + "".join(self._tokens[1:]))
         elif self._tokens[-1] == "**" and self._plain(self._tokens[:-1]):
-            self._prefix = "".join(self._tokens[:-1])
+            self.place = ("prefix", "".join(self._tokens[:-1]))
         elif stars <= _REGEX_STARS:
             self._regex = _compile("".join(self._translate()), text)
         else:
@@ -83,15 +82,6 @@ class _Pattern:
             else:
                 yield "one", _compile(piece, line)
 
-    @property
-    def place(self) -> tuple[str, str]:
-        """Where `_Direct` finds it: a sort and a text; empty for a pattern to compare with."""
-        if self._exact is not None:
-            return "exact", self._exact
-        if self._prefix is not None:
-            return "prefix", self._prefix
-        return ("suffix", self._suffix) if self._suffix is not None else ("", "")
-
     def steps(self, path: str) -> int:
         """How much work it is to compare this path."""
         return 1 if self._stars < _REGEX_STARS else 1 + len(path) * self._stars // 2
@@ -107,29 +97,21 @@ class _Direct:
     """The patterns that are a text, or begin or end with one: found without comparing each."""
 
     def __init__(self, patterns: Sequence[_Pattern]) -> None:
-        self._exact: dict[str, list[int]] = {}
-        self._prefix: dict[str, list[int]] = {}
-        self._suffix: dict[str, list[int]] = {}
-        by_sort = {"exact": self._exact, "prefix": self._prefix, "suffix": self._suffix}
+        self._at: dict[tuple[str, str], list[int]] = {}
         for index, pattern in enumerate(patterns):
-            sort, text = pattern.place
-            if sort:
-                by_sort[sort].setdefault(text, []).append(index)
-        self._begins = sorted({len(text) for text in self._prefix})
-        self._ends = sorted({len(text) for text in self._suffix})
+            self._at.setdefault(pattern.place, []).append(index)
+        self._begins = sorted({len(text) for sort, text in self._at if sort == "prefix"})
+        self._ends = sorted({len(text) for sort, text in self._at if sort == "suffix"})
 
     def find(self, path: str) -> list[int]:
         """Those that match a path."""
-        found = list(self._exact.get(path, ()))
-        for length in self._begins:
-            if length <= len(path):
-                found += self._prefix.get(path[:length], ())
-        if self._ends:
-            rooted = f"/{path}"  # `**/x` matches x itself
-            for length in self._ends:
-                if length <= len(rooted):
-                    found += self._suffix.get(rooted[len(rooted) - length :], ())
-        return found
+        rooted = f"/{path}"  # `**/x` matches x itself
+        places = [
+            ("exact", path),
+            *(("prefix", path[:length]) for length in self._begins),
+            *(("suffix", rooted[len(rooted) - length :]) for length in self._ends),
+        ]
+        return [index for place in places for index in self._at.get(place, ())]
 
 
 def _compile(expression: str, line: str) -> re.Pattern[str]:

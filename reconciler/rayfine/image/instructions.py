@@ -4,15 +4,13 @@ The rules are those of BuildKit's `frontend/dockerfile/parser`, which the classi
 well: what joins lines, which comments count, where words part, what a here-document is.
 """
 
-import json
 import re
-from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import cached_property
 from typing import NamedTuple
 
 from reconciler.errors import BuildError
-from reconciler.rayfine.image.substitution import SPACE, SubstitutionError, split
+from reconciler.rayfine.image.substitution import SPACE
 from reconciler.support.merge_markers import CONFLICT, FINISH_MERGE, conflict_line
 from reconciler.support.suggest import did_you_mean, shorten
 
@@ -22,8 +20,16 @@ _KEYWORDS = (
 )
 _DIRECTIVE = re.compile(r"#\s*([a-zA-Z][a-zA-Z0-9]*)\s*=\s*(.+)")
 _BLANKS = re.compile(r"[\t\v\f\r ]+")
-_HEREDOC = re.compile(r"[0-9]*<<(-?)(\s*)([^<]+)")
-_WITH_HEREDOCS = ("RUN", "COPY", "ADD")
+_HEREDOC = re.compile(
+    r"""\\.|"(?:\\.|[^"\\])*(?:"|$)|'[^']*(?:'|$)"""  # what is escaped or quoted opens none
+    r"""|(?<!\S)[0-9]*<<(?P<tabs>-?)(?P<blank>\s*)(?:"(?P<double>[^"<]+)"|'(?P<single>[^'<]+)'"""
+    r"""|(?P<plain>[^\s"'<\\]+))(?!\S)"""
+)
+_BUILDKIT_FLAGS = {
+    "RUN": ("mount", "network", "security", "device"),
+    "COPY": ("link", "chmod", "parents", "exclude"),
+    "ADD": ("link", "chmod", "checksum", "keep-git-dir", "unpack", "exclude"),
+}
 
 
 class Flag(NamedTuple):
@@ -45,7 +51,6 @@ class Instruction(NamedTuple):
     text: str
     start: int
     end: int
-    heredoc: bool = False
     prefix: str = ""
 
     def flag(self, name: str) -> str | None:
@@ -70,6 +75,7 @@ class Text:
             raise self.error("not UTF-8 text", line, "save it as UTF-8") from error
         self.lines = text.split("\n")
         self.directives = self._read_directives()
+        self._refuse_foreign_syntax()
         self.escape = self.directives.get("escape", "\\")
         if self.escape not in ("\\", "`"):
             number = next(n for n, line in enumerate(self.lines) if "escape" in line.lower())
@@ -92,12 +98,16 @@ class Text:
         """An error at a line, counted from 0."""
         return BuildError(what, where=f"{self.where}:{line + 1}", fix=fix)
 
-    @property
-    def foreign_syntax(self) -> str:
-        """The frontend that `# syntax=` asks for, if it is not Docker's own."""
+    def needs_buildkit(self, what: str, line: int, fix: str = "") -> BuildError:
+        """The error for what only BuildKit understands."""
+        fix = fix or "write it without: COPY and RUN as in Docker's classic builder"
+        return self.error(f"this needs BuildKit, which is not supported: {what}", line, fix)
+
+    def _refuse_foreign_syntax(self) -> None:
+        """Raise `BuildError` where `# syntax=` asks for another frontend than Docker's own."""
         syntax = self.directives.get("syntax", "").partition(" ")[0]
-        own = re.match(r"(docker\.io/)?docker/dockerfile(:|@|$)", syntax)
-        return "" if own else syntax
+        if syntax and not re.match(r"(docker\.io/)?docker/dockerfile(:|@|$)", syntax):
+            raise self.needs_buildkit(f"# syntax={syntax}", 0)
 
     def _read_directives(self) -> dict[str, str]:
         found: dict[str, str] = {}
@@ -127,15 +137,12 @@ class Text:
                     text += line[: match.start()] if match else line
                     open_end = match is not None
             if text.strip(SPACE):
-                instruction = self._instruction(text.strip(SPACE), start, number)
-                yield instruction
-                if instruction.heredoc:
-                    number = self._behind_heredocs(self._heredocs(text, number), instruction)
+                yield self._instruction(text.strip(SPACE), start, number)
 
     def _instruction(self, text: str, start: int, end: int, prefix: str = "") -> Instruction:
         keyword, *rest = _BLANKS.split(text, maxsplit=1)
         keyword, remainder = keyword.upper(), "".join(rest)
-        if keyword not in _KEYWORDS and not self.foreign_syntax:
+        if keyword not in _KEYWORDS:
             odd = next((sign for sign in keyword if sign in SPACE), "")
             fix = did_you_mean(keyword, _KEYWORDS, "there are")
             if odd:
@@ -151,14 +158,14 @@ class Text:
             plain = self._quoting.sub(lambda found: found[1] or "", match[0])
             name, equals, value = plain.removeprefix("--").partition("=")
             flags.append(Flag(name, value if equals else None, match[0]))
-        heredoc = False
         if keyword == "ONBUILD" and not prefix and remainder:
-            heredoc = self._instruction(remainder, start, end, "ONBUILD ").heredoc
-        elif keyword in _WITH_HEREDOCS:
-            heredoc = not _is_json(remainder) and bool(self._heredocs(text, end))
-        return Instruction(
-            keyword, tuple(flags), remainder.strip(SPACE), start, end, heredoc, prefix
-        )
+            self._instruction(remainder, start, end, "ONBUILD ")
+        elif keyword in _BUILDKIT_FLAGS:
+            named = next((f for f in flags if f.name in _BUILDKIT_FLAGS[keyword]), None)
+            if named or self._opens_heredoc(remainder, start, end):
+                what = f"--{named.name}" if named else "<<"
+                raise self.needs_buildkit(f"{prefix or keyword} {what}".replace("  ", " "), start)
+        return Instruction(keyword, tuple(flags), remainder.strip(SPACE), start, end, prefix)
 
     def arguments(self, item: Instruction) -> list[str]:
         """What an ARG declares: `NAME` or `NAME=DEFAULT` each, quotes kept."""
@@ -168,58 +175,27 @@ class Text:
         """What an ONBUILD is for."""
         return self._instruction(item.text, item.start, item.end, "ONBUILD ")
 
-    def _heredocs(self, line: str, end: int) -> list[tuple[bool, str]]:
-        """The here-documents that a line opens: whether tabs may stand before their end, and names.
+    def _opens_heredoc(self, text: str, start: int, end: int) -> bool:
+        """Whether it opens a here-document; one without an end raises `BuildError`.
 
         With a blank behind `<<` only newer parsers take it for one, and `$(( 1 << 2 ))` is none to
         anybody: then it has to have its end among the lines from `end` on.
         """
-        found = []
-        try:
-            for word in split(line, raw=True) if "<<" in line else ():
-                match = _HEREDOC.fullmatch(word)
-                names = split(match[3]) if match else []
-                if match and len(names) == 1:
-                    chomp, name = match[1] == "-", names[0]
-                    if not match[2] or self._end_of(name, end, chomp=chomp) is not None:
-                        found.append((chomp, name))
-        except SubstitutionError:
-            return []  # so does Docker: it then takes the line for one without any
-        return found
-
-    def _end_of(self, name: str, start: int, *, chomp: bool) -> int | None:
-        """The line that ends a here-document."""
-        numbers = self._numbers[chomp].get(name, [])
-        at = bisect_left(numbers, start)
-        return numbers[at] if at < len(numbers) else None
+        opened = False
+        for found in _HEREDOC.finditer(text):
+            name = found["double"] or found["single"] or found["plain"]
+            if name is None:
+                continue
+            if self._last[bool(found["tabs"])].get(name, -1) >= end:
+                opened = True
+            elif not found["blank"]:
+                what = f"the here-document {name!r} has no end"
+                raise self.error(what, start, f"end it with a line of `{name}`")
+        return opened
 
     @cached_property
-    def _numbers(self) -> tuple[dict[str, list[int]], dict[str, list[int]]]:
-        """The numbers of the lines that a text is, as they stand, and without tabs before it."""
-        found: tuple[dict[str, list[int]], dict[str, list[int]]] = ({}, {})
-        for number, written in enumerate(self.lines):
-            line = written.rstrip("\r")
-            found[False].setdefault(line, []).append(number)
-            found[True].setdefault(line.lstrip("\t"), []).append(number)
-        return found
-
-    def _behind_heredocs(self, names: Sequence[tuple[bool, str]], item: Instruction) -> int:
-        number = item.end
-        for chomp, name in names:
-            end = self._end_of(name, number, chomp=chomp)
-            if end is None:
-                what = f"the here-document {name!r} has no end"
-                raise self.error(what, item.start, f"end it with a line of `{name}`")
-            number = end + 1
-        return number
-
-
-def _is_json(text: str) -> bool:
-    """Whether it is a list of strings in JSON, which is not parted at blanks."""
-    if not text.startswith("["):
-        return False
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return isinstance(found, list) and all(isinstance(item, str) for item in found)
+    def _last(self) -> tuple[dict[str, int], dict[str, int]]:
+        """The number of the last line that a text is, as it stands, and without tabs before it."""
+        lines = [line.rstrip("\r") for line in self.lines]
+        bare = (line.lstrip("\t") for line in lines)
+        return {line: n for n, line in enumerate(lines)}, {line: n for n, line in enumerate(bare)}

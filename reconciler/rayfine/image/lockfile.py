@@ -60,13 +60,8 @@ class LockFile:
         locked = self.bases.get(reference.text, "")
         if not locked or locked == LOCAL:
             return Base(reference.text, reference.text, reference.text, "", bool(locked))
-        return Base(
-            reference.text,
-            f"{reference.text}@{locked}",
-            reference.pinned(locked),
-            locked,
-            True,
-        )
+        identity = f"{reference.text}@{locked}"
+        return Base(reference.text, identity, reference.pinned(locked), locked, True)
 
 
 def read_lock(path: Path) -> LockFile:

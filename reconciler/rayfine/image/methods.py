@@ -3,10 +3,12 @@
 import ast
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from itertools import islice
 from typing import TypeAlias
 
 from reconciler.errors import BuildError
+from reconciler.rayfine.in_container.outline import functions
 from reconciler.support.merge_markers import CONFLICT, FINISH_MERGE, conflict_line
 
 ENTRY_POINT = "env.py"
@@ -19,7 +21,6 @@ Methods: TypeAlias = Mapping[str, str]
 
 _PYTHON = "Python {}.{}".format(*sys.version_info)
 _FIX = "correct the file; if it is written for a newer Python, run reconcile with that one"
-_Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def read_methods(source: bytes, where: str) -> Methods:
@@ -28,12 +29,13 @@ def read_methods(source: bytes, where: str) -> Methods:
     A name that both have stands for the method of `Actor`. Raises `BuildError` with file and line
     for what is not Python, as the Python that runs this knows it.
     """
-    tree = _parse(source, where)
-    found: dict[str, str] = {}
-    for name, signature in (*_of_actor(tree), *_of_module(tree)):
-        if len(found) < MAX_METHODS:
-            found.setdefault(name, signature)
-    return dict(sorted(found.items()))
+    found = {}
+    for name, (owner, kind, text, _) in islice(
+        functions(_parse(source, where)).items(), MAX_METHODS
+    ):
+        shown = text if len(text) <= MAX_SIGNATURE else f"{text[: MAX_SIGNATURE - 3]}..."
+        found[name] = f"{kind}{owner}{name}({shown})"
+    return found
 
 
 def _parse(source: bytes, where: str) -> ast.Module:
@@ -72,33 +74,3 @@ def _badly_encoded(source: bytes) -> int:
 
 def _line(source: bytes, at: int) -> int:
     return source.count(b"\n", 0, at) + 1
-
-
-def _of_actor(tree: ast.Module) -> Iterator[tuple[str, str]]:
-    for node in tree.body:
-        if isinstance(node, ast.ClassDef) and node.name == "Actor":
-            for item in node.body:
-                if isinstance(item, _Function) and not item.name.startswith("_"):
-                    yield item.name, _signature(item, "Actor.")
-
-
-def _of_module(tree: ast.Module) -> Iterator[tuple[str, str]]:
-    for node in tree.body:
-        if isinstance(node, _Function) and not node.name.startswith("_"):
-            yield node.name, _signature(node, "")
-
-
-def _signature(node: _Function, owner: str) -> str:
-    arguments = node.args
-    decorators = {item.id for item in node.decorator_list if isinstance(item, ast.Name)}
-    if owner and "staticmethod" not in decorators:
-        taken = arguments.posonlyargs or arguments.args
-        del taken[:1]
-    try:
-        text = ast.unparse(arguments)
-    except (RecursionError, ValueError):
-        text = "..."
-    if len(text) > MAX_SIGNATURE:
-        text = text[: MAX_SIGNATURE - 3] + "..."
-    prefix = "async " if isinstance(node, ast.AsyncFunctionDef) else ""
-    return f"{prefix}{owner}{node.name}({text})"

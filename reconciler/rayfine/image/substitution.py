@@ -5,6 +5,7 @@ BuildKit's `frontend/dockerfile/shell`, on which classic builder and BuildKit re
 escapes, `${NAME:-word}` with `-`, `+` and `?`, and the patterns of `#`, `%` and `/`.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -15,8 +16,6 @@ _DEEPEST = 50
 SPACE = "\t\n\v\f\r \x85\xa0\u1680" + "".join(map(chr, range(0x2000, 0x200B)))
 SPACE += "\u2028\u2029\u202f\u205f\u3000"
 """What Go's `unicode.IsSpace` takes for a blank; `str.isspace` takes some more."""
-_ANY, _STAR = object(), object()
-"""What `?` and `*` are in a pattern."""
 
 
 class SubstitutionError(ValueError):
@@ -33,42 +32,15 @@ class Expansion(NamedTuple):
 def expand(word: str, values: Mapping[str, str], escape: str = "\\") -> Expansion:
     """Put variables into a word and take its quotes away. Raises `SubstitutionError`."""
     lexer = _Lexer(word, escape, values)
-    text = "".join(piece for piece, _ in lexer.read())
-    return Expansion(text, frozenset(lexer.unset))
-
-
-def split(line: str, *, raw: bool = False) -> list[str]:
-    """The words of a line, variables as they are written; `raw` keeps quotes and escapes, too.
-
-    Raises `SubstitutionError`.
-    """
-    words, word = [], ""
-    for piece, solid in _Lexer(line, "\\", None, raw_quotes=raw).read(raw=raw):
-        for sign in [piece] if solid else piece:
-            if solid or sign not in SPACE:
-                word += sign
-            elif word:
-                words.append(word)
-                word = ""
-    return [*words, word] if word else words
+    return Expansion(lexer.read(), frozenset(lexer.unset))
 
 
 class _Lexer:
-    """One pass over a text. Without `values`, variables stay as they are written."""
-
-    def __init__(
-        self,
-        text: str,
-        escape: str,
-        values: Mapping[str, str] | None,
-        *,
-        raw_quotes: bool = False,
-    ) -> None:
+    def __init__(self, text: str, escape: str, values: Mapping[str, str]) -> None:
         self._text = text
         self._at = 0
         self._escape = escape
         self._values = values
-        self._raw_quotes = raw_quotes
         self._room = LONGEST_VALUE
         self._depth = 0
         self.unset: set[str] = set()
@@ -81,27 +53,22 @@ class _Lexer:
         self._at += 1
         return found
 
-    def read(self, stop: str = "", *, raw: bool = False) -> list[tuple[str, bool]]:
-        """The pieces up to `stop`, each with whether blanks in it are part of a word.
-
-        `raw` keeps escapes.
-        """
-        found: list[tuple[str, bool]] = []
+    def read(self, stop: str = "", *, raw: bool = False) -> str:
+        """What stands before `stop`; `raw` keeps escapes."""
+        found = ""
         while sign := self._next():
             if sign == stop:
                 return found
             if sign == "'":
-                found.append((self._single(), True))
+                found += self._single()
             elif sign == '"':
-                found.append((self._double(raw=raw), True))
+                found += self._double(raw=raw)
             elif sign == "$":
-                found.append((self._dollar(), False))
-            elif sign == "<" and self._peek() == "<":
-                found.append((self._arrows(), True))
+                found += self._dollar()
             elif sign == self._escape:
-                found.append(((sign if raw else "") + self._next(), True))
+                found += (sign if raw else "") + self._next()
             else:
-                found.append((sign, False))
+                found += sign
         if stop:
             raise SubstitutionError(f"a `{stop}` is missing")
         return found
@@ -110,19 +77,16 @@ class _Lexer:
         self._depth += 1
         if self._depth > _DEEPEST:
             raise SubstitutionError("its variables are nested too deeply")
-        text = "".join(piece for piece, _ in self.read(stop, raw=raw))
+        text = self.read(stop, raw=raw)
         self._depth -= 1
         return text
-
-    def _quoted(self, text: str, quote: str) -> str:
-        return f"{quote}{text}{quote}" if self._raw_quotes else text
 
     def _single(self) -> str:
         end = self._text.find("'", self._at)
         if end < 0:
             raise SubstitutionError("a single quote is not closed")
         text, self._at = self._text[self._at : end], end + 1
-        return self._quoted(text, "'")
+        return text
 
     def _double(self, *, raw: bool) -> str:
         text = ""
@@ -135,15 +99,7 @@ class _Lexer:
                 text += (sign if raw else "") + self._next()
             else:
                 text += sign
-        return self._quoted(text, '"')
-
-    def _arrows(self) -> str:
-        """`<<` and the blanks behind it, which part no word."""
-        start = self._at - 1
-        self._at += 1
-        while self._peek() in ("\t", "\r", " "):
-            self._at += 1
-        return self._text[start : self._at]
+        return text
 
     def _dollar(self) -> str:
         start = self._at - 1
@@ -163,8 +119,6 @@ class _Lexer:
         longest = sign == "/" and self._peek() == "/"
         self._at += longest
         words = [self._word(end, raw=raw) for end in ("/}" if sign == "/" else "}")]
-        if self._values is None:
-            return self._text[start : self._at]
         if raw:
             return _replaced(sign, self._value(name), words, every=longest)
         has = name in self._values and not (strict and not self._values[name])
@@ -188,8 +142,6 @@ class _Lexer:
         return self._text[start : self._at]
 
     def _value(self, name: str) -> str:
-        if self._values is None:
-            return self._text[self._text.rindex("$", 0, self._at) : self._at]
         if name not in self._values:
             self.unset.add(name)
             return ""
@@ -207,29 +159,19 @@ def _replaced(sign: str, value: str, words: Sequence[str], *, every: bool) -> st
     if max(len(value), *map(len, words)) > _LONGEST_PATTERN:
         raise SubstitutionError(f"a pattern is longer than {_LONGEST_PATTERN:,} characters")
     if sign == "/":
-        return _each(value, list(_tokens(words[0])), words[1], every=every)
+        found = _compiled([*_tokens(words[0])], greedy=True)
+        return found.sub(lambda match: words[1] if match[0] else "", value, 0 if every else 1)
     greedy = words[0].startswith(sign)
-    tokens = list(_tokens(words[0].removeprefix(sign)))
+    tokens = [*_tokens(words[0].removeprefix(sign))]
     if sign == "#":
-        return value[_match(value, tokens, greedy=greedy) or 0 :]
-    end = _match(value[::-1], tokens[::-1], greedy=greedy) or 0
-    return value[: len(value) - end]
+        start = _compiled(tokens, greedy=greedy).match(value)
+        return value[start.end() :] if start else value
+    end = _compiled(tokens[::-1], greedy=greedy).match(value[::-1])
+    return value[: len(value) - end.end()] if end else value
 
 
-def _each(value: str, tokens: list[object], text: str, *, every: bool) -> str:
-    found, at = "", 0
-    while at < len(value):
-        end = _match(value[at:], tokens, greedy=True)
-        if end:
-            found, at = found + text, at + end
-            if not every:
-                break
-        else:
-            found, at = found + value[at], at + 1
-    return found + value[at:]
-
-
-def _tokens(pattern: str) -> Iterator[object]:
+def _tokens(pattern: str) -> Iterator[str]:
+    """The parts of a pattern as regular expressions, aside from `*`."""
     at = 0
     while at < len(pattern):
         sign, at = pattern[at], at + 1
@@ -237,39 +179,24 @@ def _tokens(pattern: str) -> Iterator[object]:
             sign, at = pattern[at : at + 1], at + 1
             if sign not in ("*", "?", "\\", "}", "/"):
                 raise SubstitutionError(f"a backslash before `{sign}` means nothing in a pattern")
-            yield sign
-        elif sign != "*" or pattern[at : at + 1] != "*":
-            yield {"*": _STAR, "?": _ANY}.get(sign, sign)
+            yield re.escape(sign)
+        else:
+            yield {"*": "*", "?": "."}.get(sign, re.escape(sign))
 
 
-def _match(value: str, tokens: list[object], *, greedy: bool) -> int | None:
-    """Where the shortest (or longest) start of the value ends that the pattern matches, if any.
+def _compiled(tokens: list[str], *, greedy: bool) -> re.Pattern[str]:
+    """The pattern, which begins with the shortest (or longest) text that it matches.
 
-    The pattern's automaton is followed, so that no pattern takes more than its length times the
-    value's.
+    What stands between two stars is found where it comes first, and not looked for again, so that
+    no pattern takes more than its length times the square of the value's.
     """
-    states, found = _skip_stars(tokens, {0}), None
-    for end in range(len(value) + 1):
-        if len(tokens) in states:
-            found = end
-            if not greedy:
-                break
-        if end < len(value):
-            after = {
-                state if tokens[state] is _STAR else state + 1
-                for state in states
-                if state < len(tokens) and tokens[state] in (_STAR, _ANY, value[end])
-            }
-            states = _skip_stars(tokens, after)
-    return found
-
-
-def _skip_stars(tokens: list[object], states: set[int]) -> set[int]:
-    reached = set()
-    for start in states:
-        state = start
-        reached.add(state)
-        while state < len(tokens) and tokens[state] is _STAR:
-            state += 1
-            reached.add(state)
-    return reached
+    runs = [""]
+    for piece in tokens:
+        if piece == "*":
+            runs.append("")
+        else:
+            runs[-1] += piece
+    first, *others = runs
+    last = f".*{'' if greedy else '?'}{others.pop()}" if others else ""
+    between = "".join(f"(?>.*?{run})" for run in others)
+    return re.compile(f"{first}{between}{last}", re.DOTALL)

@@ -1,38 +1,35 @@
 """Serve one env.py: `python -m PACKAGE SETTINGS.json`.
 
 Settings: `token`, `port`, `engine` (`process`, `ray` or `ray-head`), `file`, `lease`,
-`max_concurrency`, and for Ray what `ray_engine` and `ray_head` read.
+`max_concurrency`, and for Ray what `ray_engine` reads.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import resource
 import socket
 import sys
 import threading
 import traceback
 
-from .engines import Engine, ProcessEngine
-from .server import Server
-
-_DESCRIPTORS = 8192
+from .agent_server import Server, allow_connections
+from .engines import Engine
+from .process_engine import ProcessEngine
 
 
 def main() -> None:
-    """Serve until it is shut down, or its lease ends."""
     with open(sys.argv[1]) as file:
         settings = json.load(file)
     root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    _allow_connections()
+    allow_connections()
     engine: Engine
     if settings["engine"] == "ray":
         from .ray_engine import RayEngine  # noqa: PLC0415
 
         engine = RayEngine(root, settings)
     elif settings["engine"] == "ray-head":
-        from .ray_head import RayHead  # noqa: PLC0415
+        from .ray_engine import RayHead  # noqa: PLC0415
 
         engine = RayHead(settings)
     else:
@@ -43,14 +40,6 @@ def main() -> None:
     Server(engine, settings).serve(listener)
     _start(engine)  # here: what Ray starts ends with the thread that started it
     threading.Event().wait()
-
-
-def _allow_connections() -> None:
-    """Many callers at once need many descriptors, here and in the process for env.py."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != resource.RLIM_INFINITY and soft < _DESCRIPTORS:
-        most = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _DESCRIPTORS)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def _start(engine: Engine) -> None:

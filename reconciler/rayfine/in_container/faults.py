@@ -17,6 +17,9 @@ BUSY: nothing was begun, it may be asked again."""
 Answer = Tuple[int, List[Any]]
 """A status, and a message in pieces."""
 
+LEASE_ENDED = 76
+"""Exit code of an agent that nobody asked for too long."""
+
 LONGEST_MESSAGE = 10_000
 LONGEST_TRACEBACK = 40_000
 _LONGEST_NAME = 200
@@ -48,7 +51,6 @@ class Redactor:
         self._forms = sorted(set().union(*self._recent), key=len, reverse=True)
 
     def __call__(self, text: str) -> str:
-        """The text without any of them."""
         for form in self._forms:
             text = text.replace(form, "\0")  # which no variable holds
         return text.replace("\0", HIDDEN) if self._forms else text

@@ -15,32 +15,42 @@ def outline(file: str) -> dict[str, Any]:
             tree = ast.parse(stream.read())
     except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
         return {}
-    found: dict[str, Any] = dict(_functions(tree.body, 0))
+    found: dict[str, Any] = {}
+    for name, (_, kind, text, node) in functions(tree).items():
+        doc = (ast.get_docstring(node) or "")[:2000]
+        found[name] = {"signature": "%s(%s)" % (kind, text[:400]), "doc": doc}
+    return found
+
+
+def functions(tree: ast.Module) -> dict[str, tuple[str, str, str, Any]]:
+    """By name: `Actor.` or nothing, `async ` or nothing, the arguments and the node.
+
+    A name that both have stands for the method of `Actor`.
+    """
+    found = dict(_of_body(tree.body, ""))
     for node in tree.body:
         if isinstance(node, ast.ClassDef) and node.name == "Actor":
-            found.update(_functions(node.body, 1))
+            found.update(_of_body(node.body, "Actor."))
     return dict(sorted(found.items()))
 
 
-def _functions(body: list[ast.stmt], skip: int) -> Iterator[tuple[str, dict[str, str]]]:
-    """The public functions in a body. The first `skip` parameters are `self`."""
+def _of_body(body: list[ast.stmt], owner: str) -> Iterator[tuple[str, tuple[str, str, str, Any]]]:
     for node in body:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name[:1] != "_":
             decorators = {_last_name(item) for item in node.decorator_list}
             if decorators & _ATTRIBUTES:
                 continue
-            arguments = node.args
-            if skip and "staticmethod" not in decorators:
-                del (arguments.args or [])[:1]
-            text = ast.unparse(arguments) if hasattr(ast, "unparse") else "..."
+            if owner and "staticmethod" not in decorators:  # leave out `self`
+                del (getattr(node.args, "posonlyargs", None) or node.args.args)[:1]
             kind = "async " if isinstance(node, ast.AsyncFunctionDef) else ""
-            yield (
-                node.name,
-                {
-                    "signature": "%s(%s)" % (kind, text[:400]),
-                    "doc": (ast.get_docstring(node) or "")[:2000],
-                },
-            )
+            yield node.name, (owner, kind, _text(node.args), node)
+
+
+def _text(arguments: ast.arguments) -> str:
+    try:
+        return ast.unparse(arguments) if hasattr(ast, "unparse") else "..."
+    except (RecursionError, ValueError):
+        return "..."
 
 
 def _last_name(node: ast.expr) -> str:

@@ -96,7 +96,6 @@ class Worker:
             time.sleep(0.005)
 
     def cause(self) -> str:
-        """Why it ended, in words."""
         status = self.end.result()
         if os.WIFSIGNALED(status):
             number = os.WTERMSIG(status)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -17,13 +18,15 @@ from typing import Any
 
 from . import faults, processes
 from .codec import encode
-from .engines import GRACE, Answer, Engine, Request, Threads
-from .faults import CANCELLED, GONE, LATE, OK
+from .engines import Answer, Engine, Limit, Request, Threads
+from .faults import CONFLICT, GONE
 
 _AT_ONCE = 4096
 """Requests that the actor takes in; the runner in it lets them take turns."""
 
 _LONG = 1 << 20
+_PROBE_SECONDS = 0.1
+_LONGEST_START = 120.0
 
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -61,13 +64,12 @@ class RayEngine(Engine):
 
     def __init__(self, root: str, settings: dict[str, Any]) -> None:
         """`settings`: `num_cpus`, `object_store` (bytes), `join` (a command, or empty)."""
+        super().__init__()
         self._root = root
         self._settings = settings
         self._threads = Threads()
-        self._setting_up: asyncio.Lock | None = None
         self._ray: Any = None
         self._class: Any = None
-        self._actor: Any = None
         self._used = False
         self._kills = processes.oom_kills()
 
@@ -88,8 +90,8 @@ class RayEngine(Engine):
         else:
             self._join(head)
         self._class = self._make_class()
-        self._actor = self._new_actor()
-        ray.get(self._actor.ping.remote())
+        self.current = self._new_actor()
+        ray.get(self.current.ping.remote())
         self.state = "ready"
 
     def _start_head(self) -> Any:
@@ -123,10 +125,9 @@ class RayEngine(Engine):
 
                 sys.path.insert(0, root)
                 runner = importlib.import_module(package + ".env_runner")
-                lanes = importlib.import_module(package + ".lanes")
                 sys.path.remove(root)
                 jobs: Any = queue.SimpleQueue()
-                lane = lanes.Lane(jobs)
+                lane = runner.Lane(jobs)
                 threading.Thread(target=lane.run, name="methods", daemon=True).start()
                 self._runner = runner.Runner(lane, jobs, most)
 
@@ -144,30 +145,22 @@ class RayEngine(Engine):
         options = {"max_concurrency": _AT_ONCE, "num_cpus": 0, "max_restarts": 0}
         return self._class.options(**options).remote()
 
-    async def setup(self, variables: dict[str, str], request: Request) -> Answer:  # noqa: ARG002 (they are in its body)
-        self._setting_up = self._setting_up or asyncio.Lock()  # in the loop that uses it
-        async with self._setting_up:
-            if self._used:
-                self._end(self._actor)
-                self._actor = await self._threads.run(self._new_actor)
-            self._used = True
-            self.is_set_up = False
-            self.state = "ready"
-            answer = await self.ask(request)
-            self.is_set_up = answer[0] == OK
-            return answer
+    async def renew(self, variables: dict[str, str]) -> None:  # noqa: ARG002 (setup brings them)
+        if self._used:
+            self._kill(self.current)
+            self.current = await self._threads.run(self._new_actor)
+        self._used = True
 
     async def ask(self, request: Request) -> Answer:
-        actor = self._actor
+        actor = self.current
+        limit = Limit(self, actor, request)
         try:
-            work = await self._submit(actor, request)
-            await asyncio.wait({work}, timeout=request.limit or None)
-            if not work.done():
-                return await self._end_late(actor, work, request)
-            status, message = work.result()
+            status, message = await (await self._submit(actor, request))
         except self._ray.exceptions.RayError as error:
-            return await self._gone(actor, error)
-        return status, [message]
+            return await (limit.answer() if limit.forced else self._gone(actor, error))
+        finally:
+            limit.end()
+        return limit.status(status), [message]
 
     async def _submit(self, actor: Any, request: Request) -> asyncio.Future[Any]:
         """Send it to the actor; a long one may block, and does that elsewhere."""
@@ -177,27 +170,6 @@ class RayEngine(Engine):
             await self._threads.run(submit, *given) if len(given[3]) > _LONG else submit(*given)
         )
         return asyncio.wrap_future(reference.future())
-
-    async def _end_late(self, actor: Any, work: asyncio.Future[Any], request: Request) -> Answer:
-        stop = await self._submit(actor, Request("cancel", identity=request.identity))
-        await asyncio.wait({stop, work}, timeout=GRACE)
-        if not work.done():
-            await asyncio.wait({work}, timeout=GRACE)
-        if work.done():
-            status, message = work.result()
-            return (LATE if status == CANCELLED else status), [message]
-        self._end(actor)
-        why = (
-            "a call went on after its time limit of %g s and was ended by force; "
-            "what setup did is lost" % request.limit
-        )
-        self._mark_ended(actor, why)
-        return LATE, encode(faults.plain("late", why, ended=True))
-
-    def _mark_ended(self, actor: Any, why: str) -> None:
-        """Of an actor that setup has replaced, only its callers hear."""
-        if actor is self._actor:
-            self.state, self.fault, self.is_set_up = "ended", why, False
 
     async def _gone(self, actor: Any, error: Exception) -> Answer:
         await asyncio.sleep(0.05)  # the kernel's count of kills comes a little later
@@ -209,12 +181,92 @@ class RayEngine(Engine):
         else:
             why += ", by os._exit, a crash or a signal (%s)" % type(error).__name__
         self._kills = processes.oom_kills()
-        self._mark_ended(actor, why)
+        self.mark_ended(actor, why)
         return GONE, encode(faults.plain("ended", why))
 
-    def _end(self, actor: Any) -> None:
+    async def end(self, ended: Any, why: str) -> None:
+        self.mark_ended(ended, why)
+        self._kill(ended)
+
+    def _kill(self, actor: Any) -> None:
         with contextlib.suppress(Exception):
             self._ray.kill(actor)
 
     def stop(self) -> None:
         """Nothing: everything of Ray ends with the container."""
+
+
+class RayHead(Engine):
+    """Ray with its client server, for a driver on the caller's side: no call comes through here.
+
+    It is the image's own, or a lean one.
+    """
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        """`settings`: `num_cpus`, `object_store` (bytes), `join` (a command), `client_port`."""
+        super().__init__()
+        self._settings = settings
+
+    def start(self) -> None:
+        quieten(self._settings["ray_token"])
+        os.environ["GRPC_ENABLE_FORK_SUPPORT"] = (
+            "0"  # its handlers hang what the client server forks
+        )
+        from importlib import metadata  # noqa: PLC0415 (Python 3.8 has it, and only this needs it)
+
+        self.ray_version = metadata.version("ray")
+        deadline = time.monotonic() + _LONGEST_START
+        if self._settings["join"]:
+            self._start_own(deadline)
+        else:
+            self._start_lean()
+        while not self._answers():
+            if time.monotonic() > deadline:
+                raise RuntimeError("Ray's client server does not answer inside the container")
+            time.sleep(_PROBE_SECONDS)
+        self.state = "ready"
+
+    def _start_lean(self) -> None:
+        """`ray start` returns when all of Ray runs; its client server alone is there before that.
+
+        Whoever connects in between spoils that server for good.
+        """
+        command = [
+            *(sys.executable, "-m", "ray.scripts.scripts", "start", "--head"),
+            "--include-dashboard=false",
+            "--num-cpus=%d" % self._settings["num_cpus"],
+            "--object-store-memory=%d" % self._settings["object_store"],
+            "--ray-client-server-port=%d" % self._settings["client_port"],
+        ]
+        # What it prints is a page of advice; errors are on its standard error.
+        code = subprocess.call(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)  # noqa: S603 (ours)
+        if code != 0:
+            raise RuntimeError("`ray start` ended with exit code %s" % code)
+
+    def _start_own(self, deadline: float) -> None:
+        """The image's own command may stay in the foreground: a driver tells when all is there."""
+        head = subprocess.Popen(self._settings["join"], stdin=subprocess.DEVNULL)  # noqa: S603 (the image's own)
+        probe = [sys.executable, "-c", "import ray; ray.init(address='auto', log_to_driver=False)"]
+        while subprocess.run(probe, capture_output=True, check=False).returncode != 0:  # noqa: S603 (ours)
+            if head.poll() not in (None, 0):
+                raise RuntimeError("`ray start` ended with exit code %s" % head.returncode)
+            if time.monotonic() > deadline:
+                raise RuntimeError("the image's own `ray start` brings up no Ray")
+
+    def _answers(self) -> bool:
+        """Whether it listens, seen from inside: a published port accepts long before that."""
+        with socket.socket() as probe:
+            probe.settimeout(1)
+            return probe.connect_ex(("127.0.0.1", self._settings["client_port"])) == 0
+
+    async def renew(self, variables: dict[str, str]) -> None:
+        """Nothing: setup is refused like every call."""
+
+    async def ask(self, request: Request) -> Answer:  # noqa: ARG002 (refused)
+        return CONFLICT, encode(faults.plain("request", "calls go through Ray Client"))
+
+    async def end(self, ended: Any, why: str) -> None:
+        """Nothing: there is nothing to be ended."""
+
+    def stop(self) -> None:
+        """Nothing: it ends with the container."""

@@ -9,11 +9,14 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import threading
+import time
 from typing import Any, Awaitable, Callable, Set
 
 from . import codec
-from .wire import CHUNK, LONGEST_LINE, parts, size
 
+LONGEST_LINE = 1 << 16
+CHUNK = 1 << 18
 _BACKLOG = 1024
 
 
@@ -44,7 +47,7 @@ class Stream(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         self._end()
-        return True  # what is still to be written is
+        return not self._transport.get_extra_info("ssl_object")  # what is still to be written is
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 (its signature)
         self._end()
@@ -54,9 +57,8 @@ class Stream(asyncio.Protocol):
         self._writable = self._writable or self._loop.create_future()
 
     def resume_writing(self) -> None:
-        if self._writable is not None:
-            self._writable.set_result(None)
-            self._writable = None
+        writable, self._writable = self._writable, None
+        _settle(writable)
 
     def _end(self) -> None:
         told, self.gone = self.gone, True
@@ -65,9 +67,14 @@ class Stream(asyncio.Protocol):
             self.on_gone()
 
     def _wake(self) -> None:
-        if self._waiting is not None:
-            self._waiting.set_result(None)
-            self._waiting = None
+        waiting, self._waiting = self._waiting, None
+        _settle(waiting)
+
+    async def begin_tls(self, context: Any, seconds: float) -> None:
+        """Shake hands as the server, within so many seconds. Raises `OSError`."""
+        self._transport = await self._loop.start_tls(
+            self._transport, self, context, server_side=True, ssl_handshake_timeout=seconds
+        )
 
     async def _more(self) -> None:
         """Return when there is more in the buffer. Raises `EOFError`."""
@@ -146,10 +153,16 @@ class Stream(asyncio.Protocol):
         self._transport.abort()
 
 
+def _settle(future: asyncio.Future[None] | None) -> None:
+    """Wake who waits, unless it was cancelled meanwhile."""
+    if future is not None and not future.done():
+        future.set_result(None)
+
+
 Converse = Callable[[Stream], Awaitable[None]]
 
 
-async def listen(listener: socket.socket, converse: Converse) -> None:
+async def listen(listener: socket.socket, converse: Converse) -> asyncio.AbstractServer:
     """Have every connection to this socket conversed on from now on."""
     tasks: Set[asyncio.Future[None]] = set()  # the loop alone would not keep them
 
@@ -164,7 +177,8 @@ async def listen(listener: socket.socket, converse: Converse) -> None:
     start: Any = loop.create_server
     if listener.family == socket.AF_UNIX:
         start = loop.create_unix_server
-    await start(Accepted, sock=listener, backlog=_BACKLOG)
+    server: asyncio.AbstractServer = await start(Accepted, sock=listener, backlog=_BACKLOG)
+    return server
 
 
 async def _whole(stream: Stream, converse: Converse) -> None:
@@ -183,3 +197,67 @@ async def connect(path: str) -> Stream:
     """A connection to a Unix socket. Raises `OSError`."""
     _, stream = await asyncio.get_event_loop().create_unix_connection(Stream, path)
     return stream
+
+
+def parts(head: bytes, pieces: list[Any]) -> list[Any]:
+    """A head and a body to be written one after the other: a short message in one go."""
+    if sum(map(size, pieces)) < LONGEST_LINE:
+        return [b"".join([head, *pieces])]
+    found: list[Any] = [head]
+    for piece in pieces:
+        view = memoryview(piece).cast("B")
+        found += [view[start : start + CHUNK] for start in range(0, len(view), CHUNK)]
+    return found
+
+
+def size(piece: Any) -> int:
+    """Bytes of a piece of a message."""
+    return memoryview(piece).nbytes
+
+
+MOST, MOST_AT_ONCE = 128, 4096
+"""Of those that have had time to show it, and of all."""
+
+TIME = 5.0
+SECONDS = 10.0
+"""For the whole head of a first request, with the token in it, and whatever comes before it."""
+
+
+class Strangers:
+    """Connections that have not shown the token: few of them, and not for long.
+
+    Anybody on the machine can connect. Whoever knows the token shows it at once, as fast as it is
+    read here: many callers may come in one moment. Of those that have had time to, the oldest gives
+    way to the next, so that none of them keeps anybody out.
+    """
+
+    def __init__(self, end: Callable[[Any], None]) -> None:
+        """`end` ends a connection; it neither waits nor raises."""
+        self._end = end
+        self._lock = threading.Lock()
+        self._since: dict[Any, float] = {}
+
+    def add(self, connection: Any) -> None:
+        with self._lock:
+            self._since[connection] = time.monotonic()
+            if len(self._since) > MOST_AT_ONCE:
+                self._end_first()
+
+    def remove(self, connection: Any) -> None:
+        """It has shown the token, or is about to be closed."""
+        with self._lock:
+            self._since.pop(connection, None)
+
+    def end_late(self) -> None:
+        """End those whose time is over."""
+        with self._lock:
+            while self._since:
+                most = TIME if len(self._since) > MOST else SECONDS
+                if time.monotonic() - next(iter(self._since.values())) <= most:
+                    return
+                self._end_first()
+
+    def _end_first(self) -> None:
+        connection = next(iter(self._since))
+        del self._since[connection]
+        self._end(connection)

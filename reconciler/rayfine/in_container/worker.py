@@ -16,8 +16,7 @@ import signal
 import socket
 import threading
 
-from .env_runner import Runner
-from .lanes import Job, MainLane
+from .env_runner import Job, MainLane, Runner
 from .streams import Stream, listen
 
 INTERRUPT = signal.SIGUSR1

@@ -2,49 +2,40 @@
 
 import atexit
 import difflib
-import os
 import threading
 from typing import Protocol
 
 from reconciler.rayfine.forks import anew_after_fork
+from reconciler.rayfine.runtime.crew import all_errors
 from reconciler.rayfine.runtime.errors import EnvironmentNotFoundError
-from reconciler.rayfine.runtime.parallel import all_errors
 
 
 class Active(Protocol):
     """What the registry needs of an environment."""
 
     @property
-    def id(self) -> str:
-        """Its id."""
-        ...
+    def id(self) -> str: ...
 
-    def cleanup(self) -> None:
-        """End it. May be called again."""
-        ...
+    def cleanup(self) -> None: ...
 
 
 class Registry:
     """Active environments by id. Its lock is never held while one of them is called."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._found: dict[str, Active] = {}
-        self._process = 0
+        self.after_fork()
         anew_after_fork(self)
 
     def after_fork(self) -> None:
         """A fork owns none of its parent's."""
         self._lock = threading.Lock()
-        self._found = {}
+        self._found: dict[str, Active] = {}
 
     def add(self, environment: Active) -> None:
         """Register one; all are cleaned up at exit from now on."""
         with self._lock:
-            if self._process != os.getpid():
-                self._process = os.getpid()
-                atexit.unregister(self._at_exit)
-                atexit.register(self._at_exit)
+            atexit.unregister(self._at_exit)  # again: a fork may have lost it
+            atexit.register(self._at_exit)
             self._found[environment.id] = environment
 
     def discard(self, environment: Active) -> None:

@@ -3,7 +3,7 @@
 import io
 import json
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -16,8 +16,7 @@ COMMAND = ("python3", f"/{DIRECTORY}/{START}", f"/{DIRECTORY}/settings.json")
 
 def pack(settings: Mapping[str, Any]) -> bytes:
     """A tar archive for `/`. The settings hold the token: readable inside, and nowhere else."""
-    files = dict(_agent_files())
-    files["settings.json"] = json.dumps(dict(settings)).encode()
+    files = {**_agent_files(), "settings.json": json.dumps(dict(settings)).encode()}
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         for name in (DIRECTORY, f"{DIRECTORY}/{PACKAGE}"):
@@ -32,11 +31,7 @@ def pack(settings: Mapping[str, Any]) -> bytes:
 
 
 @cache
-def _agent_files() -> tuple[tuple[str, bytes], ...]:
-    return (*_read_agent(), (START, f"from {PACKAGE}.__main__ import main\n\nmain()\n".encode()))
-
-
-def _read_agent() -> Iterator[tuple[str, bytes]]:
-    for item in resources.files("reconciler.rayfine.in_container").iterdir():
-        if item.name.endswith(".py"):
-            yield f"{PACKAGE}/{item.name}", item.read_bytes()
+def _agent_files() -> dict[str, bytes]:
+    items = resources.files("reconciler.rayfine.in_container").iterdir()
+    found = {f"{PACKAGE}/{i.name}": i.read_bytes() for i in items if i.name.endswith(".py")}
+    return {**found, START: f"from {PACKAGE}.__main__ import main\n\nmain()\n".encode()}

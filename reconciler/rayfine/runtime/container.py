@@ -16,13 +16,13 @@ from reconciler.errors import ConflictError, ProviderError, RayfineError
 from reconciler.rayfine.docker.engine import Engine
 from reconciler.rayfine.in_container.faults import Redactor
 from reconciler.rayfine.runtime.agent_archive import COMMAND, pack
-from reconciler.rayfine.runtime.causes import LINES, LastWords, cause_of
-from reconciler.rayfine.runtime.client import AgentClient, ConnectionLostError, Endpoint, new_token
+from reconciler.rayfine.runtime.agent_client import AgentClient, new_token
+from reconciler.rayfine.runtime.agent_connections import ConnectionLostError, Endpoint
 from reconciler.rayfine.runtime.errors import LoadError
+from reconciler.rayfine.runtime.load_options import DEFAULT_RAY_PORT, LoadOptions
 from reconciler.rayfine.runtime.network import own_networks
-from reconciler.rayfine.runtime.options import Limits
-from reconciler.rayfine.runtime.owner import LAUNCH, owner_labels
-from reconciler.rayfine.runtime.replica import Replica
+from reconciler.rayfine.runtime.owner import LAUNCH, process_labels
+from reconciler.rayfine.runtime.replica import LINES, LastWords, Replica, cause_of
 
 AGENT_PORT = 8466
 CLIENT_PORT = 10001
@@ -52,25 +52,28 @@ _FREEZES = 8
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """One container to be. `image` is what the engine says of the image.
-
-    `client_port` is where Ray's client server is published: 0 any free port, None nowhere.
-    """
+    """One container to be. `image` is what the engine says of the image."""
 
     name: str
     image: Mapping[str, Any]
-    engine: str
-    limits: Limits
-    lease: float
-    timeout: float
-    max_concurrency: int = 0
+    options: LoadOptions
     publish: str = "127.0.0.1"
     reach: str = "127.0.0.1"
-    network: str = ""
-    client_port: int | None = None
     token: str = field(default_factory=new_token, repr=False)
     ray_token: str = field(default_factory=new_token, repr=False)
     identity: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    @property
+    def engine(self) -> str:
+        """What the agent is to run."""
+        return "ray-head" if self.options.transport == "ray-client" else self.options.engine
+
+    @property
+    def client_port(self) -> int | None:
+        """Where Ray's client server is published: 0 any free port, None nowhere."""
+        if self.options.transport != "ray-client":
+            return None
+        return self.options.ray_port if self.options.ray_port != DEFAULT_RAY_PORT else 0
 
 
 STARTED: set[str] = set()
@@ -118,7 +121,7 @@ class Container(Replica):
 
     def wait_ready(self) -> None:
         """Return when env.py can be set up. Raises `LoadError` as soon as it never will be."""
-        deadline = time.monotonic() + self.launch.timeout
+        deadline = time.monotonic() + self.launch.options.timeout
         while True:
             try:
                 left = deadline - time.monotonic()
@@ -133,7 +136,7 @@ class Container(Replica):
             if health["state"] != "starting":
                 raise self._failed(str(health["fault"]))
             if time.monotonic() > deadline:
-                raise self._failed(f"it was not ready within {self.launch.timeout:g} s")
+                raise self._failed(f"it was not ready within {self.launch.options.timeout:g} s")
 
     def pause(self) -> None:
         """Stop its clock: no processor time, no lease."""
@@ -149,7 +152,6 @@ class Container(Replica):
                 return
 
     def unpause(self) -> None:
-        """Let it go on."""
         with self._docker.session() as client:
             client.unpause(self._id)
 
@@ -196,16 +198,17 @@ def start_container(docker: Engine, launch: Launch) -> Container:
     """Create, fill and start; not waited for. Raises `LoadError`, and then leaves nothing."""
     STARTED.add(launch.identity)
     try:
-        networks = (launch.network,) if launch.network else own_networks(docker)
+        network = launch.options.network
+        networks = (network,) if network else own_networks(docker)
         with docker.session() as client:
             made = _create(client, launch, networks[0])
-            for network in networks[1:]:
-                client.connect_container_to_network(made, network)
+            for other in networks[1:]:
+                client.connect_container_to_network(made, other)
             client.put_archive(made, "/", pack(_settings(launch)))
             client.start(made)
             container = Container(docker, launch, made, _published(client, made, AGENT_PORT))
             if launch.client_port is not None:
-                container.client_port = _published(client, made, client_port(launch.image))
+                container.client_port = _published(client, made, port_inside(launch.image))
     except BaseException as error:
         # And the watcher looks again: a request that was interrupted may be carried out late.
         _remove(docker, launch.name, launch.identity)
@@ -260,19 +263,19 @@ def _inspect(client: Any, name: str) -> dict[str, Any] | None:
 
 
 def _create(client: Any, launch: Launch, network: str) -> str:
-    limits = launch.limits
+    limits = launch.options.limits
     ray = launch.engine != "process"
     memory = limits.memory or _suitable_memory(client)
     ports: dict[int, tuple[str] | tuple[str, int]] = {AGENT_PORT: (launch.publish,)}
     if launch.client_port is not None:
         at = (launch.publish, launch.client_port) if launch.client_port else (launch.publish,)
-        ports[client_port(launch.image)] = at
+        ports[port_inside(launch.image)] = at
     host = client.create_host_config(
         init=True,
         mem_limit=memory,
         memswap_limit=memory,
         nano_cpus=int(limits.cpus * 1e9) or None,
-        pids_limit=limits.pids or (2048 if ray else 256) + launch.max_concurrency,
+        pids_limit=limits.pids or (2048 if ray else 256) + launch.options.max_concurrency,
         shm_size=limits.shm or (4 * _OBJECT_STORE if ray else 64 * _MIB),
         security_opt=["no-new-privileges"],
         port_bindings=ports,
@@ -285,7 +288,7 @@ def _create(client: Any, launch: Launch, network: str) -> str:
         command=list(COMMAND[1:]),
         name=launch.name,
         ports=list(ports),
-        labels={**owner_labels(), LAUNCH: launch.identity},
+        labels={**process_labels(), LAUNCH: launch.identity},
         host_config=host,
     )
     return str(made["Id"])
@@ -302,17 +305,17 @@ def _settings(launch: Launch) -> dict[str, Any]:
         "port": AGENT_PORT,
         "engine": launch.engine,
         "file": ENV_FILE,
-        "lease": launch.lease,
-        "max_concurrency": launch.max_concurrency,
-        "num_cpus": max(int(launch.limits.cpus), 1),
+        "lease": launch.options.lease,
+        "max_concurrency": launch.options.max_concurrency,
+        "num_cpus": max(int(launch.options.limits.cpus), 1),
         "object_store": _OBJECT_STORE,
         "join": own_head(launch.image),
-        "client_port": client_port(launch.image),
+        "client_port": port_inside(launch.image),
         "ray_token": launch.ray_token,
     }
 
 
-def client_port(image: Mapping[str, Any]) -> int:
+def port_inside(image: Mapping[str, Any]) -> int:
     """Where Ray's client server listens inside, in containers of this image."""
     found = _CLIENT_PORT.search(" ".join(own_head(image)))
     return int(found[1]) if found else CLIENT_PORT

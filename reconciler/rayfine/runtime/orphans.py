@@ -3,7 +3,12 @@
 A killed process cannot clean up, and a container that was only created, or is paused, cannot end
 itself. So the first start of a container starts a watcher, which does nothing but wait for the end
 of this process, then removes its containers and ends. It has no secrets, and costs one idle
-interpreter. `sweep` is for the case in which the watcher was killed, too.
+interpreter.
+
+`sweep` is for the case in which the watcher was killed, too. It looks only at containers with the
+labels of `owner`; stopped, paused and merely created ones as well. One whose process lives, or of
+which nothing is known, stays; so does one that has the labels from its image, which somebody made
+of a container of ours. With a container go its anonymous volumes, and no others.
 """
 
 import atexit
@@ -14,17 +19,78 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from reconciler.errors import ReconcileError
+from reconciler.rayfine.docker.connect import DockerTls, read_tls
 from reconciler.rayfine.docker.engine import Engine
-from reconciler.rayfine.docker.tls import DockerTls, read_tls
 from reconciler.rayfine.forks import anew_after_fork, let_go
-from reconciler.rayfine.runtime.container import STARTED
-from reconciler.rayfine.runtime.owner import SESSION, owner_labels
-from reconciler.rayfine.runtime.sweep import sweep, sweep_session
+from reconciler.rayfine.runtime.container import STARTED, remove_container
+from reconciler.rayfine.runtime.owner import LAUNCH, SESSION, Owner, judge, process_labels
+
+_STOPPED = ("created", "exited", "dead")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A container of some process. `state` is the engine's word: created, running, paused, ..."""
+
+    name: str
+    state: str
+    labels: Mapping[str, str]
+    image: str
+
+    @property
+    def is_orphan(self) -> bool:
+        """Whether nobody can need it any more."""
+        owner = judge(self.labels)
+        return owner is Owner.GONE or (owner is Owner.REBOOTED and self.state in _STOPPED)
+
+
+def find_containers(docker: Engine) -> list[Found]:
+    """Every container with an environment on this engine, whoever started it."""
+    with docker.session() as client:
+        found: list[dict[str, Any]] = client.containers(
+            all=True, filters={"label": [SESSION, LAUNCH]}
+        )
+    return [
+        Found(
+            str(item["Names"][0]).removeprefix("/"), item["State"], item["Labels"], item["ImageID"]
+        )
+        for item in found
+        if item.get("Names")
+    ]
+
+
+def sweep(docker: Engine) -> tuple[str, ...]:
+    """Remove every orphan; their names."""
+    return tuple(_remove(docker, [item for item in find_containers(docker) if item.is_orphan]))
+
+
+def sweep_session(docker: Engine, session: str) -> tuple[str, ...]:
+    """Remove every container of one session, of which the caller knows that it has ended."""
+    found = find_containers(docker)
+    return tuple(_remove(docker, [item for item in found if item.labels[SESSION] == session]))
+
+
+def _remove(docker: Engine, found: list[Found]) -> Iterator[str]:
+    for item in found:
+        if _is_created_by_its_launch(docker, item):
+            remove_container(docker, item.name, item.labels[LAUNCH])
+            yield item.name
+
+
+def _is_created_by_its_launch(docker: Engine, item: Found) -> bool:
+    """Whether it was given the labels itself. Without its image nothing is known of that."""
+    image = docker.inspect(item.image)
+    if image is None:
+        return False
+    inherited = (image.get("Config") or {}).get("Labels") or {}
+    return bool(inherited.get(LAUNCH) != item.labels[LAUNCH])
+
 
 ROUNDS = (0.0, 1.0, 3.0, 6.0, 10.0, 15.0)
 """Pauses before each look, in seconds: a request that the killed process had sent may come late."""
@@ -92,7 +158,7 @@ class Watchers:
 
 def _start(host: str, tls: DockerTls | None) -> "subprocess.Popen[bytes]":
     paths = [str(Path(item).absolute()) for item in sys.path]  # it starts elsewhere
-    said = json.dumps([os.getpid(), paths, owner_labels()[SESSION], host, tls and asdict(tls)])
+    said = json.dumps([os.getpid(), paths, process_labels()[SESSION], host, tls and asdict(tls)])
     return subprocess.Popen(  # noqa: S603 (our own interpreter)
         [sys.executable, "-S", "-E", "-c", _START, said],
         stdin=subprocess.PIPE,

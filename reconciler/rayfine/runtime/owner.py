@@ -25,15 +25,13 @@ PID = f"{PREFIX}pid"
 
 
 class Owner(StrEnum):
-    """What is known of the process that started a container."""
-
     ALIVE = "alive"
     GONE = "gone"
     REBOOTED = "rebooted"
     UNKNOWN = "unknown"
 
 
-def owner_labels() -> dict[str, str]:
+def process_labels() -> dict[str, str]:
     """The labels of this process."""
     return {
         SESSION: _session(os.getpid()),

@@ -3,14 +3,42 @@
 import asyncio
 import contextlib
 import queue
+import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from reconciler.errors import RayfineError
+from reconciler.rayfine.runtime.agent_client import AgentClient
+from reconciler.rayfine.runtime.agent_connections import ConnectionLostError
 from reconciler.rayfine.runtime.crew import Crew
-from reconciler.rayfine.runtime.handle import Handle
-from reconciler.rayfine.runtime.replies import no_method
+from reconciler.rayfine.runtime.errors import CallCancelledError, no_method
+
+
+class Handle:
+    """One call as its caller holds it."""
+
+    def __init__(self, timeout: float | None) -> None:
+        """Seconds; None is the environment's own limit, 0 none."""
+        self.timeout = timeout
+        self.identity = uuid.uuid4().hex
+        self._cancelled = False
+        self._client: AgentClient | None = None
+
+    def started(self, client: AgentClient) -> None:
+        """It goes to this agent. Raises `CallCancelledError` if the cancel was quicker."""
+        self._client = client
+        if self._cancelled:
+            raise CallCancelledError("the call was cancelled before it was sent")
+
+    def cancel(self) -> None:
+        self._cancelled = True
+        if self._client is not None:
+            with contextlib.suppress(ConnectionLostError, RayfineError):
+                self._client.cancel(self.identity)
+
 
 Invoke = Callable[[str, Sequence[Any], Mapping[str, Any], Handle], Any]
 """Calls the method of this name with these arguments, positional and by name."""
@@ -34,44 +62,35 @@ def map_calls(
     owner: str,
 ) -> Iterator[MapResult]:
     """Run `count` calls of one method side by side. Ended early, it cancels those under way."""
-    results: queue.SimpleQueue[MapResult] = queue.SimpleQueue()
+    done: queue.SimpleQueue[Future[Any]] = queue.SimpleQueue()
     source = enumerate(inputs)
-    handles: dict[int, Handle] = {}
+    work: dict[Future[Any], tuple[int, Any, Handle]] = {}
     crew = Crew(count, f"map-{owner}")
-
-    def run(index: int, value: Any, handle: Handle) -> None:
-        results.put(_one(call, index, value, handle))
-
     try:
         while True:
-            while len(handles) < count and (item := next(source, None)) is not None:
+            while len(work) < count and (item := next(source, None)) is not None:
+                index, value = item
+                args, kwargs = ([], value) if isinstance(value, Mapping) else ([value], {})
                 handle = Handle(limit)
-                crew.submit(partial(run, *item, handle))
-                handles[item[0]] = handle
-            if not handles:
+                future = crew.submit(partial(call, args, kwargs, handle))
+                work[future] = index, value, handle
+                future.add_done_callback(done.put)
+            if not work:
                 return
-            result = results.get()
-            del handles[result.index]
-            yield result
+            future = done.get()
+            index, value, _ = work.pop(future)
+            yield _result(index, value, future)
     finally:
-        for handle in handles.values():
+        for _, _, handle in work.values():
             handle.cancel()
-        for _ in handles:
-            results.get()
+        wait(work)
 
 
-def _one(
-    call: Callable[[Sequence[Any], Mapping[str, Any], Handle], Any],
-    index: int,
-    value: Any,
-    handle: Handle,
-) -> MapResult:
-    args, kwargs = ([], value) if isinstance(value, Mapping) else ([value], {})
+def _result(index: int, value: Any, future: Future[Any]) -> MapResult:
     try:
-        found = call(args, kwargs, handle)
+        return MapResult(index, value, value=future.result())
     except Exception as error:  # noqa: BLE001 (it belongs to the result)
         return MapResult(index, value, error=error)
-    return MapResult(index, value, value=found)
 
 
 class AsyncMethods:
@@ -102,35 +121,10 @@ class AsyncMethods:
         handle = Handle(_timeout)
         work = partial(self._invoke, name, args, kwargs, handle)
         try:
-            return await self._in_thread(work)
+            return await asyncio.wrap_future(self._callers.submit(work))
         except asyncio.CancelledError:
             self._cancellers.submit(handle.cancel)
             raise
-
-    async def _in_thread(self, work: Callable[[], Any]) -> Any:
-        """Run in a thread of ours: the loop's executor would let only a few calls run."""
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[Any] = loop.create_future()
-
-        def settle(value: Any, error: BaseException | None) -> None:
-            if future.cancelled():
-                return
-            if error is None:
-                future.set_result(value)
-            else:
-                future.set_exception(error)
-
-        def run() -> None:
-            value, error = None, None
-            try:
-                value = work()
-            except BaseException as raised:  # noqa: BLE001 (it goes to whoever awaits)
-                error = raised
-            with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
-                loop.call_soon_threadsafe(settle, value, error)
-
-        self._callers.submit(run)
-        return await future
 
 
 _CANCELLERS = 4

@@ -6,18 +6,22 @@ is removed like any other.
 
 import atexit
 import contextlib
-import os
 import threading
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from reconciler.errors import ReconcileError
 from reconciler.rayfine.docker.engine import Engine
 from reconciler.rayfine.forks import anew_after_fork
 from reconciler.rayfine.runtime.container import Container
-from reconciler.rayfine.runtime.local import find_image, launch_of, new_identity, start_ready
-from reconciler.rayfine.runtime.options import LoadOptions
+from reconciler.rayfine.runtime.load_options import LoadOptions
+from reconciler.rayfine.runtime.local_containers import (
+    find_image,
+    launch_of,
+    new_identity,
+    start_ready,
+)
 from reconciler.rayfine.runtime.orphans import guard_against_orphans
 from reconciler.rayfine.runtime.replica import Replica
 
@@ -32,16 +36,14 @@ class WarmPool:
     """The warm containers of this process."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._ready: dict[Hashable, list[_Warm]] = {}
-        self._engines: dict[str, Engine] = {}
-        self._process = 0
+        self.after_fork()
         anew_after_fork(self)
 
     def after_fork(self) -> None:
         """The containers are the parent's."""
         self._lock = threading.Lock()
-        self._ready, self._engines = {}, {}
+        self._ready: dict[Hashable, list[_Warm]] = {}
+        self._engines: dict[str, Engine] = {}
 
     def add(self, options: LoadOptions, count: int, *, refill: bool) -> None:
         """Start so many containers for these options. Raises `LoadError`."""
@@ -54,7 +56,6 @@ class WarmPool:
             self._start(docker, options, image, refill=refill)
 
     def count(self) -> int:
-        """How many are ready."""
         with self._lock:
             return sum(map(len, self._ready.values()))
 
@@ -85,7 +86,6 @@ class WarmPool:
         return (warm.container,)
 
     def clear(self) -> None:
-        """Remove all of them."""
         with self._lock:
             found = [item for items in self._ready.values() for item in items]
             self._ready = {}
@@ -108,23 +108,15 @@ class WarmPool:
             container.remove()
             raise
         with self._lock:
-            if self._process != os.getpid():
-                self._process = os.getpid()
-                atexit.unregister(self.clear)
-                atexit.register(self.clear)
+            atexit.unregister(self.clear)  # again: a fork may have lost it
+            atexit.register(self.clear)
             self._ready.setdefault(_key(options, image), []).append(_Warm(container, refill))
 
 
 def _key(options: LoadOptions, image: dict[str, Any]) -> Hashable:
-    return (
-        image["Id"],
-        options.engine,
-        options.max_concurrency,
-        options.limits,
-        options.lease,
-        options.docker_host,
-        options.network,
-    )
+    """What a warm container has to have been started with."""
+    anybodys = replace(options, image="", container_name="", ray_port=0, timeout=0, call_timeout=0)
+    return image["Id"], anybodys
 
 
 POOL = WarmPool()

@@ -3,21 +3,22 @@
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from importlib import metadata
 from typing import Any
 
 from reconciler.errors import RayfineError
 from reconciler.rayfine.docker.engine import Engine
 from reconciler.rayfine.runtime.agent_archive import DIRECTORY, PACKAGE
+from reconciler.rayfine.runtime.agent_client import AgentClient, new_token
+from reconciler.rayfine.runtime.agent_connections import Endpoint
 from reconciler.rayfine.runtime.child import Child
-from reconciler.rayfine.runtime.client import AgentClient, Endpoint, new_token
 from reconciler.rayfine.runtime.container import ENV_FILE, Container
+from reconciler.rayfine.runtime.crew import all_errors
 from reconciler.rayfine.runtime.errors import LoadError
-from reconciler.rayfine.runtime.local import start_local
-from reconciler.rayfine.runtime.options import LoadOptions
-from reconciler.rayfine.runtime.parallel import all_errors
-from reconciler.rayfine.runtime.replica import Replica
+from reconciler.rayfine.runtime.load_options import LoadOptions
+from reconciler.rayfine.runtime.local_containers import start_local
+from reconciler.rayfine.runtime.replica import Replica, start_together
 
 _CONNECT_SECONDS = 45.0
 """Ray itself gives up after 30."""
@@ -35,7 +36,7 @@ def start_over_client(docker: Engine, options: LoadOptions, identity: str) -> Se
         try:
             for container in containers:
                 require_same_versions(container)
-            return _connect(containers, options)
+            return start_together([partial(OverClient, item, options) for item in containers])
         except NotConnectedError:
             all_errors([container.remove for container in containers])
             if time.monotonic() > deadline:
@@ -43,16 +44,6 @@ def start_over_client(docker: Engine, options: LoadOptions, identity: str) -> Se
         except BaseException:
             all_errors([container.remove for container in containers])
             raise
-
-
-def _connect(containers: Sequence[Container], options: LoadOptions) -> Sequence[Replica]:
-    with ThreadPoolExecutor(min(len(containers), 8)) as pool:
-        work = [pool.submit(OverClient, container, options) for container in containers]
-    try:
-        return [item.result() for item in work]
-    except BaseException:
-        all_errors([item.result().remove for item in work if item.exception() is None])
-        raise
 
 
 def require_same_versions(container: Container) -> None:
@@ -84,26 +75,17 @@ class NotConnectedError(LoadError):
     """Ray Client did not connect."""
 
 
-class Driver:
-    """The process that holds the connection; it ends when this process does."""
-
-    def __init__(self, settings: Mapping[str, Any]) -> None:
-        """Start it and wait until it is connected. Raises `NotConnectedError`."""
-        self.child = Child("reconciler.rayfine.driver")
-        try:
-            answer = self.child.ask(settings, _CONNECT_SECONDS)
-        except BaseException:
-            self.child.end()
-            raise
-        self.port = int(answer.get("port", 0))
-        if not self.port:
-            why = answer.get("fault") or self.child.last_words() or "no answer in time"
-            self.child.end()
-            raise NotConnectedError(
-                f"Ray Client cannot connect: {why}",
-                where=settings["address"],
-                fix="see the reason above, or leave transport out",
-            )
+def _connect(driver: Child, settings: Mapping[str, Any]) -> int:
+    """The port at which a driver that is connected answers. Raises `NotConnectedError`."""
+    answer = driver.ask(settings, _CONNECT_SECONDS)
+    if port := int(answer.get("port", 0)):
+        return port
+    why = answer.get("fault") or driver.last_words() or "no answer in time"
+    raise NotConnectedError(
+        f"Ray Client cannot connect: {why}",
+        where=settings["address"],
+        fix="see the reason above, or leave transport out",
+    )
 
 
 class _Client(AgentClient):
@@ -125,7 +107,7 @@ class OverClient(Replica):
     """A container, and the driver that is connected to the Ray in it."""
 
     def __init__(self, container: Container, options: LoadOptions) -> None:
-        """Connect. Raises `LoadError`; the container is left to the caller then."""
+        """Connect. Raises `NotConnectedError`; the container is left to the caller then."""
         self.name = container.name
         self._container = container
         token = new_token()
@@ -139,18 +121,23 @@ class OverClient(Replica):
             "lease": options.lease,
             "max_concurrency": options.max_concurrency,
         }
-        self._driver = Driver(settings)
-        endpoint = Endpoint("127.0.0.1", self._driver.port, token)
+        self._driver = Child("reconciler.rayfine.driver")
+        try:
+            port = _connect(self._driver, settings)
+        except BaseException:
+            self._driver.end()
+            raise
+        endpoint = Endpoint("127.0.0.1", port, token)
         self.client = _Client(endpoint, container.client)
 
     def hide(self, variables: Mapping[str, str]) -> None:
         self._container.hide(variables)
 
     def explain(self, error: Exception) -> RayfineError:
-        words = self._driver.child.last_words()
+        words = self._driver.last_words()
         return self._container.explain(Exception(words) if words else error)
 
     def remove(self) -> None:
         self.client.close()
-        self._driver.child.end()
+        self._driver.end()
         self._container.remove()

@@ -23,7 +23,7 @@ from reconciler.providers.docker.image import ImageProvider, ImageSettings
 from reconciler.providers.docker.registry import Registries
 from reconciler.providers.docker.registry_http import Connection
 from reconciler.rayfine.docker.engine import Engine
-from reconciler.rayfine.image.inputs import Surroundings
+from reconciler.rayfine.image.build_input import Surroundings
 from reconciler.support.threads import ThreadExecutor
 from reconciler.workflow.apply import ApplyContext, apply_plan
 from reconciler.workflow.read_live import look_up_users, read_all

@@ -11,7 +11,7 @@ from reconciler.errors import ManifestError, UnreachableError
 from reconciler.providers.docker.desired import Desired, resolve_images
 from reconciler.providers.docker.lock import base_references, resolve_reference
 from reconciler.providers.docker.registry import Registries
-from reconciler.rayfine.image.inputs import Surroundings
+from reconciler.rayfine.image.build_input import Surroundings
 
 OUTSIDE = "leads out"
 

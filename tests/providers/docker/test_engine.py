@@ -14,7 +14,7 @@ import pytest
 
 from reconciler.errors import BuildError, ProviderError, UnreachableError
 from reconciler.providers.docker.local import made_at
-from reconciler.rayfine.docker.build_log import BuildLog
+from reconciler.rayfine.docker.build_progress import BuildLog
 from reconciler.rayfine.docker.engine import Engine
 
 

@@ -14,7 +14,7 @@ import pytest
 from reconciler.core.outcome import Outcome, Status
 from reconciler.core.resource import Resource
 from reconciler.rayfine.docker.builder import make_image
-from reconciler.rayfine.image.inputs import BuildInput
+from reconciler.rayfine.image.build_input import BuildInput
 from tests.providers.docker.conftest import Bench
 
 pytestmark = pytest.mark.docker

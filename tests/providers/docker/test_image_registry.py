@@ -23,7 +23,7 @@ from reconciler.providers.docker.login import Login
 from reconciler.providers.docker.registry import Registries
 from reconciler.providers.docker.registry_http import Connection
 from reconciler.rayfine.docker.engine import Engine
-from reconciler.rayfine.image.inputs import Surroundings
+from reconciler.rayfine.image.build_input import Surroundings
 from reconciler.rayfine.image.lockfile import LockFile
 from reconciler.rayfine.image.reference import parse_reference
 from tests.providers.docker.conftest import Bench, running_registry

@@ -25,7 +25,7 @@ class OnlyThese:
 
 sys.meta_path.insert(0, OnlyThese())
 from reconciler.rayfine.cluster.keeper import Keeper
-fault = Keeper("127.0.0.1").probe()
+fault = Keeper("127.0.0.1").probe()["error"]["what"]
 assert "nowhere" in fault or "No such file" in fault, fault
 """
 

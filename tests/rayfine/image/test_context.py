@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.errors import BuildError
-from reconciler.rayfine.image.archive import stream_tar
+from reconciler.rayfine.docker.builder import stream_tar
 from reconciler.rayfine.image.context import Context, read_context
 from reconciler.rayfine.image.hashcache import RACY_NANOSECONDS, HashCache, user_cache
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from reconciler.core.diff import diff_specs
 from reconciler.errors import BuildError
-from reconciler.rayfine.image.inputs import BuildInput, ImageSource, Surroundings, prepare
+from reconciler.rayfine.image.build_input import BuildInput, ImageSource, Surroundings, prepare
 from reconciler.rayfine.image.lockfile import LockFile
 
 SHA = "sha256:" + "a" * 64
@@ -231,7 +231,7 @@ def test_a_dockerfile_that_is_a_link_is_followed_within_the_context(
         ("../elsewhere", "leads out of|outside"),
         ("{root}/src/a.py", "absolute"),
         ("/etc/passwd", "leads out of|outside"),
-        ("src", "not a plain file"),
+        ("src", "it is a directory"),
     ],
 )
 def test_a_link_that_leads_to_no_file_of_the_context_is_refused(

@@ -1,14 +1,12 @@
 """A gateway in front of a real agent, both without a container: real HTTP, real env.py."""
 
 import ssl
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from reconciler.rayfine import EnvironmentWrapper
-from reconciler.rayfine.remote.gateway import Gateway
-from reconciler.rayfine.remote.offer import offer_of
+from reconciler.rayfine.gateway import Gateway
 from tests.rayfine.runtime.agents import agent, environment
 
 TOKEN = "a-token-of-the-tests"
@@ -22,7 +20,7 @@ class Offered:
         self.fixed = fixed
         self.gateway = gateway
         self.env = env
-        self.port = int(gateway.server_address[1])
+        self.port = gateway.port
 
     @property
     def url(self) -> str:
@@ -39,10 +37,5 @@ def offered(
     """Serve this env.py; `variables` as in `reconcile serve --setup`."""
     with agent(directory, source) as replica, Gateway(("127.0.0.1", 0), TOKEN, tls) as gateway:
         env = environment(replica)
-        thread = threading.Thread(target=gateway.serve, args=(offer_of(env, [NAME], variables),))
-        thread.start()
-        try:
-            yield Offered(gateway, env, variables is not None)
-        finally:
-            gateway.shutdown()
-            thread.join()
+        gateway.serve(env, [NAME], variables)
+        yield Offered(gateway, env, variables is not None)

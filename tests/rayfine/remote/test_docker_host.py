@@ -13,10 +13,10 @@ import pytest
 
 from reconciler.errors import ReconcileError
 from reconciler.rayfine import load_env
+from reconciler.rayfine.docker.connect import DockerTls, read_tls
 from reconciler.rayfine.docker.engine import Engine
-from reconciler.rayfine.docker.tls import DockerTls, read_tls
-from reconciler.rayfine.runtime.address import publish, reach
 from reconciler.rayfine.runtime.errors import LoadError
+from reconciler.rayfine.runtime.local_containers import publish, reach
 from tests.rayfine.remote.conftest import docker
 from tests.rayfine.second_engine import SecondEngine, bridge
 

@@ -1,18 +1,24 @@
 """What a holder of the token posts to a gateway."""
 
+import contextlib
 import http.client
 import json
+import socket
 import struct
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
+from reconciler.rayfine import load_env
 from reconciler.rayfine.in_container import faults
 from reconciler.rayfine.in_container.codec import MAX_SETUP, encode
-from tests.rayfine.remote.offered import TOKEN, Offered, offered
+from reconciler.rayfine.runtime.errors import EnvironmentEndedError
+from tests.rayfine.remote.offered import NAME, TOKEN, Offered, offered
+from tests.rayfine.runtime.agents import until
 
 ENV = """
 import time
@@ -75,6 +81,27 @@ def test_many_calls_of_one_identity(served: Offered, identity: str) -> None:
     with ThreadPoolExecutor(300) as pool:
         work = [pool.submit(post, served, "/call/nap", body, X_Call=identity) for _ in range(300)]
         assert {item.result(120)[0] for item in work} == {faults.OK}
+
+
+def test_it_ends_without_a_word_whoever_is_connected(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with (
+        contextlib.ExitStack() as stack,
+        offered(tmp_path, ENV, {}) as served,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        for said in (b"", b"GET /health HTTP/1.1\r\n"):
+            stranger = socket.create_connection(("127.0.0.1", served.port))
+            stack.enter_context(stranger).sendall(said)
+        env = stack.enter_context(load_env(NAME, mode="remote", url=served.url, token=TOKEN))
+        env.setup()
+        work = pool.submit(env.nap, 600)
+        until(lambda: served.gateway._running)
+        served.gateway.__exit__()
+        with pytest.raises(EnvironmentEndedError, match="the server of the environment was lost"):
+            work.result(60)
+    assert [record for record in caplog.records if record.name == "asyncio"] == []
 
 
 @pytest.mark.parametrize("limit", ["1e7", "1e308"])

@@ -26,8 +26,8 @@ from reconciler.errors import AccessError, UnreachableError
 from reconciler.rayfine import EnvironmentWrapper, load_env
 from reconciler.rayfine.docker.engine import Engine
 from reconciler.rayfine.docker.ssh import TUNNELS, Tunnel
-from reconciler.rayfine.runtime.address import publish, reach
 from reconciler.rayfine.runtime.errors import EnvironmentEndedError, LoadError
+from reconciler.rayfine.runtime.local_containers import publish, reach
 from tests.rayfine.runtime.agents import forked
 
 ROOT = Path(__file__).parents[3]

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.rayfine import EnvironmentWrapper, load_env
-from reconciler.rayfine.in_container.strangers import MOST, SECONDS
+from reconciler.rayfine.in_container.streams import MOST, SECONDS
 from tests.faults.proxy import CERTIFICATE, KEY
 from tests.rayfine.remote.offered import NAME, TOKEN, offered
 from tests.rayfine.runtime.agents import agent, environment, until

@@ -18,7 +18,8 @@ from reconciler.errors import RayfineError
 from reconciler.rayfine import EnvironmentWrapper
 from reconciler.rayfine.runtime.active_environments import Registry
 from reconciler.rayfine.runtime.agent_archive import DIRECTORY, pack
-from reconciler.rayfine.runtime.client import AgentClient, Endpoint, new_token
+from reconciler.rayfine.runtime.agent_client import AgentClient, new_token
+from reconciler.rayfine.runtime.agent_connections import Endpoint
 from reconciler.rayfine.runtime.errors import EnvironmentEndedError
 from reconciler.rayfine.runtime.replica import Replica
 
@@ -27,8 +28,8 @@ _SERVE = """
 import json, socket, sys, threading
 settings = json.loads(sys.argv[1])
 sys.path.insert(0, settings["root"])
-from rayfine_agent.engines import ProcessEngine
-from rayfine_agent.server import Server
+from rayfine_agent.process_engine import ProcessEngine
+from rayfine_agent.agent_server import Server
 engine = ProcessEngine(settings["root"], settings["max_concurrency"])
 listener = socket.create_server(("127.0.0.1", 0))
 Server(engine, settings).serve(listener)

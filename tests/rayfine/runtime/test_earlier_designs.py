@@ -18,10 +18,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from reconciler.rayfine.image.dockerfile import generate
-from reconciler.rayfine.runtime.client import AgentClient, ConnectionLostError, Endpoint
+from reconciler.rayfine.runtime.agent_client import AgentClient
+from reconciler.rayfine.runtime.agent_connections import ConnectionLostError, Endpoint
 from reconciler.rayfine.runtime.container import AGENT_PORT, GENERATED_COMMAND, own_head
 from reconciler.rayfine.runtime.errors import EnvironmentEndedError
-from reconciler.rayfine.runtime.local import new_identity
+from reconciler.rayfine.runtime.local_containers import new_identity
 from tests.rayfine.runtime.conftest import LOADED, RAY_BASE, Load, docker, wait_for_file
 
 ENV = "import os, threading\ndef echo(value): return value\n"

@@ -14,7 +14,7 @@ from reconciler.errors import UnreachableError
 from reconciler.rayfine import list_active_environments, load_env
 from reconciler.rayfine.docker.engine import Engine
 from reconciler.rayfine.runtime.errors import EnvironmentEndedError
-from reconciler.rayfine.runtime.sweep import sweep
+from reconciler.rayfine.runtime.orphans import sweep
 from tests.rayfine.runtime.agents import until
 from tests.rayfine.runtime.conftest import Images
 from tests.rayfine.second_engine import SecondEngine, bridge

@@ -16,15 +16,15 @@ from typing import Any
 import pytest
 
 from reconciler.rayfine.in_container import faults
+from reconciler.rayfine.in_container.agent_server import Lease, Server
 from reconciler.rayfine.in_container.codec import decode, encode
 from reconciler.rayfine.in_container.engines import Answer, Engine, Request
-from reconciler.rayfine.in_container.env_runner import Runner
+from reconciler.rayfine.in_container.env_runner import Job, Lane, Runner
 from reconciler.rayfine.in_container.faults import OK, Redactor
-from reconciler.rayfine.in_container.lanes import Job, Lane
 from reconciler.rayfine.in_container.outline import outline
-from reconciler.rayfine.in_container.server import Lease, Server
-from reconciler.rayfine.runtime.causes import LastWords
-from reconciler.rayfine.runtime.client import AgentClient, ConnectionLostError, Endpoint
+from reconciler.rayfine.runtime.agent_client import AgentClient
+from reconciler.rayfine.runtime.agent_connections import ConnectionLostError, Endpoint
+from reconciler.rayfine.runtime.replica import LastWords
 
 ENV = '''
 import asyncio, functools, os, time
@@ -133,7 +133,7 @@ def test_a_runner_loads_and_calls(runner: Held, file: str) -> None:
 
 TRACED = """
 import queue, sys, threading
-from reconciler.rayfine.in_container.lanes import Call, Lane
+from reconciler.rayfine.in_container.env_runner import Call, Lane
 
 jobs, call = queue.SimpleQueue(), Call()
 threading.Thread(target=Lane(jobs).run, daemon=True).start()
@@ -186,7 +186,8 @@ def test_a_call_is_cancelled_before_it_begins(runner: Held, file: str) -> None:
     body = [[5], {}]
     waiting = threading.Thread(target=lambda: found.append(ask(runner, "call", body, "wait", "2")))
     waiting.start()
-    until(lambda: ask(runner, "cancel", None, identity="2") == (OK, True))
+    until(lambda: "2" in runner._runner._calls)
+    assert ask(runner, "cancel", None, identity="2") == (OK, True)
     end.touch()
     waiting.join(30)
     holding.join(30)
@@ -255,6 +256,9 @@ class Echo(Engine):
 
     def start(self) -> None:
         self.state = "ready"
+
+    async def renew(self, variables: dict[str, str]) -> None: ...
+    async def end(self, ended: object, why: str) -> None: ...
 
     async def setup(self, variables: dict[str, str], request: Request) -> Answer:
         self.is_set_up = True

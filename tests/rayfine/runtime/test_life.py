@@ -28,8 +28,8 @@ from reconciler.rayfine import (
 from reconciler.rayfine.docker.engine import Engine
 from reconciler.rayfine.runtime.container import AGENT_PORT
 from reconciler.rayfine.runtime.errors import EnvironmentEndedError, LoadError
-from reconciler.rayfine.runtime.owner import Owner, judge, owner_labels
-from reconciler.rayfine.runtime.sweep import find_containers, sweep
+from reconciler.rayfine.runtime.orphans import find_containers, sweep
+from reconciler.rayfine.runtime.owner import Owner, judge, process_labels
 from tests.rayfine.runtime.conftest import Images, Load, docker
 
 pytestmark = pytest.mark.docker
@@ -164,7 +164,7 @@ def test_a_container_of_an_image_made_of_ours_is_somebody_else_s(
     """`docker commit` puts our labels on the image, and a container has those of its image."""
     env = load(ENV)
     copy, volume = f"{own_tag}-copy", f"rectest-{uuid.uuid4().hex[:8]}"
-    dead = f"LABEL io.reconciler.pid={owner_labels()['io.reconciler.pid']}0"
+    dead = f"LABEL io.reconciler.pid={process_labels()['io.reconciler.pid']}0"
     docker("commit", "--change", dead, "--change", "VOLUME /made", env.id, copy)
     docker("create", "--name", volume, "-v", f"{volume}:/kept", copy)
     try:
@@ -338,7 +338,7 @@ def test_judging_owners(engine: Engine, load: Load) -> None:
     env = load(ENV)
     mine = [item for item in find_containers(engine) if item.name == env.id]
     assert [item.is_orphan for item in mine] == [False]
-    labels = owner_labels()
+    labels = process_labels()
     pid = labels["io.reconciler.pid"]
     assert judge(labels) is Owner.ALIVE
     assert judge({**labels, "io.reconciler.pid": pid + "0"}) is Owner.GONE

@@ -8,7 +8,7 @@ import pytest
 
 from reconciler.rayfine import EnvironmentWrapper, load_env
 from reconciler.rayfine.runtime.errors import CallCancelledError, CallTimeoutError
-from reconciler.rayfine.runtime.handle import Handle
+from reconciler.rayfine.runtime.parallel_calls import Handle
 from tests.rayfine.runtime.agents import until
 from tests.rayfine.runtime.conftest import RAY_BASE, Images, Load, docker, wait_for_file
 

@@ -11,7 +11,7 @@ import rayfine_env
 from reconciler import rayfine
 from reconciler.errors import ReconcileError
 from reconciler.rayfine.runtime.active_environments import Registry
-from reconciler.rayfine.runtime.environment import EnvironmentWrapper
+from reconciler.rayfine.runtime.environment_wrapper import EnvironmentWrapper
 from reconciler.rayfine.runtime.errors import EnvironmentNotFoundError, LoadError
 
 NONE = inspect.Parameter.empty

@@ -16,6 +16,7 @@ import pytest
 
 from reconciler.rayfine import EnvironmentWrapper, load_env
 from reconciler.rayfine.in_container import faults
+from reconciler.rayfine.runtime.agent_client import GivenUpError, Turns, WaitedTooLongError
 from reconciler.rayfine.runtime.crew import Crew
 from reconciler.rayfine.runtime.errors import (
     CallCancelledError,
@@ -23,9 +24,8 @@ from reconciler.rayfine.runtime.errors import (
     LoadError,
     RemoteError,
 )
-from reconciler.rayfine.runtime.handle import Handle
-from reconciler.rayfine.runtime.options import read_options
-from reconciler.rayfine.runtime.turns import GivenUpError, Turns, WaitedTooLongError
+from reconciler.rayfine.runtime.load_options import read_options
+from reconciler.rayfine.runtime.parallel_calls import Handle
 from tests.rayfine.runtime.agents import ROOT, Agent, agent, environment, until
 
 ENV = """
@@ -273,7 +273,8 @@ def test_a_caller_that_ends_ends_its_call(
     """By Ctrl-C it says so; killed, its connection does."""
     code = (
         "import sys\n"
-        "from reconciler.rayfine.runtime.client import AgentClient, Endpoint\n"
+        "from reconciler.rayfine.runtime.agent_client import AgentClient\n"
+        "from reconciler.rayfine.runtime.agent_connections import Endpoint\n"
         "client = AgentClient(Endpoint('127.0.0.1', int(sys.argv[1]), sys.argv[2]))\n"
         "client.call('told', [sys.argv[3:], {}], 3600, 'i' * 32)\n"
     )
@@ -359,7 +360,8 @@ def test_few_descriptors_on_this_side(replica: Agent, env: EnvironmentWrapper) -
     code = (
         "import resource, sys\n"
         "from concurrent.futures import ThreadPoolExecutor\n"
-        "from reconciler.rayfine.runtime.client import AgentClient, Endpoint\n"
+        "from reconciler.rayfine.runtime.agent_client import AgentClient\n"
+        "from reconciler.rayfine.runtime.agent_connections import Endpoint\n"
         "import uuid\n"
         "resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))\n"
         "client = AgentClient(Endpoint('127.0.0.1', int(sys.argv[1]), sys.argv[2]))\n"

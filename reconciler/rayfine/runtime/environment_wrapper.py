@@ -12,27 +12,27 @@ from reconciler.errors import RayfineError
 from reconciler.rayfine.forks import anew_after_fork
 from reconciler.rayfine.in_container.faults import OK
 from reconciler.rayfine.runtime.active_environments import Registry
-from reconciler.rayfine.runtime.client import (
+from reconciler.rayfine.runtime.agent_client import (
     MOST_CALLS,
-    AnswerTimeoutError,
-    ConnectionLostError,
-    read_methods,
+    GivenUpError,
+    WaitedTooLongError,
+    checked_methods,
 )
-from reconciler.rayfine.runtime.dispatch import Dispatcher, Seat
+from reconciler.rayfine.runtime.agent_connections import AnswerTimeoutError, ConnectionLostError
+from reconciler.rayfine.runtime.crew import all_errors
 from reconciler.rayfine.runtime.errors import (
     CallCancelledError,
-    CallLostError,
     CallTimeoutError,
     EnvironmentEndedError,
     SetupError,
     TransferError,
+    no_method,
+    not_set_up,
+    setup_error,
+    value_of,
 )
-from reconciler.rayfine.runtime.handle import Handle
-from reconciler.rayfine.runtime.parallel import all_errors
-from reconciler.rayfine.runtime.parallel_calls import AsyncMethods, MapResult, map_calls
-from reconciler.rayfine.runtime.replica import Replica
-from reconciler.rayfine.runtime.replies import no_method, not_set_up, setup_error, value_of
-from reconciler.rayfine.runtime.turns import GivenUpError, WaitedTooLongError
+from reconciler.rayfine.runtime.parallel_calls import AsyncMethods, Handle, MapResult, map_calls
+from reconciler.rayfine.runtime.replica import Dispatcher, Replica, Seat
 
 HEARTBEAT_SECONDS = 5.0
 _SETUPS = 32
@@ -72,7 +72,7 @@ class EnvironmentWrapper:
         self._owner = os.getpid()
         self._closed = threading.Event()
         self._cleanup_lock = threading.Lock()
-        self._aio = AsyncMethods(self._invoke, self._names, identity, MOST_CALLS * len(replicas))
+        self._aio = AsyncMethods(self._invoke, self._known, identity, MOST_CALLS * len(replicas))
         anew_after_fork(self)
         for replica in replicas:
             name = f"heartbeat-{replica.name}"
@@ -208,9 +208,6 @@ class EnvironmentWrapper:
         state = "cleaned up" if self._closed.is_set() else f"{len(self._seats.all)} running"
         return f"<environment {self._id}: {state}>"
 
-    def _names(self) -> Mapping[str, Any]:
-        return self._known()
-
     def _known(self) -> Mapping[str, Mapping[str, str]]:
         if self._methods is None:
             self._check_open()
@@ -228,7 +225,7 @@ class EnvironmentWrapper:
         if reply.status != OK:
             raise setup_error(reply, seat.replica.name)
         seat.lost = False
-        return read_methods(reply.value)
+        return checked_methods(reply.value)
 
     def _invoke(
         self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any], handle: Handle
@@ -265,8 +262,7 @@ class EnvironmentWrapper:
             ) from error
         except ConnectionLostError as error:
             self._check_open()
-            found = seat.replica.diagnose(error)
-            seat.lost = not isinstance(found, CallLostError)
+            found = seat.diagnose(error)
             if isinstance(error, AnswerTimeoutError):
                 raise CallTimeoutError(
                     f"{name} went on after its limit, and {found.what}",

@@ -4,17 +4,19 @@ A request is sent once: again, on a new connection, only where the agent cannot 
 or where it does no harm.
 """
 
+import contextlib
 import errno
+import math
 import select
 import socket
 import ssl
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from reconciler.rayfine.in_container.codec import MAX_BYTES
-from reconciler.rayfine.in_container.wire import Wire, size
+from reconciler.rayfine.in_container.streams import CHUNK, LONGEST_LINE, parts, size
 
 CONNECT_SECONDS = 10.0
 STALL_SECONDS = 300.0
@@ -25,7 +27,9 @@ IDLE_SECONDS = 50.0
 way may have forgotten it, and would not say so."""
 
 _PAUSE = 0.05
-_HARMLESS = ("/cancel/", "/heartbeat")
+_FOR_EVER = 2e6
+"""Seconds from which on no limit is the same: a socket takes no more."""
+_HARMLESS = ("/cancel/", "/heartbeat", "/methods")
 """May be sent twice."""
 
 MARGIN = 10.0
@@ -53,13 +57,10 @@ class Endpoint:
 
     host: str
     port: int
-    token: str
+    token: str = field(repr=False)
     tls: ssl.SSLContext | None = None
     prefix: str = ""
     path: str = ""
-
-    def __repr__(self) -> str:
-        return f"Endpoint({self.host}:{self.port}{self.prefix})"
 
 
 Message = tuple[str, str, list[Any]]
@@ -69,11 +70,81 @@ Answer = tuple[int, bytearray]
 """Status and body of an answer, as it came."""
 
 
+class Wire:
+    """A connected socket with a buffer. Not for use by several threads at once.
+
+    `last`: the other side takes no more requests on it.
+    """
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.socket = connection
+        self.last = False
+        self._buffer = bytearray()
+        self._deadline = self._pause = math.inf
+        if connection.family != socket.AF_UNIX:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def wake(self) -> None:
+        """End the connection, so that a thread that reads from it goes on and closes it."""
+        with contextlib.suppress(OSError):
+            self.socket.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """End the connection and give it back; only for the thread that uses it."""
+        self.wake()
+        self.socket.close()
+
+    def allow(self, seconds: float, pause: float = math.inf) -> None:
+        """Let all that is read from now on take so long, in parts no further apart than `pause`.
+
+        0 is no limit. Beyond one a `TimeoutError` is raised.
+        """
+        self._deadline = time.monotonic() + (seconds or math.inf)
+        self._pause = pause
+
+    def _receive(self, most: int) -> bytes:
+        left = min(self._deadline - time.monotonic(), self._pause)
+        if left <= 0:
+            raise TimeoutError
+        self.socket.settimeout(left if left < _FOR_EVER else None)
+        return self.socket.recv(most)
+
+    def read_until(self, end: bytes) -> bytes:
+        """What comes up to and with `end`; empty where the other side has closed."""
+        while True:
+            found = self._buffer.find(end)
+            if found >= 0:
+                line = bytes(self._buffer[: found + len(end)])
+                del self._buffer[: found + len(end)]
+                return line
+            if len(self._buffer) > LONGEST_LINE:
+                raise ValueError("a head that is too long")
+            chunk = self._receive(CHUNK)
+            if not chunk:
+                return b""
+            self._buffer += chunk
+
+    def read(self, length: int) -> bytearray:
+        """Exactly so many bytes; memory grows only with what has come. Raises `EOFError`."""
+        body = self._buffer[:length]
+        del self._buffer[:length]
+        while len(body) < length:
+            chunk = self._receive(min(CHUNK, length - len(body)))
+            if not chunk:
+                raise EOFError("the connection was closed within an answer")
+            body += chunk
+        return body
+
+    def send(self, head: bytes, pieces: list[Any]) -> None:
+        """Write a head and a body; the socket's time limit is for each part of them."""
+        for part in parts(head, pieces):
+            self.socket.sendall(part)
+
+
 class Connections:
     """Those to one agent, for any thread."""
 
     def __init__(self, endpoint: Endpoint) -> None:
-        """Nothing is connected yet."""
         self._endpoint = endpoint
         self._lock = threading.Lock()
         self._idle: list[tuple[Wire, float]] = []
@@ -88,7 +159,6 @@ class Connections:
         self._idle, self._open = [], set()
 
     def close(self) -> None:
-        """Close all; requests under way end with `ConnectionLostError`."""
         with self._lock:
             self._closed = True
             idle, self._idle = [wire for wire, _ in self._idle], []
@@ -132,7 +202,6 @@ class Connections:
     def _on(
         self, wire: Wire, message: Message, limit: float, identity: str, margin: float = MARGIN
     ) -> Answer:
-        """Ask on this connection."""
         verb, path, pieces = message
         end = self._endpoint
         head = (
@@ -195,33 +264,32 @@ class Connections:
 
 def _connect(endpoint: Endpoint) -> socket.socket:
     if endpoint.path:
-        return _connect_unix(endpoint.path)
-    connection = socket.create_connection((endpoint.host, endpoint.port), CONNECT_SECONDS)
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, seconds in (("TCP_KEEPIDLE", 15), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 4)):
-        if hasattr(socket, name):  # not on every system
-            connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), seconds)
-    if hasattr(socket, "TCP_USER_TIMEOUT"):  # for what was sent, as keep-alive is for silence
-        milliseconds = int(STALL_SECONDS * 1000)
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
-    if endpoint.tls is None:
-        return connection
+        connection = socket.socket(socket.AF_UNIX)
+    else:
+        connection = socket.create_connection((endpoint.host, endpoint.port), CONNECT_SECONDS)
     try:
+        if endpoint.path:
+            connection.settimeout(CONNECT_SECONDS)
+            connection.connect(endpoint.path)
+            return connection
+        keep_alive(connection)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # for what was sent, as keep-alive is for silence
+            milliseconds = int(STALL_SECONDS * 1000)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
+        if endpoint.tls is None:
+            return connection
         return endpoint.tls.wrap_socket(connection, server_hostname=endpoint.host)
     except BaseException:
         connection.close()
         raise
 
 
-def _connect_unix(path: str) -> socket.socket:
-    connection = socket.socket(socket.AF_UNIX)
-    try:
-        connection.settimeout(CONNECT_SECONDS)
-        connection.connect(path)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
+def keep_alive(connection: socket.socket) -> None:
+    """Have the system notice within a minute that the other side is gone."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, seconds in (("TCP_KEEPIDLE", 15), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 4)):
+        if hasattr(socket, name):  # not on every system
+            connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), seconds)
 
 
 def _stands(wire: Wire) -> bool:

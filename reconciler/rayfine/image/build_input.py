@@ -7,8 +7,8 @@ and never calls an engine or a registry.
 
 import os
 import posixpath
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -112,8 +112,10 @@ def prepare(source: ImageSource, around: Surroundings) -> BuildInput:
             where=str(source.path),
             fix="an environment needs it: see the README of rayfine",
         )
-    recipe = _recipe(source, context, around)
-    found, method_warnings = _methods(context)
+    path = _dockerfile_path(source, context)
+    recipe = _given(path, source, context, around) if path else _generated(source, context, around)
+    name = env_methods.ENTRY_POINT
+    methods = env_methods.read_methods(_read(context, name), str(context.root / name))
     identity = ", ".join(base.identity for base in recipe.bases) or "scratch"
     rows = [entry for entry in context.entries if entry.path != recipe.path]
     spec: dict[str, Any] = {
@@ -136,8 +138,8 @@ def prepare(source: ImageSource, around: Surroundings) -> BuildInput:
         dockerfile=recipe.data,
         build_args={**source.build_args, **recipe.arguments},
         bases=recipe.bases,
-        methods=found,
-        warnings=(*recipe.warnings, *method_warnings, *_context_warnings(context)),
+        methods=methods,
+        warnings=tuple(_warnings(recipe, methods, context)),
     )
 
 
@@ -148,19 +150,6 @@ def check_entry_point(source: ImageSource) -> None:
     if path.is_file() and real.is_relative_to(os.path.realpath(source.path)):
         data = read_regular_file(real, env_methods.MAX_BYTES)
         env_methods.read_methods(data or b"", str(path))
-
-
-def _recipe(source: ImageSource, context: Context, around: Surroundings) -> _Recipe:
-    path = _dockerfile_path(source, context)
-    recipe = (
-        _generated(source, context, around) if not path else _given(path, source, context, around)
-    )
-    loose = sorted({base.reference for base in recipe.bases if not base.pinned})
-    unpinned = tuple(
-        f"base image {text} is unpinned: `reconcile lock` writes its digest to reconciler.lock"
-        for text in loose
-    )
-    return replace(recipe, warnings=(*recipe.warnings, *unpinned))
 
 
 def _dockerfile_path(source: ImageSource, context: Context) -> str:
@@ -236,22 +225,15 @@ def _read(context: Context, path: str) -> bytes:
     return read_regular_file(full, env_methods.MAX_BYTES) or b""
 
 
-def _methods(context: Context) -> tuple[Mapping[str, str], tuple[str, ...]]:
-    name = env_methods.ENTRY_POINT
-    found = env_methods.read_methods(_read(context, name), str(context.root / name))
-    if not found:
-        return {}, (f"{name} has no public function and no class Actor with public methods",)
-    return found, ()
-
-
-def _context_warnings(context: Context) -> tuple[str, ...]:
-    seen = {
-        name
-        for entry in context.entries
-        for name in (".git", "__pycache__")
-        if f"/{name}/" in f"/{entry.path}"
-    }
-    return tuple(
-        f"the build context holds {name}, which differs on every machine: add it to .dockerignore"
-        for name in sorted(seen)
-    )
+def _warnings(recipe: _Recipe, methods: Mapping[str, str], context: Context) -> Iterator[str]:
+    yield from recipe.warnings
+    for text in sorted({base.reference for base in recipe.bases if not base.pinned}):
+        fix = "`reconcile lock` writes its digest to reconciler.lock"
+        yield f"base image {text} is unpinned: {fix}"
+    if not methods:
+        found = "no public function and no class Actor with public methods"
+        yield f"{env_methods.ENTRY_POINT} has {found}"
+    for name in (".git", "__pycache__"):
+        if any(f"/{name}/" in f"/{entry.path}" for entry in context.entries):
+            fix = "add it to .dockerignore"
+            yield f"the build context holds {name}, which differs on every machine: {fix}"

@@ -5,17 +5,42 @@ import ipaddress
 import re
 import uuid
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 from reconciler.errors import BuildError
 from reconciler.rayfine.docker.engine import Engine
 from reconciler.rayfine.image.reference import parse_reference
-from reconciler.rayfine.runtime.address import publish, reach
 from reconciler.rayfine.runtime.container import Container, Launch, start_container
 from reconciler.rayfine.runtime.errors import LoadError
-from reconciler.rayfine.runtime.options import DEFAULT_RAY_PORT, LoadOptions
-from reconciler.rayfine.runtime.parallel import all_errors
+from reconciler.rayfine.runtime.load_options import LoadOptions
+from reconciler.rayfine.runtime.replica import start_together
+
+
+def reach(host: str) -> str:
+    """The name under which the ports of an engine's machine are reached. Raises `LoadError`."""
+    parts = urlsplit(host)
+    if parts.scheme == "ssh" and parts.hostname:
+        return "127.0.0.1"  # there: the ssh connection leads to it
+    if parts.scheme not in ("tcp", "http", "https") or not parts.hostname:
+        raise LoadError(
+            f"not the address of another machine's engine: {host!r}",
+            where="host",
+            fix="write it as ssh://USER@HOST, or tcp://HOST:2376 with tls= for an engine with TLS",
+        )
+    return parts.hostname
+
+
+def publish(host: str) -> str:
+    """Where ports are bound there: the address that we use, or for a name all of them."""
+    name = reach(host)
+    if name == "localhost":
+        return "127.0.0.1"
+    with suppress(ValueError):
+        return str(ipaddress.ip_address(name))
+    return "0.0.0.0"  # noqa: S104 (the names of another machine are not ours to look up)
 
 
 def start_local(docker: Engine, options: LoadOptions, identity: str) -> Sequence[Container]:
@@ -25,24 +50,14 @@ def start_local(docker: Engine, options: LoadOptions, identity: str) -> Sequence
     launches = [launch_of(docker, options, image, name) for name in names]
     if len(launches) == 1:
         return [start_ready(docker, launches[0])]
-    with ThreadPoolExecutor(min(len(names), 8)) as pool:
-        work = [pool.submit(start_ready, docker, launch) for launch in launches]
-        try:
-            return [item.result() for item in work]
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            started = [item for item in work if not item.cancelled() and not item.exception()]
-            all_errors([item.result().remove for item in started])
-            raise
+    return start_together([partial(start_ready, docker, launch) for launch in launches])
 
 
 def replica_names(identity: str, count: int) -> list[str]:
-    """The names of the containers of an environment."""
     return [f"{identity}-{n}" for n in range(1, count + 1)] if count > 1 else [identity]
 
 
 def start_ready(docker: Engine, launch: Launch) -> Container:
-    """One container that is ready for setup."""
     container = start_container(docker, launch)
     try:
         container.wait_ready()
@@ -53,21 +68,7 @@ def start_ready(docker: Engine, launch: Launch) -> Container:
 
 
 def launch_of(docker: Engine, options: LoadOptions, image: dict[str, Any], name: str) -> Launch:
-    """What the options say of one container."""
-    over_client = options.transport == "ray-client"
-    own_port = options.ray_port if options.ray_port != DEFAULT_RAY_PORT else 0
-    return Launch(
-        name=name,
-        image=image,
-        engine="ray-head" if over_client else options.engine,
-        client_port=own_port if over_client else None,
-        limits=options.limits,
-        lease=options.lease,
-        timeout=options.timeout,
-        max_concurrency=options.max_concurrency,
-        network=options.network,
-        **_place(docker, options),
-    )
+    return Launch(name, image, options, **_place(docker, options))
 
 
 def _place(docker: Engine, options: LoadOptions) -> dict[str, str]:

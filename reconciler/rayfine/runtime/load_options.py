@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from reconciler.rayfine.docker.tls import DockerTls, read_tls
+from reconciler.rayfine.docker.connect import DockerTls, read_tls
 from reconciler.rayfine.runtime.errors import LoadError
 
 ENGINES = ("ray", "process")

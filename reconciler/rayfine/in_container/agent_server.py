@@ -6,7 +6,6 @@
     POST /call/METHOD           [args, kwargs]; X-Call: id for cancel, X-Limit: seconds
     POST /cancel/ID
     POST /heartbeat             renews the lease; so does every other request
-    POST /shutdown
 
 Every request bears `Authorization: Bearer TOKEN`; bodies are messages of the codec. A method is
 called once per request and never again: nothing is repeated here.
@@ -18,28 +17,30 @@ import asyncio
 import hmac
 import math
 import os
+import re
+import resource
 import socket
 import sys
 import threading
 import time
 import traceback
 import uuid
+from abc import ABC, abstractmethod
+from functools import partial
 from typing import Any, Callable
 from urllib.parse import unquote
 
 from . import codec, faults
 from .codec import encode
 from .engines import Answer, Engine, Incoming, Request
-from .faults import CONFLICT, GONE, OK
+from .faults import CONFLICT, GONE, LEASE_ENDED, OK
 from .outline import outline
-from .strangers import Strangers
-from .streams import Stream, listen
-from .wire import size
-
-LEASE_ENDED = 76
-"""Exit code of an agent that nobody asked for too long."""
+from .streams import SECONDS, Strangers, Stream, listen, size
 
 _LONGEST_WAIT = 30.0
+_DESCRIPTORS = 8192
+_MOST_DIGITS = 12
+_IDENTITY = re.compile(r"[A-Za-z0-9_-]{0,64}")
 
 
 class Lease:
@@ -51,7 +52,6 @@ class Lease:
         self._left = seconds
 
     def renew(self) -> None:
-        """Start anew."""
         self._left = self._seconds
 
     def run(self, end: Callable[[], None]) -> None:
@@ -64,43 +64,34 @@ class Lease:
                 return
 
 
-class Server:
-    """Answers requests about one engine, on an event loop of its own."""
+class HttpServer(ABC):
+    """Answers requests that bear a token, on the event loop that runs it."""
 
-    def __init__(self, engine: Engine, settings: dict[str, Any]) -> None:
-        """`settings`: `token`, `file` (path of env.py) and `lease` (seconds)."""
-        self._engine = engine
-        self._expected = ("Bearer " + settings["token"]).encode()
-        self._file = settings["file"]
-        self._lease = Lease(settings["lease"])
-        self._methods: list[Any] | None = None
-        self._cancels: set[asyncio.Future[Answer]] = set()
+    def __init__(self, token: str, tls: Any = None) -> None:
+        """`tls`: an `SSLContext`."""
+        self._tls = tls
+        self._expected = ("Bearer " + token).encode()
         self._strangers = Strangers(Stream.close)
 
-    def serve(self, listener: socket.socket) -> None:
-        """Answer from now on."""
-        threading.Thread(target=self._run, args=(listener,), name="agent", daemon=True).start()
-        threading.Thread(target=self._lease.run, args=(self._expire,), daemon=True).start()
+    async def run(self, listener: socket.socket) -> None:
+        """Answer until it is cancelled."""
+        server = await listen(listener, self._converse)
+        try:
+            while True:
+                self._strangers.end_late()
+                await asyncio.sleep(1)
+        finally:
+            server.close()
 
-    def _run(self, listener: socket.socket) -> None:
-        loop = asyncio.new_event_loop()
-        asyncio.set_event_loop(loop)
-        loop.run_until_complete(listen(listener, self._converse))
-        self._look_at_strangers(loop)
-        loop.run_forever()
-
-    def _look_at_strangers(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._strangers.end_late()
-        loop.call_later(1, self._look_at_strangers, loop)
-
-    def _expire(self) -> None:
-        sys.stderr.write("rayfine: nobody has asked for this environment any more; ending\n")
-        self._engine.stop()
-        os._exit(LEASE_ENDED)
+    @abstractmethod
+    async def answer(self, request: Request, stream: Stream) -> Answer:
+        """Do what is asked. Raises `EOFError` or `OSError` where the caller went away."""
 
     async def _converse(self, stream: Stream) -> None:
         self._strangers.add(stream)
         try:
+            if self._tls is not None:
+                await stream.begin_tls(self._tls, SECONDS)
             while await self._answer(stream, await stream.read_until(b"\r\n\r\n")):
                 pass
         finally:
@@ -113,53 +104,73 @@ class Server:
         pairs = (line.partition(b":") for line in lines)
         headers = {name.strip().lower(): value.strip() for name, _, value in pairs}
         if not hmac.compare_digest(headers.get(b"authorization", b""), self._expected):
-            await stream.send(answer_head(401, 0, last=True), [])
-            return False
+            return await _refuse(stream, 401)
         self._strangers.remove(stream)
-        self._lease.renew()
-        length = int(headers.get(b"content-length", b"0"))
-        if not 0 <= length <= codec.MAX_BYTES:
-            await stream.send(answer_head(faults.TOO_LARGE, 0, last=True), [])
-            return False
-        request = Request(verb.decode(), target.decode())
-        request.identity = headers.get(b"x-call", b"").decode() or uuid.uuid4().hex
-        request.limit = float(headers.get(b"x-limit", b"0"))
-        if not 0 <= request.limit < math.inf:
-            raise ValueError("a limit that is none")
-        request.body = await stream.read(length)
+        if verb not in (b"GET", b"POST"):
+            return await _refuse(stream, 501)
+        length = headers.get(b"content-length", b"0")
+        if b"transfer-encoding" in headers or not length.isdigit():
+            return await _refuse(stream, 411)
+        if len(length) > _MOST_DIGITS or int(length) > codec.MAX_BYTES:
+            return await _refuse(stream, faults.TOO_LARGE)
+        limit = _seconds(headers.get(b"x-limit", b"0"))
+        identity = headers.get(b"x-call", b"").decode("latin-1")
+        if limit is None or not _IDENTITY.fullmatch(identity):
+            return await _refuse(stream, 400)
+        path, _, query = target.decode().partition("?")
+        _, operation, name = (path + "//").split("/")[:3]
+        request = Request(operation, unquote(name), identity or uuid.uuid4().hex)
+        request.query, request.limit = query, limit
+        request.body = await stream.read(int(length))
         try:
-            status, body = await self._dispatch(request, stream)
+            status, body = await self.answer(request, stream)
         except (EOFError, OSError):  # it went away
             raise
         except Exception as error:  # noqa: BLE001 (the caller has to hear of it)
             traceback.print_exc()
             status = 500
             body = encode(faults.plain("agent", "%s: %s" % (type(error).__name__, error)))
-        self._lease.renew()
         await _send(stream, status, body)
-        if request.operation == "shutdown":
-            self._engine.stop()
-            os._exit(0)
         return headers.get(b"connection", b"").lower() != b"close"
 
-    async def _dispatch(self, request: Request, stream: Stream) -> Answer:
-        path, _, query = request.name.partition("?")
-        _, operation, name = (path + "//").split("/")[:3]
-        request.operation, request.name = operation, unquote(name)
-        if operation == "call":
+
+class Server(HttpServer):
+    """Answers requests about one engine."""
+
+    def __init__(self, engine: Engine, settings: dict[str, Any]) -> None:
+        """`settings`: `token`, `file` (path of env.py) and `lease` (seconds)."""
+        super().__init__(settings["token"])
+        self._engine = engine
+        self._file = settings["file"]
+        self._lease = Lease(settings["lease"])
+        self._methods: list[Any] | None = None
+        self._cancels: set[asyncio.Future[Answer]] = set()
+
+    def serve(self, listener: socket.socket) -> None:
+        serve = partial(asyncio.run, self.run(listener))
+        threading.Thread(target=serve, name="agent", daemon=True).start()
+        threading.Thread(target=self._lease.run, args=(self._expire,), daemon=True).start()
+
+    def _expire(self) -> None:
+        sys.stderr.write("rayfine: nobody has asked for this environment any more; ending\n")
+        self._engine.stop()
+        os._exit(LEASE_ENDED)
+
+    async def answer(self, request: Request, stream: Stream) -> Answer:
+        self._lease.renew()
+        if request.operation == "call":
             return await self._call(request, stream)
-        if operation == "health":
-            return OK, encode(await self._health(query))
-        if operation == "setup":
+        if request.operation == "health":
+            return OK, encode(await self._health(request.query))
+        if request.operation == "setup":
             return await self._setup(request)
-        if operation == "methods":
+        if request.operation == "methods":
             return OK, self._methods or encode(outline(self._file))
-        if operation == "cancel":
-            request.identity = name
-            return await self._engine.ask(request)
-        if operation in ("heartbeat", "shutdown"):
+        if request.operation == "cancel":
+            return await self._engine.ask(Request("cancel", identity=request.name))
+        if request.operation == "heartbeat":
             return OK, encode(None)
-        return 404, encode(faults.plain("request", "there is nothing at this path"))
+        return nothing_there()
 
     async def _health(self, query: str) -> dict[str, Any]:
         wait = float(query.partition("wait=")[2] or 0)
@@ -219,20 +230,47 @@ def read_variables(body: Any) -> dict[str, str]:
     return {str(name): str(value) for name, value in variables.items()}
 
 
+def allow_connections() -> None:
+    """Many callers at once need many descriptors, here and in the process for env.py."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < _DESCRIPTORS:
+        most = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _DESCRIPTORS)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
+def nothing_there() -> Answer:
+    """What a request that nobody knows is answered."""
+    return 404, encode(faults.plain("request", "there is nothing at this path"))
+
+
+async def _refuse(stream: Stream, status: int) -> bool:
+    """Answer in short, and end the connection."""
+    await stream.send(_head(status, 0, last=True), [])
+    return False
+
+
+def _seconds(text: bytes) -> float | None:
+    """A limit; None for what is none."""
+    try:
+        found = float(text)
+    except ValueError:
+        return None
+    return found if 0 <= found < math.inf else None
+
+
 async def _send(stream: Stream, status: int, body: list[Any] | Incoming) -> None:
     if not isinstance(body, Incoming):
-        await stream.send(answer_head(status, sum(map(size, body))), body)
+        await stream.send(_head(status, sum(map(size, body))), body)
         return
     try:
-        await stream.send(answer_head(status, body.length), [])
+        await stream.send(_head(status, body.length), [])
         async for chunk in body.chunks():
             await stream.send(b"", [chunk])
     finally:
         body.close()
 
 
-def answer_head(status: int, length: int, *, last: bool = False) -> bytes:
-    """The head of an HTTP answer; `last` on its connection."""
+def _head(status: int, length: int, *, last: bool = False) -> bytes:
     return (
         "HTTP/1.1 %d .\r\nContent-Type: application/x-rayfine\r\n%sContent-Length: %d\r\n\r\n"
         % (status, "Connection: close\r\n" if last else "", length)

@@ -6,14 +6,14 @@ from urllib.parse import urlsplit
 
 from reconciler.errors import RayfineError
 from reconciler.rayfine.in_container.codec import CodecError, decode
-from reconciler.rayfine.runtime.client import (
+from reconciler.rayfine.runtime.agent_client import AgentClient
+from reconciler.rayfine.runtime.agent_connections import (
     CONNECT_SECONDS,
-    AgentClient,
     ConnectionLostError,
     Endpoint,
 )
 from reconciler.rayfine.runtime.errors import EnvironmentEndedError, LoadError
-from reconciler.rayfine.runtime.options import LoadOptions
+from reconciler.rayfine.runtime.load_options import LoadOptions
 from reconciler.rayfine.runtime.replica import Replica
 
 
@@ -21,7 +21,6 @@ class Served(Replica):
     """An environment behind a URL. It goes on when this end of it is cleaned up."""
 
     def __init__(self, name: str, url: str, endpoint: Endpoint) -> None:
-        """Nothing is connected yet."""
         self.name = name
         self._url = url
         self.client = AgentClient(endpoint)

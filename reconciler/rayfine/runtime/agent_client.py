@@ -5,38 +5,90 @@ finds out why.
 """
 
 import contextlib
+import threading
 import time
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from concurrent.futures import CancelledError, Future
 from typing import Any
 from urllib.parse import quote
 
 from reconciler.rayfine.forks import anew_after_fork
 from reconciler.rayfine.in_container.codec import CodecError, decode, encode
 from reconciler.rayfine.in_container.faults import BUSY, LONGEST_MESSAGE
-from reconciler.rayfine.runtime.connections import (
+from reconciler.rayfine.runtime.agent_connections import (
     CONNECT_SECONDS,
     Answer,
-    AnswerTimeoutError,
     ConnectionLostError,
     Connections,
     Endpoint,
     Message,
 )
-from reconciler.rayfine.runtime.errors import TransferError
-from reconciler.rayfine.runtime.turns import Turns
+from reconciler.rayfine.runtime.errors import Reply, TransferError
 
-__all__ = [
-    "CONNECT_SECONDS",
-    "AgentClient",
-    "AnswerTimeoutError",
-    "ConnectionLostError",
-    "Endpoint",
-    "Reply",
-    "new_token",
-    "read_methods",
-]
+
+class WaitedTooLongError(Exception):
+    """The time limit of a call passed before its turn came: it was not sent."""
+
+
+class GivenUpError(Exception):
+    """A call was cancelled before its turn came: it was not sent."""
+
+
+class Turns:
+    """A bound on how many calls are under way; the rest wait, in the order of their arrival."""
+
+    def __init__(self, most: int) -> None:
+        self._lock = threading.Lock()
+        self._free = most
+        self._waiting: dict[str, Future[None]] = {}
+
+    @contextlib.contextmanager
+    def taken(self, identity: str, limit: float) -> Iterator[float]:
+        """A turn for one call; what is left of its limit in seconds, 0 for none.
+
+        Raises `WaitedTooLongError` or `GivenUpError`.
+        """
+        start = time.monotonic()
+        self._take(identity, limit)
+        try:
+            yield max(limit - (time.monotonic() - start), 0.001) if limit else 0.0
+        finally:
+            self._pass_on()
+
+    def give_up(self, identity: str) -> bool:
+        """End the wait of a call; whether there was one."""
+        with self._lock:
+            waiter = self._waiting.pop(identity, None)
+        return waiter is not None and waiter.cancel()
+
+    def _take(self, identity: str, limit: float) -> None:
+        with self._lock:
+            if self._free:
+                self._free -= 1
+                return
+            waiter = self._waiting[identity] = Future()
+        try:
+            waiter.result(min(limit, threading.TIMEOUT_MAX) or None)
+        except CancelledError:
+            raise GivenUpError from None
+        except BaseException as error:
+            late = isinstance(error, TimeoutError)
+            if self.give_up(identity) or waiter.cancel():
+                raise (WaitedTooLongError if late else error) from None
+            if not late:  # an interrupt, and the turn had come meanwhile
+                self._pass_on()
+                raise
+
+    def _pass_on(self) -> None:
+        with self._lock:
+            while self._waiting:
+                waiter = self._waiting.pop(next(iter(self._waiting)))
+                if waiter.set_running_or_notify_cancel():
+                    waiter.set_result(None)
+                    return
+            self._free += 1
+
 
 PROBE_SECONDS = 5.0
 MOST_CALLS = 256
@@ -45,19 +97,10 @@ MOST_CALLS = 256
 _PAUSE = 0.05
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """Status and decoded value of an answer."""
-
-    status: int
-    value: Any
-
-
 class AgentClient:
     """Talks to one agent, from any thread, and after a fork from the child as well."""
 
     def __init__(self, endpoint: Endpoint) -> None:
-        """Nothing is connected yet."""
         self.endpoint = endpoint
         self._connections = Connections(endpoint)
         self._turns = Turns(MOST_CALLS)
@@ -87,7 +130,7 @@ class AgentClient:
 
     def methods(self) -> Mapping[str, Mapping[str, str]]:
         """`signature` and `doc` by name."""
-        return read_methods(self._ask("GET", "/methods", None, limit=CONNECT_SECONDS).value)
+        return checked_methods(self._ask("GET", "/methods", None, limit=CONNECT_SECONDS).value)
 
     def setup(self, variables: Mapping[str, str], limit: float) -> Reply:
         """Load env.py; the value is the methods, or an error."""
@@ -152,7 +195,6 @@ class AgentClient:
 
 
 def new_token() -> str:
-    """A token for one agent."""
     return uuid.uuid4().hex + uuid.uuid4().hex
 
 
@@ -173,7 +215,7 @@ def _read_health(value: Any) -> dict[str, Any] | None:
     return {**found, "setup": value.get("setup") is True}
 
 
-def read_methods(value: Any) -> Mapping[str, Mapping[str, str]]:
+def checked_methods(value: Any) -> Mapping[str, Mapping[str, str]]:
     """Methods as an agent describes them; whatever else it says is left out."""
     if not isinstance(value, dict):
         return {}

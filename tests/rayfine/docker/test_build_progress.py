@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.rayfine.docker.build_display import BuildDisplay, shown
+from reconciler.rayfine.docker.build_progress import BuildDisplay, displayed
 from reconciler.support.terminal import Screen
 
 ROOT = Path(__file__).parents[3]
@@ -74,16 +74,16 @@ def test_plain_lines_say_everything_and_that_it_goes_on() -> None:
 
 def test_a_failure_ends_the_display() -> None:
     screen = Recorded(repaints=False)
-    with pytest.raises(ValueError, match="no"), shown(BuildDisplay(screen, "a:v1")):
+    with pytest.raises(ValueError, match="no"), displayed(BuildDisplay(screen, "a:v1")):
         raise ValueError("no")
     assert screen.lines[-1] == "a:v1: Build failed after 0s"
 
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
-    directory = tmp_path_factory.mktemp("shown")
+    directory = tmp_path_factory.mktemp("displayed")
     (directory / "env.py").write_text("def f(): return 1\n")
-    tag = f"rectest-{uuid.uuid4().hex[:8]}-shown:v1"
+    tag = f"rectest-{uuid.uuid4().hex[:8]}-displayed:v1"
     yield str(directory), tag
     found = subprocess.run(
         ["docker", "images", "-q", tag.partition(":")[0]],
