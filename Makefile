@@ -7,7 +7,7 @@ unexport PYTHONDONTWRITEBYTECODE
 BIN := .venv/bin
 PHASE := scripts/phase
 # The pure core: every branch of it is tested.
-CORE := resource diff plan units planner name_order guards ownership
+CORE := resource mark references fingerprints diff plan units planner name_order guards ownership
 CORE_FILES := $(shell echo $(foreach m,$(CORE),reconciler/core/$(m).py,reconciler/core/$(m)/*) | tr ' ' ',')
 MUTATION := .cache/mutation
 # One run on all processors; tests that need Docker go one after the other beside the rest. What

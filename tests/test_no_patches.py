@@ -74,7 +74,7 @@ from unittest import mock
 import unittest.mock
 import reconciler.support.deadline as limits
 from reconciler import deadline
-from reconciler.core.resource import Mark
+from reconciler.core.mark import Mark
 import reconciler.core.plan
 import time
 def test(monkeypatch, patch):

@@ -21,10 +21,14 @@ from reconciler.config.file import TargetSection
 from reconciler.core.guards import Approval
 from reconciler.core.header import Header
 from reconciler.core.lineage import Lineage
+from reconciler.core.mark import hash_id
 from reconciler.core.outcome import Outcome, Status
 from reconciler.core.plan import Change, Plan, select
 from reconciler.core.planner import PlanInput
-from reconciler.core.resource import Resource, ResourceKey, hash_id
+from reconciler.core.resource import (
+    Resource,
+    ResourceKey,
+)
 from reconciler.core.selection import Selection, apply_selection
 from reconciler.errors import ConfigError, ReconcileError
 from reconciler.git.head import Provenance

@@ -11,15 +11,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from reconciler.core.diff import FieldChange
+from reconciler.core.mark import Mark, base32, hash_id
 from reconciler.core.plan import Action, Change, Refusal, RefusalKind
 from reconciler.core.resource import (
     KindTraits,
     LiveResource,
-    Mark,
     Resource,
     Secret,
-    base32,
-    hash_id,
     reveal,
 )
 

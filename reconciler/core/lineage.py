@@ -25,8 +25,9 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Protocol
 
+from reconciler.core.mark import UNWRITTEN, Mark, Written
 from reconciler.core.plan import Refusal, RefusalKind
-from reconciler.core.resource import UNWRITTEN, LiveResource, Mark, Written
+from reconciler.core.resource import LiveResource
 
 SHORT = 7
 """Digits of a commit that are shown, and the fewest that name one."""

@@ -3,8 +3,14 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from reconciler.core.mark import hash_id
 from reconciler.core.plan import Change, Unmanaged
-from reconciler.core.resource import KindTraits, LiveResource, Resource, ResourceKey, hash_id
+from reconciler.core.resource import (
+    KindTraits,
+    LiveResource,
+    Resource,
+    ResourceKey,
+)
 
 
 class LiveIndex:

@@ -20,13 +20,10 @@ import re
 from dataclasses import replace
 from typing import NamedTuple
 
+from reconciler.core.mark import Mark, Written, base32, hash_id
 from reconciler.core.resource import (
     LiveResource,
-    Mark,
     Resource,
-    Written,
-    base32,
-    hash_id,
     needs_secrecy,
 )
 

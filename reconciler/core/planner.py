@@ -14,6 +14,7 @@ from reconciler.core.diff import FieldChange, diff_specs
 from reconciler.core.fingerprints import refuse_uncompared, with_fingerprint, write_only_changes
 from reconciler.core.lineage import Lineage
 from reconciler.core.live_index import LiveIndex
+from reconciler.core.mark import Mark, hash_id
 from reconciler.core.ownership import describe_live, desired_mark
 from reconciler.core.plan import Action, Change, Plan, ReadFailure, Refusal, RefusalKind
 from reconciler.core.references import bind, references
@@ -21,12 +22,10 @@ from reconciler.core.resource import (
     UNKNOWN,
     KindTraits,
     LiveResource,
-    Mark,
     Reference,
     Replacement,
     Resource,
     ResourceKey,
-    hash_id,
 )
 from reconciler.core.units import in_units
 

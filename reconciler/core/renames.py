@@ -8,8 +8,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from reconciler.core.mark import hash_id
 from reconciler.core.plan import Action, Change, Plan
-from reconciler.core.resource import KindTraits, Spec, digest_spec, hash_id
+from reconciler.core.resource import (
+    KindTraits,
+    Spec,
+    digest_spec,
+)
 
 _MOST = 3
 """With more candidates on a side, none is the likely one."""

@@ -8,9 +8,10 @@ import shlex
 from dataclasses import replace
 
 from reconciler.core.lineage import Lineage
+from reconciler.core.mark import deposed_digits
 from reconciler.core.ownership import describe_live
 from reconciler.core.plan import Action, Change, Plan
-from reconciler.core.resource import LiveResource, deposed_digits
+from reconciler.core.resource import LiveResource
 from reconciler.errors import ReconcileError
 
 

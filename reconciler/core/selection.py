@@ -11,8 +11,12 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
+from reconciler.core.mark import hash_id
 from reconciler.core.plan import Action, Change, Plan, ReadFailure, Refusal, RefusalKind
-from reconciler.core.resource import UNKNOWN, ResourceKey, hash_id
+from reconciler.core.resource import (
+    UNKNOWN,
+    ResourceKey,
+)
 from reconciler.errors import UnknownAddressError
 
 

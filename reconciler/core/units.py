@@ -6,8 +6,14 @@ One manifest is one unit, which is carried out as a whole or not at all: see `gu
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from reconciler.core.mark import hash_id
 from reconciler.core.plan import Change
-from reconciler.core.resource import UNKNOWN, KindTraits, Resource, ResourceKey, hash_id
+from reconciler.core.resource import (
+    UNKNOWN,
+    KindTraits,
+    Resource,
+    ResourceKey,
+)
 
 
 def in_units(

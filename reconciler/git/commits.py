@@ -13,7 +13,7 @@ from pathlib import Path
 
 from reconciler.core.commit_approvals import Trailer, find_trailers
 from reconciler.core.lineage import Standing
-from reconciler.core.resource import ORIGIN_LENGTH
+from reconciler.core.mark import ORIGIN_LENGTH
 from reconciler.core.review_notes import Edit
 from reconciler.errors import ConfigError
 from reconciler.git.identity import MANIFESTS, origin_names, own_name, sibling_names

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
-from reconciler.core.resource import UNWRITTEN, Written
+from reconciler.core.mark import UNWRITTEN, Written
 from reconciler.git.process import GitError, ask_git, find_top, read_git, split_rows
 
 

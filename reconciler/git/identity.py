@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from reconciler.core.resource import ORIGIN_LENGTH, base32
+from reconciler.core.mark import ORIGIN_LENGTH, base32
 from reconciler.git.head import origin_url
 from reconciler.git.process import ask_git, find_top
 

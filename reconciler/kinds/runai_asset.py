@@ -21,9 +21,14 @@ from pydantic import (
     model_validator,
 )
 
+from reconciler.core.mark import Mark
 from reconciler.core.ownership import holds_mark, text_limit
 from reconciler.core.references import references
-from reconciler.core.resource import Mark, Resource, ResourceKey, Spec
+from reconciler.core.resource import (
+    Resource,
+    ResourceKey,
+    Spec,
+)
 from reconciler.core.secrecy import conceal_resource
 from reconciler.kinds.api_fields import FALSE, TEXT, TRUE, ApiField, api_fields, canonical_values
 from reconciler.kinds.base import (

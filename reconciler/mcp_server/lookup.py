@@ -5,8 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from reconciler.core.mark import hash_id
 from reconciler.core.plan import Plan
-from reconciler.core.resource import LiveResource, Resource, hash_id
+from reconciler.core.resource import (
+    LiveResource,
+    Resource,
+)
 from reconciler.core.selection import known_addresses
 from reconciler.errors import ConfigError, ReconcileError
 from reconciler.render.model_text import quoted, sentence

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from reconciler.core.diff import FieldChange
 from reconciler.core.header import Header
+from reconciler.core.mark import Mark, Written, hash_id
 from reconciler.core.plan import (
     DOCUMENT_DIGEST,
     PLAN_FORMAT,
@@ -33,16 +34,13 @@ from reconciler.core.resource import (
     UNKNOWN,
     KindTraits,
     LiveResource,
-    Mark,
     Replacement,
     Resource,
     ResourceKey,
     Secret,
     Source,
     Spec,
-    Written,
     has_secrets,
-    hash_id,
 )
 from reconciler.core.selection import Selection
 from reconciler.errors import ReconcileError, StalePlanError

@@ -13,8 +13,14 @@ from itertools import chain
 from pathlib import Path
 
 from reconciler.config import Target
+from reconciler.core.mark import hash_id
 from reconciler.core.plan import Change
-from reconciler.core.resource import LiveResource, Named, Resource, Spec, hash_id
+from reconciler.core.resource import (
+    LiveResource,
+    Named,
+    Resource,
+    Spec,
+)
 from reconciler.core.resource import Path as FieldPath
 from reconciler.errors import ProviderError
 from reconciler.kinds.base import Kind

@@ -10,8 +10,15 @@ from dataclasses import asdict, dataclass
 from typing import Any, assert_never
 
 from reconciler.core.diff import FieldChange
+from reconciler.core.mark import Written
 from reconciler.core.plan import Action, Change, Plan
-from reconciler.core.resource import SENSITIVE, Reference, Secret, Written, leaves, redact
+from reconciler.core.resource import (
+    SENSITIVE,
+    Reference,
+    Secret,
+    leaves,
+    redact,
+)
 from reconciler.core.review_notes import Cause, Edit, Origin
 from reconciler.kinds.image import IMAGE
 from reconciler.render.effects import effects

@@ -8,13 +8,12 @@ from pathlib import Path
 
 from reconciler import manifest
 from reconciler.config import Config, Target, parse_config, variables_for_manifests
+from reconciler.core.mark import Mark, hash_id
 from reconciler.core.references import bind
 from reconciler.core.resource import (
     LiveResource,
-    Mark,
     Reference,
     Resource,
-    hash_id,
     needs_secrecy,
 )
 from reconciler.errors import ManifestError

@@ -23,8 +23,9 @@ from reconciler.config import (
 from reconciler.core.commit_approvals import Trailer
 from reconciler.core.header import Header
 from reconciler.core.lineage import Lineage
+from reconciler.core.mark import Written
 from reconciler.core.ownership import COMMIT_DIGITS
-from reconciler.core.resource import Resource, Written
+from reconciler.core.resource import Resource
 from reconciler.core.review_notes import Review
 from reconciler.errors import ConfigError, ManifestError, Problem, problems_of
 from reconciler.git.head import Provenance, State, head_commit, read_state

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from reconciler.core.mark import Mark, hash_id
 from reconciler.core.ownership import Holder, write_mark
-from reconciler.core.resource import Mark, hash_id
 from tests.acceptance.live_side import assets, call, create_live
 from tests.acceptance.project import Project, environment
 

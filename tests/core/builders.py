@@ -3,20 +3,19 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from reconciler.core.mark import Mark, hash_id
 from reconciler.core.plan import Plan, ReadFailure
 from reconciler.core.planner import PlanInput, make_plan
 from reconciler.core.references import references
 from reconciler.core.resource import (
     KindTraits,
     LiveResource,
-    Mark,
     Reference,
     Replacement,
     Resource,
     ResourceKey,
     Secret,
     Source,
-    hash_id,
 )
 
 STACK = "ml"

@@ -9,10 +9,14 @@ from hypothesis import strategies as st
 
 from reconciler.core.guards import Approval, GuardRules, guard
 from reconciler.core.lineage import Lineage, Rights, Standing
+from reconciler.core.mark import Mark, Written
 from reconciler.core.origins import Base, find_origins
 from reconciler.core.plan import Action, Plan
 from reconciler.core.planner import PlanInput, make_plan
-from reconciler.core.resource import LiveResource, Mark, Resource, Written
+from reconciler.core.resource import (
+    LiveResource,
+    Resource,
+)
 from reconciler.core.review_notes import Origin
 from tests.core.builders import KINDS, STACK, actions, live, resource
 

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconciler.core.mark import Mark, Written, hash_id
 from reconciler.core.ownership import (
     DESCRIPTION_LIMIT,
     TRAILER_LIMIT,
@@ -15,7 +16,6 @@ from reconciler.core.ownership import (
     text_limit,
     write_mark,
 )
-from reconciler.core.resource import Mark, Written, hash_id
 
 HOLDER = Holder("RunaiEnvironment", "project", "33", "train")
 MARK = Mark("ml-platform", hash_id("RunaiEnvironment", "train"))

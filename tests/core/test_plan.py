@@ -5,9 +5,14 @@ from typing import Any
 
 import pytest
 
+from reconciler.core.mark import Mark, Written, hash_id
 from reconciler.core.ownership import desired_mark
 from reconciler.core.plan import Action, Change, ReadFailure, RefusalKind, Unmanaged, select
-from reconciler.core.resource import LiveResource, Mark, Resource, Secret, Written, hash_id
+from reconciler.core.resource import (
+    LiveResource,
+    Resource,
+    Secret,
+)
 from tests.core.builders import STACK, actions, live, plan_of, resource
 
 ENV = "RunaiEnvironment.train"

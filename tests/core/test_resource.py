@@ -4,17 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconciler.core.mark import base32, hash_id
 from reconciler.core.resource import (
     SENSITIVE,
     Reference,
     ResourceKey,
     Secret,
     Source,
-    base32,
     digest_spec,
     dotted,
     has_secrets,
-    hash_id,
     leaves,
     redact,
 )

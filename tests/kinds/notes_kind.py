@@ -8,9 +8,15 @@ from typing import Any
 
 from pydantic import Field
 
+from reconciler.core.mark import Mark
 from reconciler.core.ownership import desired_mark
 from reconciler.core.plan import Action, Change
-from reconciler.core.resource import KindTraits, LiveResource, Mark, Resource, ResourceKey
+from reconciler.core.resource import (
+    KindTraits,
+    LiveResource,
+    Resource,
+    ResourceKey,
+)
 from reconciler.errors import ProviderError
 from reconciler.kinds.base import Document, Kind, LoadContext, Strict
 from reconciler.providers.base import Opening, Progress, Provider

@@ -14,6 +14,7 @@ from typing import Any
 
 from reconciler.core.diff import diff_specs
 from reconciler.core.guards import Approval, GuardRules, guard
+from reconciler.core.mark import Mark, deposed_digits
 from reconciler.core.outcome import Outcome
 from reconciler.core.ownership import desired_mark
 from reconciler.core.plan import Action, Change, Plan
@@ -23,13 +24,11 @@ from reconciler.core.resource import (
     KindTraits,
     LiveResource,
     Made,
-    Mark,
     Reference,
     Replacement,
     Resource,
     ResourceKey,
     Source,
-    deposed_digits,
     reveal,
 )
 from reconciler.errors import ConflictError, NotConvergedError, ProviderError

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 from itertools import cycle
 from typing import Any
 
+from reconciler.core.mark import Mark, hash_id
 from reconciler.core.ownership import Holder, write_mark
 from reconciler.core.plan import Action
-from reconciler.core.resource import Mark, hash_id
 from reconciler.sandbox import Behaviour
 from reconciler.sandbox.switches import Version
 from tests.acceptance.live_side import assets, call, create_live

@@ -20,10 +20,10 @@ from reconciler.cli.place import Globals
 from reconciler.config import resolve_target
 from reconciler.core.guards import Approval
 from reconciler.core.header import Header
+from reconciler.core.mark import Mark
 from reconciler.core.outcome import Outcome, Status
 from reconciler.core.ownership import Holder, read_mark
 from reconciler.core.plan import Change, Plan
-from reconciler.core.resource import Mark
 from reconciler.core.selection import Selection
 from reconciler.providers.runai.client import Client
 from reconciler.providers.runai.connection import Connection, Credentials

@@ -23,10 +23,10 @@ from hypothesis.stateful import (
     rule,
 )
 
+from reconciler.core.mark import Mark, hash_id
 from reconciler.core.outcome import Outcome, Status
 from reconciler.core.ownership import Holder, write_mark
 from reconciler.core.plan import Action, Plan
-from reconciler.core.resource import Mark, hash_id
 from reconciler.sandbox import Behaviour
 from tests.acceptance.live_side import call, create_live
 from tests.acceptance.project import environment

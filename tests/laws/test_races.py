@@ -21,10 +21,10 @@ from typing import Any
 
 import pytest
 
+from reconciler.core.mark import hash_id
 from reconciler.core.outcome import Status
 from reconciler.core.plan import Action, Plan
 from reconciler.core.repair import plan_repair
-from reconciler.core.resource import hash_id
 from reconciler.workflow.planning import compare, read_world
 from reconciler.workflow.session import Session
 from tests.acceptance.live_side import create_live

@@ -13,9 +13,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from reconciler.core.diff import diff_specs
+from reconciler.core.mark import hash_id
 from reconciler.core.ownership import desired_mark
 from reconciler.core.plan import Action, Change
-from reconciler.core.resource import LiveResource, Resource, ResourceKey, hash_id
+from reconciler.core.resource import (
+    LiveResource,
+    Resource,
+    ResourceKey,
+)
 from reconciler.errors import (
     BuildError,
     ConflictError,

@@ -14,9 +14,15 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from reconciler.core.diff import FieldChange, diff_specs
+from reconciler.core.mark import Mark, hash_id
 from reconciler.core.ownership import bears, describe_live, desired_mark
 from reconciler.core.plan import Action, Change
-from reconciler.core.resource import KindTraits, LiveResource, Mark, Resource, hash_id, redact
+from reconciler.core.resource import (
+    KindTraits,
+    LiveResource,
+    Resource,
+    redact,
+)
 from reconciler.errors import NotConvergedError, ProviderError
 from reconciler.git.head import Provenance
 from reconciler.kinds.runai_asset import AssetKind

@@ -10,8 +10,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from reconciler.core.mark import Mark
 from reconciler.core.ownership import Holder, read_mark, write_mark
-from reconciler.core.resource import LiveResource, Mark, Secret, Spec, reveal
+from reconciler.core.resource import (
+    LiveResource,
+    Secret,
+    Spec,
+    reveal,
+)
 from reconciler.core.secrecy import conceal
 from reconciler.git.head import Provenance
 from reconciler.kinds.api_fields import ApiField, Shape, shape_of

@@ -18,9 +18,15 @@ from dataclasses import replace
 from typing import Any, assert_never
 
 from reconciler.core.diff import diff_specs
+from reconciler.core.mark import Mark, deposed_digits
 from reconciler.core.ownership import desired_mark, room
 from reconciler.core.plan import Action, Change
-from reconciler.core.resource import LiveResource, Mark, Resource, Spec, deposed_digits, has_secrets
+from reconciler.core.resource import (
+    LiveResource,
+    Resource,
+    Spec,
+    has_secrets,
+)
 from reconciler.errors import AmbiguousWriteError, ConflictError, ProviderError, ReconcileError
 from reconciler.providers.base import Progress
 from reconciler.providers.runai.api_errors import NotFoundError, withholding

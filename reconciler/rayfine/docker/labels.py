@@ -23,7 +23,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from reconciler.core.resource import UNWRITTEN, Mark, Resource, ResourceKey, Spec, Written, hash_id
+from reconciler.core.mark import UNWRITTEN, Mark, Written, hash_id
+from reconciler.core.resource import (
+    Resource,
+    ResourceKey,
+    Spec,
+)
 from reconciler.errors import BuildError
 from reconciler.rayfine.image.digest import source_tag
 from reconciler.rayfine.image.reference import normalise_tag, parse_reference

@@ -7,7 +7,11 @@ from collections.abc import Mapping
 
 import pytest
 
-from reconciler.core.resource import LiveResource, Mark, ResourceKey, Written
+from reconciler.core.mark import Mark, Written
+from reconciler.core.resource import (
+    LiveResource,
+    ResourceKey,
+)
 from reconciler.kinds.image import IMAGE
 from reconciler.providers.docker.local import LocalImages, Wanted
 from reconciler.rayfine.docker.engine import ImageSummary

@@ -11,16 +11,15 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
+from reconciler.core.mark import Mark, hash_id
 from reconciler.core.ownership import desired_mark
 from reconciler.core.plan import Action, Change
 from reconciler.core.resource import (
     LiveResource,
-    Mark,
     Resource,
     ResourceKey,
     Secret,
     Source,
-    hash_id,
 )
 from reconciler.kinds.compute import COMPUTE, RunaiCompute
 from reconciler.kinds.environment import ENVIRONMENT, RunaiEnvironment

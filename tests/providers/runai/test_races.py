@@ -8,10 +8,14 @@ from typing import Any
 
 import pytest
 
+from reconciler.core.mark import Written
 from reconciler.core.outcome import Outcome, Status
 from reconciler.core.ownership import desired_mark
 from reconciler.core.plan import Action, Change, Plan
-from reconciler.core.resource import LiveResource, Resource, Written
+from reconciler.core.resource import (
+    LiveResource,
+    Resource,
+)
 from reconciler.errors import ConflictError, NotConvergedError, ProviderError
 from reconciler.git.head import Provenance
 from reconciler.kinds.environment import RunaiEnvironment

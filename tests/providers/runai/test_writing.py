@@ -11,9 +11,14 @@ from typing import Any
 import pytest
 from urllib3.exceptions import ProtocolError
 
+from reconciler.core.mark import Mark, hash_id
 from reconciler.core.ownership import Holder, desired_mark, write_mark
 from reconciler.core.plan import Action, Change
-from reconciler.core.resource import LiveResource, Mark, Resource, Secret, hash_id
+from reconciler.core.resource import (
+    LiveResource,
+    Resource,
+    Secret,
+)
 from reconciler.errors import AmbiguousWriteError, ConflictError, ProviderError, UnreachableError
 from reconciler.providers.runai import RunaiSystem
 from reconciler.providers.runai.api_errors import Call, from_transport, withholding
