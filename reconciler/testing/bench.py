@@ -21,7 +21,7 @@ from reconciler.providers.runai.connection import Connection, Credentials
 from reconciler.providers.runai.system import Login, RunaiSystem
 from reconciler.sandbox import Behaviour, SandboxServer
 from reconciler.support.threads import ThreadExecutor
-from reconciler.testing.faults import Fault, FaultyClient
+from reconciler.testing.faulty_client import Fault, FaultyClient
 from reconciler.workflow.apply import ApplyContext, LogObserver, apply_plan
 from reconciler.workflow.plan_request import PlanRequest
 from reconciler.workflow.planning import plan_for

@@ -14,7 +14,7 @@ from reconciler.kinds.runai_asset import AssetKind
 from reconciler.sandbox import Behaviour
 from reconciler.sandbox.switches import Version
 from reconciler.testing.bench import Bench
-from reconciler.testing.faults import Fault
+from reconciler.testing.faulty_client import Fault
 
 BEHAVIOURS = {
     "plain": Behaviour(),

@@ -7,7 +7,7 @@ from typing import Any
 from reconciler.core.resource import LiveResource
 from reconciler.providers.runai.api_errors import unexpected
 from reconciler.providers.runai.asset_api import AssetApi
-from reconciler.providers.runai.listing import Entry, Lister, by_uid
+from reconciler.providers.runai.lister import Entry, Lister, by_uid
 from reconciler.providers.runai.mapping import AssetMapping
 
 

@@ -21,7 +21,7 @@ from reconciler.providers.runai.assets import AssetProvider
 from reconciler.providers.runai.backoff import Patience
 from reconciler.providers.runai.confirm import Rules
 from reconciler.providers.runai.connection import Connection, Credentials
-from reconciler.providers.runai.listing import Lister
+from reconciler.providers.runai.lister import Lister
 from reconciler.providers.runai.mapping import AssetMapping
 from reconciler.providers.runai.organisation import UnitLists
 from reconciler.providers.runai.reading import AssetReader
