@@ -45,6 +45,7 @@ class PlanInput:
     failures: Sequence[ReadFailure] = ()
     lineage: Lineage = field(default_factory=Lineage)
     fingerprint_key: bytes | None = field(default=b"", repr=False)
+    notes: Sequence[str] = ()
 
 
 def make_plan(world: PlanInput) -> Plan:
@@ -86,6 +87,7 @@ def make_plan(world: PlanInput) -> Plan:
         owned=index.owned_count,
         stated=len(world.desired),
         warnings=(
+            *world.notes,
             *(f"{item.key.address}: {text}" for item in world.desired for text in item.warnings),
             *uncompared,
         ),

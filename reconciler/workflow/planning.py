@@ -80,6 +80,7 @@ def read_world(session: Session) -> PlanInput:
         live=reading.live,
         kinds=KIND_TRAITS,
         failures=reading.failures,
+        notes=reading.notes,
         lineage=_with_history(session, reading.live),
         fingerprint_key=_fingerprint_key(session),
     )

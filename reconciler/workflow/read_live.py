@@ -12,7 +12,8 @@ from typing import Any
 from reconciler.core.plan import Action, Change, Plan, ReadFailure
 from reconciler.core.references import bind
 from reconciler.core.resource import LiveResource, Reference, Resource, ResourceKey
-from reconciler.errors import ManifestError, ProviderError
+from reconciler.errors import AccessError, ManifestError, ProviderError
+from reconciler.kinds.registry import KIND_NAMED
 from reconciler.providers.base import Providers
 from reconciler.support.threads import Executor
 
@@ -21,11 +22,16 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What the systems hold, the desired side bound to it, and what could not be read."""
+    """What the systems hold, the desired side bound to it, and what could not be read.
+
+    A kind that the account may not view is no failure if no manifest states one: an account needs
+    no right that its stack has no use for. A note says so.
+    """
 
     desired: tuple[Resource, ...]
     live: tuple[LiveResource, ...]
     failures: tuple[ReadFailure, ...]
+    notes: tuple[str, ...] = ()
 
 
 def read_all(resources: Sequence[Resource], providers: Providers, executor: Executor) -> Reading:
@@ -51,10 +57,17 @@ def read_all(resources: Sequence[Resource], providers: Providers, executor: Exec
             answers[kinds[index - 1]] = result
     if wrong is not None:
         raise wrong
+    stated = {item.key.kind for item in resources}
     live: list[LiveResource] = []
+    notes: list[str] = []
     for kind in kinds:
         answer = answers[kind]
-        if isinstance(answer, ProviderError):
+        if isinstance(answer, AccessError) and kind not in stated:
+            notes.append(
+                f"{KIND_NAMED[kind].words} were not looked at, and no manifest states any: "
+                f"{answer.what}"
+            )
+        elif isinstance(answer, ProviderError):
             failures.setdefault(kind, answer)
         else:
             live.extend(answer)
@@ -63,6 +76,7 @@ def read_all(resources: Sequence[Resource], providers: Providers, executor: Exec
         desired,
         tuple(item for item in live if item.kind not in broken),
         _group(failures, providers),
+        tuple(notes),
     )
 
 

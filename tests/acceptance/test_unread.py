@@ -4,12 +4,14 @@ What cannot be read is the control plane, the engine, or both; each is really un
 """
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from reconciler.sandbox import Behaviour
 from tests.acceptance.git_project import commit, git, start
-from tests.acceptance.project import Project, Ran, environment
+from tests.acceptance.project import Project, Ran, environment, project
 from tests.render.github import outputs
 
 NOBODY = {"host": "unix:///nowhere/docker.sock"}
@@ -94,3 +96,27 @@ def test_without_the_engine_the_rest_is_an_incomplete_plan(branch: Project) -> N
     assert found["reconciler"]["summary"]["change"] == 1
     assert {item["reconciler"]["cause"] for item in found["resource_changes"]} == {None}
     assert outputs((branch.directory / "outputs.txt").read_text())["updates"] == "1"
+
+
+def test_a_kind_that_no_manifest_states_needs_no_right(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with project(tmp_path, capsys, Behaviour(denied=("datasource", "compute"))) as world:
+        world.write(environment("train"))
+        world.apply()
+        ran = world.reconcile("plan")
+        assert ran.code == 0
+        assert "No changes." in ran.out
+        for words in ("NFS data sources", "compute assets"):
+            assert f"Warning: {words} were not looked at, and no manifest states any: " in ran.out
+        document = json.loads(world.reconcile("plan", "-o", "json").out)
+        assert (
+            len([text for text in document["reconciler"]["warnings"] if "not looked" in text]) == 5
+        )
+        disk = {"name": "disk"}
+        spec = {"scope": "cluster", "server": "nfs.example", "path": "/a", "mount_path": "/a"}
+        nfs = {"apiVersion": "reconciler/v1", "kind": "RunaiNfsDataSource", "metadata": disk}
+        world.write({**nfs, "spec": spec}, file="nfs.yaml")
+        ran = world.reconcile("plan")
+        assert ran.code == 1
+        assert "the right to view data sources" in ran.out + ran.err
