@@ -30,6 +30,7 @@ class LiveIndex:
         self.claimed = {(key.kind, hash_id(*key)) for key in _claims(desired)}
         self.paired: set[int] = set()
         self.owned_count = 0
+        self._live, self._kinds = live, kinds
         self._detached: list[LiveResource] = []
         for item in sorted(live, key=lambda one: (one.kind, one.name, one.uid)):
             mark = item.mark
@@ -65,6 +66,15 @@ class LiveIndex:
             return []
         self.paired.add(id(item))
         return [item]
+
+    def unowned(self, changes: Sequence[Change]) -> int:
+        """How many objects that could bear a mark bear none, and no change speaks of them."""
+        spoken_of = {id(change.live) for change in changes if change.live is not None}
+        return sum(
+            item.mark is None and not item.detached and id(item) not in spoken_of
+            for item in self._live
+            if self._kinds[item.kind].marked
+        )
 
     def detached(self, changes: Sequence[Change]) -> Iterable[Unmanaged]:
         """Detached objects that no change speaks of."""

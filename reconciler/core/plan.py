@@ -158,7 +158,8 @@ class Unmanaged:
 class Plan:
     """All changes, sorted for printing, and what was seen beside them.
 
-    `owned` counts the live objects of this stack, `stated` the resources of the manifests,
+    `owned` counts the live objects of this stack, `unowned` those that belong to no stack and that
+    no manifest states, `stated` the resources of the manifests,
     `restricted` says in words what was chosen, `left_out` counts the addresses that were not.
     `released` are live objects that manifests of a base stated and nothing can say to be ours.
     `accepted` says what of other histories the plan may change, and `gone` which manifests HEAD
@@ -173,6 +174,7 @@ class Plan:
     released: tuple[Unmanaged, ...] = ()
     failures: tuple[ReadFailure, ...] = ()
     owned: int = 0
+    unowned: int = 0
     stated: int = 0
     restricted: tuple[str, ...] = ()
     left_out: int = 0

@@ -85,6 +85,7 @@ def make_plan(world: PlanInput) -> Plan:
         detached=tuple(index.detached(changes)),
         failures=tuple(_name_addresses(world)),
         owned=index.owned_count,
+        unowned=index.unowned(changes),
         stated=len(world.desired),
         warnings=(
             *world.notes,

@@ -208,6 +208,7 @@ class OwnJson(TypedDict):
     review: ReviewJson
     owned: int
     detached: list[DetachedJson]
+    unowned: NotRequired[int]
     released: NotRequired[list[DetachedJson]]
     failures: list[FailureJson]
     warnings: list[str]

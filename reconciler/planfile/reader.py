@@ -203,6 +203,7 @@ def _plan(document: Mapping[str, Any], own: Mapping[str, Any]) -> Plan:
         stack=own["stack"],
         changes=tuple(_change(item, own["stack"], stated) for item in items),
         detached=_listed(own["detached"]),
+        unowned=own.get("unowned", 0),
         released=_listed(own.get("released", ())),
         failures=tuple(
             ReadFailure(

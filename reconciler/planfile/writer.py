@@ -111,6 +111,7 @@ def plan_document(plan: Plan, header: Header, made_at: datetime, version: str) -
             if is_made(plan)
             else None,
             "detached": _listed(plan.detached),
+            **({"unowned": plan.unowned} if plan.unowned else {}),
             **({"released": _listed(plan.released)} if plan.released else {}),
             "failures": [
                 {

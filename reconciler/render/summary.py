@@ -144,6 +144,9 @@ def plan_details(plan: Plan, place: str = " (see above)") -> list[str]:
     lines = []
     if counts.unchanged:
         lines.append(f"{counts.unchanged} unchanged.")
+    if plan.unowned:
+        belong = "live object belongs" if plan.unowned == 1 else "live objects belong"
+        lines.append(f"{plan.unowned} {belong} to no stack: reconcile export")
     refused = []
     if counts.blocked:
         refused.append(f"{counts.blocked} blocked")
