@@ -214,9 +214,13 @@ class _Trial:
         return items
 
     def _try(self, drafts: Sequence[Draft], *, by_name: bool) -> list[Exported]:
-        texts = [draft.text(by_name=by_name) for draft in drafts]
-        files = {f"{index}": text for index, text in enumerate(texts)}
+        files: dict[str, bytes] = {}
         faults: dict[str, list[str]] = {}
+        for index, draft in enumerate(drafts):
+            try:
+                files[str(index)] = draft.text(by_name=by_name)
+            except ConfigError as error:
+                faults[str(index)] = [f"{error.what}; {error.fix}"]
         changes: dict[str, list[Change]] = {}
         while True:
             left = [name for name in files if name not in faults]
@@ -226,8 +230,8 @@ class _Trial:
             for problem in problems:
                 faults.setdefault(problem.file, []).append(_reason(problem))
         items = []
-        for index, (draft, text) in enumerate(zip(drafts, texts, strict=True)):
-            made = Exported(draft.key, draft.live, draft.file, text)
+        for index, draft in enumerate(drafts):
+            made = Exported(draft.key, draft.live, draft.file, files.get(str(index), b""))
             if wrong := faults.get(str(index)):
                 made = replace(made, fate=Fate.IMPOSSIBLE, reasons=tuple(dict.fromkeys(wrong)))
             elif different := _differences(changes.get(str(index), []), draft):
@@ -246,6 +250,8 @@ class _Trial:
         bound = resolve_all(checked.resources, self._session.providers)
         if isinstance(bound, ManifestError):
             return bound.problems
+        for error in bound[1].values():
+            raise error
         changes.clear()
         plan = make_plan(replace(self._world, desired=bound[0], failures=()))
         for change in plan.changes:

@@ -1,6 +1,6 @@
 """Live objects -> documents that state them, each with an address and a file of its own."""
 
-import json
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,13 +9,14 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from reconciler import manifest
-from reconciler.core.resource import LiveResource, Named, ResourceKey, Secret, Spec
+from reconciler.core.resource import LiveResource, Named, ResourceKey, Secret, Spec, reveal
 from reconciler.core.secrecy import is_secret
 from reconciler.errors import ConfigError
 from reconciler.kinds.base import ID_PATTERN
 from reconciler.kinds.registry import KIND_NAMED, KIND_TRAITS
 from reconciler.kinds.runai_asset import AssetKind
 from reconciler.manifest.envelope import API_VERSION
+from reconciler.support.printable import printable
 
 VARIABLE_PREFIX = "RECONCILE_VAR_"
 _VALID_ID = re.compile(ID_PATTERN)
@@ -43,6 +44,8 @@ class Variables:
 
     def hide(self, spec: Spec) -> Spec:
         """The spec with each `Secret` in the clear, or naming the variable that holds it."""
+        if self._mode is Secrets.KEEP:
+            return reveal(spec)
         variables = spec.get("environment_variables")
         if not variables:
             return spec
@@ -77,12 +80,16 @@ class Draft:
     spec: Spec
 
     def text(self, *, by_name: bool) -> bytes:
-        """The document, behind comments about what it does not say."""
+        """The document, behind comments about what it does not say.
+
+        Raises `ConfigError` for what cannot be written.
+        """
         item, *parts = self.live
         kind = _asset_kind(item)
         stated = kind.state(_by_name(self.spec) if by_name else _by_id(self.spec))
         for part in parts:
             stated = kind.fold(stated, part.spec) or stated
+        _require_plain(stated)
         document = _document(self.key, item.name, stated)
         return _unknown(item) + manifest.write_document(document)
 
@@ -150,6 +157,7 @@ class DraftWriter:
         if self._place.grouped:
             return str(place / (f"{scope}-{unit}.yaml" if unit else f"{scope}.yaml"))
         folder = place / scope / unit if unit else place / scope
+        _require_inside(self._place.root / folder, self._place.root / place)
         word = KIND_NAMED[key.kind].short
         names = (key.id, f"{key.id}.{word}", *(f"{key.id}.{word}-{n}" for n in range(2, 100)))
         for name in names:
@@ -164,6 +172,12 @@ def _asset_kind(item: LiveResource) -> AssetKind:
     kind = KIND_NAMED[item.kind]
     assert isinstance(kind, AssetKind)
     return kind
+
+
+def _require_inside(folder: Path, place: Path) -> None:
+    """Refuse a directory that is a link to somewhere else."""
+    if not Path(os.path.realpath(folder)).is_relative_to(os.path.realpath(place)):
+        raise ConfigError("it is a link that leads elsewhere", where=str(folder), fix="remove it")
 
 
 def _numbered(word: str) -> Iterator[str]:
@@ -206,15 +220,19 @@ def _with_ids(value: Any, shown: Callable[[Named], str]) -> Any:
 
 
 def _unknown(item: LiveResource) -> bytes:
-    """A comment for each field that this version does not manage, with its value."""
-    lines = []
-    for path in item.unknown_fields:
-        value: Any = item.raw.get("spec") if isinstance(item.raw, Mapping) else None
-        for part in path.split("."):
-            value = value.get(part) if isinstance(value, Mapping) else None
-        text = json.dumps(value, ensure_ascii=True) if value is not None else "set"
-        lines.append(f"# not managed: {path}: {text[:200]}\n")
+    """A comment for each field that this version does not manage. Its value may be a secret."""
+    lines = (f"# not managed: {printable(path)}\n" for path in item.unknown_fields)
     return "".join(lines).encode("ascii", "backslashreplace")
+
+
+def _require_plain(stated: Any, path: str = "") -> None:
+    """Raise `ConfigError` for what looks like a secret and has no place for a variable."""
+    if isinstance(stated, Secret):
+        what = f"{path} looks like a secret, which only a variable can be kept out of Git"
+        raise ConfigError(what, fix="--secrets keep writes it")
+    if isinstance(stated, Mapping):
+        for name, item in stated.items():
+            _require_plain(item, f"{path}.{name}".lstrip("."))
 
 
 def _document(key: ResourceKey, name: str, spec: Mapping[str, Any]) -> dict[str, Any]:

@@ -322,6 +322,39 @@ def test_values_of_variables(world: Project, mode: str, shown: bool) -> None:
     assert bool(found["variables"]) == (not shown)
 
 
+def test_a_secret_elsewhere_is_kept_out_unless_it_is_wanted(world: Project) -> None:
+    args = "--token hf_q3Zk8VtLw0bXe7RmYcPsAuJd"
+    uid = make(world, "environment", "one", {"image": "a", "args": args})
+    ran = world.reconcile("export")
+    (line,) = [line for line in ran.out.splitlines() if uid in line]
+    assert "args looks like a secret" in line
+    assert "--secrets keep" in line
+    assert "hf_q3" not in ran.out + "".join(files(world).values())
+    exported(world, "--secrets", "keep")
+    assert args in files(world)["tenant/one.yaml"]
+    assert world.plan() == {"RunaiEnvironment.one": "adopt"}
+
+
+def test_what_yaml_cannot_hold_stops_no_other(world: Project) -> None:
+    uid = make(world, "environment", "odd", {"image": "a", "command": "x\u0000y"})
+    make(world, "environment", "even", {"image": "a"})
+    ran = world.reconcile("export")
+    assert ran.code == 0
+    assert len([line for line in ran.out.splitlines() if uid in line]) == 1
+    assert list(files(world)) == ["tenant/even.yaml"]
+
+
+def test_no_file_is_written_behind_a_link(world: Project) -> None:
+    make(world, "environment", "one", {"image": "a"})
+    elsewhere = world.directory.parent / "elsewhere"
+    elsewhere.mkdir()
+    (world.directory / "manifests" / "tenant").symlink_to(elsewhere)
+    ran = world.reconcile("export")
+    assert ran.code == 1
+    assert "leads" in ran.err
+    assert list(elsewhere.iterdir()) == []
+
+
 def test_one_file_for_each_scope(world: Project) -> None:
     for name in ("a", "b"):
         make(world, "environment", name, {"image": "x"})
@@ -376,12 +409,15 @@ def _export_a_credential(world: Project) -> None:
 
 def test_unknown_fields_are_comments(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with project(tmp_path, capsys, Behaviour(unknown_fields="keep")) as world:
-        make(world, "environment", "train", {"image": "a", "newField": {"x": "\n- y"}})
+        odd = {"image": "a", "newField": {"token": "hf_x"}, "a\nspec": {"image": "b"}}
+        make(world, "environment", "train", odd)
         exported(world)
         text = files(world)["tenant/train.yaml"]
-        assert '# not managed: newField: {"x": "\\n- y"}\n' in text
+        assert "# not managed: newField\n" in text
+        assert "# not managed: a\\x0aspec\n" in text
+        assert "hf_x" not in text
         world.apply()
-        assert assets(world)[0]["spec"]["newField"] == {"x": "\n- y"}
+        assert assets(world)[0]["spec"]["newField"] == {"token": "hf_x"}
 
 
 def test_single_objects_are_imported(world: Project) -> None:
