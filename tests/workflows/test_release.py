@@ -49,7 +49,7 @@ def test_a_tag_is_built_once_with_its_notes_and_its_bill_of_materials(tagged: St
         assert {"reconciler/py.typed", "rayfine_env/__init__.py"} <= set(packed.namelist())
     with tarfile.open(source) as packed:
         assert "reconciler-0.1.0/tests/workflows/test_release.py" in packed.getnames()
-    assert (about / "notes.md").read_text(encoding="utf-8").startswith("To be 0.1.0")
+    assert (about / "notes.md").read_text(encoding="utf-8").startswith("Will be 0.1.0")
     bill = json.loads((about / "sbom.cdx.json").read_text(encoding="utf-8"))
     described = bill["metadata"]["component"]
     assert (described["name"], described["version"]) == ("reconciler", "0.1.0")
