@@ -45,7 +45,8 @@ class Variables:
     def hide(self, spec: Spec) -> Spec:
         """The spec with each `Secret` in the clear, or naming the variable that holds it."""
         if self._mode is Secrets.KEEP:
-            return reveal(spec)
+            shown: Spec = reveal(spec)
+            return shown
         variables = spec.get("environment_variables")
         if not variables:
             return spec
