@@ -459,7 +459,6 @@ def test_the_example_of_forty_assets(
     """As the README has it."""
     place = tmp_path / "brownfield"
     shutil.copytree(EXAMPLE, place)
-    (place / "manifests").mkdir()
 
     def ran(*words: str) -> str:
         capsys.readouterr()
