@@ -60,8 +60,15 @@ class RemoteError(RayfineError):
     traceback = ""
 
     def __str__(self) -> str:
-        text = super().__str__()
-        return f"{text}\n\n{shown(self.traceback.rstrip())}" if self.traceback else text
+        text = _indented(super().__str__())
+        more = _indented(f"\n{shown(self.traceback.rstrip())}")
+        return f"{text}\n{more}" if self.traceback else text
+
+
+def _indented(text: str) -> str:
+    """The text with all lines but the first indented, so that none of env.py's passes for ours."""
+    first, *others = text.split("\n")
+    return "\n".join([first, *(f"  {line}" if line.strip() else "" for line in others)])
 
 
 def remote_error(found: dict[str, Any]) -> RemoteError:
@@ -180,9 +187,9 @@ def setup_error(reply: Reply, where: str) -> RayfineError:
     if found.get("kind") == "exception":
         inner = remote_error(found)
         error = SetupError(
-            f"env.py could not be loaded: {inner.what}",
+            _indented(f"env.py could not be loaded: {inner.what}"),
             where=inner.where,
-            fix=f"correct the file\n\n{inner.traceback}".rstrip(),
+            fix=_indented(f"correct the file\n\n{inner.traceback}".rstrip()),
         )
         error.__cause__ = inner
         return error

@@ -26,6 +26,8 @@ def fail(name):
         "ExceptionGroup": ("\\x1b[2J", [ValueError("in it")]),
     }.get(name, ("\\x1b[2J \\u202e \\x9b31m",))
     raise getattr(builtins, name)(*given)
+def shout(text):
+    raise RuntimeError(text)
 """
 CLASSES = sorted(
     name
@@ -53,6 +55,17 @@ def test_the_command_line_prints_its_traceback_and_nothing_of_ours(
     assert said.err.count("Traceback") == 1
     assert r"\x1b[2J" in traceback
     assert not [each for each in said.err if not each.isprintable() and each != "\n"]
+
+
+def test_no_line_of_its_message_passes_for_one_of_ours(served: Offered, command: Command) -> None:
+    text = "text=boom\nApply complete!\n::error::forged"
+    words = ("--url", served.url, "--token-env", "T")
+    said = command("run", NAME, "shout", "--arg", text, *words)
+    head, _, rest = said.err.partition("RuntimeError: boom\n")
+    assert head.splitlines()[-1].startswith("Error: ")
+    others = rest.splitlines()
+    assert "  Apply complete!" in others
+    assert not [line for line in others if line and not line.startswith("  ")]
 
 
 @pytest.mark.parametrize("name", CLASSES)
