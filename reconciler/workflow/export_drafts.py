@@ -229,7 +229,7 @@ def _unknown(item: LiveResource) -> bytes:
 def _require_plain(stated: Any, path: str = "") -> None:
     """Raise `ConfigError` for what looks like a secret and has no place for a variable."""
     if isinstance(stated, Secret):
-        what = f"{path} looks like a secret, which only a variable can be kept out of Git"
+        what = f"{path} looks like a secret, and only values of variables can be kept out of Git"
         raise ConfigError(what, fix="--secrets keep writes it")
     if isinstance(stated, Mapping):
         for name, item in stated.items():
@@ -239,3 +239,6 @@ def _require_plain(stated: Any, path: str = "") -> None:
 def _document(key: ResourceKey, name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
     metadata = {"name": name} if key.id == name else {"name": name, "id": key.id}
     return {"apiVersion": API_VERSION, "kind": key.kind, "metadata": metadata, "spec": dict(spec)}
+    elif isinstance(stated, list | tuple):
+        for number, item in enumerate(stated):
+            _require_plain(item, f"{path}.{number}")

@@ -371,6 +371,21 @@ def test_one_file_for_each_scope(world: Project) -> None:
     assert set(world.plan().values()) == {"adopt"}
 
 
+def test_a_secret_in_a_connection_is_kept_out(world: Project) -> None:
+    url = "https://user:swordfish-77@wandb.ai/team"
+    tool = {"toolType": "wandb", "externalUrl": url}
+    connections = [{"name": "Runs", "isExternal": True, "externalToolInfo": tool}]
+    make(world, "environment", "one", {"image": "a", "connections": connections})
+    ran = world.reconcile("export")
+    assert "connections.Runs.external_url looks like a secret" in ran.out
+    seen = ran.out + world.reconcile("get", "environments", "-o", "yaml").out
+    assert "swordfish" not in seen + "".join(files(world).values())
+    exported(world, "--secrets", "keep")
+    assert url in files(world)["tenant/one.yaml"]
+    assert world.plan() == {"RunaiEnvironment.one": "adopt"}
+    assert "swordfish" not in world.reconcile("plan").out
+
+
 def test_a_name_of_two_projects_is_written_by_its_id(world: Project) -> None:
     place = in_project(world, "team-a")
     make(world, "environment", "train", {"image": "a"}, **place)
