@@ -23,7 +23,18 @@ from reconciler.errors import ConfigError, ManifestError, Problem, ReconcileErro
 from reconciler.kinds.base import LoadContext
 from reconciler.kinds.registry import KIND_NAMED
 from reconciler.kinds.runai_asset import AssetKind
-from reconciler.workflow.export_drafts import Draft, DraftWriter, Place, Secrets, scope_name
+from reconciler.strict_yaml import MAX_BYTES
+from reconciler.support.plain_file import os_errors_as, read_plain
+from reconciler.support.suggest import did_you_mean
+from reconciler.workflow.export_drafts import (
+    Draft,
+    DraftWriter,
+    Place,
+    Secrets,
+    Taken,
+    Variables,
+    scope_name,
+)
 from reconciler.workflow.planning import compare, read_world
 from reconciler.workflow.read_live import resolve_all
 from reconciler.workflow.session import Session, manifests_of
@@ -280,10 +291,20 @@ def _differences(changes: Sequence[Change], draft: Draft) -> list[str]:
 
 def _files(items: Iterable[Exported], root: Path) -> dict[str, bytes]:
     """The new text of each file: documents come behind those that it has."""
-    files: dict[str, bytes] = {}
+    texts: dict[str, list[bytes]] = {}
     for item in items:
-        if item.file not in files and (root / item.file).exists():
-            files[item.file] = (root / item.file).read_bytes()
-        before = files.get(item.file, b"")
-        files[item.file] = before + (b"---\n" if before else b"") + item.text
-    return files
+        texts.setdefault(item.file, []).append(item.text)
+    return {
+        file: manifest.add_documents(
+            manifest.ManifestFile(file, _content(root / file)), b"---\n".join(documents)
+        )
+        for file, documents in texts.items()
+    }
+
+
+def _content(path: Path) -> bytes:
+    if not path.exists():
+        return b""
+    fix = "name another file, or make this one readable"
+    with os_errors_as(ConfigError, "cannot read the file", path, fix):
+        return read_plain(path, MAX_BYTES)

@@ -371,6 +371,33 @@ def test_one_file_for_each_scope(world: Project) -> None:
     assert set(world.plan().values()) == {"adopt"}
 
 
+@pytest.mark.parametrize("end", ["", "\n", "\n...\n", "\n---\n", "\n# the end"])
+def test_documents_are_added_whatever_a_file_ends_with(world: Project, end: str) -> None:
+    make(world, "environment", "one", {"image": "a"})
+    make(world, "environment", "two", {"image": "a"})
+    path = world.directory / "manifests" / "tenant.yaml"
+    before = json.dumps(environment("mine")) + end
+    path.write_text(before)
+    exported(world, "--group")
+    assert path.read_text().startswith(before)
+    assert world.plan() == {
+        "RunaiEnvironment.mine": "create",
+        "RunaiEnvironment.one": "adopt",
+        "RunaiEnvironment.two": "adopt",
+    }
+
+
+@pytest.mark.parametrize("data", [b"\x94\xff", b"a: [", b"\0"])
+def test_nothing_is_added_to_what_is_no_yaml(world: Project, data: bytes) -> None:
+    make(world, "environment", "one", {"image": "a"})
+    path = world.directory / "mine.yaml"
+    path.write_bytes(data)
+    ran = world.reconcile("import", "RunaiEnvironment.one", "--to", str(path))
+    assert ran.code == 1
+    assert "mine.yaml: this file is no YAML that documents can be added to" in ran.err
+    assert path.read_bytes() == data
+
+
 def test_a_secret_in_a_connection_is_kept_out(world: Project) -> None:
     url = "https://user:swordfish-77@wandb.ai/team"
     tool = {"toolType": "wandb", "externalUrl": url}
