@@ -6,6 +6,7 @@ something, the object *differs*; where no manifest can say what the object holds
 expressed*. Nothing is assumed about a kind that this round trip does not prove.
 """
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from reconciler import manifest
+from reconciler.config import variables_for_manifests
 from reconciler.core.plan import Action, Change
 from reconciler.core.planner import PlanInput, make_plan
 from reconciler.core.resource import LiveResource, Resource, ResourceKey
@@ -106,7 +108,9 @@ def export(session: Session, request: ExportRequest) -> Export:
         request.file,
         request.grouped,
     )
-    writer = DraftWriter(place, request.secrets, [item.key for item in world.desired])
+    secrets = Variables(request.secrets, variables_for_manifests(session.config, os.environ))
+    taken = Taken.by(world.desired, (item.mark for item in world.live), world.stack)
+    writer = DraftWriter(place, secrets, taken)
     drafts = writer.drafts(chosen)
     items = _Trial(session, world, writer.secrets.values).judge(drafts)
     ready = [item for item in items if item.fate is Fate.READY]

@@ -398,6 +398,30 @@ def test_nothing_is_added_to_what_is_no_yaml(world: Project, data: bytes) -> Non
     assert path.read_bytes() == data
 
 
+def test_a_variable_of_another_manifest_keeps_its_value(
+    world: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.configure(env_allow=["RECONCILE_VAR_*"])
+    for name in ("one", "two"):
+        variables = [{"name": "DB_PASSWORD", "value": f"swordfish-{name}"}]
+        make(world, "environment", name, {"image": "a", "environmentVariables": variables})
+    assert exported(world, "--only", "one")["variables"] == ["RECONCILE_VAR_DB_PASSWORD"]
+    monkeypatch.setenv("RECONCILE_VAR_DB_PASSWORD", "swordfish-one")
+    assert exported(world)["variables"] == ["RECONCILE_VAR_DB_PASSWORD_2"]
+    monkeypatch.setenv("RECONCILE_VAR_DB_PASSWORD_2", "swordfish-two")
+    assert set(world.plan().values()) == {"adopt"}
+    assert len(world.plan()) == 2
+
+
+def test_an_id_that_the_stack_has_given_away_is_not_free(world: Project) -> None:
+    world.write(environment("train"), environment("other"))
+    world.apply()
+    world.write(environment("other"))
+    make(world, "environment", "Train!", {"image": "a"})
+    (found,) = exported(world)["exported"]
+    assert (found["address"], found["fate"]) == ("RunaiEnvironment.train-2", "ready")
+
+
 def test_a_secret_in_a_connection_is_kept_out(world: Project) -> None:
     url = "https://user:swordfish-77@wandb.ai/team"
     tool = {"toolType": "wandb", "externalUrl": url}
