@@ -84,12 +84,18 @@ class Exported:
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """What was found. `variables` names what has to be set, `counts` what was left out and why."""
+    """What was found.
+
+    `variables` names what has to be set, `counts` what was left out and why; `notes` say which
+    kinds could not be looked at. `elsewhere`: a file is where no plan looks for manifests.
+    """
 
     items: tuple[Exported, ...]
     files: Mapping[str, bytes]
     variables: Mapping[str, str] = field(repr=False)
     counts: Mapping[str, int]
+    notes: tuple[str, ...] = ()
+    elsewhere: bool = False
 
     def of(self, fate: Fate) -> list[Exported]:
         """The documents of one fate."""
@@ -98,6 +104,11 @@ class Export:
 
 def export(session: Session, request: ExportRequest) -> Export:
     """Manifests for what belongs to no stack. Raises `ReconcileError`; nothing is written."""
+    for scope in request.scopes:
+        _require_scope(scope)
+    if request.file and not request.file.endswith(manifest.SUFFIXES):
+        fix = f"name one that ends in {' or '.join(manifest.SUFFIXES)}"
+        raise ConfigError("manifests are read from no such file", where=request.file, fix=fix)
     world = _read_all_of(session)
     found, counts = _unmanaged(world)
     chosen = [item for item in found if _is_chosen(item, request)]
@@ -116,7 +127,23 @@ def export(session: Session, request: ExportRequest) -> Export:
     ready = [item for item in items if item.fate is Fate.READY]
     used = {name: text for name, text in writer.secrets.values.items() if _names(ready, name)}
     files = _files(ready, session.config.root)
-    return Export(tuple(items), files, used, {k: n for k, n in counts.items() if n})
+    left_out = {why: number for why, number in counts.items() if number}
+    elsewhere = any(not _is_below(session.config.manifests, session.config.root / n) for n in files)
+    return Export(tuple(items), files, used, left_out, tuple(world.notes), elsewhere)
+
+
+def _is_below(directory: Path, file: Path) -> bool:
+    return Path(os.path.realpath(file)).is_relative_to(os.path.realpath(directory))
+
+
+def _require_scope(text: str) -> None:
+    scope, slash, name = text.partition("/")
+    if scope not in _SCOPES:
+        fix = did_you_mean(scope, _SCOPES, "it may be")
+        raise ConfigError(f"there is no scope {scope!r}", where=f"--scope {text}", fix=fix)
+    if slash and not name:
+        fix = f"write {scope}/NAME, or {scope} for all of them"
+        raise ConfigError("there is no name behind the slash", where=f"--scope {text}", fix=fix)
 
 
 def find_unmanaged(session: Session, addresses: Sequence[str]) -> frozenset[str]:
@@ -159,9 +186,16 @@ def require_ready(found: Export) -> None:
 
 
 def _read_all_of(session: Session) -> PlanInput:
+    if not any(isinstance(KIND_NAMED[kind], AssetKind) for kind in session.providers):
+        raise ConfigError(
+            f"target {session.target.name!r} has no control plane whose objects could be exported",
+            fix="choose another target with --target",
+        )
     world = read_world(session)
+    stated = {item.key.kind for item in session.resources}
     for failure in world.failures:
-        raise ReconcileError(failure.reason, where=failure.system, fix=failure.fix)
+        if any(kind in stated or isinstance(KIND_NAMED[kind], AssetKind) for kind in failure.kinds):
+            raise ReconcileError(failure.reason, where=failure.system, fix=failure.fix)
     return world
 
 

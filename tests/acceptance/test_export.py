@@ -17,6 +17,7 @@ from tests.acceptance.live_side import PATHS, assets, call
 from tests.acceptance.project import Project, environment, project
 from tests.acceptance.random_assets import random_assets
 
+NOBODY = {"host": "unix:///nowhere/docker.sock"}
 EXAMPLE = Path(__file__).parents[2] / "examples/brownfield"
 MARK = re.compile(r" ?\[reconcile:[^]]*\]$")
 
@@ -212,6 +213,7 @@ def test_a_second_run_changes_no_file(world: Project) -> None:
         "exported": [],
         "variables": [],
         "left_out": {"stated by a manifest": 1},
+        "notes": [],
     }
     assert files(world) == before
     assert world.reconcile("export", "--check").code == 0
@@ -398,6 +400,23 @@ def test_nothing_is_added_to_what_is_no_yaml(world: Project, data: bytes) -> Non
     assert path.read_bytes() == data
 
 
+@pytest.mark.parametrize("file", ["mine.txt", "mine", "/dev/null"])
+def test_a_file_that_no_plan_reads_is_refused(world: Project, file: str) -> None:
+    make(world, "environment", "one", {"image": "a"})
+    to = str(world.directory / "manifests" / file)
+    ran = world.reconcile("import", "RunaiEnvironment.one", "--to", to)
+    assert ran.code == 1
+    assert "manifests are read from no such file" in ran.err
+    assert files(world) == {}
+
+
+def test_files_elsewhere_are_said_to_be_read_by_no_plan(world: Project) -> None:
+    make(world, "environment", "one", {"image": "a"})
+    words = "No plan reads these files there"
+    assert words in world.reconcile("export", "--out", str(world.directory / "elsewhere")).out
+    assert words not in world.reconcile("export", "--out", str(world.directory / "manifests/a")).out
+
+
 def test_a_variable_of_another_manifest_keeps_its_value(
     world: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -420,6 +439,52 @@ def test_an_id_that_the_stack_has_given_away_is_not_free(world: Project) -> None
     make(world, "environment", "Train!", {"image": "a"})
     (found,) = exported(world)["exported"]
     assert (found["address"], found["fate"]) == ("RunaiEnvironment.train-2", "ready")
+
+
+def test_a_target_without_a_control_plane_has_nothing_to_export(world: Project) -> None:
+    world.configure(targets={"live": {"docker": NOBODY}})
+    for words in (["export"], ["export", "--check"], ["import", "RunaiEnvironment.one"]):
+        ran = world.reconcile(*words)
+        assert ran.code == 1
+        assert "has no control plane" in ran.err
+
+
+def test_an_engine_is_needed_only_where_images_are_stated(world: Project) -> None:
+    make(world, "environment", "one", {"image": "a"})
+    world.target = {"docker": NOBODY}
+    world.configure()
+    exported(world)
+    assert list(files(world)) == ["tenant/one.yaml"]
+    (world.directory / "hello").mkdir()
+    (world.directory / "hello" / "env.py").write_text("def hello():\n    return 1\n")
+    (world.directory / "hello" / "Dockerfile").write_text("FROM scratch\nCOPY . /app/\n")
+    image = {"apiVersion": "reconciler/v1", "kind": "RayfineImage", "metadata": {"name": "hello"}}
+    world.write({**image, "spec": {"path": "hello", "tag": "hello:1"}})
+    ran = world.reconcile("export")
+    assert ran.code == 1
+    assert "start Docker" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("scope", "fix"),
+    [
+        ("projct/team-a", "did you mean `project`?"),
+        ("team-a", "it may be: tenant, cluster, department, project"),
+        ("project/", "write project/NAME"),
+    ],
+)
+def test_a_scope_that_cannot_be(world: Project, scope: str, fix: str) -> None:
+    ran = world.reconcile("export", "--check", "--scope", scope)
+    assert ran.code == 1
+    assert fix in ran.err
+
+
+def test_what_may_not_be_viewed_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with project(tmp_path, capsys, Behaviour(denied=("datasource",))) as world:
+        ran = world.reconcile("export", "--check")
+        assert ran.code == 0
+        assert "NFS data sources were not looked at" in ran.out
+        assert len(exported(world)["notes"]) == 4
 
 
 def test_a_secret_in_a_connection_is_kept_out(world: Project) -> None:
