@@ -234,8 +234,12 @@ def _is_chosen(item: LiveResource, request: ExportRequest) -> bool:
         (not request.ids or item.uid in request.ids)
         and (not request.kinds or item.kind in request.kinds)
         and (not request.scopes or any(wanted in scopes for wanted in request.scopes))
-        and (not request.only or any(fnmatchcase(n, glob) for n in names for glob in request.only))
+        and (not request.only or any(_matches(n, glob) for n in names for glob in request.only))
     )
+
+
+def _matches(name: str, glob: str) -> bool:
+    return name == glob or fnmatchcase(name, glob)
 
 
 def context_of(session: Session, variables: Mapping[str, str]) -> LoadContext:

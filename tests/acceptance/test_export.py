@@ -229,6 +229,7 @@ def test_what_is_chosen(world: Project) -> None:
         make(world, "environment", name, {"image": "a"}, **place)
     make(world, "compute", "train-1", {"cpuCoreRequest": 1, "cpuCoreLimit": 1}, **place)
     make(world, "environment", "shared", {"image": "a"})
+    make(world, "environment", "odd[1]*", {"image": "a"}, **place)
 
     def chosen(*options: str) -> list[str]:
         ran = world.reconcile("export", "--check", "-o", "json", *options)
@@ -238,12 +239,13 @@ def test_what_is_chosen(world: Project) -> None:
     one, two = "RunaiEnvironment.train-1", "RunaiEnvironment.train-2"
     assert chosen("--only", "train-*") == ["RunaiCompute.train-1", one, two]
     assert chosen("--only", one) == [one]
+    assert chosen("--only", "odd[1]*") == ["RunaiEnvironment.odd-1"]
     assert chosen("--kind", "RunaiCompute") == ["RunaiCompute.train-1"]
     assert chosen("--scope", "tenant") == ["RunaiEnvironment.shared"]
-    assert len(chosen("--scope", "project/team-a")) == 4
+    assert len(chosen("--scope", "project/team-a")) == 5
     ran = world.reconcile("export", "--check", "--scope", "project/nowhere")
     assert ran.code == 0
-    assert "Left out: 5 not chosen." in ran.out
+    assert "Left out: 6 not chosen." in ran.out
 
 
 def test_what_belongs_to_somebody_is_left_out(world: Project) -> None:
