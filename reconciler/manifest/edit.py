@@ -28,6 +28,8 @@ def write_document(document: Mapping[str, Any]) -> bytes:
         text = yaml.dump(
             dict(document), Dumper=_Dumper, sort_keys=False, allow_unicode=plain, width=100
         )
+        if plain and not all(line.isprintable() for line in text.split("\n")):
+            continue  # such as what makes text run from right to left
         try:
             if _data(text.encode()) == [document]:
                 return text.encode()

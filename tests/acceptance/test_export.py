@@ -348,6 +348,15 @@ def test_what_yaml_cannot_hold_stops_no_other(world: Project) -> None:
     assert list(files(world)) == ["tenant/even.yaml"]
 
 
+def test_what_nobody_sees_is_written_as_escapes(world: Project) -> None:
+    make(world, "environment", "rtl\u202eabc", {"image": "a", "command": "日本\u200b"})
+    exported(world)
+    (text,) = files(world).values()
+    assert '"rtl\\u202Eabc"' in text
+    assert text.isascii()
+    assert set(world.plan().values()) == {"adopt"}
+
+
 def test_no_file_is_written_behind_a_link(world: Project) -> None:
     make(world, "environment", "one", {"image": "a"})
     elsewhere = world.directory.parent / "elsewhere"
