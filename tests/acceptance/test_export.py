@@ -357,6 +357,36 @@ def test_what_nobody_sees_is_written_as_escapes(world: Project) -> None:
     assert set(world.plan().values()) == {"adopt"}
 
 
+SOURCES = """\
+clusters: [{name: main, departments: [{name: default, projects: [vision]}]}]
+assets:
+  - {kind: nfs, name: data, scope: tenant, spec: {server: h, path: /e, mountPath: /m}}
+  - {kind: hostPath, name: data, scope: tenant, spec: {path: /e, mountPath: /m}}
+  - {kind: git, name: data, scope: tenant, spec: {repository: "https://x.example/a", path: /m}}
+  - kind: s3
+    name: data
+    scope: project
+    project: vision
+    spec: {bucket: b, path: /m, url: "https://key:swordfish-77@s3.example.com"}
+"""
+
+
+def test_data_sources_of_a_seed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "seed.yaml").write_text(SOURCES)
+    server = SandboxServer(tmp_path / "sandbox.db", seed=tmp_path / "seed.yaml")
+    with server as endpoint:
+        world = Project(tmp_path / "project", server, endpoint, capsys)
+        ran = world.reconcile("export")
+        assert "url looks like a secret" in ran.out
+        assert "swordfish" not in ran.out + world.reconcile("get", "s3", "-o", "json").out
+        assert sorted(files(world)) == [
+            "tenant/data.host-path.yaml",
+            "tenant/data.nfs.yaml",
+            "tenant/data.yaml",
+        ]
+        assert set(world.plan().values()) == {"adopt"}
+
+
 def test_no_file_is_written_behind_a_link(world: Project) -> None:
     make(world, "environment", "one", {"image": "a"})
     elsewhere = world.directory.parent / "elsewhere"
