@@ -138,9 +138,11 @@ class Taken:
 
     @classmethod
     def by(cls, desired: Iterable[Resource], marks: Iterable[Mark | None], stack: str) -> "Taken":
-        """By what a stack states, and by the marks that it left."""
+        """By what a stack states, also as what has moved, and by the marks that it left."""
         hashes = (mark.id_hash for mark in marks if mark is not None and mark.stack == stack)
-        return cls((item.key for item in desired), hashes)
+        keys = [item.key for item in desired]
+        keys += [ResourceKey(item.key.kind, item.moved_from) for item in desired if item.moved_from]
+        return cls(keys, hashes)
 
     def take(self, kinds: Iterable[str], name: str) -> bool:
         """Take an id for all of the kinds, if it is free for each of them."""

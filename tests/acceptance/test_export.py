@@ -482,6 +482,18 @@ def test_an_id_that_the_stack_has_given_away_is_not_free(world: Project) -> None
     assert (found["address"], found["fate"]) == ("RunaiEnvironment.train-2", "ready")
 
 
+def test_an_id_that_has_moved_is_not_free(world: Project) -> None:
+    moved = environment("other")
+    moved["metadata"]["moved_from"] = "train"
+    world.write(moved)
+    make(world, "environment", "train", {"image": "a"})
+    exported(world)
+    assert world.plan() == {
+        "RunaiEnvironment.other": "create",
+        "RunaiEnvironment.train-2": "adopt",
+    }
+
+
 def test_a_target_without_a_control_plane_has_nothing_to_export(world: Project) -> None:
     world.configure(targets={"live": {"docker": NOBODY}})
     for words in (["export"], ["export", "--check"], ["import", "RunaiEnvironment.one"]):
