@@ -18,7 +18,8 @@ from reconciler.core.resource import Path, PlainSecret, Resource, Spec, dotted
 _BY_NAME = frozenset({"environment_variables", "build_args", "labels"})
 """Fields that hold texts by names that people choose."""
 _LOOKED_AT = (
-    *("args", "build_args", "command", "environment_variables", "labels", "repository", "url"),
+    *("args", "build_args", "command", "connections", "environment_variables", "labels"),
+    *("repository", "url"),
 )
 
 _ENDINGS = (

@@ -28,12 +28,35 @@ def write_document(document: Mapping[str, Any]) -> bytes:
         text = yaml.dump(
             dict(document), Dumper=_Dumper, sort_keys=False, allow_unicode=plain, width=100
         )
+        if plain and not all(line.isprintable() for line in text.split("\n")):
+            continue  # such as what makes text run from right to left
         try:
             if _data(text.encode()) == [document]:
                 return text.encode()
         except ManifestError:
             continue
     raise ConfigError("this manifest cannot be written as YAML", fix="use plainer text in it")
+
+
+def add_documents(file: ManifestFile, text: bytes) -> bytes:
+    """The file with written documents behind its own. Raises `ConfigError`."""
+    try:
+        before = _data(file.data)
+    except ManifestError as error:
+        raise ConfigError(
+            "this file is no YAML that documents can be added to",
+            where=file.name,
+            fix="correct it, or name another file",
+        ) from error
+    if not file.data.strip():
+        return text
+    end = b"" if file.data.endswith(b"\n") else b"\n"
+    return _checked(file, file.data + end + b"---\n" + text, [*_stated(before), *_data(text)])
+
+
+def _stated(documents: list[Any]) -> list[Any]:
+    """The documents without those that hold nothing."""
+    return [item for item in documents if item is not None]
 
 
 def remove_document(file: ManifestFile, index: int) -> bytes | None:
@@ -65,7 +88,7 @@ def replace_document(file: ManifestFile, index: int, document: Mapping[str, Any]
 
 def _checked(file: ManifestFile, data: bytes, wanted: list[Any]) -> bytes:
     try:
-        same = _data(data) == wanted
+        same = _stated(_data(data)) == _stated(wanted)
     except ManifestError:
         same = False
     if not same:

@@ -113,7 +113,7 @@ class CredentialSeed(_Placed):
 class AssetSeed(_Placed):
     """An asset that somebody has made, with the `meta` and `spec` of a request to create it."""
 
-    kind: Literal["environment", "compute"]
+    kind: Literal["environment", "compute", "nfs", "hostPath", "git", "s3"]
     meta: dict[str, Any] = {}
     spec: dict[str, Any] = {}
 

@@ -6,6 +6,7 @@ something, the object *differs*; where no manifest can say what the object holds
 expressed*. Nothing is assumed about a kind that this round trip does not prove.
 """
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from reconciler import manifest
+from reconciler.config import variables_for_manifests
 from reconciler.core.plan import Action, Change
 from reconciler.core.planner import PlanInput, make_plan
 from reconciler.core.resource import LiveResource, Resource, ResourceKey
@@ -23,7 +25,18 @@ from reconciler.errors import ConfigError, ManifestError, Problem, ReconcileErro
 from reconciler.kinds.base import LoadContext
 from reconciler.kinds.registry import KIND_NAMED
 from reconciler.kinds.runai_asset import AssetKind
-from reconciler.workflow.export_drafts import Draft, DraftWriter, Place, Secrets, scope_name
+from reconciler.strict_yaml import MAX_BYTES
+from reconciler.support.plain_file import os_errors_as, read_plain
+from reconciler.support.suggest import did_you_mean
+from reconciler.workflow.export_drafts import (
+    Draft,
+    DraftWriter,
+    Place,
+    Secrets,
+    Taken,
+    Variables,
+    scope_name,
+)
 from reconciler.workflow.planning import compare, read_world
 from reconciler.workflow.read_live import resolve_all
 from reconciler.workflow.session import Session, manifests_of
@@ -71,12 +84,18 @@ class Exported:
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """What was found. `variables` names what has to be set, `counts` what was left out and why."""
+    """What was found.
+
+    `variables` names what has to be set, `counts` what was left out and why; `notes` say which
+    kinds could not be looked at. `elsewhere`: a file is where no plan looks for manifests.
+    """
 
     items: tuple[Exported, ...]
     files: Mapping[str, bytes]
     variables: Mapping[str, str] = field(repr=False)
     counts: Mapping[str, int]
+    notes: tuple[str, ...] = ()
+    elsewhere: bool = False
 
     def of(self, fate: Fate) -> list[Exported]:
         """The documents of one fate."""
@@ -85,6 +104,11 @@ class Export:
 
 def export(session: Session, request: ExportRequest) -> Export:
     """Manifests for what belongs to no stack. Raises `ReconcileError`; nothing is written."""
+    for scope in request.scopes:
+        _require_scope(scope)
+    if request.file and not request.file.endswith(manifest.SUFFIXES):
+        fix = f"name one that ends in {' or '.join(manifest.SUFFIXES)}"
+        raise ConfigError("manifests are read from no such file", where=request.file, fix=fix)
     world = _read_all_of(session)
     found, counts = _unmanaged(world)
     chosen = [item for item in found if _is_chosen(item, request)]
@@ -95,13 +119,31 @@ def export(session: Session, request: ExportRequest) -> Export:
         request.file,
         request.grouped,
     )
-    writer = DraftWriter(place, request.secrets, [item.key for item in world.desired])
+    secrets = Variables(request.secrets, variables_for_manifests(session.config, os.environ))
+    taken = Taken.by(world.desired, (item.mark for item in world.live), world.stack)
+    writer = DraftWriter(place, secrets, taken)
     drafts = writer.drafts(chosen)
     items = _Trial(session, world, writer.secrets.values).judge(drafts)
     ready = [item for item in items if item.fate is Fate.READY]
     used = {name: text for name, text in writer.secrets.values.items() if _names(ready, name)}
     files = _files(ready, session.config.root)
-    return Export(tuple(items), files, used, {k: n for k, n in counts.items() if n})
+    left_out = {why: number for why, number in counts.items() if number}
+    elsewhere = any(not _is_below(session.config.manifests, session.config.root / n) for n in files)
+    return Export(tuple(items), files, used, left_out, tuple(world.notes), elsewhere)
+
+
+def _is_below(directory: Path, file: Path) -> bool:
+    return Path(os.path.realpath(file)).is_relative_to(os.path.realpath(directory))
+
+
+def _require_scope(text: str) -> None:
+    scope, slash, name = text.partition("/")
+    if scope not in _SCOPES:
+        fix = did_you_mean(scope, _SCOPES, "it may be")
+        raise ConfigError(f"there is no scope {scope!r}", where=f"--scope {text}", fix=fix)
+    if slash and not name:
+        fix = f"write {scope}/NAME, or {scope} for all of them"
+        raise ConfigError("there is no name behind the slash", where=f"--scope {text}", fix=fix)
 
 
 def find_unmanaged(session: Session, addresses: Sequence[str]) -> frozenset[str]:
@@ -144,9 +186,16 @@ def require_ready(found: Export) -> None:
 
 
 def _read_all_of(session: Session) -> PlanInput:
+    if not any(isinstance(KIND_NAMED[kind], AssetKind) for kind in session.providers):
+        raise ConfigError(
+            f"target {session.target.name!r} has no control plane whose objects could be exported",
+            fix="choose another target with --target",
+        )
     world = read_world(session)
+    stated = {item.key.kind for item in session.resources}
     for failure in world.failures:
-        raise ReconcileError(failure.reason, where=failure.system, fix=failure.fix)
+        if any(kind in stated or isinstance(KIND_NAMED[kind], AssetKind) for kind in failure.kinds):
+            raise ReconcileError(failure.reason, where=failure.system, fix=failure.fix)
     return world
 
 
@@ -185,8 +234,12 @@ def _is_chosen(item: LiveResource, request: ExportRequest) -> bool:
         (not request.ids or item.uid in request.ids)
         and (not request.kinds or item.kind in request.kinds)
         and (not request.scopes or any(wanted in scopes for wanted in request.scopes))
-        and (not request.only or any(fnmatchcase(n, glob) for n in names for glob in request.only))
+        and (not request.only or any(_matches(n, glob) for n in names for glob in request.only))
     )
+
+
+def _matches(name: str, glob: str) -> bool:
+    return name == glob or fnmatchcase(name, glob)
 
 
 def context_of(session: Session, variables: Mapping[str, str]) -> LoadContext:
@@ -280,10 +333,20 @@ def _differences(changes: Sequence[Change], draft: Draft) -> list[str]:
 
 def _files(items: Iterable[Exported], root: Path) -> dict[str, bytes]:
     """The new text of each file: documents come behind those that it has."""
-    files: dict[str, bytes] = {}
+    texts: dict[str, list[bytes]] = {}
     for item in items:
-        if item.file not in files and (root / item.file).exists():
-            files[item.file] = (root / item.file).read_bytes()
-        before = files.get(item.file, b"")
-        files[item.file] = before + (b"---\n" if before else b"") + item.text
-    return files
+        texts.setdefault(item.file, []).append(item.text)
+    return {
+        file: manifest.add_documents(
+            manifest.ManifestFile(file, _content(root / file)), b"---\n".join(documents)
+        )
+        for file, documents in texts.items()
+    }
+
+
+def _content(path: Path) -> bytes:
+    if not path.exists():
+        return b""
+    fix = "name another file, or make this one readable"
+    with os_errors_as(ConfigError, "cannot read the file", path, fix):
+        return read_plain(path, MAX_BYTES)

@@ -9,7 +9,16 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from reconciler import manifest
-from reconciler.core.resource import LiveResource, Named, ResourceKey, Secret, Spec, reveal
+from reconciler.core.mark import Mark, hash_id
+from reconciler.core.resource import (
+    LiveResource,
+    Named,
+    Resource,
+    ResourceKey,
+    Secret,
+    Spec,
+    reveal,
+)
 from reconciler.core.secrecy import is_secret
 from reconciler.errors import ConfigError
 from reconciler.kinds.base import ID_PATTERN
@@ -36,10 +45,14 @@ class Secrets(Enum):
 
 
 class Variables:
-    """The variables that values are taken from: one for each value."""
+    """The variables that values are taken from: one for each value.
 
-    def __init__(self, mode: Secrets) -> None:
+    A variable that is `given` already serves only its own value: other manifests may take it.
+    """
+
+    def __init__(self, mode: Secrets, given: Mapping[str, str]) -> None:
         self._mode = mode
+        self._given = given
         self.values: dict[str, str] = {}
 
     def hide(self, spec: Spec) -> Spec:
@@ -65,7 +78,10 @@ class Variables:
     def _variable(self, name: str, text: str) -> str:
         word = VARIABLE_PREFIX + (re.sub(r"[^A-Za-z0-9_]", "_", name).upper() or "VALUE")
         variable, number = word, 1
-        while self.values.setdefault(variable, text) != text:
+        while (
+            self._given.get(variable, text) != text
+            or self.values.setdefault(variable, text) != text
+        ):
             number += 1
             variable = f"{word}_{number}"
         return variable
@@ -113,14 +129,38 @@ class Place:
     grouped: bool = False
 
 
+class Taken:
+    """The ids that are no longer free: of manifests, and of live objects that a stack owns."""
+
+    def __init__(self, keys: Iterable[ResourceKey], hashes: Iterable[str]) -> None:
+        self._ids = {(key.kind, key.id.lower()) for key in keys}
+        self._hashes = frozenset(hashes)
+
+    @classmethod
+    def by(cls, desired: Iterable[Resource], marks: Iterable[Mark | None], stack: str) -> "Taken":
+        """By what a stack states, also as what has moved, and by the marks that it left."""
+        hashes = (mark.id_hash for mark in marks if mark is not None and mark.stack == stack)
+        keys = [item.key for item in desired]
+        keys += [ResourceKey(item.key.kind, item.moved_from) for item in desired if item.moved_from]
+        return cls(keys, hashes)
+
+    def take(self, kinds: Iterable[str], name: str) -> bool:
+        """Take an id for all of the kinds, if it is free for each of them."""
+        wanted = {(kind, name.lower()) for kind in kinds}
+        if wanted & self._ids or any(hash_id(kind, name) in self._hashes for kind, _ in wanted):
+            return False
+        self._ids |= wanted
+        return True
+
+
 class DraftWriter:
     """Live objects -> documents, each with an address and a file of its own."""
 
-    def __init__(self, place: Place, secrets: Secrets, taken: Iterable[ResourceKey]) -> None:
+    def __init__(self, place: Place, secrets: Variables, taken: Taken) -> None:
         self._place = place
-        self._taken = {(key.kind, key.id.lower()) for key in taken}
+        self._taken = taken
         self._files: set[str] = set()
-        self.secrets = Variables(secrets)
+        self.secrets = secrets
 
     def drafts(self, chosen: Sequence[LiveResource]) -> list[Draft]:
         """One for each object; a compute asset that an environment's `compute` makes is in that."""
@@ -144,9 +184,7 @@ class DraftWriter:
         if not _VALID_ID.fullmatch(slug):
             slug = "-".join(re.findall(r"[A-Za-z0-9]+", item.name)).lower()[:100].strip("-") or "x"
         for candidate in _numbered(slug):
-            wanted = {(kind, candidate.lower()) for kind in kinds}
-            if not wanted & self._taken:
-                self._taken |= wanted
+            if self._taken.take(kinds, candidate):
                 return candidate
         raise AssertionError  # the numbers have no end
 
@@ -229,11 +267,14 @@ def _unknown(item: LiveResource) -> bytes:
 def _require_plain(stated: Any, path: str = "") -> None:
     """Raise `ConfigError` for what looks like a secret and has no place for a variable."""
     if isinstance(stated, Secret):
-        what = f"{path} looks like a secret, which only a variable can be kept out of Git"
+        what = f"{path} looks like a secret, and only values of variables can be kept out of Git"
         raise ConfigError(what, fix="--secrets keep writes it")
     if isinstance(stated, Mapping):
         for name, item in stated.items():
             _require_plain(item, f"{path}.{name}".lstrip("."))
+    elif isinstance(stated, list | tuple):
+        for number, item in enumerate(stated):
+            _require_plain(item, f"{path}.{number}")
 
 
 def _document(key: ResourceKey, name: str, spec: Mapping[str, Any]) -> dict[str, Any]:

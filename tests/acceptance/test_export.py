@@ -17,6 +17,7 @@ from tests.acceptance.live_side import PATHS, assets, call
 from tests.acceptance.project import Project, environment, project
 from tests.acceptance.random_assets import random_assets
 
+NOBODY = {"host": "unix:///nowhere/docker.sock"}
 EXAMPLE = Path(__file__).parents[2] / "examples/brownfield"
 MARK = re.compile(r" ?\[reconcile:[^]]*\]$")
 
@@ -212,6 +213,7 @@ def test_a_second_run_changes_no_file(world: Project) -> None:
         "exported": [],
         "variables": [],
         "left_out": {"stated by a manifest": 1},
+        "notes": [],
     }
     assert files(world) == before
     assert world.reconcile("export", "--check").code == 0
@@ -227,6 +229,7 @@ def test_what_is_chosen(world: Project) -> None:
         make(world, "environment", name, {"image": "a"}, **place)
     make(world, "compute", "train-1", {"cpuCoreRequest": 1, "cpuCoreLimit": 1}, **place)
     make(world, "environment", "shared", {"image": "a"})
+    make(world, "environment", "odd[1]*", {"image": "a"}, **place)
 
     def chosen(*options: str) -> list[str]:
         ran = world.reconcile("export", "--check", "-o", "json", *options)
@@ -236,12 +239,13 @@ def test_what_is_chosen(world: Project) -> None:
     one, two = "RunaiEnvironment.train-1", "RunaiEnvironment.train-2"
     assert chosen("--only", "train-*") == ["RunaiCompute.train-1", one, two]
     assert chosen("--only", one) == [one]
+    assert chosen("--only", "odd[1]*") == ["RunaiEnvironment.odd-1"]
     assert chosen("--kind", "RunaiCompute") == ["RunaiCompute.train-1"]
     assert chosen("--scope", "tenant") == ["RunaiEnvironment.shared"]
-    assert len(chosen("--scope", "project/team-a")) == 4
+    assert len(chosen("--scope", "project/team-a")) == 5
     ran = world.reconcile("export", "--check", "--scope", "project/nowhere")
     assert ran.code == 0
-    assert "Left out: 5 not chosen." in ran.out
+    assert "Left out: 6 not chosen." in ran.out
 
 
 def test_what_belongs_to_somebody_is_left_out(world: Project) -> None:
@@ -344,6 +348,45 @@ def test_what_yaml_cannot_hold_stops_no_other(world: Project) -> None:
     assert list(files(world)) == ["tenant/even.yaml"]
 
 
+def test_what_nobody_sees_is_written_as_escapes(world: Project) -> None:
+    make(world, "environment", "rtl\u202eabc", {"image": "a", "command": "日本\u200b"})
+    exported(world)
+    (text,) = files(world).values()
+    assert '"rtl\\u202Eabc"' in text
+    assert text.isascii()
+    assert set(world.plan().values()) == {"adopt"}
+
+
+SOURCES = """\
+clusters: [{name: main, departments: [{name: default, projects: [vision]}]}]
+assets:
+  - {kind: nfs, name: data, scope: tenant, spec: {server: h, path: /e, mountPath: /m}}
+  - {kind: hostPath, name: data, scope: tenant, spec: {path: /e, mountPath: /m}}
+  - {kind: git, name: data, scope: tenant, spec: {repository: "https://x.example/a", path: /m}}
+  - kind: s3
+    name: data
+    scope: project
+    project: vision
+    spec: {bucket: b, path: /m, url: "https://key:swordfish-77@s3.example.com"}
+"""
+
+
+def test_data_sources_of_a_seed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "seed.yaml").write_text(SOURCES)
+    server = SandboxServer(tmp_path / "sandbox.db", seed=tmp_path / "seed.yaml")
+    with server as endpoint:
+        world = Project(tmp_path / "project", server, endpoint, capsys)
+        ran = world.reconcile("export")
+        assert "url looks like a secret" in ran.out
+        assert "swordfish" not in ran.out + world.reconcile("get", "s3", "-o", "json").out
+        assert sorted(files(world)) == [
+            "tenant/data.host-path.yaml",
+            "tenant/data.nfs.yaml",
+            "tenant/data.yaml",
+        ]
+        assert set(world.plan().values()) == {"adopt"}
+
+
 def test_no_file_is_written_behind_a_link(world: Project) -> None:
     make(world, "environment", "one", {"image": "a"})
     elsewhere = world.directory.parent / "elsewhere"
@@ -369,6 +412,147 @@ def test_one_file_for_each_scope(world: Project) -> None:
     assert after.startswith(before)
     assert len(list(yaml.safe_load_all(after))) == 3
     assert set(world.plan().values()) == {"adopt"}
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\n...\n", "\n---\n", "\n# the end"])
+def test_documents_are_added_whatever_a_file_ends_with(world: Project, end: str) -> None:
+    make(world, "environment", "one", {"image": "a"})
+    make(world, "environment", "two", {"image": "a"})
+    path = world.directory / "manifests" / "tenant.yaml"
+    before = json.dumps(environment("mine")) + end
+    path.write_text(before)
+    exported(world, "--group")
+    assert path.read_text().startswith(before)
+    assert world.plan() == {
+        "RunaiEnvironment.mine": "create",
+        "RunaiEnvironment.one": "adopt",
+        "RunaiEnvironment.two": "adopt",
+    }
+
+
+@pytest.mark.parametrize("data", [b"\x94\xff", b"a: [", b"\0"])
+def test_nothing_is_added_to_what_is_no_yaml(world: Project, data: bytes) -> None:
+    make(world, "environment", "one", {"image": "a"})
+    path = world.directory / "mine.yaml"
+    path.write_bytes(data)
+    ran = world.reconcile("import", "RunaiEnvironment.one", "--to", str(path))
+    assert ran.code == 1
+    assert "mine.yaml: this file is no YAML that documents can be added to" in ran.err
+    assert path.read_bytes() == data
+
+
+@pytest.mark.parametrize("file", ["mine.txt", "mine", "/dev/null"])
+def test_a_file_that_no_plan_reads_is_refused(world: Project, file: str) -> None:
+    make(world, "environment", "one", {"image": "a"})
+    to = str(world.directory / "manifests" / file)
+    ran = world.reconcile("import", "RunaiEnvironment.one", "--to", to)
+    assert ran.code == 1
+    assert "manifests are read from no such file" in ran.err
+    assert files(world) == {}
+
+
+def test_files_elsewhere_are_said_to_be_read_by_no_plan(world: Project) -> None:
+    make(world, "environment", "one", {"image": "a"})
+    words = "No plan reads these files there"
+    assert words in world.reconcile("export", "--out", str(world.directory / "elsewhere")).out
+    assert words not in world.reconcile("export", "--out", str(world.directory / "manifests/a")).out
+
+
+def test_a_variable_of_another_manifest_keeps_its_value(
+    world: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.configure(env_allow=["RECONCILE_VAR_*"])
+    for name in ("one", "two"):
+        variables = [{"name": "DB_PASSWORD", "value": f"swordfish-{name}"}]
+        make(world, "environment", name, {"image": "a", "environmentVariables": variables})
+    assert exported(world, "--only", "one")["variables"] == ["RECONCILE_VAR_DB_PASSWORD"]
+    monkeypatch.setenv("RECONCILE_VAR_DB_PASSWORD", "swordfish-one")
+    assert exported(world)["variables"] == ["RECONCILE_VAR_DB_PASSWORD_2"]
+    monkeypatch.setenv("RECONCILE_VAR_DB_PASSWORD_2", "swordfish-two")
+    assert set(world.plan().values()) == {"adopt"}
+    assert len(world.plan()) == 2
+
+
+def test_an_id_that_the_stack_has_given_away_is_not_free(world: Project) -> None:
+    world.write(environment("train"), environment("other"))
+    world.apply()
+    world.write(environment("other"))
+    make(world, "environment", "Train!", {"image": "a"})
+    (found,) = exported(world)["exported"]
+    assert (found["address"], found["fate"]) == ("RunaiEnvironment.train-2", "ready")
+
+
+def test_an_id_that_has_moved_is_not_free(world: Project) -> None:
+    moved = environment("other")
+    moved["metadata"]["moved_from"] = "train"
+    world.write(moved)
+    make(world, "environment", "train", {"image": "a"})
+    exported(world)
+    assert world.plan() == {
+        "RunaiEnvironment.other": "create",
+        "RunaiEnvironment.train-2": "adopt",
+    }
+
+
+def test_a_target_without_a_control_plane_has_nothing_to_export(world: Project) -> None:
+    world.configure(targets={"live": {"docker": NOBODY}})
+    for words in (["export"], ["export", "--check"], ["import", "RunaiEnvironment.one"]):
+        ran = world.reconcile(*words)
+        assert ran.code == 1
+        assert "has no control plane" in ran.err
+
+
+def test_an_engine_is_needed_only_where_images_are_stated(world: Project) -> None:
+    make(world, "environment", "one", {"image": "a"})
+    world.target = {"docker": NOBODY}
+    world.configure()
+    exported(world)
+    assert list(files(world)) == ["tenant/one.yaml"]
+    (world.directory / "hello").mkdir()
+    (world.directory / "hello" / "env.py").write_text("def hello():\n    return 1\n")
+    (world.directory / "hello" / "Dockerfile").write_text("FROM scratch\nCOPY . /app/\n")
+    image = {"apiVersion": "reconciler/v1", "kind": "RayfineImage", "metadata": {"name": "hello"}}
+    world.write({**image, "spec": {"path": "hello", "tag": "hello:1"}})
+    ran = world.reconcile("export")
+    assert ran.code == 1
+    assert "start Docker" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("scope", "fix"),
+    [
+        ("projct/team-a", "did you mean `project`?"),
+        ("team-a", "it may be: tenant, cluster, department, project"),
+        ("project/", "write project/NAME"),
+    ],
+)
+def test_a_scope_that_cannot_be(world: Project, scope: str, fix: str) -> None:
+    ran = world.reconcile("export", "--check", "--scope", scope)
+    assert ran.code == 1
+    assert fix in ran.err
+
+
+def test_what_may_not_be_viewed_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with project(tmp_path, capsys, Behaviour(denied=("datasource",))) as world:
+        ran = world.reconcile("export", "--check")
+        assert ran.code == 0
+        assert "NFS data sources were not looked at" in ran.out
+        assert len(exported(world)["notes"]) == 4
+
+
+def test_a_secret_in_a_connection_is_kept_out(world: Project) -> None:
+    url = "https://user:swordfish-77@wandb.ai/team"
+    tool = {"toolType": "wandb", "externalUrl": url}
+    connections = [{"name": "Runs", "isExternal": True, "externalToolInfo": tool}]
+    make(world, "environment", "one", {"image": "a", "connections": connections})
+    ran = world.reconcile("export")
+    assert "connections.Runs.external_url looks like a secret" in ran.out
+    seen = ran.out + world.reconcile("get", "environments", "-o", "yaml").out
+    assert "swordfish" not in seen + "".join(files(world).values())
+    exported(world, "--secrets", "keep")
+    assert url in files(world)["tenant/one.yaml"]
+    assert world.plan() == {"RunaiEnvironment.one": "adopt"}
+    assert "swordfish" not in world.reconcile("plan").out
 
 
 def test_a_name_of_two_projects_is_written_by_its_id(world: Project) -> None:

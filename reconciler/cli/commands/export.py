@@ -106,6 +106,7 @@ def text_of(found: Export, *, written: bool) -> str:
 def _lines(found: Export, written: bool) -> Iterator[str]:
     if not found.items:
         yield "No live object that was looked at is outside of a stack."
+    yield from found.notes
     ready = found.of(Fate.READY)
     if ready:
         objects = sum(len(item.live) for item in ready)
@@ -131,6 +132,8 @@ def _lines(found: Export, written: bool) -> Iterator[str]:
             yield f"  {name}"
     if ready:
         objects = sum(len(item.live) for item in ready)
+        if found.elsewhere:
+            yield "No plan reads these files there: put them below the directory of the manifests."
         yield f"Next: reconcile plan    # {objects} to import, 0 to change"
 
 
@@ -156,5 +159,6 @@ def _json(found: Export) -> str:
         "exported": documents,
         "variables": sorted(found.variables),
         "left_out": dict(found.counts),
+        "notes": list(found.notes),
     }
     return json.dumps(document, indent=2) + "\n"
