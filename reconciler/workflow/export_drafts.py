@@ -160,6 +160,7 @@ class DraftWriter:
         self._place = place
         self._taken = taken
         self._files: set[str] = set()
+        self._shared: dict[str, str] = {}
         self.secrets = secrets
 
     def drafts(self, chosen: Sequence[LiveResource]) -> list[Draft]:
@@ -194,7 +195,8 @@ class DraftWriter:
         scope, place = item.spec["scope"], PurePosixPath(self._place.directory)
         unit = _path_part(scope_name(item))
         if self._place.grouped:
-            return str(place / (f"{scope}-{unit}.yaml" if unit else f"{scope}.yaml"))
+            file = str(place / (f"{scope}-{unit}.yaml" if unit else f"{scope}.yaml"))
+            return self._shared.setdefault(file.lower(), file)  # a disk may know no case
         folder = place / scope / unit if unit else place / scope
         _require_inside(self._place.root / folder, self._place.root / place)
         word = KIND_NAMED[key.kind].short

@@ -348,6 +348,25 @@ def test_what_yaml_cannot_hold_stops_no_other(world: Project) -> None:
     assert list(files(world)) == ["tenant/even.yaml"]
 
 
+def test_names_that_differ_in_case_share_a_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seed = tmp_path / "seed.yaml"
+    assets = [
+        {"kind": "environment", "name": "one", "scope": "project", "project": unit, "spec": spec}
+        for unit, spec in (("vision", {"image": "a"}), ("VISION", {"image": "b"}))
+    ]
+    units = [{"name": "default", "projects": ["vision", "VISION"]}]
+    clusters = [{"name": "main", "departments": units}]
+    seed.write_text(json.dumps({"clusters": clusters, "assets": assets}))
+    server = SandboxServer(tmp_path / "sandbox.db", seed=seed)
+    with server as endpoint:
+        world = Project(tmp_path / "project", server, endpoint, capsys)
+        exported(world, "--group")
+        assert list(files(world)) == ["project-VISION.yaml"]
+        assert list(world.plan().values()) == ["adopt", "adopt"]
+
+
 def test_what_nobody_sees_is_written_as_escapes(world: Project) -> None:
     make(world, "environment", "rtl\u202eabc", {"image": "a", "command": "日本\u200b"})
     exported(world)
