@@ -9,27 +9,23 @@ expressed*. Nothing is assumed about a kind that this round trip does not prove.
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from difflib import get_close_matches
-from enum import Enum
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from reconciler import manifest
 from reconciler.config import variables_for_manifests
-from reconciler.core.plan import Action, Change
-from reconciler.core.planner import PlanInput, make_plan
-from reconciler.core.resource import LiveResource, Resource, ResourceKey
-from reconciler.errors import ConfigError, ManifestError, Problem, ReconcileError
-from reconciler.kinds.base import LoadContext
+from reconciler.core.planner import PlanInput
+from reconciler.core.resource import LiveResource
+from reconciler.errors import ConfigError, ReconcileError
 from reconciler.kinds.registry import KIND_NAMED
 from reconciler.kinds.runai_asset import AssetKind
 from reconciler.strict_yaml import MAX_BYTES
 from reconciler.support.plain_file import os_errors_as, read_plain
 from reconciler.support.suggest import did_you_mean
 from reconciler.workflow.export_drafts import (
-    Draft,
     DraftWriter,
     Place,
     Secrets,
@@ -37,19 +33,11 @@ from reconciler.workflow.export_drafts import (
     Variables,
     scope_name,
 )
+from reconciler.workflow.export_trial import Exported, Fate, Trial
 from reconciler.workflow.planning import compare, read_world
-from reconciler.workflow.read_live import resolve_all
 from reconciler.workflow.session import Session, manifests_of
 
 _SCOPES = ("tenant", "cluster", "department", "project")
-
-
-class Fate(Enum):
-    """How well a manifest describes a live object."""
-
-    READY = "ready"
-    DIFFERS = "differs"
-    IMPOSSIBLE = "cannot be expressed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,18 +56,6 @@ class ExportRequest:
     grouped: bool = False
     directory: str = ""
     file: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Exported:
-    """One document: the live objects that it states, the file it goes to, and how well it fits."""
-
-    key: ResourceKey
-    live: tuple[LiveResource, ...]
-    file: str
-    text: bytes
-    fate: Fate = Fate.READY
-    reasons: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +99,7 @@ def export(session: Session, request: ExportRequest) -> Export:
     taken = Taken.by(world.desired, (item.mark for item in world.live), world.stack)
     writer = DraftWriter(place, secrets, taken)
     drafts = writer.drafts(chosen)
-    items = _Trial(session, world, writer.secrets.values).judge(drafts)
+    items = Trial(session, world, writer.secrets.values).judge(drafts)
     ready = [item for item in items if item.fate is Fate.READY]
     used = {name: text for name, text in writer.secrets.values.items() if _names(ready, name)}
     files = _files(ready, session.config.root)
@@ -240,95 +216,6 @@ def _is_chosen(item: LiveResource, request: ExportRequest) -> bool:
 
 def _matches(name: str, glob: str) -> bool:
     return name == glob or fnmatchcase(name, glob)
-
-
-def context_of(session: Session, variables: Mapping[str, str]) -> LoadContext:
-    """What manifests of the session are checked with; every variable is permitted."""
-    config = session.config
-    return LoadContext(config.root, session.target.stack, config.limits, ("*",), variables)
-
-
-class _Trial:
-    """Loads and plans drafts as the next plan would."""
-
-    def __init__(self, session: Session, world: PlanInput, variables: Mapping[str, str]) -> None:
-        self._session = session
-        self._world = world
-        self._context = context_of(session, variables)
-
-    def judge(self, drafts: Sequence[Draft]) -> list[Exported]:
-        """The documents with their fates, in the same order."""
-        items = self._try(drafts, by_name=True)
-        doubtful = [index for index, item in enumerate(items) if item.fate is not Fate.READY]
-        again = self._try([drafts[index] for index in doubtful], by_name=False)
-        for index, item in zip(doubtful, again, strict=True):
-            if item.fate is Fate.READY:
-                items[index] = item
-        return items
-
-    def _try(self, drafts: Sequence[Draft], *, by_name: bool) -> list[Exported]:
-        files: dict[str, bytes] = {}
-        faults: dict[str, list[str]] = {}
-        for index, draft in enumerate(drafts):
-            try:
-                files[str(index)] = draft.text(by_name=by_name)
-            except ConfigError as error:
-                faults[str(index)] = [f"{error.what}; {error.fix}"]
-        changes: dict[str, list[Change]] = {}
-        while True:
-            left = [name for name in files if name not in faults]
-            problems = self._plan({name: files[name] for name in left}, changes)
-            if not problems:
-                break
-            for problem in problems:
-                faults.setdefault(problem.file, []).append(_reason(problem))
-        items = []
-        for index, draft in enumerate(drafts):
-            made = Exported(draft.key, draft.live, draft.file, files.get(str(index), b""))
-            if wrong := faults.get(str(index)):
-                made = replace(made, fate=Fate.IMPOSSIBLE, reasons=tuple(dict.fromkeys(wrong)))
-            elif different := _differences(changes.get(str(index), []), draft):
-                made = replace(made, fate=Fate.DIFFERS, reasons=tuple(different))
-            items.append(made)
-        return items
-
-    def _plan(
-        self, files: Mapping[str, bytes], changes: dict[str, list[Change]]
-    ) -> Sequence[Problem]:
-        checked = manifest.check_files(
-            [manifest.ManifestFile(name, text) for name, text in files.items()], self._context
-        )
-        if checked.problems:
-            return checked.problems
-        bound = resolve_all(checked.resources, self._session.providers)
-        if isinstance(bound, ManifestError):
-            return bound.problems
-        for error in bound[1].values():
-            raise error
-        changes.clear()
-        plan = make_plan(replace(self._world, desired=bound[0], failures=()))
-        for change in plan.changes:
-            if isinstance(change.desired, Resource):
-                changes.setdefault(change.desired.source.file, []).append(change)
-        return ()
-
-
-def _reason(problem: Problem) -> str:
-    path = ".".join(str(part) for part in problem.path)
-    return f"{path}: {problem.message}" if path else problem.message
-
-
-def _differences(changes: Sequence[Change], draft: Draft) -> list[str]:
-    """What the plan would do besides importing exactly these objects."""
-    found = []
-    imported = {change.live.uid for change in changes if change.live is not None}
-    for change in changes:
-        if change.action is not Action.ADOPT:
-            found.append(f"{change.address} would be {change.action.value}d")
-        found += [f"{field.name} would change" for field in change.fields]
-    if not found and imported != {item.uid for item in draft.live}:
-        found.append("another object would be imported in its place")
-    return found
 
 
 def _files(items: Iterable[Exported], root: Path) -> dict[str, bytes]:

@@ -13,8 +13,9 @@ from reconciler.cli.place import ExitCode, Globals
 from reconciler.kinds.registry import ASSET_KINDS
 from reconciler.support.plain_file import write_whole
 from reconciler.support.printable import printable
-from reconciler.workflow.export import Export, Exported, ExportRequest, Fate, export
+from reconciler.workflow.export import Export, ExportRequest, export
 from reconciler.workflow.export_drafts import VARIABLE_PREFIX, Secrets
+from reconciler.workflow.export_trial import Exported, Fate
 from reconciler.workflow.opening import open_session
 from reconciler.workflow.plan_request import PlanRequest
 
