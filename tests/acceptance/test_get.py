@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 import yaml
 
 from tests.acceptance.live_side import call
@@ -67,3 +68,12 @@ def test_wrong_words(world: Project) -> None:
         assert what in ran.err
         assert fix in ran.err
     assert world.reconcile("get", "compute").out == "There is no RunaiCompute.\n"
+
+
+@pytest.mark.docker
+def test_images_without_a_manifest(world: Project) -> None:
+    world.target = {"docker": {}}
+    world.configure(stack="nobody-has-this-stack")
+    ran = world.reconcile("get", "images", "-o", "json")
+    assert ran.code == 0
+    assert all(item["kind"] == "RayfineImage" for item in json.loads(ran.out))
