@@ -72,15 +72,15 @@ def refuse_uncompared(
     None is an offline plan, which knows no values and writes nothing.
     """
     made = list(changes)
-    uncompared = sorted(
+    uncompared = {
         item.address
         for item in made
         if key == b"" and item.desired and item.traits.write_only_in(item.desired.spec)
-    )
+    }
     if not uncompared:
         return made, ()
     more = len(uncompared) - 1
-    whose = f"{uncompared[0]}{f' and {more} more' if more else ''}"
+    whose = f"{min(uncompared)}{f' and {more} more' if more else ''}"
     lacks = f"target {target} has no fingerprint_key"
     warning = f"write-only values of {whose} cannot be compared, and are not written: {lacks}"
     refusal = Refusal(
