@@ -31,9 +31,9 @@ from reconciler.workflow.export_drafts import (
     Secrets,
     Taken,
     Variables,
-    scope_name,
 )
 from reconciler.workflow.export_trial import Exported, Fate, Trial
+from reconciler.workflow.live_objects import place_of, scope_name
 from reconciler.workflow.planning import compare, read_world
 from reconciler.workflow.session import Session, manifests_of
 
@@ -44,12 +44,13 @@ _SCOPES = ("tenant", "cluster", "department", "project")
 class ExportRequest:
     """Which objects are exported, and how. What is empty chooses everything.
 
-    `only` holds globs of names or of KIND.NAME, `scopes` such as `project/vision`. Without a
+    `addresses` are KIND.NAME or ids, each of one object, `only` globs of names or of KIND.NAME,
+    `scopes` such as `project/vision`. Without a
     `directory`, files go to that of the manifests; `file` is one for all. See `Place`.
     """
 
     only: tuple[str, ...] = ()
-    ids: frozenset[str] = frozenset()
+    addresses: tuple[str, ...] = ()
     kinds: tuple[str, ...] = ()
     scopes: tuple[str, ...] = ()
     secrets: Secrets = Secrets.ENV
@@ -79,7 +80,10 @@ class Export:
 
 
 def export(session: Session, request: ExportRequest) -> Export:
-    """Manifests for what belongs to no stack. Raises `ReconcileError`; nothing is written."""
+    """Manifests for what belongs to no stack; nothing is written.
+
+    Raises `ReconcileError`, with close names for an address that means no object, or several.
+    """
     for scope in request.scopes:
         _require_scope(scope)
     if request.file and not request.file.endswith(manifest.SUFFIXES):
@@ -87,7 +91,10 @@ def export(session: Session, request: ExportRequest) -> Export:
         raise ConfigError("manifests are read from no such file", where=request.file, fix=fix)
     world = _read_all_of(session)
     found, counts = _unmanaged(world)
-    chosen = [item for item in found if _is_chosen(item, request)]
+    named = {_find(address, found).uid for address in request.addresses}
+    chosen = [
+        item for item in found if (not named or item.uid in named) and _is_chosen(item, request)
+    ]
     counts["not chosen"] = len(found) - len(chosen)
     place = Place(
         session.config.root,
@@ -122,21 +129,12 @@ def _require_scope(text: str) -> None:
         raise ConfigError("there is no name behind the slash", where=f"--scope {text}", fix=fix)
 
 
-def find_unmanaged(session: Session, addresses: Sequence[str]) -> frozenset[str]:
-    """The ids of live objects that belong to no stack, by KIND.NAME or by id.
-
-    Raises `ConfigError` with close names for an address that means none, or several.
-    """
-    unmanaged, _ = _unmanaged(_read_all_of(session))
-    return frozenset(_find(address, unmanaged).uid for address in addresses)
-
-
 def _find(address: str, unmanaged: Sequence[LiveResource]) -> LiveResource:
     found = [item for item in unmanaged if address in (f"{item.kind}.{item.name}", item.uid)]
     if len(found) == 1:
         return found[0]
     if found:
-        named = ", ".join(f"{item.uid} in {_place_of(item)}" for item in found)
+        named = ", ".join(f"{item.uid} in {place_of(item)}" for item in found)
         raise ConfigError(f"{len(found)} objects are named {address}", fix=f"name one: {named}")
     close = get_close_matches(address, [f"{item.kind}.{item.name}" for item in unmanaged], n=3)
     meant = f"did you mean {' or '.join(close)}?"
@@ -144,10 +142,6 @@ def _find(address: str, unmanaged: Sequence[LiveResource]) -> LiveResource:
         f"no live object {address} is outside of a stack",
         fix=meant if close else "reconcile export --check lists those that are",
     )
-
-
-def _place_of(item: LiveResource) -> str:
-    return " ".join(filter(None, (item.spec["scope"], scope_name(item))))
 
 
 def require_ready(found: Export) -> None:
@@ -207,8 +201,7 @@ def _is_chosen(item: LiveResource, request: ExportRequest) -> bool:
     scope, unit = item.spec["scope"], item.spec.get("scope_id", "")
     scopes = (scope, f"{scope}/{scope_name(item)}", f"{scope}/{unit}")
     return (
-        (not request.ids or item.uid in request.ids)
-        and (not request.kinds or item.kind in request.kinds)
+        (not request.kinds or item.kind in request.kinds)
         and (not request.scopes or any(wanted in scopes for wanted in request.scopes))
         and (not request.only or any(_matches(n, glob) for n in names for glob in request.only))
     )

@@ -26,6 +26,7 @@ from reconciler.kinds.registry import KIND_NAMED, KIND_TRAITS
 from reconciler.kinds.runai_asset import AssetKind
 from reconciler.manifest.envelope import API_VERSION
 from reconciler.support.printable import printable
+from reconciler.workflow.live_objects import scope_name
 
 VARIABLE_PREFIX = "RECONCILE_VAR_"
 _VALID_ID = re.compile(ID_PATTERN)
@@ -109,11 +110,6 @@ class Draft:
         _require_plain(stated)
         document = _document(self.key, item.name, stated)
         return _unknown(item) + manifest.write_document(document)
-
-
-def scope_name(item: LiveResource) -> str:
-    scope_id = item.spec.get("scope_id", "")
-    return scope_id.name if isinstance(scope_id, Named) else str(scope_id)
 
 
 @dataclass(frozen=True, slots=True)

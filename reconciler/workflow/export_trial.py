@@ -10,9 +10,8 @@ from reconciler.core.planner import PlanInput, make_plan
 from reconciler.core.resource import LiveResource, Resource, ResourceKey
 from reconciler.errors import ConfigError, ManifestError, Problem
 from reconciler.kinds.base import LoadContext
-from reconciler.workflow.export_drafts import (
-    Draft,
-)
+from reconciler.render.summary import planned_words
+from reconciler.workflow.export_drafts import Draft
 from reconciler.workflow.read_live import resolve_all
 from reconciler.workflow.session import Session
 
@@ -119,7 +118,7 @@ def _differences(changes: Sequence[Change], draft: Draft) -> list[str]:
     imported = {change.live.uid for change in changes if change.live is not None}
     for change in changes:
         if change.action is not Action.ADOPT:
-            found.append(f"{change.address} would be {change.action.value}d")
+            found.append(f"{change.address} {planned_words(change)}")
         found += [f"{field.name} would change" for field in change.fields]
     if not found and imported != {item.uid for item in draft.live}:
         found.append("another object would be imported in its place")

@@ -97,16 +97,25 @@ def _row(item: LiveResource, stack: str, used_by: tuple[str, ...]) -> LiveObject
     owner = NOBODY
     if item.mark is not None:
         owner = OURS if item.mark.stack == stack else item.mark.stack
-    scope_id = item.spec.get("scope_id", "")
-    unit = scope_id.name if isinstance(scope_id, Named) else str(scope_id)
     return LiveObject(
         kind=item.kind,
         name=item.name,
         id=item.uid,
-        scope="/".join(filter(None, (str(item.spec.get("scope", "")), unit))),
+        scope=place_of(item),
         owner=owner,
         changed_at=(item.updated_at or "")[:16].replace("T", " "),
         changed_by=item.updated_by or "",
         used_by=used_by,
         spec=redact(item.spec),
     )
+
+
+def place_of(item: LiveResource) -> str:
+    """The scope of an object, with the name of its unit: `tenant`, `project/vision`."""
+    return "/".join(filter(None, (str(item.spec.get("scope", "")), scope_name(item))))
+
+
+def scope_name(item: LiveResource) -> str:
+    """The name of the unit of an object's scope, or its id; empty for the tenant."""
+    scope_id = item.spec.get("scope_id", "")
+    return scope_id.name if isinstance(scope_id, Named) else str(scope_id)

@@ -16,6 +16,7 @@ from reconciler.support.printable import printable
 from reconciler.workflow.export import Export, ExportRequest, export
 from reconciler.workflow.export_drafts import VARIABLE_PREFIX, Secrets
 from reconciler.workflow.export_trial import Exported, Fate
+from reconciler.workflow.live_objects import place_of
 from reconciler.workflow.opening import open_session
 from reconciler.workflow.plan_request import PlanRequest
 
@@ -78,8 +79,8 @@ def command(  # noqa: PLR0913  (one for each option)
 ) -> ExitCode:
     """Write manifests for live objects that belong to no stack.
 
-    The next plan imports what they state, and changes nothing. Objects of this stack and of others
-    are left out, and no file that exists is changed: run it again at any time.
+    The next plan imports these objects and changes nothing. Objects of this stack and of others are
+    left out. What a file holds stays as it is, so you can run it again at any time.
     """
     request = ExportRequest(
         only=only,
@@ -140,9 +141,7 @@ def _lines(found: Export, written: bool) -> Iterator[str]:
 
 def _named(item: Exported) -> str:
     live = item.live[0]
-    scope_id = live.spec.get("scope_id", "")
-    place = " ".join(filter(None, (live.spec["scope"], getattr(scope_id, "name", scope_id))))
-    return f"{live.kind} {live.name} ({place}, {live.uid})"
+    return f"{live.kind} {live.name} ({place_of(live)}, {live.uid})"
 
 
 def _json(found: Export) -> str:

@@ -8,7 +8,7 @@ from reconciler.cli.commands.export import SECRETS_HELP, text_of
 from reconciler.cli.options import target_option
 from reconciler.cli.place import Globals, show
 from reconciler.support.plain_file import write_whole
-from reconciler.workflow.export import ExportRequest, export, find_unmanaged, require_ready
+from reconciler.workflow.export import ExportRequest, export, require_ready
 from reconciler.workflow.export_drafts import Secrets
 from reconciler.workflow.opening import open_session
 from reconciler.workflow.plan_request import PlanRequest
@@ -45,7 +45,7 @@ def command(
     """
     with open_session(PlanRequest(place, target)) as session:
         request = ExportRequest(
-            ids=find_unmanaged(session, addresses),
+            addresses=addresses,
             secrets=Secrets(secrets),
             file=str(to.resolve()) if to else "",
         )
