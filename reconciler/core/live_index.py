@@ -69,19 +69,20 @@ class LiveIndex:
 
     def unowned(self, changes: Sequence[Change]) -> int:
         """How many objects that could bear a mark bear none, and no change speaks of them."""
-        spoken_of = {id(change.live) for change in changes if change.live is not None}
         return sum(
-            item.mark is None and not item.detached and id(item) not in spoken_of
-            for item in self._live
-            if self._kinds[item.kind].marked
+            item.mark is None and not item.detached and self._kinds[item.kind].marked
+            for item in _unspoken_of(self._live, changes)
         )
 
     def detached(self, changes: Sequence[Change]) -> Iterable[Unmanaged]:
         """Detached objects that no change speaks of."""
-        spoken_of = {id(change.live) for change in changes if change.live is not None}
-        for item in self._detached:
-            if id(item) not in spoken_of:
-                yield Unmanaged(item.kind, item.name, item.uid, item.detached or "")
+        for item in _unspoken_of(self._detached, changes):
+            yield Unmanaged(item.kind, item.name, item.uid, item.detached or "")
+
+
+def _unspoken_of(live: Iterable[LiveResource], changes: Sequence[Change]) -> Iterable[LiveResource]:
+    spoken_of = {id(change.live) for change in changes if change.live is not None}
+    return (item for item in live if id(item) not in spoken_of)
 
 
 def _claims(desired: Sequence[Resource]) -> Iterable[ResourceKey]:
