@@ -4,7 +4,8 @@ A provider reads and writes the live objects of one kind. For each command it is
 
 1. **opened**, for one target. Nothing is connected before the first call, since not every command
    needs every system, and what a command does not use must not cost it a login.
-2. asked to **resolve** the manifests of its kind: names become what the system knows things by.
+2. asked to **resolve** the manifests of its kind, even if there are none: names become what the
+   system knows things by. A `read` may wait for it.
 3. asked to **read** the live objects, at the same time as every other provider. The planner pairs
    both sides by their marks of ownership and compares their specs, value by value. An id that
    people know by a name is a `Named` on both sides.
@@ -17,7 +18,8 @@ What to raise, and what becomes of it:
 
 - `ManifestError`, in `resolve`: a manifest names what is not there. No plan; all are shown.
 - `UnreachableError`: no usable answer. A plan leaves the kind out, and says so.
-- `AccessError`: the account may not. The same; say which right is missing.
+- `AccessError`: the account may not. The same; say which right is missing. If no manifest states
+  the kind, the plan only warns.
 - `ConflictError`: the object was changed since the plan. The change failed, nothing was written.
 - `AmbiguousWriteError`: sent, and nobody knows whether it took place. The outcome is unknown.
 - `NotConvergedError`: written, and it shows something else. The change is not confirmed.
