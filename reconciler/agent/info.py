@@ -57,7 +57,7 @@ def _readers(system: RunaiSystem, stack: str) -> dict[str, Callable[[], Rows]]:
 
 
 def _assets(provider: Provider, stack: str) -> Rows:
-    found = sorted(provider.read(), key=lambda item: (item.name, item.uid))
+    found = sorted(provider.read_alone(), key=lambda item: (item.name, item.uid))
     return [
         (item.name, f"scope {quoted(item.spec['scope'])}, {_owner(item, stack)}") for item in found
     ]

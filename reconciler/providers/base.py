@@ -91,6 +91,11 @@ class Provider(ABC):
     def read(self) -> Sequence[LiveResource]:
         """Every live object of the kind that may concern us, by list calls only."""
 
+    def read_alone(self) -> Sequence[LiveResource]:
+        """The same where no manifest is read: `read` may wait for `resolve`."""
+        self.resolve(())
+        return self.read()
+
     @abstractmethod
     def usage(self, live: Sequence[LiveResource]) -> Mapping[str, tuple[str, ...]]:
         """By uid, what uses these objects, in words such as `workspace train-7`. One list call.

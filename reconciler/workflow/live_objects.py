@@ -76,8 +76,7 @@ def _live_objects(
             f"{kind} needs `{KIND_NAMED[kind].system}`, which target {target.name!r} lacks",
             fix="choose another target with --target",
         )
-    provider.resolve(())  # some wait for it, to know what they look for
-    found = list(provider.read())
+    found = list(provider.read_alone())
     for name in names:
         if not any(name in (item.name, item.uid) for item in found):
             close = get_close_matches(name, [item.name for item in found], n=3)

@@ -111,7 +111,7 @@ def _stacks_in_use(path: Path) -> tuple[Collection[str], str]:
     described = describe_target(target, config.root)
     try:
         with open_providers(target, config.root, parallelism=2) as providers:
-            live = [item for provider in providers.values() for item in provider.read()]
+            live = [item for provider in providers.values() for item in provider.read_alone()]
     except ReconcileError as error:
         error.fix += "; or unset RUNAI_BASE_URL to go on without asking"
         raise
