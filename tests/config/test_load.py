@@ -184,6 +184,6 @@ def test_any_content_is_decided(
         "targets": {"a": target, "b": {"docker": {}}},
         **top,
     }
-    path = tmp_path_factory.getbasetemp() / CONFIG_NAME
+    path = tmp_path_factory.mktemp("any") / CONFIG_NAME
     with contextlib.suppress(ConfigError):
         load_config(write(path.parent, json.dumps(content)))
