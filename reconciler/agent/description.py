@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from reconciler.core.resource import LiveResource, Named, Reference, Secret, Spec, redact
+from reconciler.kinds.base import SCOPES
 from reconciler.kinds.pull_policy import default_pull_policy
 from reconciler.kinds.runai_asset import WORKLOAD_TYPES
 from reconciler.render.escape import literal
@@ -108,7 +109,7 @@ def live_lines(live: LiveResource) -> list[str]:
 
 def _scope(live: LiveResource) -> str:
     scope = str(live.spec.get("scope", ""))
-    word = scope if scope in ("tenant", "cluster", "department", "project") else quoted(scope)
+    word = scope if scope in SCOPES else quoted(scope)
     return f"{word} ({scope_id_of(live.spec, quoted)})" if live.spec.get("scope_id") else word
 
 

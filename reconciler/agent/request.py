@@ -17,7 +17,7 @@ from reconciler.agent.plain_data import NotPlainError, plain_data
 from reconciler.core.resource import Resource, Source
 from reconciler.errors import ReconcileError
 from reconciler.field_errors import explain
-from reconciler.kinds.base import ID_PATTERN, Document, FieldError, LoadContext, Metadata
+from reconciler.kinds.base import ID_PATTERN, SCOPES, Document, FieldError, LoadContext, Metadata
 from reconciler.kinds.environment import RunaiEnvironment
 from reconciler.support.suggest import label
 
@@ -25,7 +25,6 @@ KIND = RunaiEnvironment()
 ADDRESS_KIND = KIND.traits.name
 SOURCE = Source("env_spec", 0)
 _PLACEHOLDER = "placeholder"
-_SCOPES = ("tenant", "cluster", "department", "project")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +142,7 @@ def _check_required(spec: dict[str, Any], context: LoadContext, flaws: list[Flaw
         spec["image"] = _PLACEHOLDER
     scope, allowed = spec["scope"], context.limits.allowed_scopes
     if not isinstance(scope, str) or scope not in allowed:
-        known = isinstance(scope, str) and scope in _SCOPES
+        known = isinstance(scope, str) and scope in SCOPES
         where = context.limits.source("allowed_scopes", scope) if known else ""
         fix = f"choose another one, or allow it under {where}" if known else ""
         flaws.append(Flaw(f"Scope {scope!r} not in allowed list: {list(allowed)}", fix))

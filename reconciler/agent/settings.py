@@ -11,16 +11,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, StrictBool, StrictInt, ValidationError, field_validator
 
 from reconciler.errors import ConfigError
 from reconciler.field_errors import explain
-from reconciler.kinds.base import Limits, Strict, field_fault
+from reconciler.kinds.base import SCOPES, Limits, Scope, Strict, field_fault
 
 Mode = Literal["direct", "gitops"]
-Scope = Literal["tenant", "cluster", "department", "project"]
 VARIABLES = {
     "RECONCILE_AGENT_DIRECTORY": "directory",
     "RECONCILE_AGENT_TARGET": "target",
@@ -132,7 +131,7 @@ class AgentSettings(Strict):
                 yield name, f"{name} in {_SETTINGS}, up to the {most:g} of reconciler.yaml"
             elif mine == most:
                 yield name, f"{name} in {_SETTINGS} and {outer.source(name)}"
-        for scope in get_args(Scope):
+        for scope in SCOPES:
             if self.allowed_scopes is None or scope in self.allowed_scopes:
                 continue
             where = f"allowed_scopes in {_SETTINGS}"

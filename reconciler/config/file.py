@@ -16,11 +16,9 @@ from pydantic import (
 )
 
 from reconciler.config.text_source import KeyText, Source
-from reconciler.kinds.base import Strict, field_fault
+from reconciler.kinds.base import SCOPES, Scope, Strict, field_fault
 from reconciler.kinds.registry import RunaiKindName
 from reconciler.support.hosts import has_login, is_host, is_loopback
-
-Scope = Literal["tenant", "cluster", "department", "project"]
 
 
 def _check_url(value: str | Source) -> str | Source:
@@ -292,7 +290,7 @@ class LimitsSection(Strict):
     )
     max_gpus: Annotated[int, Field(strict=True, ge=0)] = Field(default=8, description="GPUs.")
     allowed_scopes: tuple[Scope, ...] = Field(
-        default=("tenant", "cluster", "department", "project"),
+        default=SCOPES,
         min_length=1,
         description="Scopes that manifests may use.",
     )

@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 from pydantic_core import PydanticCustomError
@@ -18,6 +18,9 @@ from reconciler.core.resource import KindTraits, Resource, Source
 
 ID_PATTERN = r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,126}[A-Za-z0-9])?$"
 
+Scope = Literal["tenant", "cluster", "department", "project"]
+"""Who can use an object of a control plane, from everybody down to one project."""
+SCOPES: tuple[Scope, ...] = get_args(Scope)
 SYSTEMS = ("docker", "runai")
 """The sections of a target that a kind may name as its system."""
 
@@ -78,7 +81,7 @@ class Limits:
     max_cpu_cores: float = 32
     max_memory_gb: float = 256
     max_gpus: int = 8
-    allowed_scopes: tuple[str, ...] = ("tenant", "cluster", "department", "project")
+    allowed_scopes: tuple[str, ...] = SCOPES
     sources: tuple[tuple[str, str], ...] = ()
 
     def source(self, limit: str, scope: str = "") -> str:

@@ -37,6 +37,7 @@ from reconciler.kinds.base import (
     Kind,
     Limits,
     LoadContext,
+    Scope,
     Strict,
     field_fault,
 )
@@ -216,9 +217,9 @@ class AssetSpec(Strict):
     name: str | None = Field(
         default=None, description="May repeat metadata.name; a different name is an error."
     )
-    scope: Annotated[
-        Literal["tenant", "cluster", "department", "project"], AfterValidator(_check_scope)
-    ] = Field(description="Who can use the asset.", examples=["cluster"])
+    scope: Annotated[Scope, AfterValidator(_check_scope)] = Field(
+        description="Who can use the asset.", examples=["cluster"]
+    )
     scope_id: str | None = Field(
         default=None,
         min_length=1,

@@ -20,6 +20,7 @@ from reconciler.config import variables_for_manifests
 from reconciler.core.planner import PlanInput
 from reconciler.core.resource import LiveResource
 from reconciler.errors import ConfigError, ReconcileError
+from reconciler.kinds.base import SCOPES
 from reconciler.kinds.registry import KIND_NAMED
 from reconciler.kinds.runai_asset import AssetKind
 from reconciler.strict_yaml import MAX_BYTES
@@ -36,8 +37,6 @@ from reconciler.workflow.export_trial import Exported, Fate, Trial
 from reconciler.workflow.live_objects import place_of, scope_name
 from reconciler.workflow.planning import compare, read_world
 from reconciler.workflow.session import Session, manifests_of
-
-_SCOPES = ("tenant", "cluster", "department", "project")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +120,8 @@ def _is_below(directory: Path, file: Path) -> bool:
 
 def _require_scope(text: str) -> None:
     scope, slash, name = text.partition("/")
-    if scope not in _SCOPES:
-        fix = did_you_mean(scope, _SCOPES, "it may be")
+    if scope not in SCOPES:
+        fix = did_you_mean(scope, SCOPES, "it may be")
         raise ConfigError(f"there is no scope {scope!r}", where=f"--scope {text}", fix=fix)
     if slash and not name:
         fix = f"write {scope}/NAME, or {scope} for all of them"
@@ -193,7 +192,7 @@ def _unmanaged(world: PlanInput) -> tuple[list[LiveResource], Counter[str]]:
 
 def _order(item: LiveResource) -> tuple[Any, ...]:
     scope = item.spec["scope"]
-    return (_SCOPES.index(scope), scope_name(item), item.name, item.kind, item.uid)
+    return (SCOPES.index(scope), scope_name(item), item.name, item.kind, item.uid)
 
 
 def _is_chosen(item: LiveResource, request: ExportRequest) -> bool:
