@@ -59,6 +59,7 @@ class Gateway(HttpServer):
         keep_alive(self._listener)  # and so every connection: of a caller that is gone it hears
         self.port = int(self._listener.getsockname()[1])
         self._serving: threading.Thread | None = None
+        self._ended = threading.Event()
         self._calls = Crew(_MOST_CALLS, "calls")
         self._others = Crew(_MOST_OTHERS, "requests")
         self._setup_lock = threading.Lock()
@@ -100,13 +101,15 @@ class Gateway(HttpServer):
 
     def wait(self) -> None:
         """Wait for its end: that of an exception, such as Ctrl-C."""
-        assert self._serving is not None
-        self._serving.join()
+        self._ended.wait()  # a join that is interrupted would take the thread for ended
 
     def _run(self) -> None:
         """In a thread of its own, since signals interrupt the main one anywhere."""
-        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-            runner.run(self._answer_until_over())
+        try:
+            with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+                runner.run(self._answer_until_over())
+        finally:
+            self._ended.set()
 
     async def _answer_until_over(self) -> None:
         """Take no connection once it is over; the runner cancels what is still under way."""
